@@ -1,0 +1,33 @@
+"""Checkpoints: one file with tensors, numbers and strings, written whole or not at all."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+FORMAT = 1
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be read."""
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Write `state` to `path`; an existing file is replaced only once the new one is complete."""
+    partial = path.with_name(path.name + ".partial")
+    torch.save({"format": FORMAT, **state}, partial)
+    os.replace(partial, path)
+
+
+def load(path: Path, *, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Read what `save` wrote. Runs no code from the file. Raises CheckpointError saying what is wrong with it."""
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: there is no such checkpoint") from None
+    except Exception as error:
+        raise CheckpointError(f"{path}: this is not a checkpoint of ours ({type(error).__name__})") from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: unknown checkpoint format; it was written by another version")
+    return state

@@ -1,0 +1,189 @@
+"""The Jacobian J of per-point quantities with respect to θ, as an operator: J Jᵀ, J v and Jᵀ w.
+
+Quantity q of point n (a residual, or the point's data loss) is row r = n·Q + q of J (R × P, R = N·Q). Two ways to hold J:
+
+* `LayerJacobian`, for our own networks. One backward pass per quantity gives, for every linear layer z = W h + b and every stream s,
+  δ_s = ∂q/∂z_s. Since a point's quantities depend on W only through that point's own streams,
+
+      ∂q_r/∂W = Σ_s δ_s,r h_s,rᵀ,      (J Jᵀ)_rt = Σ_layers Σ_s,s' (δ_s,r · δ_s',t)(h_s,r · h_s',t) + bias terms,
+
+  so that the Gram matrix, J v and Jᵀ w need no row of J. Where forming a layer's rows is cheaper, they are formed.
+* `ExplicitJacobian`, for any network: rows by `vmap` of gradients.
+
+Axis names: S streams, N points, Q quantities, R = N·Q rows, P parameters; `inputs` h (S, N, in), `deltas` δ (S, N, Q, out).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.func import jacrev
+
+from cnn_core.constrained import ConstrainedNetwork, Evaluation, point_losses
+from cnn_core.functional import Layout
+
+GENERAL_CHUNK = 256
+"""Points whose rows the general path differentiates at once."""
+
+
+class Jacobian(Protocol):
+    """J (R × P) of R = N·Q per-point quantities."""
+
+    @property
+    def path(self) -> str: ...
+    def gram(self) -> Tensor:
+        """J Jᵀ, (R, R)."""
+        ...
+
+    def point_gram(self) -> Tensor:
+        """The blocks of J Jᵀ that belong to one point each, (N, Q, Q)."""
+        ...
+
+    def times(self, vector: Tensor) -> Tensor:
+        """J v: (P,) → (R,)."""
+        ...
+
+    def transposed_times(self, weights: Tensor) -> Tensor:
+        """Jᵀ w: (R,) → (P,)."""
+        ...
+
+    def matrix(self) -> Tensor:
+        """J itself, (R, P)."""
+        ...
+
+
+@dataclass(frozen=True)
+class ExplicitJacobian:
+    """J held as a matrix, `quantities` rows for each point."""
+
+    rows: Tensor
+    quantities: int
+    path: str = "general"
+
+    def gram(self) -> Tensor:
+        return self.rows @ self.rows.T
+
+    def point_gram(self) -> Tensor:
+        blocks = self.rows.view(-1, self.quantities, self.rows.shape[-1])
+        return blocks @ blocks.mT
+
+    def times(self, vector: Tensor) -> Tensor:
+        return self.rows @ vector
+
+    def transposed_times(self, weights: Tensor) -> Tensor:
+        return weights @ self.rows
+
+    def matrix(self) -> Tensor:
+        return self.rows
+
+
+@dataclass(frozen=True)
+class LayerJacobian:
+    """J held as what entered each linear layer and what its outputs weigh in each quantity."""
+
+    layout: Layout
+    names: Sequence[tuple[str, str]]
+    inputs: Sequence[Tensor]
+    deltas: Sequence[Tensor]
+    path: str = "layers"
+
+    def gram(self) -> Tensor:
+        return sum(  # type: ignore[return-value]
+            _layer_gram(inputs, deltas) for inputs, deltas in zip(self.inputs, self.deltas, strict=True)
+        )
+
+    def point_gram(self) -> Tensor:
+        total: Tensor | int = 0
+        for inputs, deltas in zip(self.inputs, self.deltas, strict=True):
+            weights = torch.einsum("sni,tni->nst", inputs, inputs)
+            weights[:, 0, 0] += 1  # the bias
+            total = total + torch.einsum("nst,snqo,tnro->nqr", weights, deltas, deltas)
+        return total  # type: ignore[return-value]
+
+    def times(self, vector: Tensor) -> Tensor:
+        pieces = self.layout.unflatten(vector)
+        total: Tensor | int = 0
+        for (weight, bias), inputs, deltas in zip(self.names, self.inputs, self.deltas, strict=True):
+            outputs = inputs @ pieces[weight].T
+            outputs[0] += pieces[bias]
+            total = total + torch.einsum("snqo,sno->nq", deltas, outputs)
+        return total.reshape(-1)  # type: ignore[union-attr]
+
+    def transposed_times(self, weights: Tensor) -> Tensor:
+        pieces: dict[str, Tensor] = {}
+        for (weight, bias), inputs, deltas in zip(self.names, self.inputs, self.deltas, strict=True):
+            weighted = torch.einsum("nq,snqo->sno", weights.view(deltas.shape[1:3]), deltas)
+            pieces[weight] = weighted.flatten(0, 1).T @ inputs.flatten(0, 1)
+            pieces[bias] = weighted[0].sum(dim=0)
+        return self.layout.flatten(pieces)
+
+    def matrix(self) -> Tensor:
+        pieces: dict[str, Tensor] = {}
+        for (weight, bias), inputs, deltas in zip(self.names, self.inputs, self.deltas, strict=True):
+            pieces[weight] = _layer_rows(inputs, deltas)
+            pieces[bias] = deltas[0].flatten(0, 1)
+        return torch.cat([pieces[name] for name in self.layout.names], dim=1)
+
+
+def residual_jacobian(model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor) -> Jacobian:
+    """J of all residuals, rows n·C + c. `evaluation` is the pass at θ (P,), x (N, D), p (N, K); its graph is kept."""
+    if evaluation.trace is not None:
+        return _layer_jacobian(model.layout, evaluation, evaluation.residuals)
+    u = torch.zeros_like(evaluation.prediction)
+    rows = _general_rows(model, theta, x, p, u)[:, 1:]
+    return ExplicitJacobian(rows.flatten(0, 1).detach(), rows.shape[1])
+
+
+def term_jacobian(
+    model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor, u: Tensor
+) -> Jacobian:
+    """J of every point's data loss and residuals, rows n·(1 + C) + [ℓ, g_1 … g_C]; u (N, O) is the data."""
+    if evaluation.trace is not None:
+        losses = point_losses(evaluation.prediction, u)
+        return _layer_jacobian(model.layout, evaluation, torch.cat([losses[:, None], evaluation.residuals], dim=1))
+    rows = _general_rows(model, theta, x, p, u)
+    return ExplicitJacobian(rows.flatten(0, 1).detach(), rows.shape[1])
+
+
+def _general_rows(model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, u: Tensor) -> Tensor:
+    rows = torch.vmap(jacrev(model.point_terms), in_dims=(None, 0, 0, 0), chunk_size=GENERAL_CHUNK)
+    return rows(theta.detach(), x, p, u)
+
+
+def _layer_jacobian(layout: Layout, evaluation: Evaluation, quantities: Tensor) -> LayerJacobian:
+    trace = evaluation.trace
+    assert trace is not None
+    outputs = [layer.outputs for layer in trace]
+    columns = [
+        torch.autograd.grad(quantity.sum(), outputs, retain_graph=True, materialize_grads=True)
+        for quantity in quantities.unbind(dim=1)
+    ]
+    return LayerJacobian(
+        layout,
+        names=[(layer.weight, layer.bias) for layer in trace],
+        inputs=[layer.inputs.detach() for layer in trace],
+        deltas=[torch.stack(layer, dim=2) for layer in zip(*columns, strict=True)],
+    )
+
+
+def _layer_rows(inputs: Tensor, deltas: Tensor) -> Tensor:
+    """∂q_r/∂W of one layer, (R, out·in)."""
+    return torch.einsum("snqo,sni->nqoi", deltas, inputs).flatten(0, 1).flatten(1)
+
+
+def _layer_gram(inputs: Tensor, deltas: Tensor) -> Tensor:
+    streams, points, quantities, width_out = deltas.shape
+    width_in, rows = inputs.shape[-1], points * quantities
+    pairwise = streams**2 * rows * (quantities * width_out + width_in)
+    explicit = quantities * width_in * width_out * (rows + streams)
+    biases = deltas[0].flatten(0, 1)
+    if explicit < pairwise:
+        weights = _layer_rows(inputs, deltas)
+        return weights @ weights.T + biases @ biases.T
+    left, h = deltas.flatten(0, 2), inputs.flatten(0, 1)
+    products = (left @ left.T).view(streams, points, quantities, streams, points, quantities)
+    overlaps = (h @ h.T).view(streams, points, 1, streams, points, 1)
+    gram = (products * overlaps).sum(dim=(0, 3)).reshape(rows, rows)
+    return gram + biases @ biases.T

@@ -1,0 +1,72 @@
+"""The workbook's "approximate": J and ∇f follow Broyden's rank-one rule instead of being recomputed. Unstable.
+
+With F = (f, R_1 … R_C), the data loss and the reduced constraints, rows B ≈ ∂F/∂θ and a step Δθ that changed F by ΔF,
+
+    B ← B + (ΔF − B Δθ) Δθᵀ / |Δθ|²        (Broyden 1965, "good" update).
+
+A secant only sees the directions that were walked, and with mini-batches ΔF is also due to other points: the workbook
+called the method unstable, and so it is. It is kept for comparison; `refresh_interval` recomputes B every so many steps.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from cnn_core.constrained import ConstrainedNetwork, point_losses
+from cnn_core.jacobian import ExplicitJacobian
+from cnn_core.methods.correction import correct, figures_of
+from cnn_core.methods.method import Direction, State, Step
+from cnn_core.methods.reduction import gradients
+from cnn_core.problem import PointSet
+from cnn_core.reductions import Lp, Reduction
+from cnn_core.schedules import Schedule, require_nonnegative, value_at
+
+
+@dataclass(frozen=True)
+class Broyden:
+    """`reduction` with approximate derivatives. `refresh_interval` None never recomputes them after the first step."""
+
+    reduction: Reduction = field(default_factory=Lp)
+    gain: Schedule = 1.0
+    objective_rate: Schedule = 1.0
+    damping: Schedule = 0.0
+    refresh_interval: int | None = None
+    name: Literal["broyden"] = "broyden"
+
+    def __post_init__(self) -> None:
+        require_nonnegative(gain=self.gain, objective_rate=self.objective_rate, damping=self.damping)
+        if self.refresh_interval is not None and self.refresh_interval < 1:
+            raise ValueError(f"refresh_interval must be at least 1 step or null, got {self.refresh_interval}")
+
+    def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
+        return {"age": 0}
+
+    def direction(self, step: Step, state: State) -> Direction:
+        evaluation = step.evaluate()
+        loss = point_losses(evaluation.prediction, step.batch.u).mean()
+        values = torch.cat([loss[None], self.reduction(evaluation.residuals)])
+        theta = step.theta.detach().clone()
+        with step.clock.section("jacobian"):
+            exact = state["age"] == 0 or (self.refresh_interval and state["age"] % self.refresh_interval == 0)
+            rows = gradients(values, step.theta) if exact else _secant_update(state, theta, values.detach())
+        direction, multipliers = correct(
+            step,
+            ExplicitJacobian(rows[1:], quantities=len(rows) - 1),
+            values[1:].detach(),
+            value_at(self.objective_rate, step.epoch) * rows[0],
+            gain=value_at(self.gain, step.epoch),
+            damping=value_at(self.damping, step.epoch),
+        )
+        state = {"age": state["age"] + 1, "theta": theta, "values": values.detach(), "rows": rows}
+        return Direction(direction, state, figures_of(multipliers))
+
+
+def _secant_update(state: State, theta: Tensor, values: Tensor) -> Tensor:
+    move = theta - state["theta"]
+    length = move.square().sum()
+    if length == 0:
+        return state["rows"]
+    surprise = values - state["values"] - state["rows"] @ move
+    return state["rows"] + torch.outer(surprise, move / length)

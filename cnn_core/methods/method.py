@@ -1,0 +1,59 @@
+"""What every training method is: a frozen dataclass of hyperparameters that turns one batch into one descent direction.
+
+A method says *where to go*; the optimizer (`cnn_core.optimizers`) says how. Training does θ ← optimizer(θ, direction).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor
+
+from cnn_core.clock import Clock
+from cnn_core.constrained import ConstrainedNetwork, Evaluation
+from cnn_core.problem import PointSet
+
+State = dict[str, Any]
+"""What a method carries from step to step; tensors and plain numbers only, so that a checkpoint can hold it."""
+
+
+@dataclass(frozen=True)
+class MiniBatch:
+    """Points of one step: x (N, D), p (N, K), u (N, O), and their positions `index` (N,) in the training set."""
+
+    x: Tensor
+    p: Tensor
+    u: Tensor
+    index: Tensor
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a method sees: the constrained network at θ (P,), a batch, the time in epochs, and a clock to fill in."""
+
+    model: ConstrainedNetwork
+    theta: Tensor
+    batch: MiniBatch
+    epoch: float
+    clock: Clock = field(default_factory=Clock)
+
+    def evaluate(self) -> Evaluation:
+        """Predictions and residuals of the batch, differentiable in θ."""
+        return self.model.evaluate(self.theta, self.batch.x, self.batch.p, self.clock)
+
+
+class Direction(NamedTuple):
+    """A method's answer: the direction (P,) to descend along, its new state, and figures worth watching."""
+
+    gradient: Tensor
+    state: State
+    figures: Mapping[str, float]
+
+
+class Method(Protocol):
+    """A training method. `start` makes the state; `direction` is pure: same step and state, same answer."""
+
+    @property
+    def name(self) -> str: ...
+    def start(self, model: ConstrainedNetwork, points: PointSet) -> State: ...
+    def direction(self, step: Step, state: State) -> Direction: ...

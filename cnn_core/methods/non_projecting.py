@@ -1,0 +1,43 @@
+"""The sum of "no-loss" and "unconstrained": the data gradient is not projected onto the constraints' tangent space.
+
+The data loss then works against the constraints instead of falling along them; the workbook has it for comparison.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.methods.correction import correct_batch, data_gradient, figures_of
+from cnn_core.methods.method import Direction, State, Step
+from cnn_core.problem import PointSet
+from cnn_core.schedules import Schedule, require_nonnegative, value_at
+
+
+@dataclass(frozen=True)
+class NonProjecting:
+    """direction = objective_rate·∇f + Jᵀ(J Jᵀ)⁻¹ gain·g over the whole batch."""
+
+    gain: Schedule = 1.0
+    objective_rate: Schedule = 1.0
+    damping: Schedule = 0.0
+    name: Literal["non-projecting"] = "non-projecting"
+
+    def __post_init__(self) -> None:
+        require_nonnegative(gain=self.gain, objective_rate=self.objective_rate, damping=self.damping)
+
+    def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
+        return {}
+
+    def direction(self, step: Step, state: State) -> Direction:
+        evaluation = step.evaluate()
+        correction, multipliers = correct_batch(
+            step,
+            evaluation,
+            torch.zeros_like(step.theta),
+            gain=value_at(self.gain, step.epoch),
+            damping=value_at(self.damping, step.epoch),
+        )
+        descent = data_gradient(step, evaluation.prediction, value_at(self.objective_rate, step.epoch))
+        return Direction(descent + correction, state, figures_of(multipliers))

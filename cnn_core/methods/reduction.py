@@ -1,0 +1,72 @@
+"""Exact multipliers for constraints that were first reduced over the batch: one multiplier per constraint.
+
+Cheap, since J has one row per constraint. But R = mean |g|^p (or Huber) has ∂R/∂θ → 0 as g → 0: near the solution the
+multipliers blow up (the workbook's fault 5, kept here for comparison; `damping` and `cap` hold it off).
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.jacobian import ExplicitJacobian
+from cnn_core.methods.batch import require_refresh
+from cnn_core.methods.correction import correct, data_direction, data_gradient, figures_of
+from cnn_core.methods.method import Direction, State, Step
+from cnn_core.problem import PointSet
+from cnn_core.reductions import Lp, Reduction as AnyReduction
+from cnn_core.schedules import Schedule, require_nonnegative, value_at
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """direction = objective_rate·∇f + Jᵀλ for the constraints R_c(g) = 0; J is ∂R/∂θ (C × P).
+
+    Multipliers are computed every `refresh_interval` steps and kept in between; before `warm_up` epochs training is
+    unconstrained. `damping` is relative to trace(J Jᵀ)/C; `cap` bounds |λ|.
+    """
+
+    reduction: AnyReduction = field(default_factory=Lp)
+    gain: Schedule = 1.0
+    objective_rate: Schedule = 1.0
+    damping: Schedule = 0.0
+    refresh_interval: int = 1
+    warm_up: float = 0.0
+    cap: float | None = None
+    name: Literal["reduction"] = "reduction"
+
+    def __post_init__(self) -> None:
+        require_nonnegative(gain=self.gain, objective_rate=self.objective_rate, damping=self.damping)
+        require_refresh(self.refresh_interval, self.warm_up, self.cap)
+
+    def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
+        return {"age": 0}
+
+    def direction(self, step: Step, state: State) -> Direction:
+        if step.epoch < self.warm_up:
+            return data_direction(step, state)
+        evaluation = step.evaluate()
+        reduced = self.reduction(evaluation.residuals)
+        descent = data_gradient(step, evaluation.prediction, value_at(self.objective_rate, step.epoch))
+        if state["age"] % self.refresh_interval:
+            pull = torch.autograd.grad(reduced @ state["multipliers"], step.theta)[0]
+            return Direction(descent + pull, state | {"age": state["age"] + 1}, {})
+        with step.clock.section("jacobian"):
+            jacobian = ExplicitJacobian(gradients(reduced, step.theta), quantities=len(reduced))
+        direction, multipliers = correct(
+            step,
+            jacobian,
+            reduced.detach(),
+            descent,
+            gain=value_at(self.gain, step.epoch),
+            damping=value_at(self.damping, step.epoch),
+            cap=self.cap,
+        )
+        return Direction(direction, {"age": 1, "multipliers": multipliers.values}, figures_of(multipliers))
+
+
+def gradients(values: Tensor, theta: Tensor) -> Tensor:
+    """∂values/∂θ: (C,) and (P,) → (C, P), one backward pass per value."""
+    return torch.stack([torch.autograd.grad(value, theta, retain_graph=True)[0] for value in values])

@@ -1,0 +1,63 @@
+"""One set of multipliers per point, for that point's own loss and constraints; then the mean: the workbook's "constrained".
+
+Each point's update satisfies that point's constraints. Their mean satisfies none of them: the method has no guarantee
+(the workbook's fault 5, kept here for comparison).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.jacobian import term_jacobian
+from cnn_core.methods.method import Direction, State, Step
+from cnn_core.problem import PointSet
+from cnn_core.schedules import Schedule, require_nonnegative, value_at
+
+
+@dataclass(frozen=True)
+class Sample:
+    """direction = mean over points n of objective_rate·∇ℓ_n + J_nᵀλ_n, λ_n = (J_n J_nᵀ)⁻¹ (gain·g_n − objective_rate·J_n∇ℓ_n).
+
+    `damping` is relative to trace(J_n J_nᵀ)/C of each point; at least a few rounding errors' worth is always used.
+    """
+
+    gain: Schedule = 1.0
+    objective_rate: Schedule = 1.0
+    damping: Schedule = 0.0
+    name: Literal["sample"] = "sample"
+
+    def __post_init__(self) -> None:
+        require_nonnegative(gain=self.gain, objective_rate=self.objective_rate, damping=self.damping)
+
+    def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
+        return {}
+
+    def direction(self, step: Step, state: State) -> Direction:
+        rate, gain = value_at(self.objective_rate, step.epoch), value_at(self.gain, step.epoch)
+        evaluation = step.evaluate()
+        with step.clock.section("jacobian"):
+            batch = step.batch
+            jacobian = term_jacobian(step.model, step.theta, evaluation, batch.x, batch.p, batch.u)
+        with step.clock.section("gram"):
+            gram = jacobian.point_gram()
+        with step.clock.section("factorisation"):
+            right_side = gain * evaluation.residuals.detach() - rate * gram[:, 1:, 0]
+            multipliers = _solve_each(gram[:, 1:, 1:], right_side, value_at(self.damping, step.epoch))
+        with step.clock.section("step"):
+            weights = torch.cat([torch.full_like(multipliers[:, :1], rate), multipliers], dim=1) / len(multipliers)
+            figures = {"multipliers_max": float(multipliers.abs().max())}
+            return Direction(jacobian.transposed_times(weights.flatten()), state, figures)
+
+
+def _solve_each(grams: torch.Tensor, right_sides: torch.Tensor, damping: float) -> torch.Tensor:
+    """Solve N small damped systems, (N, C, C) and (N, C) → (N, C); points without any gradient get λ = 0."""
+    count = grams.shape[-1]
+    damping = max(damping, 10 * count * torch.finfo(grams.dtype).eps) if count > 1 else damping
+    scale = grams.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
+    identity = torch.eye(count, dtype=grams.dtype, device=grams.device)
+    vanishing = scale <= torch.finfo(grams.dtype).tiny
+    damped = torch.where(vanishing, identity, grams + damping * scale * identity)
+    solved = torch.linalg.solve_ex(damped, torch.where(vanishing[..., 0], 0.0, right_sides))[0]
+    return solved

@@ -1,0 +1,142 @@
+"""Schedules: hyperparameters that change while training.
+
+A schedule is a value of a method's field (a penalty weight, a gain, a damping, a learning rate). Time is measured in
+epochs and may be fractional, so a schedule means the same for every batch size. A plain number is a constant schedule.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same value at all times."""
+
+    value: float
+    name: Literal["constant"] = "constant"
+
+    def at(self, epoch: float) -> float:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Linear:
+    """From `start` to `end` in a straight line over `epochs`, then `end`."""
+
+    start: float
+    end: float
+    epochs: float
+    name: Literal["linear"] = "linear"
+
+    def __post_init__(self) -> None:
+        _require_positive_epochs(self.epochs)
+
+    def at(self, epoch: float) -> float:
+        return self.start + (self.end - self.start) * _progress(epoch, self.epochs)
+
+
+@dataclass(frozen=True)
+class Geometric:
+    """From `start` to `end` by a constant factor per epoch over `epochs`, then `end`; both must be positive."""
+
+    start: float
+    end: float
+    epochs: float
+    name: Literal["geometric"] = "geometric"
+
+    def __post_init__(self) -> None:
+        _require_positive_epochs(self.epochs)
+        if self.start <= 0 or self.end <= 0:
+            raise ValueError(f"a geometric schedule needs start > 0 and end > 0, got {self.start} and {self.end}")
+
+    def at(self, epoch: float) -> float:
+        return self.start * (self.end / self.start) ** _progress(epoch, self.epochs)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """From `start` to `end` along half a cosine over `epochs`, then `end`."""
+
+    start: float
+    end: float
+    epochs: float
+    name: Literal["cosine"] = "cosine"
+
+    def __post_init__(self) -> None:
+        _require_positive_epochs(self.epochs)
+
+    def at(self, epoch: float) -> float:
+        remaining = 0.5 * (1 + math.cos(math.pi * _progress(epoch, self.epochs)))
+        return self.end + (self.start - self.end) * remaining
+
+
+@dataclass(frozen=True)
+class Step:
+    """`start`, multiplied by `factor` every `every` epochs."""
+
+    start: float
+    factor: float
+    every: float
+    name: Literal["step"] = "step"
+
+    def __post_init__(self) -> None:
+        if self.every <= 0:
+            raise ValueError(f"a step schedule needs every > 0 epochs, got {self.every}")
+
+    def at(self, epoch: float) -> float:
+        return self.start * self.factor ** math.floor(epoch / self.every)
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """Zero until `delay`, then up to `value` in a straight line over `epochs` (0: at once)."""
+
+    value: float
+    epochs: float
+    delay: float = 0.0
+    name: Literal["warm-up"] = "warm-up"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0 or self.delay < 0:
+            raise ValueError(f"a warm-up needs epochs >= 0 and delay >= 0, got {self.epochs} and {self.delay}")
+
+    def at(self, epoch: float) -> float:
+        if epoch < self.delay:
+            return 0.0
+        if self.epochs == 0:
+            return self.value
+        return self.value * _progress(epoch - self.delay, self.epochs)
+
+
+SCHEDULES = {
+    "constant": Constant,
+    "linear": Linear,
+    "geometric": Geometric,
+    "cosine": Cosine,
+    "step": Step,
+    "warm-up": WarmUp,
+}
+
+Schedule = float | Constant | Linear | Geometric | Cosine | Step | WarmUp
+
+
+def value_at(schedule: Schedule, epoch: float) -> float:
+    """The value of a schedule, or of a plain number, at a time in epochs (fractions count)."""
+    return float(schedule) if isinstance(schedule, int | float) else schedule.at(epoch)
+
+
+def require_nonnegative(**schedules: Schedule) -> None:
+    """Raise ValueError naming the first schedule that takes a negative value at its start or in the long run."""
+    for name, schedule in schedules.items():
+        if min(value_at(schedule, 0.0), value_at(schedule, 1e9)) < 0:
+            raise ValueError(f"{name} must not be negative, got {schedule}")
+
+
+def _progress(epoch: float, epochs: float) -> float:
+    return min(max(epoch / epochs, 0.0), 1.0)
+
+
+def _require_positive_epochs(epochs: float) -> None:
+    if epochs <= 0:
+        raise ValueError(f"a schedule needs epochs > 0, got {epochs}")

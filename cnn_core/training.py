@@ -1,0 +1,142 @@
+"""Constrained training: θ ← optimizer(θ, method's direction), over shuffled batches, epoch by epoch.
+
+`train` is the whole of it; `Training` is the same, one epoch at a time, for callers that report, prune or checkpoint.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cnn_core.clock import Clock
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.functional import parameter_vector
+from cnn_core.methods.method import Method, MiniBatch, Step
+from cnn_core.optimizers import Adam, Optimizer
+from cnn_core.problem import PointSet
+from cnn_core.schedules import value_at
+
+
+class TrainingStatus(StrEnum):
+    """Where a training stands."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    DIVERGED = "diverged"  # a direction or θ was not finite; θ is the last finite one
+
+
+@dataclass
+class Training:
+    """A training in progress on `points`, whose dtype and device are those of θ.
+
+    `figures` holds what the method last found worth watching, `gradient` its last direction.
+    """
+
+    model: ConstrainedNetwork
+    points: PointSet
+    method: Method
+    optimizer: Optimizer = field(default_factory=Adam)
+    batch_size: int = 1000
+    epochs: int = 30
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or self.epochs < 0:
+            raise ValueError(f"batch_size must be at least 1 and epochs at least 0, got {self.batch_size}, {self.epochs}")
+        x = self.points.x
+        self.theta = parameter_vector(self.model.network).to(dtype=x.dtype, device=x.device).requires_grad_()
+        self.stepper = self.optimizer.build(self.theta)
+        self.method_state = self.method.start(self.model, self.points)
+        self.shuffler = torch.Generator().manual_seed(self.seed)
+        self.epoch = 0
+        self.status = TrainingStatus.RUNNING if self.epochs else TrainingStatus.COMPLETED
+        self.clock = Clock(x.device)
+        self.figures: dict[str, float] = {}
+        self.gradient = torch.zeros_like(self.theta, requires_grad=False)
+
+    def run_epoch(self) -> TrainingStatus:
+        """One pass over all points. Stops at the first direction that is not finite, and leaves θ as it was before it."""
+        batches = list(self._batches())
+        for position, batch in enumerate(batches):
+            if not self._take_step(batch, self.epoch + position / len(batches)):
+                self.status = TrainingStatus.DIVERGED
+                return self.status
+        self.epoch += 1
+        if self.epoch >= self.epochs:
+            self.status = TrainingStatus.COMPLETED
+        return self.status
+
+    def _take_step(self, batch: MiniBatch, time: float) -> bool:
+        step = Step(self.model, self.theta, batch, time, self.clock)
+        self.gradient, self.method_state, figures = self.method.direction(step, self.method_state)
+        self.figures = dict(figures) or self.figures
+        before = self.theta.detach().clone()
+        with self.clock.section("step"):
+            self.theta.grad = self.gradient
+            for group in self.stepper.param_groups:
+                group["lr"] = value_at(self.optimizer.learning_rate, time)
+            self.stepper.step()
+        if torch.isfinite(self.theta).all():
+            return True
+        with torch.no_grad():
+            self.theta.copy_(before)
+        return False
+
+    def _batches(self) -> Iterator[MiniBatch]:
+        order = torch.randperm(len(self.points), generator=self.shuffler).to(self.points.x.device)
+        for index in order.split(self.batch_size):
+            yield MiniBatch(self.points.x[index], self.points.p[index], self.points.u[index], index)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that resuming needs: tensors, numbers and strings only."""
+        return {
+            "theta": self.theta.detach(),
+            "optimizer": self.stepper.state_dict(),
+            "method": self.method_state,
+            "shuffler": self.shuffler.get_state(),
+            "epoch": self.epoch,
+            "status": str(self.status),
+            "seconds": dict(self.clock.seconds),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state made by `state_dict`. Raises ValueError if it belongs to another network."""
+        if state["theta"].shape != self.theta.shape:
+            raise ValueError(
+                f"the checkpoint holds {len(state['theta'])} parameters, this network has {len(self.theta)}; "
+                "use the network it was trained with"
+            )
+        with torch.no_grad():
+            self.theta.copy_(state["theta"])
+        self.stepper.load_state_dict(state["optimizer"])
+        self.method_state = state["method"]
+        self.shuffler.set_state(state["shuffler"])
+        self.epoch = state["epoch"]
+        self.status = TrainingStatus(state["status"])
+        self.clock.seconds.update(state["seconds"])
+
+
+def train(
+    model: ConstrainedNetwork,
+    points: PointSet,
+    method: Method,
+    *,
+    optimizer: Optimizer | None = None,
+    batch_size: int = 1000,
+    epochs: int = 30,
+    seed: int = 0,
+    on_epoch: Callable[[Training], None] | None = None,
+) -> Tensor:
+    """Train and return θ (P,). Starts from the network's own parameters, which stay untouched.
+
+    `on_epoch` is called after every epoch. A training that diverges stops and returns the last finite θ.
+    """
+    training = Training(model, points, method, optimizer or Adam(), batch_size, epochs, seed)
+    while training.status is TrainingStatus.RUNNING:
+        training.run_epoch()
+        if on_epoch is not None:
+            on_epoch(training)
+    return training.theta.detach()

@@ -1,0 +1,146 @@
+"""The study file's types. One name per quantity, from the YAML to the report.
+
+A `Study` is a trial's settings (problem, data, network, training, projection) plus what is searched and how. Every type is a
+plain frozen dataclass; those of the core are used as they are, chosen by their `name`. `search_spaces.load` reads and
+checks files into these types.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import ConfigDict, Field
+
+from cnn_core.methods import METHODS
+from cnn_core.methods.method import Method
+from cnn_core.networks import NETWORKS, Network
+from cnn_core.optimizers import OPTIMIZERS, Adam, Optimizer
+from cnn_core.problem import Split
+from cnn_core.projection import SOLVERS, Solver
+
+CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _one_of(registry: Mapping[str, type], tag: str = "name") -> Any:
+    """The tagged union of a registry's classes."""
+    members = tuple(registry.values())
+    return Annotated[Union[members], Field(discriminator=tag)] if len(members) > 1 else members[0]  # noqa: UP007
+
+
+@dataclass(frozen=True)
+class ProblemChoice:
+    """Which PDE: a name in PROBLEMS, or `package.module:attribute`; `options` are the problem's own keyword arguments.
+
+    In a study file the options stand beside `name`: `{name: viscous-flow, viscosity: 0.2}`.
+    """
+
+    name: str
+    scaled: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Data:
+    """The three splits. Hyperparameters are selected on `validation`; `test` is measured once, at the end of a trial."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+
+@dataclass(frozen=True)
+class Training:
+    """How one network is trained. `threads` is torch's thread count on the CPU; `device` is auto, cpu or cuda."""
+
+    method: _one_of(METHODS)  # type: ignore[valid-type]
+    optimizer: _one_of(OPTIMIZERS) = field(default_factory=Adam)  # type: ignore[valid-type]
+    batch_size: Annotated[int, Field(ge=1)] = 1000
+    epochs: Annotated[int, Field(ge=1)] = 30
+    seed: Annotated[int, Field(ge=0)] = 0
+    dtype: Literal["float32", "float64"] = "float32"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: Annotated[int, Field(ge=1)] = 1
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """A number between low and high; `step` makes it a grid."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number between low and high, both included."""
+
+    low: int
+    high: int
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a list of values (numbers, texts, booleans, null)."""
+
+    values: tuple[str | int | float | bool | None, ...]
+
+
+@dataclass(frozen=True)
+class SearchedParameter:
+    """A distribution, and the values of other searched or fixed settings under which it applies."""
+
+    distribution: Uniform | Integer | Choice
+    when: Mapping[str, tuple[str | int | float | bool | None, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """Early stopping of poor trials. `metric` is one figure reported every epoch; `grace` epochs are always granted."""
+
+    name: Literal["asha", "median", "none"] = "none"
+    metric: str | None = None
+    mode: Literal["min", "max"] = "min"
+    grace: Annotated[int, Field(ge=1)] = 1
+    reduction_factor: Annotated[float, Field(gt=1)] = 4.0
+
+
+@dataclass(frozen=True)
+class Tune:
+    """How the search runs. `balance` names a searched choice whose values share the trials equally."""
+
+    trials: Annotated[int, Field(ge=1)] = 32
+    sampler: Literal["tpe", "random", "grid", "nsga2", "gp"] = "tpe"
+    scheduler: Scheduler = field(default_factory=Scheduler)
+    max_concurrent: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    seed: Annotated[int, Field(ge=0)] = 0
+    balance: str | None = None
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one trial occupies on a cluster; `gpu` may be a fraction."""
+
+    cpu: Annotated[float, Field(gt=0)] = 1
+    gpu: Annotated[float, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study file. With `search` empty it is one trial."""
+
+    study: str
+    problem: ProblemChoice
+    data: Data
+    network: _one_of(NETWORKS)  # type: ignore[valid-type]
+    training: Training
+    projection: _one_of(SOLVERS, "solver") | None = None  # type: ignore[valid-type]
+    search: Mapping[str, SearchedParameter] = field(default_factory=dict)
+    objectives: Mapping[str, Literal["min", "max"]] = field(
+        default_factory=lambda: {"validation/data_mse": "min", "validation/constraint_mse": "min"}
+    )
+    tune: Tune = field(default_factory=Tune)
+    resources: Resources = field(default_factory=Resources)
+
+    __pydantic_config__ = CONFIG

@@ -1,0 +1,103 @@
+"""The journal of a study: an append-only file of events, one JSON object a line, written by the driver alone.
+
+It is the one source of truth about what happened. Tracking uploads from it, analysis reads it, and both may do so while the
+study runs, after it was killed, or without any server. A last line that was cut off by a crash is ignored.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+FILE = "records.jsonl"
+
+
+class TrialStatus(StrEnum):
+    """How a trial stands or ended."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PRUNED = "pruned"  # stopped early by the scheduler
+    DIVERGED = "diverged"
+    FAILED = "failed"  # an error, not a numerical failure
+    STOPPED = "stopped"  # by the user, or by the time limit
+
+
+Figures = Mapping[str, float | str]
+
+
+@dataclass
+class TrialRecord:
+    """What the journal says of one trial. `history` has one entry per epoch: (epoch, seconds since the epoch 1970, metrics)."""
+
+    trial: str
+    values: dict[str, Any]
+    method: str
+    status: TrialStatus = TrialStatus.RUNNING
+    started: float = 0.0
+    ended: float | None = None
+    history: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
+    metrics: dict[str, float | str] = field(default_factory=dict)
+    error: str | None = None
+
+
+class Journal:
+    """The events of one study directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / FILE
+
+    def append(self, event: str, **content: Any) -> None:
+        """Write one event. `event` is one of study-start, trial-start, epoch, trial-end, study-end."""
+        line = json.dumps({"event": event, "time": time.time(), **content}, allow_nan=False)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def trial_start(self, trial: str, *, values: Mapping[str, Any], method: str) -> None:
+        """A trial begins with the sampled `values` (dotted path → value)."""
+        self.append("trial-start", trial=trial, values=dict(values), method=method)
+
+    def epoch(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        """An epoch of a trial ended with these metrics."""
+        self.append("epoch", trial=trial, epoch=epoch, metrics=dict(metrics))
+
+    def trial_end(self, trial: str, status: TrialStatus, metrics: Figures, error: str | None = None) -> None:
+        """A trial ended; `metrics` are its last ones and those measured at the end (test, projected, status …)."""
+        self.append("trial-end", trial=trial, status=str(status), metrics=dict(metrics), error=error)
+
+    def events(self, start: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Events from byte offset `start` on, each with the offset behind it; for readers that follow the file."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            file.seek(start)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                start += len(line)
+                yield start, json.loads(line)
+
+    def trials(self) -> dict[str, TrialRecord]:
+        """All trials by id, in the order in which they started. Repeated epochs of a resumed trial count once."""
+        records: dict[str, TrialRecord] = {}
+        for _, event in self.events():
+            match event["event"]:
+                case "trial-start" if event["trial"] not in records:
+                    records[event["trial"]] = TrialRecord(
+                        event["trial"], event["values"], event["method"], started=event["time"]
+                    )
+                case "epoch":
+                    record = records[event["trial"]]
+                    record.history = [entry for entry in record.history if entry[0] < event["epoch"]]
+                    record.history.append((event["epoch"], event["time"], event["metrics"]))
+                case "trial-end":
+                    record = records[event["trial"]]
+                    record.status = TrialStatus(event["status"])
+                    record.ended, record.metrics, record.error = event["time"], event["metrics"], event["error"]
+        return records

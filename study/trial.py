@@ -1,0 +1,227 @@
+"""One resolved trial in this process: train, measure, project, measure again. No Ray, no MLflow.
+
+`cnn-study trial` runs it whole; the Ray trainable steps through the same object, so both give the same numbers.
+"""
+
+import csv
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnn_core import checkpoint
+from cnn_core.clock import SECTIONS
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.metrics import WORST, Measurement, errors, finite, measure, percentiles
+from cnn_core.problem import PointSet, sample
+from cnn_core.projection import ProjectionResult, ProjectionStatus, project
+from cnn_core.training import Training, TrainingStatus
+from search_spaces.load import build_problem, dump_yaml
+from search_spaces.schema import Study
+
+Metrics = dict[str, float | str]
+
+TRAIN_POINTS_MEASURED = 5000
+"""At most this many evenly picked training points are measured after each epoch."""
+
+
+class Trial:
+    """A trial in progress: `step` an epoch until `done`, then `finish`."""
+
+    def __init__(self, study: Study) -> None:
+        settings = study.training
+        torch.set_num_threads(settings.threads)
+        self.study = study
+        self.device = choose_device(settings.device)
+        self.dtype = getattr(torch, settings.dtype)
+        problem = build_problem(study.problem)
+        self.splits = {
+            name: sample(problem, getattr(study.data, name), seed=settings.seed).to(dtype=self.dtype, device=self.device)
+            for name in ("train", "validation", "test")
+        }
+        network = study.network.build(
+            inputs=len(problem.coordinates),
+            parameters=len(problem.parameters),
+            outputs=len(problem.outputs),
+            seed=settings.seed,
+        )
+        network.to(dtype=self.dtype, device=self.device)
+        self.model = ConstrainedNetwork(problem, network, scaled=study.problem.scaled)
+        self.training = Training(
+            self.model,
+            self.splits["train"],
+            settings.method,
+            settings.optimizer,
+            settings.batch_size,
+            settings.epochs,
+            settings.seed,
+        )
+        self.measured_train = _subset(self.splits["train"], TRAIN_POINTS_MEASURED)
+        self.projections: dict[str, list[ProjectionResult]] = {}
+        self.percentiles: list[tuple[int, str, list[float]]] = []
+        self.seconds = 0.0
+
+    @property
+    def epoch(self) -> int:
+        """Epochs completed."""
+        return self.training.epoch
+
+    @property
+    def done(self) -> bool:
+        """Whether training has ended, by its epochs or by divergence."""
+        return self.training.status is not TrainingStatus.RUNNING
+
+    def step(self) -> Metrics:
+        """Train one epoch and measure: train/…, validation/…, time/…, memory/peak_mib, diverged."""
+        started = time.perf_counter()
+        self.training.run_epoch()
+        self.seconds += time.perf_counter() - started
+        metrics: Metrics = {}
+        for name, points in (("train", self.measured_train), ("validation", self.splits["validation"])):
+            measurement = measure(self.model, self.training.theta, points)
+            metrics |= {f"{name}/{key}": value for key, value in errors(measurement, points).items()}
+            if name == "train":
+                self._watch(measurement)
+        diverged = self.training.status is TrainingStatus.DIVERGED
+        if diverged:
+            metrics |= {key: WORST for key in metrics}
+        figures = {f"method/{key}": finite(value) for key, value in self.training.figures.items()}
+        return metrics | figures | self._costs() | {"diverged": float(diverged)}
+
+    def finish(self) -> Metrics:
+        """Measure the test split, project the waves of validation and test, and measure those: call once, when `done`."""
+        metrics: Metrics = {}
+        theta = self.training.theta
+        for key, value in errors(measure(self.model, theta, self.splits["test"]), self.splits["test"]).items():
+            metrics[f"test/{key}"] = value
+        metrics["time/train_s"] = self.seconds
+        diverged = self.training.status is TrainingStatus.DIVERGED
+        if self.study.projection is not None:
+            metrics |= self._project()
+        if diverged:
+            metrics |= {key: WORST for key in metrics if key.startswith(("test/", "projected/"))}
+        return metrics | self._costs() | {"diverged": float(diverged), "status": "diverged" if diverged else "completed"}
+
+    def save(self, directory: Path) -> None:
+        """Write checkpoint.pt and trial.yaml, and once finished predictions.npz and percentiles.csv."""
+        directory.mkdir(parents=True, exist_ok=True)
+        state = {"training": self.training.state_dict(), "seconds": self.seconds, "percentiles": self.percentiles}
+        checkpoint.save(state, directory / "checkpoint.pt")
+        (directory / "trial.yaml").write_text(dump_yaml(self.study), encoding="utf-8")
+        if self.done:
+            np.savez(directory / "predictions.npz", **self._predictions())
+            self._write_percentiles(directory / "percentiles.csv")
+
+    def load(self, directory: Path) -> None:
+        """Go on from what `save` wrote. Raises CheckpointError or ValueError if it is not this trial's."""
+        state = checkpoint.load(directory / "checkpoint.pt", device=self.device)
+        self.training.load_state_dict(state["training"])
+        self.seconds = state["seconds"]
+        self.percentiles = [(epoch, quantity, values) for epoch, quantity, values in state["percentiles"]]
+
+    def _project(self) -> Metrics:
+        solver = self.study.projection
+        metrics: Metrics = {}
+        started = time.perf_counter()
+        for name in ("validation", "test"):
+            points = self.splits[name]
+            waves = [points.wave(index) for index in range(points.waves)][: _bound(solver.waves)]
+            parameters = torch.stack([wave.p[0] for wave in waves])
+            results = project(self.model, self.training.theta, parameters, solver, seed=self.study.training.seed)
+            self.projections[name] = results
+            each = [
+                errors(measure(self.model, result.theta, wave), wave)
+                for result, wave in zip(results, waves, strict=True)
+            ]
+            metrics |= {f"projected/{name}/{key}": fmean(errors[key] for errors in each) for key in each[0]}
+        results = [result for results in self.projections.values() for result in results]
+        metrics["time/projection_s"] = time.perf_counter() - started
+        metrics["projection/steps"] = fmean(result.steps for result in results)
+        metrics["projection/status"] = worst_status([result.status for result in results])
+        difference = torch.stack([result.theta - self.training.theta.detach() for result in results])
+        self.percentiles.append((self.epoch, "projection_parameter_difference", percentiles(difference)))
+        return metrics
+
+    def _watch(self, measurement: Measurement) -> None:
+        for quantity, values in (
+            ("residual", measurement.residuals),
+            ("residual_abs", measurement.residuals.abs()),
+            ("parameter", self.training.theta),
+            ("gradient", self.training.gradient),
+        ):
+            self.percentiles.append((self.epoch, quantity, percentiles(values)))
+
+    def _costs(self) -> Metrics:
+        sections: Metrics = {f"time/{name}_s": self.training.clock.seconds[name] for name in SECTIONS}
+        return sections | {"time/train_s": self.seconds, "memory/peak_mib": peak_memory_mib(self.device)}
+
+    def _predictions(self) -> dict[str, np.ndarray]:
+        wave = self.splits["test"].wave(0)
+        arrays = {"x": wave.x, "u": wave.u, "p": wave.p[0], "before": self._predict(self.training.theta, wave)}
+        if results := self.projections.get("test"):
+            result = results[0]
+            arrays |= {
+                "after": self._predict(result.theta, wave),
+                "path_x": result.x,
+                "path_steps": torch.tensor([step for step, _ in result.path]),
+                "path_predictions": torch.stack([prediction for _, prediction in result.path]),
+                "path_errors": torch.tensor(result.errors),
+            }
+        return {name: array.detach().cpu().numpy() for name, array in arrays.items()}
+
+    def _predict(self, theta: Tensor, points: PointSet) -> Tensor:
+        return measure(self.model, theta, points).prediction
+
+    def _write_percentiles(self, path: Path) -> None:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["epoch", "quantity", *(f"p{index}" for index in range(101))])
+            writer.writerows([epoch, quantity, *values] for epoch, quantity, values in self.percentiles)
+
+
+def run_trial(study: Study, on_step: Callable[[Trial, Metrics], Any] | None = None) -> Metrics:
+    """A whole trial; returns the last epoch's metrics and those measured at the end."""
+    trial = Trial(study)
+    metrics: Metrics = {}
+    while not trial.done:
+        metrics = trial.step()
+        if on_step is not None:
+            on_step(trial, metrics)
+    return metrics | trial.finish()
+
+
+def choose_device(device: str) -> torch.device:
+    """`auto` is the GPU that this process was given, if any, otherwise the CPU. Raises ValueError for a missing GPU."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("training.device is cuda, but this process sees no GPU; write auto or cpu")
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(device)
+
+
+def peak_memory_mib(device: torch.device) -> float:
+    """The most memory this process has held so far, in MiB: the GPU's allocations, or the resident set on the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def worst_status(statuses: list[ProjectionStatus]) -> str:
+    """The status that speaks for several projections: the worst of them."""
+    order = [ProjectionStatus.DIVERGED, ProjectionStatus.TOLERANCE_NOT_MET, ProjectionStatus.CONVERGED]
+    return str(min(statuses, key=order.index))
+
+
+def _bound(waves: int | str) -> int | None:
+    return None if isinstance(waves, str) else waves
+
+
+def _subset(points: PointSet, most: int) -> PointSet:
+    stride = -(-len(points) // most)
+    return PointSet(points.x[::stride], points.p[::stride], points.u[::stride], points.waves)
