@@ -31,9 +31,7 @@ class Layout:
     def unflatten(self, theta: Tensor) -> dict[str, Tensor]:
         """θ (P,) → named tensors that are views of θ, so that gradients flow back to it."""
         pieces = theta.split([prod(shape) for shape in self.shapes])
-        return {
-            name: piece.view(shape) for name, shape, piece in zip(self.names, self.shapes, pieces, strict=True)
-        }
+        return {name: piece.view(shape) for name, shape, piece in zip(self.names, self.shapes, pieces, strict=True)}
 
 
 def layout_of(module: nn.Module) -> Layout:

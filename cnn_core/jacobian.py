@@ -127,7 +127,9 @@ class LayerJacobian:
         return torch.cat([pieces[name] for name in self.layout.names], dim=1)
 
 
-def residual_jacobian(model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor) -> Jacobian:
+def residual_jacobian(
+    model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor
+) -> Jacobian:
     """J of all residuals, rows n·C + c. `evaluation` is the pass at θ (P,), x (N, D), p (N, K); its graph is kept."""
     if evaluation.trace is not None:
         return _layer_jacobian(model.layout, evaluation, evaluation.residuals)

@@ -16,6 +16,11 @@ from cnn_core.problem import PointSet
 WORST = 1e12
 """What an error counts as that is not finite, or larger than this."""
 
+FIGURES = (
+    "data_mse", "constraint_mse", "relative_l2", "residual_abs_p50", "residual_abs_p95", "residual_abs_max",
+)  # fmt: skip
+"""The short names of what `errors` finds of a point set."""
+
 POINTS_AT_ONCE = 10_000
 
 

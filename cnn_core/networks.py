@@ -81,8 +81,10 @@ class LayeredNetwork(nn.Module):
         def apply(layer: str, streams: Tensor) -> Tensor:
             weight, bias = f"{layer}.weight", f"{layer}.bias"
             outputs = linear(streams, parameters[weight])
-            outputs = torch.cat([outputs[:1] + parameters[bias], outputs[1:]]) if len(outputs) > 1 else (
-                outputs + parameters[bias]
+            outputs = (
+                torch.cat([outputs[:1] + parameters[bias], outputs[1:]])
+                if len(outputs) > 1
+                else (outputs + parameters[bias])
             )
             trace.append(LinearTrace(weight, bias, streams, outputs))
             return outputs

@@ -76,7 +76,9 @@ class Problem:
         x = torch.tensor([0.5 * (low + high) for low, high in self.coordinates.values()], dtype=torch.float64)
         names = tuple(self.residual(probe, x, torch.ones(len(self.parameters), dtype=torch.float64)))
         if not names:
-            raise ValueError(f"problem {self.name!r}: residual returned no constraint; return at least one named scalar")
+            raise ValueError(
+                f"problem {self.name!r}: residual returned no constraint; return at least one named scalar"
+            )
         return probe.order, names
 
     def point_residuals(self, u: Field, x: Tensor, p: Tensor, *, scaled: bool) -> Tensor:
@@ -153,10 +155,12 @@ class PointSet:
 def sample(problem: Problem, split: Split, *, seed: int = 0) -> PointSet:
     """The points and exact data of a split, in float64 on the CPU. Raises ValueError if the data is not finite."""
     waves = split.waves(problem)
-    x = torch.cat([
-        collocation_points(problem, split.points, split.sampling, seed=seed + 1_000_003 * index)
-        for index in range(len(waves))
-    ])
+    x = torch.cat(
+        [
+            collocation_points(problem, split.points, split.sampling, seed=seed + 1_000_003 * index)
+            for index in range(len(waves))
+        ]
+    )
     p = waves.repeat_interleave(split.points, dim=0)
     u = torch.vmap(problem.solution)(x, p)
     finite = torch.isfinite(u).all(dim=-1)
@@ -184,7 +188,9 @@ def collocation_points(
     dimensions = len(low)
     side = round(count ** (1 / dimensions))
     if side**dimensions != count:
-        raise ValueError(f"points: uniform sampling in {dimensions} dimensions needs k^{dimensions} points, "
-                         f"got {count}; write {max(side, 1) ** dimensions}")
+        raise ValueError(
+            f"points: uniform sampling in {dimensions} dimensions needs k^{dimensions} points, "
+            f"got {count}; write {max(side, 1) ** dimensions}"
+        )
     axis = torch.linspace(0, 1, side, dtype=torch.float64) if side > 1 else torch.full((1,), 0.5, dtype=torch.float64)
     return low + (high - low) * torch.cartesian_prod(*[axis] * dimensions).reshape(count, dimensions)

@@ -45,7 +45,9 @@ class Training:
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.epochs < 0:
-            raise ValueError(f"batch_size must be at least 1 and epochs at least 0, got {self.batch_size}, {self.epochs}")
+            raise ValueError(
+                f"batch_size must be at least 1 and epochs at least 0, got {self.batch_size}, {self.epochs}"
+            )
         x = self.points.x
         self.theta = parameter_vector(self.model.network).to(dtype=x.dtype, device=x.device).requires_grad_()
         self.stepper = self.optimizer.build(self.theta)

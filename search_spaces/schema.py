@@ -12,11 +12,10 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import ConfigDict, Field
 
 from cnn_core.methods import METHODS
-from cnn_core.methods.method import Method
-from cnn_core.networks import NETWORKS, Network
-from cnn_core.optimizers import OPTIMIZERS, Adam, Optimizer
+from cnn_core.networks import NETWORKS
+from cnn_core.optimizers import OPTIMIZERS, Adam
 from cnn_core.problem import Split
-from cnn_core.projection import SOLVERS, Solver
+from cnn_core.projection import SOLVERS
 
 CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 

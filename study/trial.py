@@ -13,22 +13,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from search_spaces.load import build_problem, dump_yaml
 
 from cnn_core import checkpoint
 from cnn_core.clock import SECTIONS
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.metrics import WORST, Measurement, errors, finite, measure, percentiles
+from cnn_core.metrics import FIGURES, WORST, Measurement, errors, finite, measure, percentiles
 from cnn_core.problem import PointSet, sample
-from cnn_core.projection import ProjectionResult, ProjectionStatus, project
+from cnn_core.projection import ProjectionResult, ProjectionStatus, Solver, project
 from cnn_core.training import Training, TrainingStatus
-from search_spaces.load import build_problem, dump_yaml
 from search_spaces.schema import Study
 
 Metrics = dict[str, float | str]
 
 TRAIN_POINTS_MEASURED = 5000
 """At most this many evenly picked training points are measured after each epoch."""
+
+PROJECTED = ("validation", "test")
+"""The splits whose waves are projected at the end of a trial."""
 
 
 class Trial:
@@ -42,7 +44,9 @@ class Trial:
         self.dtype = getattr(torch, settings.dtype)
         problem = build_problem(study.problem)
         self.splits = {
-            name: sample(problem, getattr(study.data, name), seed=settings.seed).to(dtype=self.dtype, device=self.device)
+            name: sample(problem, getattr(study.data, name), seed=settings.seed).to(
+                dtype=self.dtype, device=self.device
+            )
             for name in ("train", "validation", "test")
         }
         network = study.network.build(
@@ -82,31 +86,31 @@ class Trial:
         started = time.perf_counter()
         self.training.run_epoch()
         self.seconds += time.perf_counter() - started
-        metrics: Metrics = {}
-        for name, points in (("train", self.measured_train), ("validation", self.splits["validation"])):
-            measurement = measure(self.model, self.training.theta, points)
-            metrics |= {f"{name}/{key}": value for key, value in errors(measurement, points).items()}
-            if name == "train":
-                self._watch(measurement)
+        training = self._measure(self.measured_train)
+        self._watch(training)
+        validation = self._measure(self.splits["validation"])
+        metrics = _named("train", training, self.measured_train)
+        metrics |= _named("validation", validation, self.splits["validation"])
         diverged = self.training.status is TrainingStatus.DIVERGED
         if diverged:
-            metrics |= {key: WORST for key in metrics}
+            metrics = dict.fromkeys(metrics, WORST)
         figures = {f"method/{key}": finite(value) for key, value in self.training.figures.items()}
         return metrics | figures | self._costs() | {"diverged": float(diverged)}
 
     def finish(self) -> Metrics:
-        """Measure the test split, project the waves of validation and test, and measure those: call once, when `done`."""
-        metrics: Metrics = {}
-        theta = self.training.theta
-        for key, value in errors(measure(self.model, theta, self.splits["test"]), self.splits["test"]).items():
-            metrics[f"test/{key}"] = value
-        metrics["time/train_s"] = self.seconds
-        diverged = self.training.status is TrainingStatus.DIVERGED
+        """Measure the test split, project the waves of validation and test, and measure those: call once, when `done`.
+
+        A diverged trial is neither measured nor projected: all its errors are `WORST`.
+        """
+        if self.training.status is TrainingStatus.DIVERGED:
+            splits = ["test", *(f"projected/{name}" for name in PROJECTED if self.study.projection is not None)]
+            metrics: Metrics = {f"{split}/{figure}": WORST for split in splits for figure in FIGURES}
+            return metrics | self._costs() | {"diverged": 1.0, "status": "diverged"}
+        test = self.splits["test"]
+        metrics = _named("test", self._measure(test), test)
         if self.study.projection is not None:
-            metrics |= self._project()
-        if diverged:
-            metrics |= {key: WORST for key in metrics if key.startswith(("test/", "projected/"))}
-        return metrics | self._costs() | {"diverged": float(diverged), "status": "diverged" if diverged else "completed"}
+            metrics |= self._project(self.study.projection)
+        return metrics | self._costs() | {"diverged": 0.0, "status": "completed"}
 
     def save(self, directory: Path) -> None:
         """Write checkpoint.pt and trial.yaml, and once finished predictions.npz and percentiles.csv."""
@@ -125,11 +129,10 @@ class Trial:
         self.seconds = state["seconds"]
         self.percentiles = [(epoch, quantity, values) for epoch, quantity, values in state["percentiles"]]
 
-    def _project(self) -> Metrics:
-        solver = self.study.projection
+    def _project(self, solver: Solver) -> Metrics:
         metrics: Metrics = {}
         started = time.perf_counter()
-        for name in ("validation", "test"):
+        for name in PROJECTED:
             points = self.splits[name]
             waves = [points.wave(index) for index in range(points.waves)][: _bound(solver.waves)]
             parameters = torch.stack([wave.p[0] for wave in waves])
@@ -139,7 +142,7 @@ class Trial:
                 errors(measure(self.model, result.theta, wave), wave)
                 for result, wave in zip(results, waves, strict=True)
             ]
-            metrics |= {f"projected/{name}/{key}": fmean(errors[key] for errors in each) for key in each[0]}
+            metrics |= {f"projected/{name}/{figure}": fmean(wave[figure] for wave in each) for figure in FIGURES}
         results = [result for results in self.projections.values() for result in results]
         metrics["time/projection_s"] = time.perf_counter() - started
         metrics["projection/steps"] = fmean(result.steps for result in results)
@@ -147,6 +150,9 @@ class Trial:
         difference = torch.stack([result.theta - self.training.theta.detach() for result in results])
         self.percentiles.append((self.epoch, "projection_parameter_difference", percentiles(difference)))
         return metrics
+
+    def _measure(self, points: PointSet) -> Measurement:
+        return measure(self.model, self.training.theta, points)
 
     def _watch(self, measurement: Measurement) -> None:
         for quantity, values in (
@@ -163,20 +169,17 @@ class Trial:
 
     def _predictions(self) -> dict[str, np.ndarray]:
         wave = self.splits["test"].wave(0)
-        arrays = {"x": wave.x, "u": wave.u, "p": wave.p[0], "before": self._predict(self.training.theta, wave)}
+        arrays = {"x": wave.x, "u": wave.u, "p": wave.p[0], "before": self._measure(wave).prediction}
         if results := self.projections.get("test"):
             result = results[0]
             arrays |= {
-                "after": self._predict(result.theta, wave),
+                "after": measure(self.model, result.theta, wave).prediction,
                 "path_x": result.x,
                 "path_steps": torch.tensor([step for step, _ in result.path]),
                 "path_predictions": torch.stack([prediction for _, prediction in result.path]),
                 "path_errors": torch.tensor(result.errors),
             }
         return {name: array.detach().cpu().numpy() for name, array in arrays.items()}
-
-    def _predict(self, theta: Tensor, points: PointSet) -> Tensor:
-        return measure(self.model, theta, points).prediction
 
     def _write_percentiles(self, path: Path) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
@@ -216,6 +219,10 @@ def worst_status(statuses: list[ProjectionStatus]) -> str:
     """The status that speaks for several projections: the worst of them."""
     order = [ProjectionStatus.DIVERGED, ProjectionStatus.TOLERANCE_NOT_MET, ProjectionStatus.CONVERGED]
     return str(min(statuses, key=order.index))
+
+
+def _named(split: str, measurement: Measurement, points: PointSet) -> Metrics:
+    return {f"{split}/{figure}": value for figure, value in errors(measurement, points).items()}
 
 
 def _bound(waves: int | str) -> int | None:

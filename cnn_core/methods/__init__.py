@@ -26,6 +26,18 @@ METHODS: Mapping[str, type[Method]] = {
 }
 
 __all__ = [
-    "METHODS", "AugmentedLagrangian", "Batch", "Broyden", "Direction", "Method", "NoLoss", "NonProjecting", "Reduction",
-    "Sample", "Soft", "State", "Step", "Unconstrained",
+    "METHODS",
+    "AugmentedLagrangian",
+    "Batch",
+    "Broyden",
+    "Direction",
+    "Method",
+    "NoLoss",
+    "NonProjecting",
+    "Reduction",
+    "Sample",
+    "Soft",
+    "State",
+    "Step",
+    "Unconstrained",
 ]

@@ -1,0 +1,223 @@
+"""The command line `cnn-study`: reads options, calls one function, prints what came of it.
+
+Exit codes: 0 done, 1 failed, 2 bad input.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from search_spaces.load import (
+    StudyFileError,
+    dump,
+    dump_yaml,
+    json_schema,
+    load_study,
+    parse_setting,
+    resolve,
+    shipped_spaces,
+)
+
+from search_spaces.schema import Study
+
+FAILED, BAD_INPUT = 1, 2
+
+RUNS = Path("runs")
+
+settings_option = click.option(
+    "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a setting of the study file; repeatable."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="cnn-study")
+def cli() -> None:
+    """Make neural networks obey a PDE, and find out which way is best."""
+
+
+@cli.command()
+def spaces() -> None:
+    """List the study files that come with the package."""
+    table = Table("space", "what it searches", box=None, header_style="bold")
+    for name, path in shipped_spaces().items():
+        table.add_row(name, _first_comment(path))
+    Console().print(table)
+
+
+@cli.command()
+@click.argument("space", required=False)
+@settings_option
+@click.option("--schema", is_flag=True, help="Print the JSON schema of study files instead, for editors.")
+def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
+    """Check the study file SPACE (a shipped name or a path) and print it with all defaults."""
+    if schema:
+        click.echo(json.dumps(json_schema(), indent=2))
+    elif space is None:
+        raise click.UsageError("name a study file, or write --schema")
+    else:
+        click.echo(dump_yaml(_load(space, settings)), nl=False)
+
+
+@cli.command()
+@click.argument("space")
+@settings_option
+@click.option("--json", "as_json", is_flag=True, help="End stdout with one JSON object: config, metrics, status.")
+@click.option("--save", type=click.Path(file_okay=False, path_type=Path), help="Write checkpoint and predictions here.")
+def trial(space: str, settings: tuple[str, ...], as_json: bool, save: Path | None) -> None:
+    """Run one trial of SPACE in this process, with the values that stand outside its search block."""
+    from study.trial import Trial
+
+    study = resolve(_load(space, settings), {})
+    console = Console(stderr=True)
+    running = Trial(study)
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+    ) as progress:
+        task = progress.add_task(f"training {study.training.method.name}", total=study.training.epochs)
+        metrics: dict[str, float | str] = {}
+        while not running.done:
+            metrics = running.step()
+            progress.update(task, completed=running.epoch)
+        if study.projection is not None:
+            progress.update(task, description=f"projecting with {study.projection.solver}")
+        metrics |= running.finish()
+    if save is not None:
+        running.save(save)
+        console.print(f"checkpoint and predictions: {save}")
+    if as_json:
+        status = metrics.pop("status")
+        click.echo(json.dumps({"config": dump(study), "metrics": metrics, "status": status}))
+    else:
+        Console().print(_metrics_table(metrics))
+
+
+@cli.command()
+@click.argument("space")
+@settings_option
+@click.option(
+    "--name", help="The study's name and its folder under runs/; default: the study file's, numbered if taken."
+)
+@click.option("--trials", type=click.IntRange(min=1), help="How many trials; default: the study file's.")
+@click.option(
+    "--hours", type=click.FloatRange(min=0, min_open=True), help="Start no trial and stop all after this long."
+)
+@click.option("--address", default="local", show_default=True, help="local, auto, or ray://HOST:PORT of a cluster.")
+@click.option("--storage", help="A folder or URI that every node reaches; default: runs/ here.")
+@click.option("--tracking-uri", help="An MLflow tracking server or database; default: SQLite in runs/.")
+def run(
+    space: str,
+    settings: tuple[str, ...],
+    name: str | None,
+    trials: int | None,
+    hours: float | None,
+    address: str,
+    storage: str | None,
+    tracking_uri: str | None,
+) -> None:
+    """Run the study SPACE (a shipped name or a path) and report which method is better, by how much, at which cost."""
+    from study import report, runner, tracking
+
+    study = _load(space, settings, {"tune.trials": trials} if trials else {})
+    directory = runner.claim_directory(RUNS, study.study if name is None else name, exact=name is not None)
+    uri = tracking_uri or tracking.default_uri(RUNS)
+    tracker = tracking.Tracker(directory, study, uri)
+    console = Console()
+    outcome = runner.run(study, directory=directory, address=address, storage=storage, hours=hours, tracker=tracker)
+    paths = report.write_report(directory)
+    report.print_summary(console, directory)
+    console.print(f"plots    {paths.figures}\nreport   {paths.html}", highlight=False, soft_wrap=True)
+    if outcome.unsent:
+        console.print(outcome.unsent, highlight=False, soft_wrap=True)
+    console.print(f"MLflow   {tracking.ui_command(uri)}", highlight=False, soft_wrap=True)
+    if outcome.error:
+        raise RunFailed(outcome.error)
+
+
+@cli.command(name="report")
+@click.argument("name")
+def report_command(name: str) -> None:
+    """Write tables, plots and report.html of the study NAME anew, and print its summary."""
+    from study import report
+
+    directory = _existing(name)
+    paths = report.write_report(directory)
+    report.print_summary(Console(), directory)
+    click.echo(f"plots    {paths.figures}\nreport   {paths.html}")
+
+
+@cli.command()
+@click.argument("name", required=False)
+def status(name: str | None) -> None:
+    """Show how far a study is: NAME, or every study under runs/."""
+    from study.progress import status_table
+
+    directories = [_existing(name)] if name else sorted(path.parent for path in RUNS.glob("*/study.yaml"))
+    if not directories:
+        click.echo(f"no studies under {RUNS.resolve()}; start one with: cnn-study run helmholtz-quick")
+        return
+    Console().print(status_table(directories))
+
+
+@cli.command()
+@click.option("--tracking-uri", help="What to show; default: the SQLite file in runs/.")
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
+def ui(tracking_uri: str | None, port: int) -> None:
+    """Open the results in the MLflow UI, on this machine only."""
+    from study import tracking
+
+    command, environment = tracking.ui_process(tracking_uri or tracking.default_uri(RUNS), port=port)
+    click.echo(f"http://127.0.0.1:{port}  (end with Ctrl-C)", err=True)
+    os.execvpe(command[0], command, {**os.environ, **environment})
+
+
+class RunFailed(Exception):
+    """A study that ended without a result."""
+
+
+def main() -> None:
+    """Entry point: turns what a user can mend into one line and an exit code."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code if isinstance(error, click.UsageError) else FAILED)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except (StudyFileError, ValueError, FileExistsError, PermissionError, NotADirectoryError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    except RunFailed as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(FAILED)
+
+
+def _load(space: str, settings: tuple[str, ...], more: Mapping[str, Any] | None = None) -> Study:
+    overrides = dict(parse_setting(setting) for setting in settings)
+    return load_study(space, overrides | dict(more or {}))
+
+
+def _existing(name: str) -> Path:
+    directory = RUNS / name
+    if not (directory / "study.yaml").exists():
+        known = ", ".join(sorted(path.parent.name for path in RUNS.glob("*/study.yaml"))) or "none"
+        raise StudyFileError(f"{directory}: there is no such study; write one of: {known}")
+    return directory
+
+
+def _first_comment(path: Path) -> str:
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("#").strip()
+
+
+def _metrics_table(metrics: Mapping[str, float | str]) -> Table:
+    table = Table(box=None, show_header=False)
+    for name, value in sorted(metrics.items()):
+        table.add_row(name, value if isinstance(value, str) else f"{value:.4g}")
+    return table
