@@ -1,0 +1,43 @@
+# `make help` lists what one can do. Everything lives in .venv; other settings: make PYTHON=/path/to/python3.11 install
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+
+export RAY_USAGE_STATS_ENABLED := 0
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.DEFAULT_GOAL := help
+.PHONY: help install study test test-all check ui
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(STAMP)  ## Create .venv and install cnn-study with exact versions (does nothing when up to date)
+
+study: install  ## Run the study helmholtz-quick with everything local; prints where the results are
+	@$(BIN)/cnn-study run helmholtz-quick
+
+test: install  ## Run the tests that are not marked slow
+	@$(BIN)/python -m pytest -q -m "not slow"
+
+test-all: install  ## Run all tests
+	@$(BIN)/python -m pytest -q
+
+check: install  ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+ui: install  ## Open the results in the MLflow UI
+	@$(BIN)/cnn-study ui
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3.11 or write make PYTHON=/path/to/python" >&2; exit 2; }
+	@test -x $(BIN)/python || { echo "[1/3] creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "[2/3] installing torch"
+	@$(PIP) install -c constraints.txt torch
+	@echo "[3/3] installing cnn-study and its other dependencies (some minutes)"
+	@$(PIP) install -c constraints.txt -e ".[test,dev]"
+	@touch $@
