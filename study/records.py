@@ -87,17 +87,20 @@ class Journal:
         """All trials by id, in the order in which they started. Repeated epochs of a resumed trial count once."""
         records: dict[str, TrialRecord] = {}
         for _, event in self.events():
-            match event["event"]:
-                case "trial-start" if event["trial"] not in records:
-                    records[event["trial"]] = TrialRecord(
-                        event["trial"], event["values"], event["method"], started=event["time"]
-                    )
-                case "epoch":
-                    record = records[event["trial"]]
-                    record.history = [entry for entry in record.history if entry[0] < event["epoch"]]
-                    record.history.append((event["epoch"], event["time"], event["metrics"]))
-                case "trial-end":
-                    record = records[event["trial"]]
-                    record.status = TrialStatus(event["status"])
-                    record.ended, record.metrics, record.error = event["time"], event["metrics"], event["error"]
+            enter(event, records)
         return records
+
+
+def enter(event: Mapping[str, Any], records: dict[str, TrialRecord]) -> None:
+    """Enter one event into `records`, for readers that follow the journal."""
+    match event["event"]:
+        case "trial-start" if event["trial"] not in records:
+            records[event["trial"]] = TrialRecord(event["trial"], event["values"], event["method"], started=event["time"])
+        case "epoch":
+            record = records[event["trial"]]
+            record.history = [entry for entry in record.history if entry[0] < event["epoch"]]
+            record.history.append((event["epoch"], event["time"], event["metrics"]))
+        case "trial-end":
+            record = records[event["trial"]]
+            record.status = TrialStatus(event["status"])
+            record.ended, record.metrics, record.error = event["time"], event["metrics"], event["error"]
