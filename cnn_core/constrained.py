@@ -7,29 +7,40 @@
 Axis names: N points, C constraints, O outputs, D coordinates, K parameters, P parameters of the network.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
 from cnn_core.clock import Clock
 from cnn_core.derivatives import Jet, Order, PointField
 from cnn_core.functional import Layout, layout_of
-from cnn_core.networks import LayeredNetwork, LinearTrace
+from cnn_core.networks import LayeredNetwork, Trace
 from cnn_core.problem import Problem
+from cnn_core.streams import jet_of
+
+
+class LayerPass(NamedTuple):
+    """A Taylor-mode pass: the outputs' streams (S, N, O), what the layers remember, and the parameters it ran with."""
+
+    streams: Tensor
+    trace: Trace
+    parameters: Mapping[str, Tensor]
 
 
 class Evaluation(NamedTuple):
-    """One pass over points: predictions (N, O), residuals (N, C), and the layers' trace.
+    """One pass over points: predictions (N, O) and residuals (N, C), differentiable once in θ.
 
-    `trace` is None when the pass took the general path, through nested differentiation.
+    `layers` is None when the pass took the general path, through nested differentiation.
     """
 
     prediction: Tensor
     residuals: Tensor
-    trace: list[LinearTrace] | None
+    layers: LayerPass | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +66,9 @@ class ConstrainedNetwork:
         return "layers" if layered else "general"
 
     def predict(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
-        """u_θ at x (N, D) for p (N, K) → (N, O)."""
+        """u_θ at x (N, D) for p (N, K) → (N, O), differentiable once in θ."""
+        if isinstance(self.network, LayeredNetwork):
+            return self._propagate(self.network, theta, x, p, Order.VALUE).streams[0]
         return functional_call(self.network, self.layout.unflatten(theta), (x, p))
 
     def residuals(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
@@ -63,19 +76,27 @@ class ConstrainedNetwork:
         return self.evaluate(theta, x, p).residuals
 
     def evaluate(self, theta: Tensor, x: Tensor, p: Tensor, clock: Clock | None = None) -> Evaluation:
-        """Predictions and residuals in one pass, differentiable in θ.
+        """Predictions and residuals in one pass, differentiable once in θ.
 
         `clock` gets the sections `forward` and `residual`; the general path cannot tell them apart and counts as `residual`.
         """
         clock = clock or Clock()
-        if isinstance(self.network, LayeredNetwork) and self.path == "layers":
-            with clock.section("forward"):
-                jet, trace = self.network.propagate(self.layout.unflatten(theta), x, p, self.problem.order)
+        if not isinstance(self.network, LayeredNetwork) or self.path == "general":
             with clock.section("residual"):
-                return Evaluation(jet.value, self._residuals_of(jet, x, p), trace)
+                prediction, residuals = torch.vmap(self._at_point, in_dims=(None, 0, 0))(theta, x, p)
+            return Evaluation(prediction, residuals, None)
+        with clock.section("forward"):
+            layers = self._propagate(self.network, theta, x, p, self.problem.order)
         with clock.section("residual"):
-            prediction, residuals = torch.vmap(self._at_point, in_dims=(None, 0, 0))(theta, x, p)
-        return Evaluation(prediction, residuals, None)
+            jet = jet_of(layers.streams, self.network.inputs, layers.trace.order)
+            return Evaluation(jet.value, self._residuals_of(jet, x, p), layers)
+
+    def _propagate(self, network: LayeredNetwork, theta: Tensor, x: Tensor, p: Tensor, order: Order) -> LayerPass:
+        parameters = self.layout.unflatten(theta.detach())
+        with torch.no_grad():
+            streams, trace = network.propagate(parameters, x, p, order)
+        layers = LayerPass(streams, trace, parameters)
+        return layers._replace(streams=_Attached.apply(theta, self, layers))
 
     def point_terms(self, theta: Tensor, x: Tensor, p: Tensor, u: Tensor) -> Tensor:
         """[ℓ, g_1 … g_C] at one point, (1 + C,), by the general path; u (O,) is the data there."""
@@ -98,6 +119,22 @@ class ConstrainedNetwork:
 
         field = PointField(function, x)
         return field.value, self.problem.point_residuals(field, x, p, scaled=self.scaled)
+
+
+class _Attached(torch.autograd.Function):
+    """Ties a pass that ran without a graph to θ: its backward is the network's own `pull_back`."""
+
+    @staticmethod
+    def forward(ctx: Any, theta: Tensor, model: ConstrainedNetwork, layers: LayerPass) -> Tensor:
+        ctx.model, ctx.layers = model, layers
+        return layers.streams.view_as(layers.streams)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor, None, None]:
+        network, layers = ctx.model.network, ctx.layers
+        deltas = network.pull_back(layers.parameters, layers.trace, weights.unsqueeze(2))
+        return ctx.model.layout.flatten(network.parameter_gradient(layers.trace, deltas)), None, None
 
 
 def point_losses(prediction: Tensor, u: Tensor) -> Tensor:

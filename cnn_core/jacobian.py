@@ -13,16 +13,16 @@ Quantity q of point n (a residual, or the point's data loss) is row r = n·Q + q
 Axis names: S streams, N points, Q quantities, R = N·Q rows, P parameters; `inputs` h (S, N, in), `deltas` δ (S, N, Q, out).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
 from torch.func import jacrev
 
-from cnn_core.constrained import ConstrainedNetwork, Evaluation, point_losses
-from cnn_core.functional import Layout
+from cnn_core.constrained import ConstrainedNetwork, Evaluation, LayerPass, point_losses
+from cnn_core.networks import LayeredNetwork, LinearTrace, Trace
 
 GENERAL_CHUNK = 256
 """Points whose rows the general path differentiates at once."""
@@ -83,56 +83,51 @@ class ExplicitJacobian:
 class LayerJacobian:
     """J held as what entered each linear layer and what its outputs weigh in each quantity."""
 
-    layout: Layout
-    names: Sequence[tuple[str, str]]
-    inputs: Sequence[Tensor]
+    model: ConstrainedNetwork
+    trace: Trace
     deltas: Sequence[Tensor]
     path: str = "layers"
 
     def gram(self) -> Tensor:
-        return sum(  # type: ignore[return-value]
-            _layer_gram(inputs, deltas) for inputs, deltas in zip(self.inputs, self.deltas, strict=True)
-        )
+        return sum(_layer_gram(layer.inputs, deltas) for layer, deltas in self._layers())  # type: ignore[return-value]
 
     def point_gram(self) -> Tensor:
         total: Tensor | int = 0
-        for inputs, deltas in zip(self.inputs, self.deltas, strict=True):
-            weights = torch.einsum("sni,tni->nst", inputs, inputs)
+        for layer, deltas in self._layers():
+            weights = torch.einsum("sni,tni->nst", layer.inputs, layer.inputs)
             weights[:, 0, 0] += 1  # the bias
             total = total + torch.einsum("nst,snqo,tnro->nqr", weights, deltas, deltas)
         return total  # type: ignore[return-value]
 
     def times(self, vector: Tensor) -> Tensor:
-        pieces = self.layout.unflatten(vector)
+        pieces = self.model.layout.unflatten(vector)
         total: Tensor | int = 0
-        for (weight, bias), inputs, deltas in zip(self.names, self.inputs, self.deltas, strict=True):
-            outputs = inputs @ pieces[weight].T
-            outputs[0] += pieces[bias]
+        for layer, deltas in self._layers():
+            outputs = layer.inputs @ pieces[layer.weight].T
+            outputs[0] += pieces[layer.bias]
             total = total + torch.einsum("snqo,sno->nq", deltas, outputs)
         return total.reshape(-1)  # type: ignore[union-attr]
 
     def transposed_times(self, weights: Tensor) -> Tensor:
-        pieces: dict[str, Tensor] = {}
-        for (weight, bias), inputs, deltas in zip(self.names, self.inputs, self.deltas, strict=True):
-            weighted = torch.einsum("nq,snqo->sno", weights.view(deltas.shape[1:3]), deltas)
-            pieces[weight] = weighted.flatten(0, 1).T @ inputs.flatten(0, 1)
-            pieces[bias] = weighted[0].sum(dim=0)
-        return self.layout.flatten(pieces)
+        shares = weights.view(1, *self.deltas[0].shape[1:3], 1)
+        gradient = cast(LayeredNetwork, self.model.network).parameter_gradient(self.trace, [deltas * shares for deltas in self.deltas])
+        return self.model.layout.flatten(gradient)
 
     def matrix(self) -> Tensor:
         pieces: dict[str, Tensor] = {}
-        for (weight, bias), inputs, deltas in zip(self.names, self.inputs, self.deltas, strict=True):
-            pieces[weight] = _layer_rows(inputs, deltas)
-            pieces[bias] = deltas[0].flatten(0, 1)
-        return torch.cat([pieces[name] for name in self.layout.names], dim=1)
+        for layer, deltas in self._layers():
+            pieces[layer.weight] = _layer_rows(layer.inputs, deltas)
+            pieces[layer.bias] = deltas[0].flatten(0, 1)
+        return torch.cat([pieces[name] for name in self.model.layout.names], dim=1)
+
+    def _layers(self) -> Iterator[tuple[LinearTrace, Tensor]]:
+        return zip(self.trace.linears, self.deltas, strict=True)
 
 
-def residual_jacobian(
-    model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor
-) -> Jacobian:
+def residual_jacobian(model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor) -> Jacobian:
     """J of all residuals, rows n·C + c. `evaluation` is the pass at θ (P,), x (N, D), p (N, K); its graph is kept."""
-    if evaluation.trace is not None:
-        return _layer_jacobian(model.layout, evaluation, evaluation.residuals)
+    if evaluation.layers is not None:
+        return _layer_jacobian(model, evaluation.layers, evaluation.residuals)
     u = torch.zeros_like(evaluation.prediction)
     rows = _general_rows(model, theta, x, p, u)[:, 1:]
     return ExplicitJacobian(rows.flatten(0, 1).detach(), rows.shape[1])
@@ -142,9 +137,9 @@ def term_jacobian(
     model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor, u: Tensor
 ) -> Jacobian:
     """J of every point's data loss and residuals, rows n·(1 + C) + [ℓ, g_1 … g_C]; u (N, O) is the data."""
-    if evaluation.trace is not None:
+    if evaluation.layers is not None:
         losses = point_losses(evaluation.prediction, u)
-        return _layer_jacobian(model.layout, evaluation, torch.cat([losses[:, None], evaluation.residuals], dim=1))
+        return _layer_jacobian(model, evaluation.layers, torch.cat([losses[:, None], evaluation.residuals], dim=1))
     rows = _general_rows(model, theta, x, p, u)
     return ExplicitJacobian(rows.flatten(0, 1).detach(), rows.shape[1])
 
@@ -154,19 +149,13 @@ def _general_rows(model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor
     return rows(theta.detach(), x, p, u)
 
 
-def _layer_jacobian(layout: Layout, evaluation: Evaluation, quantities: Tensor) -> LayerJacobian:
-    trace = evaluation.trace
-    assert trace is not None
-    outputs = [layer.outputs for layer in trace]
-    columns = [
-        torch.autograd.grad(quantity.sum(), outputs, retain_graph=True, materialize_grads=True)
-        for quantity in quantities.unbind(dim=1)
+def _layer_jacobian(model: ConstrainedNetwork, layers: LayerPass, quantities: Tensor) -> LayerJacobian:
+    weights = [
+        torch.autograd.grad(quantity.sum(), layers.streams, retain_graph=True)[0] for quantity in quantities.unbind(dim=1)
     ]
+    network = cast(LayeredNetwork, model.network)
     return LayerJacobian(
-        layout,
-        names=[(layer.weight, layer.bias) for layer in trace],
-        inputs=[layer.inputs.detach() for layer in trace],
-        deltas=[torch.stack(layer, dim=2) for layer in zip(*columns, strict=True)],
+        model, layers.trace, network.pull_back(layers.parameters, layers.trace, torch.stack(weights, dim=2))
     )
 
 

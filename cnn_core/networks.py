@@ -4,32 +4,50 @@
 * `modulated` (the workbook's ParameterizedDense): an MLP on x; after every hidden activation layer l is multiplied
   elementwise by r_l(p), the l-th slice of one linear layer p → (sum of widths).
 
-Both are one `LayeredNetwork`, which carries derivatives in x along with the values (`cnn_core.derivatives`) and can show
-what entered and left each of its linear layers, which is what per-point gradients are made of (`cnn_core.jacobian`).
-A researcher's own `nn.Module` with `forward(x, p)` works wherever a network is asked for, by a more general path.
+Both are one `LayeredNetwork`, which carries derivatives in x along with the values (`cnn_core.streams`) and remembers what
+entered its layers, so that it can pull any quantities of its outputs back to them: this is what gradients and per-point
+Jacobians are made of (`cnn_core.jacobian`). A researcher's own `nn.Module` with `forward(x, p)` works wherever a network
+is asked for, by a more general path.
+
+Axis names: S streams, N points, D coordinates, K parameters of the family, Q quantities, O outputs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from cnn_core.derivatives import Activation, Jet, Order, activate_streams, jet_of, seed_streams
+from cnn_core.derivatives import Order
+from cnn_core.streams import Activation, activate, pull_back, seed
 
 
-def _tanh(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _tanh(a: Tensor, highest: int) -> list[Tensor]:
     value = torch.tanh(a)
     first = 1 - value.square()
-    return value, first, -2 * value * first
+    derivatives = [value, first]
+    if highest >= 2:
+        derivatives.append(-2 * value * first)
+    if highest >= 3:
+        derivatives.append(first * (4 - 6 * first))
+    return derivatives
 
 
-def _swish(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _swish(a: Tensor, highest: int) -> list[Tensor]:
     gate = torch.sigmoid(a)
-    slope = gate * (1 - gate)
-    return a * gate, gate + a * slope, slope * (2 + a * (1 - 2 * gate))
+    value = a * gate
+    slope = gate - gate.square()
+    derivatives = [value, torch.addcmul(gate, a, slope)]
+    if highest >= 2:
+        tilt = 1 - 2 * gate
+        bend = 2 + a * tilt
+        derivatives.append(slope * bend)
+        if highest >= 3:
+            derivatives.append(slope * (tilt * (bend + 1) - 2 * a * slope))
+    return derivatives
 
 
 ACTIVATIONS: Mapping[str, Activation] = {
@@ -39,7 +57,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
 
 
 class LinearTrace(NamedTuple):
-    """One linear layer during one pass: its parameters' names, what entered (S, N, in) and what left (S, N, out).
+    """One linear layer z = W h + b during one pass: its parameters' names and what entered it, h (S, N, in).
 
     The bias enters stream 0 only, since its derivatives in x are zero.
     """
@@ -47,7 +65,22 @@ class LinearTrace(NamedTuple):
     weight: str
     bias: str
     inputs: Tensor
-    outputs: Tensor
+
+
+class HiddenTrace(NamedTuple):
+    """One hidden layer during one pass: before its activation and after it, (S, N, width), and its rates r_l (1, N, width)."""
+
+    before: Tensor
+    after: Tensor
+    rates: Tensor | None
+
+
+class Trace(NamedTuple):
+    """What one pass left behind: enough to pull quantities back to the layers. Linear layers stand in the order they ran."""
+
+    order: Order
+    linears: list[LinearTrace]
+    hidden: list[HiddenTrace]
 
 
 class LayeredNetwork(nn.Module):
@@ -61,41 +94,65 @@ class LayeredNetwork(nn.Module):
         self.widths = widths
         self.activation = ACTIVATIONS[activation]
         sizes = [inputs if modulated else inputs + parameters, *widths]
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.modulation = nn.Linear(parameters, sum(widths)) if modulated else None
         self.output = nn.Linear(sizes[-1], outputs)
 
     def forward(self, x: Tensor, p: Tensor) -> Tensor:
-        """x (…, D), p (…, parameters) → u (…, O)."""
+        """x (…, D), p (…, K) → u (…, O)."""
         leading = x.shape[:-1]
         x, p = x.reshape(-1, x.shape[-1]), p.reshape(-1, p.shape[-1])
-        jet, _ = self.propagate(dict(self.named_parameters()), x, p, Order.VALUE)
-        return jet.value.reshape(*leading, -1)
+        streams, _ = self.propagate(dict(self.named_parameters()), x, p, Order.VALUE)
+        return streams[0].reshape(*leading, -1)
 
     def propagate(
         self, parameters: Mapping[str, Tensor], x: Tensor, p: Tensor, order: Order
-    ) -> tuple[Jet, list[LinearTrace]]:
-        """One pass with the given parameters: the jet of u at x (N, D) for p (N, parameters), and every linear layer's trace."""
-        trace: list[LinearTrace] = []
+    ) -> tuple[Tensor, Trace]:
+        """One pass with the given parameters at x (N, D), p (N, K): the outputs' streams (S, N, O) and the trace."""
+        trace = Trace(order, [], [])
 
         def apply(layer: str, streams: Tensor) -> Tensor:
             weight, bias = f"{layer}.weight", f"{layer}.bias"
-            outputs = linear(streams, parameters[weight])
-            outputs = (
-                torch.cat([outputs[:1] + parameters[bias], outputs[1:]])
-                if len(outputs) > 1
-                else (outputs + parameters[bias])
-            )
-            trace.append(LinearTrace(weight, bias, streams, outputs))
-            return outputs
+            trace.linears.append(LinearTrace(weight, bias, streams))
+            if len(streams) == 1:
+                return linear(streams, parameters[weight], parameters[bias])
+            value = linear(streams[:1], parameters[weight], parameters[bias])
+            return torch.cat([value, linear(streams[1:], parameters[weight])])
 
-        rates = apply("modulation", p[None]).split(self.widths, dim=-1) if self.modulation is not None else None
-        streams = seed_streams(x, None if rates is not None else p, order)
-        for index in range(len(self.hidden)):
-            streams = activate_streams(apply(f"hidden.{index}", streams), self.activation, self.inputs, order)
-            if rates is not None:
-                streams = streams * rates[index]
-        return jet_of(apply("output", streams), self.inputs, order), trace
+        modulated = self.modulation is not None
+        rates = apply("modulation", p[None]).split(self.widths, dim=-1) if modulated else [None] * len(self.widths)
+        streams = seed(x, None if modulated else p, order)
+        for index, rate in enumerate(rates):
+            before = apply(f"hidden.{index}", streams)
+            after = activate(before, self.activation, self.inputs, order)
+            trace.hidden.append(HiddenTrace(before, after, rate))
+            streams = after if rate is None else after * rate
+        return apply("output", streams), trace
+
+    def pull_back(self, parameters: Mapping[str, Tensor], trace: Trace, weights: Tensor) -> list[Tensor]:
+        """From ∂q/∂(output streams) (S, N, Q, O) to δ = ∂q/∂z (S, N, Q, out) of every linear layer, in the trace's order."""
+        deltas = [weights]
+        on_rates: list[Tensor] = []
+        above = "output"
+        for index in reversed(range(len(self.hidden))):
+            before, after, rate = trace.hidden[index]
+            weights = deltas[-1] @ parameters[f"{above}.weight"]
+            if rate is not None:
+                on_rates.append((weights * after.unsqueeze(2)).sum(dim=0, keepdim=True))
+                weights = weights * rate.unsqueeze(2)
+            deltas.append(pull_back(weights, before, self.activation, self.inputs, trace.order))
+            above = f"hidden.{index}"
+        modulation = [torch.cat(on_rates[::-1], dim=-1)] if on_rates else []
+        return modulation + deltas[::-1]
+
+    def parameter_gradient(self, trace: Trace, deltas: Sequence[Tensor]) -> dict[str, Tensor]:
+        """∂(Σ_nq q)/∂(parameters) from every layer's δ (S, N, Q, out), by name."""
+        gradient: dict[str, Tensor] = {}
+        for layer, delta in zip(trace.linears, deltas, strict=True):
+            total = delta.sum(dim=2) if delta.shape[2] > 1 else delta.squeeze(2)
+            gradient[layer.weight] = total.flatten(0, 1).T @ layer.inputs.flatten(0, 1)
+            gradient[layer.bias] = total[0].sum(dim=0)
+        return gradient
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,119 @@
+"""Streams: a field's value and its derivatives in x, carried together through the layers of a network.
+
+Order LAPLACIAN in D dimensions has the streams [a, ∂₁a … ∂_D a, Δa]; HESSIAN has every ∂ᵢⱼa with i ≤ j in place of Δa. A linear
+layer acts on all of them by one matrix product; an activation φ acts by the chain rule,
+
+    φ(a),   φ' ∂ᵢa,   φ' ∂ᵢⱼa + φ'' ∂ᵢa ∂ⱼa     (summed over i = j for the Laplacian).
+
+This is Taylor-mode automatic differentiation (Griewank & Walther 2008, ch. 13; for the Laplacian stream Li et al. 2023,
+"Forward Laplacian"). `pull_back` is the transpose: from the weights of the outgoing streams in some quantities q to those of the
+incoming ones. It is written out because it needs a fraction of the operations that differentiating the chain rule takes.
+
+Axis names: S streams, N points, D inputs (coordinates), W width, Q quantities, O outputs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cnn_core.derivatives import Jet, Order
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A scalar activation φ: `value(a)`, and `derivatives(a, n)` = [φ, φ', … n-th derivative] for n ≤ 3, elementwise."""
+
+    value: Callable[[Tensor], Tensor]
+    derivatives: Callable[[Tensor, int], list[Tensor]]
+
+
+def stream_count(inputs: int, order: Order) -> int:
+    """S: how many streams an order needs in `inputs` dimensions."""
+    second = {Order.LAPLACIAN: 1, Order.HESSIAN: inputs * (inputs + 1) // 2}.get(order, 0)
+    return 1 + (inputs if order >= Order.GRADIENT else 0) + second
+
+
+def seed(x: Tensor, constants: Tensor | None, order: Order) -> Tensor:
+    """The streams that enter a network: x (N, D), with constants (N, C) appended that do not depend on x.
+
+    Returns (S, N, D + C): the value, then ∂x/∂xᵢ (unit vectors), then zeros for the second derivatives.
+    """
+    points, inputs = x.shape
+    width = inputs + (0 if constants is None else constants.shape[-1])
+    streams = x.new_zeros(stream_count(inputs, order), points, width)
+    streams[0, :, :inputs] = x
+    if constants is not None:
+        streams[0, :, inputs:] = constants
+    if order >= Order.GRADIENT:
+        for axis in range(inputs):
+            streams[1 + axis, :, axis] = 1.0
+    return streams
+
+
+def activate(streams: Tensor, activation: Activation, inputs: int, order: Order) -> Tensor:
+    """Apply an activation to streams (S, N, W)."""
+    if order == Order.VALUE:
+        return activation.value(streams)
+    slopes, seconds = streams[1 : 1 + inputs], streams[1 + inputs :]
+    if order == Order.GRADIENT:
+        value, first = activation.derivatives(streams[:1], 1)
+        return torch.cat([value, first * slopes])
+    value, first, second = activation.derivatives(streams[:1], 2)
+    products = _slope_products(slopes, slopes, order)
+    return torch.cat([value, first * slopes, torch.addcmul(first * seconds, second, products)])
+
+
+def pull_back(weights: Tensor, streams: Tensor, activation: Activation, inputs: int, order: Order) -> Tensor:
+    """The transpose of `activate` at `streams` (S, N, W): weights (S, N, Q, W) of what left → those of what entered."""
+    entered = streams.unsqueeze(2)
+    if order == Order.VALUE:
+        return weights * activation.derivatives(entered, 1)[1]
+    slopes, seconds = entered[1 : 1 + inputs], entered[1 + inputs :]
+    on_value, on_slopes, on_seconds = weights[:1], weights[1 : 1 + inputs], weights[1 + inputs :]
+    if order == Order.GRADIENT:
+        _, first, second = activation.derivatives(entered[:1], 2)
+        value = torch.addcmul(first * on_value, second, (on_slopes * slopes).sum(dim=0, keepdim=True))
+        return torch.cat([value, first * on_slopes])
+    _, first, second, third = activation.derivatives(entered[:1], 3)
+    products = _slope_products(slopes, slopes, order)
+    value = first * on_value + second * (on_slopes * slopes).sum(dim=0, keepdim=True)
+    value = value + (on_seconds * torch.addcmul(second * seconds, third, products)).sum(dim=0, keepdim=True)
+    spread = _spread(second * on_seconds, slopes, order)
+    return torch.cat([value, torch.addcmul(spread, first, on_slopes), first * on_seconds])
+
+
+def jet_of(streams: Tensor, inputs: int, order: Order) -> Jet:
+    """Streams (S, N, O) → a jet with a leading axis N."""
+    value = streams[0]
+    if order == Order.VALUE:
+        return Jet(value)
+    gradient = streams[1 : 1 + inputs].permute(1, 2, 0)
+    if order == Order.GRADIENT:
+        return Jet(value, gradient)
+    if order == Order.LAPLACIAN:
+        return Jet(value, gradient, laplacian=streams[1 + inputs])
+    row, column = torch.triu_indices(inputs, inputs, device=streams.device)
+    pair = torch.empty(inputs, inputs, dtype=torch.long, device=streams.device)
+    pair[row, column] = pair[column, row] = torch.arange(len(row), device=streams.device)
+    hessian = streams[1 + inputs :][pair].permute(2, 3, 0, 1)
+    return Jet(value, gradient, laplacian=hessian.diagonal(dim1=-2, dim2=-1).sum(-1), hessian=hessian)
+
+
+def _slope_products(left: Tensor, right: Tensor, order: Order) -> Tensor:
+    """∂ᵢa ∂ⱼb for i ≤ j, or summed over i = j for the Laplacian."""
+    if order == Order.LAPLACIAN:
+        return (left * right).sum(dim=0, keepdim=True)
+    row, column = torch.triu_indices(len(left), len(left), device=left.device)
+    return left[row] * right[column]
+
+
+def _spread(on_seconds: Tensor, slopes: Tensor, order: Order) -> Tensor:
+    """What the second-order streams' weights contribute to the slopes': the transpose of `_slope_products` in its slopes."""
+    if order == Order.LAPLACIAN:
+        return 2 * on_seconds * slopes
+    row, column = torch.triu_indices(len(slopes), len(slopes), device=slopes.device)
+    spread = torch.zeros_like(on_seconds[:1]).repeat(len(slopes), *[1] * (on_seconds.dim() - 1))
+    spread.index_add_(0, row, on_seconds * slopes[column])
+    return spread.index_add_(0, column, on_seconds * slopes[row])
