@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.func import jacrev
 
 from cnn_core.constrained import ConstrainedNetwork, Evaluation, LayerPass, point_losses
+from cnn_core.gram import gram_matrix
 from cnn_core.networks import LayeredNetwork, LinearTrace, Trace
 
 GENERAL_CHUNK = 256
@@ -89,7 +90,7 @@ class LayerJacobian:
     path: str = "layers"
 
     def gram(self) -> Tensor:
-        return sum(_layer_gram(layer.inputs, deltas) for layer, deltas in self._layers())  # type: ignore[return-value]
+        return gram_matrix([(layer.inputs, deltas) for layer, deltas in self._layers()])
 
     def point_gram(self) -> Tensor:
         total: Tensor | int = 0
@@ -162,19 +163,3 @@ def _layer_jacobian(model: ConstrainedNetwork, layers: LayerPass, quantities: Te
 def _layer_rows(inputs: Tensor, deltas: Tensor) -> Tensor:
     """∂q_r/∂W of one layer, (R, out·in)."""
     return torch.einsum("snqo,sni->nqoi", deltas, inputs).flatten(0, 1).flatten(1)
-
-
-def _layer_gram(inputs: Tensor, deltas: Tensor) -> Tensor:
-    streams, points, quantities, width_out = deltas.shape
-    width_in, rows = inputs.shape[-1], points * quantities
-    pairwise = streams**2 * rows * (quantities * width_out + width_in)
-    explicit = quantities * width_in * width_out * (rows + streams)
-    biases = deltas[0].flatten(0, 1)
-    if explicit < pairwise:
-        weights = _layer_rows(inputs, deltas)
-        return weights @ weights.T + biases @ biases.T
-    left, h = deltas.flatten(0, 2), inputs.flatten(0, 1)
-    products = (left @ left.T).view(streams, points, quantities, streams, points, quantities)
-    overlaps = (h @ h.T).view(streams, points, 1, streams, points, 1)
-    gram = (products * overlaps).sum(dim=(0, 3)).reshape(rows, rows)
-    return gram + biases @ biases.T

@@ -5,7 +5,11 @@ plain Cholesky factorisation fails. The damping δ is relative to the mean diago
 constraints' units. It is what the caller asks for where that works; otherwise the least that works, and the result says so.
 The solve is in float64 whatever the network's precision.
 
-Reference: Jergensen 2019, Constrained Neural Nets Workbook, for λ; Nocedal & Wright 2006, §18.1, for the linear algebra.
+λ itself may be large and cancel in Jᵀλ, and G has the square of J's condition number. A direction d + Jᵀλ is therefore exact only
+after its own error has been solved for as well, with the factor at hand: see `cnn_core.methods.correction`.
+
+Reference: Jergensen 2019, Constrained Neural Nets Workbook, for λ; Nocedal & Wright 2006, §18.1, for the linear algebra;
+Higham 2002, Accuracy and Stability of Numerical Algorithms, ch. 10, for the rounding errors of the pivots.
 """
 
 import math
@@ -16,6 +20,9 @@ import torch
 from torch import Tensor
 
 DAMPING_GROWTH = 10.0
+
+ROUNDING_ERRORS = 10
+"""A pivot below this many rounding errors (or m of them, if that is more) of the largest diagonal entry counts as zero."""
 
 
 class SolveStatus(StrEnum):
@@ -31,7 +38,7 @@ class SolveStatus(StrEnum):
 class Multipliers:
     """λ (m,) in the dtype of b, with the relative damping used and an estimate of the damped matrix's condition number.
 
-    `condition` is the square of the largest over the smallest diagonal entry of the Cholesky factor: a lower bound.
+    `condition` is the largest diagonal entry over the smallest pivot of the Cholesky factorisation: a lower bound.
     """
 
     values: Tensor
@@ -47,43 +54,58 @@ class Multipliers:
         return replace(self, values=self.values * (cap / largest))
 
 
+@dataclass(frozen=True)
+class Factorisation:
+    """G + δ·s·I = L Lᵀ with the lower triangle L (m, m), or None where there was nothing to factorise."""
+
+    factor: Tensor | None
+    damping: float
+    condition: float
+    status: SolveStatus
+
+    def solve(self, right_side: Tensor) -> Multipliers:
+        """λ for b (m,). λ is zero where G could not be factorised or b is not finite."""
+        if self.factor is None:
+            return self._answer(torch.zeros_like(right_side), self.status)
+        if not torch.isfinite(right_side).all():
+            return self._answer(torch.zeros_like(right_side), SolveStatus.NOT_FINITE)
+        values = torch.cholesky_solve(right_side.double()[:, None], self.factor)[:, 0]
+        return self._answer(values.to(right_side.dtype), self.status)
+
+    def _answer(self, values: Tensor, status: SolveStatus) -> Multipliers:
+        return Multipliers(values, self.damping, self.condition, status)
+
+
 def solve_multipliers(gram: Tensor, right_side: Tensor, *, damping: float = 0.0) -> Multipliers:
-    """Solve (G + δ·s·I) λ = b for G (m, m) and b (m,).
+    """Solve (G + δ·s·I) λ = b for G (m, m) and b (m,); see `factorise` for δ. Never raises: see `SolveStatus`."""
+    return factorise(gram, damping=damping).solve(right_side)
 
-    δ is `damping` where the factorisation then holds at least some digits in the precision that G came in, and is raised by
-    factors of ten until it does. Never raises on singular or non-finite input: see `SolveStatus`.
+
+def factorise(gram: Tensor, *, damping: float = 0.0) -> Factorisation:
+    """Factorise G + δ·s·I for G (m, m).
+
+    δ is `damping` where every pivot then stands clear of the rounding errors of the precision that G came in, and is raised by
+    factors of ten until it does.
     """
-    noise = gram.shape[0] * torch.finfo(gram.dtype).eps
-    matrix, b = gram.double(), right_side.double()
+    noise = max(len(gram), ROUNDING_ERRORS) * torch.finfo(gram.dtype).eps
+    matrix = gram.double()
     scale = float(matrix.diagonal().mean())
-    zero = torch.zeros_like(right_side)
-    if not (math.isfinite(scale) and torch.isfinite(b).all()):
-        return Multipliers(zero, damping, math.inf, SolveStatus.NOT_FINITE)
+    if not math.isfinite(scale):
+        return Factorisation(None, damping, math.inf, SolveStatus.NOT_FINITE)
     if scale <= 0:
-        return Multipliers(zero, damping, math.inf, SolveStatus.ZERO)
+        return Factorisation(None, damping, math.inf, SolveStatus.ZERO)
     used = damping
-    while True:
-        factor, condition = _factorise(matrix, used * scale)
-        if factor is not None and condition * noise < 1:
-            values = torch.cholesky_solve(b[:, None], factor)[:, 0]
-            values = values + _refinement(matrix, used * scale, factor, b, values)
-            status = SolveStatus.SOLVED if used == damping else SolveStatus.DAMPED
-            return Multipliers(values.to(right_side.dtype), used, condition, status)
-        if used > 1 / noise:
-            return Multipliers(zero, used, math.inf, SolveStatus.NOT_FINITE)
+    while used <= 1 / noise:
+        factor, condition = _cholesky(matrix, used * scale)
+        if condition * noise < 1:
+            return Factorisation(factor, used, condition, SolveStatus.SOLVED if used == damping else SolveStatus.DAMPED)
         used = max(used * DAMPING_GROWTH, noise)
+    return Factorisation(None, used, math.inf, SolveStatus.NOT_FINITE)
 
 
-def _factorise(matrix: Tensor, shift: float) -> tuple[Tensor | None, float]:
+def _cholesky(matrix: Tensor, shift: float) -> tuple[Tensor, float]:
     shifted = matrix + shift * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
     factor, info = torch.linalg.cholesky_ex(shifted)
     if int(info) != 0:
-        return None, math.inf
-    diagonal = factor.diagonal()
-    return factor, float((diagonal.max() / diagonal.min()).square())
-
-
-def _refinement(matrix: Tensor, shift: float, factor: Tensor, b: Tensor, values: Tensor) -> Tensor:
-    """One step of iterative refinement; it removes most of the rounding error of the first solve."""
-    residual = b - matrix @ values - shift * values
-    return torch.cholesky_solve(residual[:, None], factor)[:, 0]
+        return factor, math.inf
+    return factor, float(shifted.diagonal().max() / factor.diagonal().square().min())

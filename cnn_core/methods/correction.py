@@ -9,6 +9,7 @@ the constraints (Jergensen 2019; Yamashita 1980, "A differential equation approa
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,7 +17,13 @@ from torch import Tensor
 from cnn_core.constrained import Evaluation, point_losses
 from cnn_core.jacobian import Jacobian, residual_jacobian
 from cnn_core.methods.method import Direction, State, Step
-from cnn_core.multipliers import Multipliers, solve_multipliers
+from cnn_core.multipliers import Factorisation, Multipliers, SolveStatus, factorise
+
+REFINEMENTS = 2
+"""At most this often the error of an undamped direction is solved for."""
+
+REFINED = 10
+"""How many rounding errors, relative to gain·g, J·direction may be off before it is worth another solve."""
 
 
 def data_gradient(step: Step, prediction: Tensor, rate: float = 1.0) -> Tensor:
@@ -52,10 +59,28 @@ def correct(
     with step.clock.section("gram"):
         gram = jacobian.gram()
     with step.clock.section("factorisation"):
-        right_side = gain * constraints - jacobian.times(descent)
-        multipliers = solve_multipliers(gram, right_side, damping=damping).capped(cap)
+        factorisation = factorise(gram, damping=damping)
+        multipliers = factorisation.solve(gain * constraints - jacobian.times(descent))
     with step.clock.section("step"):
-        return descent + jacobian.transposed_times(multipliers.values), multipliers
+        capped = multipliers.capped(cap)
+        direction = descent + jacobian.transposed_times(capped.values)
+        if damping > 0 or capped is not multipliers or multipliers.status is not SolveStatus.SOLVED:
+            return direction, capped
+        return _refined(jacobian, factorisation, direction, multipliers, gain * constraints)
+
+
+def _refined(
+    jacobian: Jacobian, factorisation: Factorisation, direction: Tensor, multipliers: Multipliers, wanted: Tensor
+) -> tuple[Tensor, Multipliers]:
+    tolerance = REFINED * torch.finfo(wanted.dtype).eps * float(wanted.norm())
+    values = multipliers.values
+    for _ in range(REFINEMENTS):
+        missing = wanted - jacobian.times(direction)
+        if float(missing.norm()) <= tolerance:
+            break
+        correction = factorisation.solve(missing).values
+        direction, values = direction + jacobian.transposed_times(correction), values + correction
+    return direction, replace(multipliers, values=values)
 
 
 def correct_batch(
