@@ -1,0 +1,115 @@
+"""What a user gets: the wheel, the command, exact versions, and a README whose commands and example work."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from cnn_core.problem import Split, sample
+from tests.test_architecture import PACKAGES, ROOT, imported_packages, named, sources
+
+DISTRIBUTIONS = {"yaml": "pyyaml"}
+"""Imported packages whose distribution has another name."""
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def make_targets() -> set[str]:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z-]+):.*## ", text, flags=re.MULTILINE))
+
+
+def code_blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def requirements(project: dict[str, Any]) -> list[Requirement]:
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    return [Requirement(line) for line in lines if not line.startswith(project["name"])]
+
+
+def test_every_dependency_has_an_exact_version(project: dict[str, Any]) -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    versions = {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in pinned}
+    assert all(str(pin.specifier).startswith("==") for pin in pinned)
+    for requirement in requirements(project):
+        assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)]), requirement
+
+
+def test_every_import_is_a_declared_dependency(project: dict[str, Any]) -> None:
+    declared = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]} | set(PACKAGES)
+    undeclared = {
+        f"{named(path)}:{line}: {name}"
+        for path in sources(*PACKAGES)
+        for line, name in imported_packages(path)
+        if name not in sys.stdlib_module_names and DISTRIBUTIONS.get(name, name) not in declared
+    }
+    assert not undeclared
+
+
+def test_the_wheel_holds_the_packages_and_the_study_files(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source)
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), "."]
+    subprocess.run(build, cwd=source, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    (wheel,) = tmp_path.glob("cnn_study-*.whl")
+    held = set(zipfile.ZipFile(wheel).namelist())
+    files = {named(path) for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()}
+    assert {name for name in files if "__pycache__" not in name} <= held
+
+
+def test_the_command_is_installed_and_answers() -> None:
+    command = Path(sys.executable).with_name("cnn-study")
+    answer = subprocess.run([command, "--help"], check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    for name in ("spaces", "check", "trial", "run", "report", "status", "ui"):
+        assert re.search(rf"^  {name}\b", answer.stdout, flags=re.MULTILINE), name
+
+
+def test_make_help_lists_every_target() -> None:
+    answer = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert {"help", "install", "study", "test", "test-all", "check", "ui"} <= make_targets()
+    assert {line.split()[1] for line in answer.stdout.splitlines() if line.startswith("  make ")} == make_targets()
+
+
+def test_the_readme_names_only_make_targets_that_exist(readme: str) -> None:
+    used = set(re.findall(r"\bmake ([a-z-]+)", "\n".join(code_blocks(readme, "(?:sh|console|bash)"))))
+    assert {"study", "test"} <= used <= make_targets()
+
+
+def test_the_readme_names_only_files_that_exist(readme: str) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", readme)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_readme_says_how_to_add_a_pde_in_20_lines(readme: str) -> None:
+    (example,) = [block for block in code_blocks(readme, "python") if "Problem(" in block]
+    assert len([line for line in example.splitlines() if line.strip()]) <= 20
+    defined: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), defined)
+    problem = defined["heat"]()
+    split = Split(dict.fromkeys(problem.parameters, (0.5, 1.0)), points=50)
+    points = sample(problem, split)
+    for x, p in zip(points.x, points.p, strict=True):
+        assert problem.point_residuals(problem.exact_field(x, p), x, p, scaled=True).abs().max() <= 1e-8
