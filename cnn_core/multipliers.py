@@ -21,8 +21,8 @@ from torch import Tensor
 
 DAMPING_GROWTH = 10.0
 
-ROUNDING_ERRORS = 10
-"""A pivot below this many rounding errors (or m of them, if that is more) of the largest diagonal entry counts as zero."""
+ROUNDING_ERRORS = 100
+"""A pivot below this many rounding errors (or m of them, if that is more) of its own diagonal entry counts as zero."""
 
 
 class SolveStatus(StrEnum):
@@ -31,14 +31,15 @@ class SolveStatus(StrEnum):
     SOLVED = "solved"
     DAMPED = "damped"  # G was too ill-conditioned for the damping asked for
     ZERO = "zero"  # G vanished (no constraint depends on θ): λ = 0
-    NOT_FINITE = "not finite"  # G or b held inf or NaN: λ = 0
+    NOT_FINITE = "not finite"  # G, b or λ held inf or NaN: λ = 0
 
 
 @dataclass(frozen=True)
 class Multipliers:
     """λ (m,) in the dtype of b, with the relative damping used and an estimate of the damped matrix's condition number.
 
-    `condition` is the largest diagonal entry over the smallest pivot of the Cholesky factorisation: a lower bound.
+    `condition` is the largest ratio of a diagonal entry to its pivot: a lower bound of the condition number that the matrix has
+    with its rows and columns scaled to a unit diagonal. The constraints' units have no say in it.
     """
 
     values: Tensor
@@ -64,16 +65,14 @@ class Factorisation:
     status: SolveStatus
 
     def solve(self, right_side: Tensor) -> Multipliers:
-        """λ for b (m,). λ is zero where G could not be factorised or b is not finite."""
+        """λ for b (m,). λ is zero where G could not be factorised or λ would not be finite."""
+        zero = torch.zeros_like(right_side)
         if self.factor is None:
-            return self._answer(torch.zeros_like(right_side), self.status)
-        if not torch.isfinite(right_side).all():
-            return self._answer(torch.zeros_like(right_side), SolveStatus.NOT_FINITE)
-        values = torch.cholesky_solve(right_side.double()[:, None], self.factor)[:, 0]
-        return self._answer(values.to(right_side.dtype), self.status)
-
-    def _answer(self, values: Tensor, status: SolveStatus) -> Multipliers:
-        return Multipliers(values, self.damping, self.condition, status)
+            return Multipliers(zero, self.damping, self.condition, self.status)
+        values = torch.cholesky_solve(right_side.double()[:, None], self.factor)[:, 0].to(right_side.dtype)
+        if not torch.isfinite(values).all():
+            return Multipliers(zero, self.damping, self.condition, SolveStatus.NOT_FINITE)
+        return Multipliers(values, self.damping, self.condition, self.status)
 
 
 def solve_multipliers(gram: Tensor, right_side: Tensor, *, damping: float = 0.0) -> Multipliers:
@@ -95,7 +94,7 @@ def factorise(gram: Tensor, *, damping: float = 0.0) -> Factorisation:
     if scale <= 0:
         return Factorisation(None, damping, math.inf, SolveStatus.ZERO)
     used = damping
-    while used <= 1 / noise:
+    while used <= max(damping, 1 / noise):
         factor, condition = _cholesky(matrix, used * scale)
         if condition * noise < 1:
             return Factorisation(factor, used, condition, SolveStatus.SOLVED if used == damping else SolveStatus.DAMPED)
@@ -108,4 +107,4 @@ def _cholesky(matrix: Tensor, shift: float) -> tuple[Tensor, float]:
     factor, info = torch.linalg.cholesky_ex(shifted)
     if int(info) != 0:
         return factor, math.inf
-    return factor, float(shifted.diagonal().max() / factor.diagonal().square().min())
+    return factor, float((shifted.diagonal() / factor.diagonal().square()).max())
