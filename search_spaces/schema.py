@@ -17,6 +17,8 @@ from cnn_core.optimizers import OPTIMIZERS, Adam
 from cnn_core.problem import Split
 from cnn_core.projection import SOLVERS
 
+Scalar = str | int | float | bool | None
+
 CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -63,11 +65,15 @@ class Training:
 
 @dataclass(frozen=True)
 class Uniform:
-    """A number between low and high; `step` makes it a grid."""
+    """A number between low and high."""
 
     low: float
     high: float
     log: bool = False
+    name: Literal["uniform"] = "uniform"
+
+    def __post_init__(self) -> None:
+        _require_range(self.low, self.high, log=self.log)
 
 
 @dataclass(frozen=True)
@@ -77,13 +83,25 @@ class Integer:
     low: int
     high: int
     log: bool = False
+    name: Literal["integer"] = "integer"
+
+    def __post_init__(self) -> None:
+        _require_range(self.low, self.high, log=self.log)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a list of values (numbers, texts, booleans, null)."""
+    """One of several values: numbers, texts, booleans, null, or lists of them (widths)."""
 
-    values: tuple[str | int | float | bool | None, ...]
+    values: tuple[Scalar | tuple[Scalar, ...], ...]
+    name: Literal["choice"] = "choice"
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValueError("the choice is empty; write at least one value")
+        for position, value in enumerate(self.values):
+            if value in self.values[:position]:
+                raise ValueError(f"the choice holds {value!r} twice; write each value once")
 
 
 @dataclass(frozen=True)
@@ -91,7 +109,7 @@ class SearchedParameter:
     """A distribution, and the values of other searched or fixed settings under which it applies."""
 
     distribution: Uniform | Integer | Choice
-    when: Mapping[str, tuple[str | int | float | bool | None, ...]] = field(default_factory=dict)
+    when: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -143,3 +161,10 @@ class Study:
     resources: Resources = field(default_factory=Resources)
 
     __pydantic_config__ = CONFIG
+
+
+def _require_range(low: float, high: float, *, log: bool) -> None:
+    if low >= high:
+        raise ValueError(f"the range is empty: low must be below high, got [{low}, {high}]")
+    if log and low <= 0:
+        raise ValueError(f"a logarithmic range needs low > 0, got [{low}, {high}]")

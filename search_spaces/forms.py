@@ -1,0 +1,114 @@
+"""Where a study file is written more briefly than the types behind it: three short forms, each with its way back.
+
+* split: parameters stand beside `points`; `{linspace: [low, high, count]}` is a range of values.
+* problem: its options stand beside `name`; a text alone is the name.
+* searched parameter: `{log_uniform: [low, high], when: {path: value or [values]}}`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cnn_core.problem import Split
+from search_spaces.errors import StudyFileError, nearest, number_in_text, shown
+from search_spaces.schema import Choice, Integer, ProblemChoice, SearchedParameter, Uniform
+
+DISTRIBUTIONS: Mapping[str, tuple[str, bool]] = {
+    "uniform": ("uniform", False),
+    "log_uniform": ("uniform", True),
+    "int": ("integer", False),
+    "log_int": ("integer", True),
+    "choice": ("choice", False),
+}
+"""How a file calls each distribution → the type's name, and whether it is logarithmic."""
+
+
+def expand_split(raw: dict[str, Any], path: str) -> dict[str, Any]:
+    own = {key: raw[key] for key in ("points", "sampling") if key in raw}
+    parameters = {key: _values(value, f"{path}.{key}") for key, value in raw.items() if key not in own}
+    return own | {"parameters": parameters}
+
+
+def condense_split(split: Split) -> dict[str, Any]:
+    parameters = {name: list(values) for name, values in split.parameters.items()}
+    return parameters | {"points": split.points, "sampling": split.sampling}
+
+
+def expand_problem(raw: dict[str, Any], path: str) -> dict[str, Any]:
+    own = {key: raw[key] for key in ("name", "scaled") if key in raw}
+    return own | {"options": {key: value for key, value in raw.items() if key not in own}}
+
+
+def condense_problem(choice: ProblemChoice) -> dict[str, Any]:
+    return {"name": choice.name, "scaled": choice.scaled, **choice.options}
+
+
+def expand_searched(raw: dict[str, Any], path: str) -> dict[str, Any]:
+    keys = [key for key in raw if key != "when"]
+    if len(keys) != 1:
+        raise StudyFileError(f"{path} needs one distribution, got {keys or 'none'}; write e.g. {{log_uniform: [1.0e-4, 1.0]}}")
+    kind = keys[0]
+    if kind not in DISTRIBUTIONS:
+        raise StudyFileError(f"{path}.{kind} is no distribution; {nearest(kind, DISTRIBUTIONS)}")
+    name, log = DISTRIBUTIONS[kind]
+    values = raw[kind]
+    if name == "choice":
+        distribution: dict[str, Any] = {"name": name, "values": values}
+    elif isinstance(values, list) and len(values) == 2:
+        low, high = values
+        distribution = {"name": name, "low": low, "high": high, "log": log}
+    else:
+        raise StudyFileError(f"{path}.{kind} is {shown(values)}; write {kind}: [low, high]")
+    return {"distribution": distribution, "when": _conditions(raw.get("when"), path)}
+
+
+def condense_searched(parameter: SearchedParameter) -> dict[str, Any]:
+    match parameter.distribution:
+        case Choice(values):
+            short: dict[str, Any] = {"choice": [list(value) if isinstance(value, tuple) else value for value in values]}
+        case Integer(low, high, log):
+            short = {"log_int" if log else "int": [low, high]}
+        case Uniform(low, high, log):
+            short = {"log_uniform" if log else "uniform": [low, high]}
+    when = {path: list(values) for path, values in parameter.when.items()}
+    return short | ({"when": when} if when else {})
+
+
+EXPAND: Mapping[type, Callable[[dict[str, Any], str], dict[str, Any]]] = {
+    Split: expand_split,
+    ProblemChoice: expand_problem,
+    SearchedParameter: expand_searched,
+}
+CONDENSE: Mapping[type, Callable[[Any], dict[str, Any]]] = {
+    Split: condense_split,
+    ProblemChoice: condense_problem,
+    SearchedParameter: condense_searched,
+}
+
+
+def _values(raw: Any, path: str) -> Any:
+    if not isinstance(raw, dict):
+        return raw
+    wrong = StudyFileError(f"{path} is {shown(raw)}; write a list of values or {{linspace: [low, high, count]}}")
+    if list(raw) != ["linspace"] or not isinstance(raw["linspace"], list) or len(raw["linspace"]) != 3:
+        raise wrong
+    low, high, count = raw["linspace"]
+    for number in raw["linspace"]:
+        if hint := number_in_text(number):
+            raise StudyFileError(
+                f"{path}.linspace holds {shown(number)}; YAML reads numbers like this only with a dot, write {hint}"
+            )
+    if not (_is_number(low) and _is_number(high) and isinstance(count, int) and count >= 1):
+        raise wrong
+    return [low + (high - low) * index / max(count - 1, 1) for index in range(count)]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _conditions(raw: Any, path: str) -> dict[str, Any]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise StudyFileError(f"{path}.when is {shown(raw)}; write when: {{path: value}}")
+    return {key: value if isinstance(value, list) else [value] for key, value in raw.items()}

@@ -1,0 +1,89 @@
+"""Study files: find, read, check, change, write. The only place where a study is a raw mapping.
+
+YAML → mapping → `blocks.read` → `Study`. Every error is a StudyFileError: one line that names file and key.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from search_spaces import overrides as laid_over
+from search_spaces.blocks import read, write
+from search_spaces.errors import StudyFileError, nearest
+from search_spaces.overrides import parse_setting
+from search_spaces.problems import build_problem
+from search_spaces.schema import Study
+
+__all__ = [
+    "StudyFileError", "build_problem", "dump", "dump_yaml", "json_schema", "load_study", "parse_setting", "resolve",
+    "shipped_spaces",
+]
+
+NOTHING: Mapping[str, Any] = {}
+
+
+def shipped_spaces() -> dict[str, Path]:
+    """The study files that come with the package, by name."""
+    return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.yaml"))}
+
+
+def load_study(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Study:
+    """The study of a shipped name or a file, with overrides (dotted path → value). Raises StudyFileError."""
+    path = find(space)
+    with _naming(path.name):
+        raw = _read_yaml(path)
+        study = read(Study, raw)
+    if overrides:
+        with _naming(f"{path.name} with the settings given"):
+            study = read(Study, laid_over.apply(dump(study), overrides))
+    return study
+
+
+def resolve(study: Study, values: Mapping[str, Any]) -> Study:
+    """One trial of a study: the values (dotted path → value) applied, nothing left to search. Raises StudyFileError."""
+    with _naming(study.study):
+        fixed = replace(study, search={}, tune=replace(study.tune, balance=None))
+        return read(Study, laid_over.apply(dump(fixed), values))
+
+
+def dump(study: Study) -> dict[str, Any]:
+    """The study as a study file's mapping, every default spelled out."""
+    return write(study)
+
+
+def dump_yaml(study: Study) -> str:
+    """The study as a study file; loading it gives an equal study."""
+    return yaml.safe_dump(dump(study), sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of study files, for editors."""
+    raise NotImplementedError
+
+
+def find(space: str | Path) -> Path:
+    """The file of a shipped name or a path. Raises StudyFileError with the nearest shipped name."""
+    shipped = shipped_spaces()
+    if str(space) in shipped:
+        return shipped[str(space)]
+    path = Path(space)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise StudyFileError(f"{space}: this study file {what}; {nearest(path.stem, shipped)}, or a file's path")
+    return path
+
+
+@contextmanager
+def _naming(source: str) -> Iterator[None]:
+    try:
+        yield
+    except StudyFileError as error:
+        raise StudyFileError(f"{source}: {error}") from None
+
+
+def _read_yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -1,0 +1,82 @@
+"""Settings laid over a study file: dotted path → value.
+
+Setting a `name` (or `solver`) starts its block afresh with the new variant's defaults; a block that has that name already keeps
+its settings. Outer blocks are set before inner ones, and a block's name before its other keys, whatever order they were written
+in. A path under null creates the block; `solver: null` removes it. What stands after `search.` or `objectives.` is one key.
+"""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from search_spaces.blocks import TAGS
+from search_spaces.errors import StudyFileError, shown
+
+ONE_KEY = ("search", "objectives")
+"""Blocks whose keys hold dots or slashes themselves."""
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """`path=value` → (path, value), the value read as YAML."""
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise StudyFileError(f"--set {text}: there is no value; write PATH=VALUE, e.g. training.epochs=5")
+    try:
+        return path.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise StudyFileError(f"--set {text}: the value is not YAML; put quotes around it") from None
+
+
+def apply(raw: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a study file's mapping with the values set. Raises StudyFileError for a path through a plain value."""
+    result = copy.deepcopy(dict(raw))
+    for path in sorted(values, key=_turn):
+        _set(result, keys_of(path), copy.deepcopy(values[path]), path)
+    return result
+
+
+def keys_of(path: str) -> list[str]:
+    """The keys that a dotted path goes through."""
+    first, _, rest = path.partition(".")
+    return [first, rest] if first in ONE_KEY and rest else path.split(".")
+
+
+def _turn(path: str) -> tuple[int, bool, str]:
+    keys = keys_of(path)
+    names_block = keys[-1] in TAGS
+    return len(keys) - names_block, not names_block, path
+
+
+def _set(node: dict[str, Any], keys: list[str], value: Any, path: str) -> None:
+    *outer, last = keys
+    if last in TAGS and outer:
+        return _start_afresh(node, keys, value, path)
+    block = _descend(node, outer, path)
+    if value is None and outer and outer[0] in ONE_KEY:
+        block.pop(last, None)
+    else:
+        block[last] = value
+    return None
+
+
+def _start_afresh(node: dict[str, Any], keys: list[str], value: Any, path: str) -> None:
+    *outer, key, tag = keys
+    parent = _descend(node, outer, path)
+    present = parent.get(key)
+    if value is None:
+        parent[key] = None
+    elif not (isinstance(present, dict) and present.get(tag) == value):
+        parent[key] = {tag: value}
+
+
+def _descend(node: dict[str, Any], keys: list[str], path: str) -> dict[str, Any]:
+    for depth, key in enumerate(keys, start=1):
+        inner = node.get(key)
+        if inner is None:
+            inner = node[key] = {}
+        if not isinstance(inner, dict):
+            raise StudyFileError(f"{path} cannot be set: {'.'.join(keys[:depth])} is {shown(inner)}, not a block")
+        node = inner
+    return node
