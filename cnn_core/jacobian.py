@@ -14,7 +14,7 @@ Axis names: S streams, N points, Q quantities, R = N·Q rows, P parameters; `inp
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 import torch
@@ -40,6 +40,10 @@ class Jacobian(Protocol):
 
     def point_gram(self) -> Tensor:
         """The blocks of J Jᵀ that belong to one point each, (N, Q, Q)."""
+        ...
+
+    def part(self, start: int, stop: int) -> "Jacobian":
+        """The rows of the quantities start … stop − 1 of every point."""
         ...
 
     def times(self, vector: Tensor) -> Tensor:
@@ -70,6 +74,10 @@ class ExplicitJacobian:
         blocks = self.rows.view(-1, self.quantities, self.rows.shape[-1])
         return blocks @ blocks.mT
 
+    def part(self, start: int, stop: int) -> "ExplicitJacobian":
+        rows = self.rows.view(-1, self.quantities, self.rows.shape[-1])[:, start:stop]
+        return ExplicitJacobian(rows.flatten(0, 1), stop - start, self.path)
+
     def times(self, vector: Tensor) -> Tensor:
         return self.rows @ vector
 
@@ -93,12 +101,20 @@ class LayerJacobian:
         return gram_matrix([(layer.inputs, deltas) for layer, deltas in self._layers()])
 
     def point_gram(self) -> Tensor:
-        total: Tensor | int = 0
+        _, points, quantities, _ = self.deltas[0].shape
+        gram = self.deltas[0].new_zeros(points, quantities, quantities)
         for layer, deltas in self._layers():
-            weights = torch.einsum("sni,tni->nst", layer.inputs, layer.inputs)
-            weights[:, 0, 0] += 1  # the bias
-            total = total + torch.einsum("nst,snqo,tnro->nqr", weights, deltas, deltas)
-        return total  # type: ignore[return-value]
+            streams = len(deltas)
+            inputs = layer.inputs.transpose(0, 1)
+            overlaps = inputs @ inputs.mT
+            overlaps[:, 0, 0] += 1  # the bias
+            weights = deltas.transpose(0, 1).flatten(1, 2)
+            products = (weights @ weights.mT).view(points, streams, quantities, streams, quantities)
+            gram += torch.einsum("nsqtr,nst->nqr", products, overlaps)
+        return gram
+
+    def part(self, start: int, stop: int) -> "LayerJacobian":
+        return replace(self, deltas=[deltas[:, :, start:stop] for deltas in self.deltas])
 
     def times(self, vector: Tensor) -> Tensor:
         pieces = self.model.layout.unflatten(vector)
@@ -111,7 +127,9 @@ class LayerJacobian:
 
     def transposed_times(self, weights: Tensor) -> Tensor:
         shares = weights.view(1, *self.deltas[0].shape[1:3], 1)
-        gradient = cast(LayeredNetwork, self.model.network).parameter_gradient(self.trace, [deltas * shares for deltas in self.deltas])
+        gradient = cast(LayeredNetwork, self.model.network).parameter_gradient(
+            self.trace, [deltas * shares for deltas in self.deltas]
+        )
         return self.model.layout.flatten(gradient)
 
     def matrix(self) -> Tensor:
@@ -125,7 +143,9 @@ class LayerJacobian:
         return zip(self.trace.linears, self.deltas, strict=True)
 
 
-def residual_jacobian(model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor) -> Jacobian:
+def residual_jacobian(
+    model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor
+) -> Jacobian:
     """J of all residuals, rows n·C + c. `evaluation` is the pass at θ (P,), x (N, D), p (N, K); its graph is kept."""
     if evaluation.layers is not None:
         return _layer_jacobian(model, evaluation.layers, evaluation.residuals)
@@ -152,7 +172,8 @@ def _general_rows(model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor
 
 def _layer_jacobian(model: ConstrainedNetwork, layers: LayerPass, quantities: Tensor) -> LayerJacobian:
     weights = [
-        torch.autograd.grad(quantity.sum(), layers.streams, retain_graph=True)[0] for quantity in quantities.unbind(dim=1)
+        torch.autograd.grad(quantity.sum(), layers.streams, retain_graph=True)[0]
+        for quantity in quantities.unbind(dim=1)
     ]
     network = cast(LayeredNetwork, model.network)
     return LayerJacobian(

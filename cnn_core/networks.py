@@ -105,9 +105,7 @@ class LayeredNetwork(nn.Module):
         streams, _ = self.propagate(dict(self.named_parameters()), x, p, Order.VALUE)
         return streams[0].reshape(*leading, -1)
 
-    def propagate(
-        self, parameters: Mapping[str, Tensor], x: Tensor, p: Tensor, order: Order
-    ) -> tuple[Tensor, Trace]:
+    def propagate(self, parameters: Mapping[str, Tensor], x: Tensor, p: Tensor, order: Order) -> tuple[Tensor, Trace]:
         """One pass with the given parameters at x (N, D), p (N, K): the outputs' streams (S, N, O) and the trace."""
         trace = Trace(order, [], [])
 

@@ -125,8 +125,8 @@ class Split:
                 f"problem {problem.name!r} has the parameters {', '.join(problem.parameters) or '(none)'}, "
                 f"got {', '.join(self.parameters) or '(none)'}"
             )
-        combinations = itertools.product(*(self.parameters[name] for name in problem.parameters))
-        return torch.tensor(list(combinations), dtype=torch.float64).reshape(-1, len(problem.parameters))
+        combinations = list(itertools.product(*(self.parameters[name] for name in problem.parameters)))
+        return torch.tensor(combinations, dtype=torch.float64).reshape(len(combinations), len(problem.parameters))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods.correction import correct_batch, data_direction, data_gradient, figures_of
+from cnn_core.methods.correction import batch_terms, correct, data_direction, data_gradient, figures_of
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problem import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
@@ -45,11 +45,12 @@ class Batch:
             return data_direction(step, state)
         if state["age"] % self.refresh_interval:
             return self._with_old_multipliers(step, state)
-        evaluation = step.evaluate()
-        direction, multipliers = correct_batch(
+        terms = batch_terms(step)
+        direction, multipliers = correct(
             step,
-            evaluation,
-            data_gradient(step, evaluation.prediction, value_at(self.objective_rate, step.epoch)),
+            terms.jacobian,
+            terms.residuals,
+            value_at(self.objective_rate, step.epoch) * terms.gradient,
             gain=value_at(self.gain, step.epoch),
             damping=value_at(self.damping, step.epoch),
             cap=self.cap,

@@ -9,20 +9,21 @@ the constraints (Jergensen 2019; Yamashita 1980, "A differential equation approa
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import Evaluation, point_losses
-from cnn_core.jacobian import Jacobian, residual_jacobian
+from cnn_core.constrained import point_losses
+from cnn_core.jacobian import Jacobian, term_jacobian
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.multipliers import Factorisation, Multipliers, SolveStatus, factorise
 
 REFINEMENTS = 2
 """At most this often the error of an undamped direction is solved for."""
 
-REFINED = 10
+REFINED = 100
 """How many rounding errors, relative to gain·g, J·direction may be off before it is worth another solve."""
 
 
@@ -42,6 +43,27 @@ def data_direction(step: Step, state: State) -> Direction:
     return Direction(data_gradient(step, prediction), state, {})
 
 
+class BatchTerms(NamedTuple):
+    """What a batch asks for: its residuals g (N·C,), their Jacobian, and the data gradient ∇f (P,)."""
+
+    residuals: Tensor
+    jacobian: Jacobian
+    gradient: Tensor
+
+
+def batch_terms(step: Step) -> BatchTerms:
+    """One constraint per point and name, and the data loss, from one pass and one pull-back."""
+    evaluation = step.evaluate()
+    batch = step.batch
+    with step.clock.section("jacobian"):
+        jacobian = term_jacobian(step.model, step.theta, evaluation, batch.x, batch.p, batch.u)
+    residuals = evaluation.residuals.detach()
+    points, constraints = residuals.shape
+    with step.clock.section("step"):
+        gradient = jacobian.part(0, 1).transposed_times(torch.full_like(residuals[:, 0], 1 / points))
+    return BatchTerms(residuals.flatten(), jacobian.part(1, 1 + constraints), gradient)
+
+
 def correct(
     step: Step,
     jacobian: Jacobian,
@@ -54,7 +76,8 @@ def correct(
 ) -> tuple[Tensor, Multipliers]:
     """d + Jᵀλ (P,) and λ for constraints g (m,), their Jacobian and the data direction d (P,).
 
-    `cap` bounds |λ|: multipliers above it are scaled down together, which keeps their direction.
+    `cap` bounds |λ|: multipliers above it are scaled down together, which keeps their direction. An undamped direction has
+    J·direction = gain·g to nearly all digits, also where G is ill-conditioned: what λ leaves over is solved for again.
     """
     with step.clock.section("gram"):
         gram = jacobian.gram()
@@ -81,22 +104,6 @@ def _refined(
         correction = factorisation.solve(missing).values
         direction, values = direction + jacobian.transposed_times(correction), values + correction
     return direction, replace(multipliers, values=values)
-
-
-def correct_batch(
-    step: Step,
-    evaluation: Evaluation,
-    descent: Tensor,
-    *,
-    gain: float,
-    damping: float,
-    cap: float | None = None,
-) -> tuple[Tensor, Multipliers]:
-    """`correct` with one multiplier per point and constraint of the batch: d + Jᵀλ (P,) and λ (N·C,)."""
-    with step.clock.section("jacobian"):
-        jacobian = residual_jacobian(step.model, step.theta, evaluation, step.batch.x, step.batch.p)
-    constraints = evaluation.residuals.detach().flatten()
-    return correct(step, jacobian, constraints, descent, gain=gain, damping=damping, cap=cap)
 
 
 def figures_of(multipliers: Multipliers) -> Mapping[str, float]:

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods.correction import correct_batch, figures_of
+from cnn_core.methods.correction import batch_terms, correct, figures_of
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problem import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
@@ -27,8 +27,13 @@ class NoLoss:
         return {}
 
     def direction(self, step: Step, state: State) -> Direction:
-        gain, damping = value_at(self.gain, step.epoch), value_at(self.damping, step.epoch)
-        direction, multipliers = correct_batch(
-            step, step.evaluate(), torch.zeros_like(step.theta), gain=gain, damping=damping
+        terms = batch_terms(step)
+        direction, multipliers = correct(
+            step,
+            terms.jacobian,
+            terms.residuals,
+            torch.zeros_like(terms.gradient),
+            gain=value_at(self.gain, step.epoch),
+            damping=value_at(self.damping, step.epoch),
         )
         return Direction(direction, state, figures_of(multipliers))

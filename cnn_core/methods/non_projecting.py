@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods.correction import correct_batch, data_gradient, figures_of
+from cnn_core.methods.correction import batch_terms, correct, figures_of
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problem import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
@@ -31,13 +31,14 @@ class NonProjecting:
         return {}
 
     def direction(self, step: Step, state: State) -> Direction:
-        evaluation = step.evaluate()
-        correction, multipliers = correct_batch(
+        terms = batch_terms(step)
+        correction, multipliers = correct(
             step,
-            evaluation,
-            torch.zeros_like(step.theta),
+            terms.jacobian,
+            terms.residuals,
+            torch.zeros_like(terms.gradient),
             gain=value_at(self.gain, step.epoch),
             damping=value_at(self.damping, step.epoch),
         )
-        descent = data_gradient(step, evaluation.prediction, value_at(self.objective_rate, step.epoch))
+        descent = value_at(self.objective_rate, step.epoch) * terms.gradient
         return Direction(descent + correction, state, figures_of(multipliers))
