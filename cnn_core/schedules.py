@@ -82,13 +82,15 @@ class Step:
 
     def __post_init__(self) -> None:
         if self.every <= 0 or self.factor <= 0:
-            raise ValueError(f"a step schedule needs every > 0 epochs and factor > 0, got {self.every} and {self.factor}")
+            raise ValueError(
+                f"a step schedule needs every > 0 epochs and factor > 0, got {self.every} and {self.factor}"
+            )
 
     def at(self, epoch: float) -> float:
         try:
             return self.start * self.factor ** math.floor(epoch / self.every)
         except OverflowError:
-            return math.copysign(math.inf, self.start)
+            return self.start * math.inf if self.start else 0.0
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def require_nonnegative(**schedules: Schedule) -> None:
     """Raise ValueError naming the first schedule that takes a negative value at its start or in the long run."""
     for name, schedule in schedules.items():
         if not (value_at(schedule, 0.0) >= 0 and value_at(schedule, 1e9) >= 0):
-            raise ValueError(f"{name} must be a number that is not negative, got {schedule}")
+            raise ValueError(f"{name} must not be negative, got {schedule}")
 
 
 def _progress(epoch: float, epochs: float) -> float:
