@@ -20,6 +20,9 @@ from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.problem import Problem, collocation_points
 from cnn_core.reductions import Lp, Reduction
 
+SEED_SHIFT = 7_654_321
+"""A projection with seed s must not repeat the first wave of a split sampled with seed s."""
+
 
 class ProjectionStatus(StrEnum):
     """How a projection ended."""
@@ -146,5 +149,5 @@ def project(
 
 
 def projection_points(problem: Problem, count: int, *, seed: int = 0) -> Tensor:
-    """Collocation points (count, D) of a projection."""
-    return collocation_points(problem, count, "random", seed=seed)
+    """Collocation points (count, D) of a projection, which are not those of a split sampled with the same seed."""
+    return collocation_points(problem, count, "random", seed=seed + SEED_SHIFT)
