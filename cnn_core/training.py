@@ -3,6 +3,7 @@
 `train` is the whole of it; `Training` is the same, one epoch at a time, for callers that report, prune or checkpoint.
 """
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -93,16 +94,18 @@ class Training:
             yield MiniBatch(self.points.x[index], self.points.p[index], self.points.u[index], index)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that resuming needs: tensors, numbers and strings only."""
-        return {
-            "theta": self.theta.detach(),
-            "optimizer": self.stepper.state_dict(),
-            "method": self.method_state,
-            "shuffler": self.shuffler.get_state(),
-            "epoch": self.epoch,
-            "status": str(self.status),
-            "seconds": dict(self.clock.seconds),
-        }
+        """A copy of everything that resuming needs: tensors, numbers and strings only."""
+        return copy.deepcopy(
+            {
+                "theta": self.theta.detach(),
+                "optimizer": self.stepper.state_dict(),
+                "method": self.method_state,
+                "shuffler": self.shuffler.get_state(),
+                "epoch": self.epoch,
+                "status": str(self.status),
+                "seconds": dict(self.clock.seconds),
+            }
+        )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state made by `state_dict`. Raises ValueError if it belongs to another network."""
