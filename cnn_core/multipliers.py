@@ -1,15 +1,15 @@
 """Lagrange multipliers: the solution of (J Jᵀ + δ·s·I) λ = b with s = trace(J Jᵀ)/m.
 
-A constraint's gradient may vanish or repeat, and the Gram matrix G = J Jᵀ of many nearby points is nearly singular, so a
-plain Cholesky factorisation fails. The damping δ is relative to the mean diagonal s, which makes it independent of the
-constraints' units. It is what the caller asks for where that works; otherwise the least that works, and the result says so.
-The solve is in float64 whatever the network's precision.
+A constraint's gradient may vanish or repeat, and the Gram matrix G = J Jᵀ of many nearby points is nearly singular, so
+a plain Cholesky factorisation fails. The damping δ is relative to the mean diagonal s, so that it has no units. It is
+what the caller asks for where that works; otherwise the least that works, and the result says so. The solve is in
+float64 whatever the network's precision.
 
-λ itself may be large and cancel in Jᵀλ, and G has the square of J's condition number. A direction d + Jᵀλ is therefore exact only
-after its own error has been solved for as well, with the factor at hand: see `cnn_core.methods.correction`.
+λ itself may be large and cancel in Jᵀλ, and G has the square of J's condition number. A direction d + Jᵀλ is therefore
+exact only after its own error has been solved for as well, with the factor at hand: see `cnn_core.methods.correction`.
 
-Reference: Jergensen 2019, Constrained Neural Nets Workbook, for λ; Nocedal & Wright 2006, §18.1, for the linear algebra;
-Higham 2002, Accuracy and Stability of Numerical Algorithms, ch. 10, for the rounding errors of the pivots.
+References: Jergensen 2019, Constrained Neural Nets Workbook, for λ; Nocedal & Wright 2006, §18.1, for the linear
+algebra; Higham 2002, Accuracy and Stability of Numerical Algorithms, ch. 10, for the rounding errors of the pivots.
 """
 
 import math
@@ -38,8 +38,8 @@ class SolveStatus(StrEnum):
 class Multipliers:
     """λ (m,) in the dtype of b, with the relative damping used and an estimate of the damped matrix's condition number.
 
-    `condition` is the largest ratio of a diagonal entry to its pivot: a lower bound of the condition number that the matrix has
-    with its rows and columns scaled to a unit diagonal. The constraints' units have no say in it.
+    `condition` is the largest ratio of a diagonal entry to its pivot: a lower bound of the condition number that the
+    matrix has with its rows and columns scaled to a unit diagonal. The constraints' units have no say in it.
     """
 
     values: Tensor
@@ -83,8 +83,8 @@ def solve_multipliers(gram: Tensor, right_side: Tensor, *, damping: float = 0.0)
 def factorise(gram: Tensor, *, damping: float = 0.0) -> Factorisation:
     """Factorise G + δ·s·I for G (m, m).
 
-    δ is `damping` where every pivot then stands clear of the rounding errors of the precision that G came in, and is raised by
-    factors of ten until it does.
+    δ is `damping` where every pivot then stands clear of the rounding errors of the precision that G came in, and is
+    raised by factors of ten until it does.
     """
     noise = max(len(gram), ROUNDING_ERRORS) * torch.finfo(gram.dtype).eps
     matrix = gram.double()
