@@ -1,0 +1,149 @@
+"""docs/study-file.md says of every key, variant, default, metric and command what the code says."""
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from cnn_core.clock import SECTIONS
+from cnn_core.methods import METHODS
+from cnn_core.metrics import FIGURES
+from cnn_core.networks import NETWORKS
+from cnn_core.optimizers import OPTIMIZERS
+from cnn_core.problem import Split
+from cnn_core.problems import PROBLEMS
+from cnn_core.projection import SOLVERS
+from cnn_core.reductions import REDUCTIONS
+from cnn_core.schedules import SCHEDULES
+from search_spaces.blocks import TAGS, read, write
+from search_spaces.forms import DISTRIBUTIONS
+from search_spaces.schema import ProblemChoice, Resources, Scheduler, Study, Training, Tune
+from study.cli import cli
+
+TEXT = (Path(__file__).parents[1] / "docs" / "study-file.md").read_text(encoding="utf-8")
+
+REQUIRED = object()
+
+BLOCKS: Mapping[str, type] = {
+    "Top level: `study`": Study,
+    "`problem`": ProblemChoice,
+    "`data`": Split,
+    "`training`": Training,
+    "`tune`": Tune,
+    "`tune.scheduler`": Scheduler,
+    "`resources`": Resources,
+}
+BESIDE = {ProblemChoice: "options", Split: "parameters"}
+"""The field whose entries stand beside the others in a file."""
+
+VARIANTS: Mapping[str, Mapping[str, type]] = {
+    "`network`": NETWORKS,
+    "`training.method`": METHODS,
+    "`training.optimizer`": OPTIMIZERS,
+    "`reduction`": REDUCTIONS,
+    "Schedules": SCHEDULES,
+    "`projection`": SOLVERS,
+}
+
+
+def section(heading: str) -> str:
+    return re.split(r"^##+ ", TEXT.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def rows(text: str, header: str) -> Iterator[list[str]]:
+    """The rows of the table whose header starts with `header`, cell by cell."""
+    table = re.search(rf"^\| {re.escape(header)} \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, flags=re.MULTILINE)
+    assert table, header
+    for line in table[1].splitlines():
+        yield [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def code(cell: str) -> Any:
+    return yaml.safe_load(cell.strip("`"))
+
+
+def default_of(field: Field[Any]) -> Any:
+    """A field's default, or REQUIRED."""
+    made = field.default if field.default_factory is MISSING else field.default_factory()
+    return REQUIRED if made is MISSING else made
+
+
+def variant_keys(cls: type) -> dict[str, Any]:
+    """Key → default as a study file has it; None where there is none."""
+    made = {field.name: default_of(field) for field in fields(cls) if field.name not in TAGS}
+    return {key: None if default is REQUIRED else write(default) for key, default in made.items()}
+
+
+@pytest.mark.parametrize("heading", BLOCKS)
+def test_every_key_of_a_block_stands_with_its_default(heading: str) -> None:
+    cls = BLOCKS[heading]
+    told = {code(key): default for key, default, _ in rows(section(heading), "key | default | meaning")}
+    expected = {field.name: default_of(field) for field in fields(cls) if field.name != BESIDE.get(cls)}
+    assert list(told) == list(expected)
+    for key, default in expected.items():
+        if default is REQUIRED:
+            assert told[key] == "required", key
+        elif is_dataclass(default):
+            assert read(type(default), code(told[key])) == default, key
+        else:
+            assert code(told[key]) == write(default), key
+
+
+@pytest.mark.parametrize("heading", VARIANTS)
+def test_every_variant_stands_with_its_keys(heading: str) -> None:
+    registry = VARIANTS[heading]
+    first = "solver" if heading == "`projection`" else "name"
+    table = rows(section(heading), f"{first} | keys and defaults | what it is")
+    told = {code(name): code(keys) for name, keys, _ in table}
+    assert told == {name: variant_keys(cls) for name, cls in registry.items()}
+
+
+def test_every_key_of_a_method_is_explained() -> None:
+    explained = {code(key) for key, _, _ in rows(section("`training.method`"), "key | takes | meaning")}
+    assert explained == {key for cls in METHODS.values() for key in variant_keys(cls)}
+
+
+def test_every_problem_stands_with_its_options() -> None:
+    table = rows(section("`problem`"), "name | parameters of a wave | options and defaults")
+    told = {code(name): (parameters, code(options)) for name, parameters, options in table}
+    assert told == {
+        name: (
+            ", ".join(make().parameters),
+            {key: parameter.default for key, parameter in inspect.signature(make).parameters.items()},
+        )
+        for name, make in PROBLEMS.items()
+    }
+
+
+def test_every_distribution_stands() -> None:
+    table = rows(section("`search`"), "distribution | values")
+    assert [form.strip("`").partition(":")[0] for form, _ in table] == list(DISTRIBUTIONS)
+
+
+def test_every_metric_stands() -> None:
+    metrics = section("Metric names")
+    for name in (*FIGURES, *(f"time/{name}_s" for name in SECTIONS)):
+        assert f"`{name}`" in metrics, name
+
+
+def test_every_command_stands_with_its_options() -> None:
+    told = {
+        code(command).split()[0]: set(re.findall(r"`(--[a-z-]+)", options))
+        for command, options, _ in rows(section("The command line"), "command | options | what it does")
+    }
+    assert told == {
+        name: {flag for option in command.params if isinstance(option, click.Option) for flag in option.opts}
+        for name, command in cli.commands.items()
+    }
+
+
+def test_the_example_is_a_study_file() -> None:
+    example = re.search(r"^```yaml\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL)
+    assert example
+    assert read(Study, yaml.safe_load(example[1])).study == "my-waves"
