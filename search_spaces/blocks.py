@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
-from search_spaces.errors import StudyFileError, nearest, number_in_text, shown
+from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, number_in_text, shown
 from search_spaces.forms import CONDENSE, EXPAND
 from search_spaces.schema import CONFIG
 
@@ -30,7 +30,7 @@ def read(cls: type[T], raw: Any, path: str = "") -> T:
     slots = slots_of(cls)
     for key in raw:
         if key not in slots:
-            raise StudyFileError(f"{_join(path, key)} is not known{_variant(cls)}; {nearest(key, slots)}")
+            raise UnknownKeyError(f"{_join(path, key)} is not known{_variant(cls)}; {nearest(key, slots)}")
     for name, slot in slots.items():
         if slot.required and name not in raw:
             raise StudyFileError(f"{_join(path, name)} is missing; write {slot.expected}")

@@ -10,6 +10,10 @@ class StudyFileError(ValueError):
     """What is wrong with a study file or a setting, in one line that names file and key."""
 
 
+class UnknownKeyError(StudyFileError):
+    """A key that its block does not have."""
+
+
 def nearest(word: Any, known: Iterable[str]) -> str:
     """`write KNOWN` for a misspelt word, or `write one of: …` where nothing is near."""
     known = [str(name) for name in known]

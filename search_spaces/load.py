@@ -11,12 +11,15 @@ from typing import Any
 
 import yaml
 
-from search_spaces import overrides as laid_over
 from search_spaces.blocks import read, write
+from search_spaces.checks import check_data, check_settings
+from search_spaces.conditions import release
 from search_spaces.errors import StudyFileError, nearest
-from search_spaces.overrides import parse_setting
+from search_spaces.overrides import applied, blocks_set, parse_setting
 from search_spaces.problems import build_problem
 from search_spaces.schema import Study
+from search_spaces.search_checks import check_search
+from search_spaces.yaml_text import read_yaml
 
 __all__ = [
     "StudyFileError", "build_problem", "dump", "dump_yaml", "json_schema", "load_study", "parse_setting", "resolve",
@@ -32,22 +35,23 @@ def shipped_spaces() -> dict[str, Path]:
 
 
 def load_study(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Study:
-    """The study of a shipped name or a file, with overrides (dotted path → value). Raises StudyFileError."""
+    """The study of a shipped name or a file, with overrides (dotted path → value). Raises StudyFileError.
+
+    A setting that is overridden is no longer searched; nor is what then can never be active.
+    """
     path = find(space)
     with _naming(path.name):
-        raw = _read_yaml(path)
-        study = read(Study, raw)
-    if overrides:
-        with _naming(f"{path.name} with the settings given"):
-            study = read(Study, laid_over.apply(dump(study), overrides))
-    return study
+        study = _checked(read(Study, read_yaml(path)))
+    if not overrides:
+        return study
+    with _naming(f"{path.name} with the settings given"):
+        return _checked(release(applied(study, overrides), blocks_set(overrides)))
 
 
 def resolve(study: Study, values: Mapping[str, Any]) -> Study:
     """One trial of a study: the values (dotted path → value) applied, nothing left to search. Raises StudyFileError."""
     with _naming(study.study):
-        fixed = replace(study, search={}, tune=replace(study.tune, balance=None))
-        return read(Study, laid_over.apply(dump(fixed), values))
+        return applied(replace(study, search={}, tune=replace(study.tune, balance=None)), values)
 
 
 def dump(study: Study) -> dict[str, Any]:
@@ -85,5 +89,8 @@ def _naming(source: str) -> Iterator[None]:
         raise StudyFileError(f"{source}: {error}") from None
 
 
-def _read_yaml(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+def _checked(study: Study) -> Study:
+    check_settings(study)
+    check_data(study)
+    check_search(study)
+    return study

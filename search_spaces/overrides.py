@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
-from search_spaces.blocks import TAGS
+from search_spaces.blocks import TAGS, read, write
 from search_spaces.errors import StudyFileError, shown
+from search_spaces.schema import Study
 
 ONE_KEY = ("search", "objectives")
 """Blocks whose keys hold dots or slashes themselves."""
@@ -29,12 +30,22 @@ def parse_setting(text: str) -> tuple[str, Any]:
         raise StudyFileError(f"--set {text}: the value is not YAML; put quotes around it") from None
 
 
+def applied(study: Study, values: Mapping[str, Any]) -> Study:
+    """The study with the values set. Raises StudyFileError where it cannot be."""
+    return read(Study, apply(write(study), values))
+
+
 def apply(raw: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a study file's mapping with the values set. Raises StudyFileError for a path through a plain value."""
     result = copy.deepcopy(dict(raw))
     for path in sorted(values, key=_turn):
         _set(result, keys_of(path), copy.deepcopy(values[path]), path)
     return result
+
+
+def blocks_set(values: Mapping[str, Any]) -> list[str]:
+    """The paths that the values decide; a block that is removed or replaced counts as a whole."""
+    return [path.rpartition(".")[0] if value is None and keys_of(path)[-1] in TAGS else path for path, value in values.items()]
 
 
 def keys_of(path: str) -> list[str]:

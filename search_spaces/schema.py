@@ -104,11 +104,14 @@ class Choice:
                 raise ValueError(f"the choice holds {value!r} twice; write each value once")
 
 
+Distribution = Uniform | Integer | Choice
+
+
 @dataclass(frozen=True)
 class SearchedParameter:
     """A distribution, and the values of other searched or fixed settings under which it applies."""
 
-    distribution: Uniform | Integer | Choice
+    distribution: Distribution
     when: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
 
 

@@ -1,0 +1,115 @@
+"""What makes sense together: data without leaks, metrics that exist, schedulers that see their metric, resources."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from cnn_core.problem import Problem, Split, sample
+from search_spaces.errors import StudyFileError, nearest
+from search_spaces.problems import build_problem
+from search_spaces.schema import Data, Study
+
+ERRORS = ("data_mse", "constraint_mse", "relative_l2", "residual_abs_p50", "residual_abs_p95", "residual_abs_max")
+"""The figures of one split (`cnn_core.metrics.errors`)."""
+
+EVERY_EPOCH = tuple(f"{split}/{error}" for split in ("train", "validation") for error in ERRORS)
+AFTER_PROJECTION = tuple(f"projected/validation/{error}" for error in ERRORS)
+
+MOST_OBJECTIVES = 3
+
+
+def check_settings(study: Study) -> None:
+    """Everything but data and search. Raises StudyFileError."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", study.study):
+        raise StudyFileError(
+            f"study is {study.study!r}, which is no folder name; write letters, digits, '.', '_' and '-', e.g. my-study"
+        )
+    _check_objectives(study)
+    _check_scheduler(study)
+    if study.resources.gpu > 0 and study.training.device == "cpu":
+        raise StudyFileError(
+            f"resources.gpu is {study.resources.gpu}, but training.device is cpu; write device: auto, or gpu: 0"
+        )
+
+
+def check_data(study: Study) -> None:
+    """The problem can be built, its splits are complete and finite, and no wave is trained on and measured on."""
+    problem = build_problem(study.problem)
+    waves = {name: _check_split(problem, split, f"data.{name}") for name, split in splits(study.data)}
+    for name in ("validation", "test"):
+        _check_leak(problem, waves["train"], waves[name], f"data.{name}")
+
+
+def splits(data: Data) -> Iterator[tuple[str, Split]]:
+    """The three splits by name."""
+    return ((name, getattr(data, name)) for name in ("train", "validation", "test"))
+
+
+def _check_split(problem: Problem, split: Split, path: str) -> Tensor:
+    for key in split.parameters:
+        if key not in problem.parameters:
+            known = (*problem.parameters, "points", "sampling")
+            raise StudyFileError(f"{path}.{key} is not known for {problem.name}; {nearest(key, known)}")
+    for key in problem.parameters:
+        if key not in split.parameters:
+            raise StudyFileError(f"{path}.{key} is missing; write a list of values or {{linspace: [low, high, count]}}")
+    try:
+        sample(problem, split)
+        return split.waves(problem)
+    except ValueError as error:
+        raise StudyFileError(f"{path}: {error}") from None
+    except Exception as error:  # whatever a user's solution raises
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise StudyFileError(f"{path}: the solution of problem {problem.name!r} fails ({reason}); mend it") from None
+
+
+def _check_leak(problem: Problem, train: Tensor, measured: Tensor, path: str) -> None:
+    if not problem.parameters:  # a single solution: its points are all there is to separate
+        return
+    for wave in measured:
+        if torch.isclose(train, wave, rtol=1e-9, atol=1e-12).all(dim=1).any():
+            values = ", ".join(f"{name} {value:g}" for name, value in zip(problem.parameters, wave.tolist(), strict=True))
+            raise StudyFileError(
+                f"{path}: the wave {values} is also a training wave, so its errors say nothing about new waves; "
+                "write other values"
+            )
+
+
+def _check_objectives(study: Study) -> None:
+    if not 1 <= len(study.objectives) <= MOST_OBJECTIVES:
+        raise StudyFileError(f"objectives: write 1 to {MOST_OBJECTIVES} metrics, got {len(study.objectives)}")
+    for metric in study.objectives:
+        _check_metric(metric, f"objectives.{metric}", (*EVERY_EPOCH, *AFTER_PROJECTION))
+
+
+def _check_scheduler(study: Study) -> None:
+    scheduler = study.tune.scheduler
+    if scheduler.metric is not None:
+        if scheduler.metric in AFTER_PROJECTION:
+            raise StudyFileError(
+                f"tune.scheduler.metric is {scheduler.metric!r}, which is measured once, at the end of a trial; "
+                f"write one that is known after every epoch, e.g. {scheduler.metric.removeprefix('projected/')}"
+            )
+        _check_metric(scheduler.metric, f"tune.scheduler.metric is {scheduler.metric!r}, which", EVERY_EPOCH)
+    if scheduler.name == "none":
+        return
+    if scheduler.metric is None:
+        raise StudyFileError(f"tune.scheduler.metric is missing; write what {scheduler.name} compares, e.g. {EVERY_EPOCH[6]}")
+    if scheduler.grace >= study.training.epochs:
+        raise StudyFileError(
+            f"tune.scheduler.grace is {scheduler.grace}, but a trial has {study.training.epochs} epochs, so {scheduler.name} "
+            "would never stop one; write fewer, or scheduler: {name: none}"
+        )
+
+
+def _check_metric(metric: str, what: str, known: tuple[str, ...]) -> None:
+    if metric in known:
+        return
+    if "test" in metric.split("/"):
+        raise StudyFileError(
+            f"{what} is a test figure, and hyperparameters are selected on validation data; "
+            f"write {metric.replace('test/', 'validation/')}"
+        )
+    raise StudyFileError(f"{what} is not measured on training or validation data; {nearest(metric, known)}")

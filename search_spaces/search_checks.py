@@ -1,0 +1,175 @@
+"""Whether a search can run: its conditions can hold, every trial it may draw is valid, the sampler suits it.
+
+Trials are drawn at both ends of every range and at every choice, with the conditions fulfilled, so that a wrong combination
+is refused before a study starts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from search_spaces.blocks import TAGS, write
+from search_spaces.checks import AFTER_PROJECTION, check_data, check_settings
+from search_spaces.conditions import Values, assignments, ordered, setting
+from search_spaces.convert import grid_values
+from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
+from search_spaces.overrides import applied, keys_of
+from search_spaces.schema import Choice, Study
+
+MOST_COMBINATIONS = 500
+"""At most this many combinations of names and conditions are tried."""
+
+
+def check_search(study: Study) -> None:
+    """Raises StudyFileError where the search block, the sampler or the balance makes no sense."""
+    for path in study.search:
+        _check_conditions(study, path)
+    ordered(study)
+    _check_sampler(study)
+    _check_balance(study)
+    bare = replace(study, search={}, tune=replace(study.tune, balance=None))
+    for values in _samples(study):
+        _check_trial(study, bare, values)
+
+
+def _check_conditions(study: Study, path: str) -> None:
+    settings = write(study)
+    for other, allowed in study.search[path].when.items():
+        where = f"search.{path}.when.{other}"
+        if other in study.search:
+            for value in allowed:
+                _check_possible(study, other, value, where)
+            continue
+        try:
+            fixed = setting(settings, other)
+        except KeyError:
+            known = [*study.search, *_leaves(settings)]
+            raise StudyFileError(f"{where} is neither searched nor set; {_near(other, known)}") from None
+        if fixed not in allowed:
+            raise StudyFileError(f"{where} never holds, since {other} is {shown(fixed)} and not searched; search it, or remove this")
+
+
+def _check_possible(study: Study, path: str, value: Any, where: str) -> None:
+    match study.search[path].distribution:
+        case Choice(values):
+            if value not in values:
+                raise StudyFileError(f"{where} is {shown(value)}, which the search never takes; {nearest(value, map(str, values))}")
+        case distribution:
+            if isinstance(value, str) or value is None or not distribution.low <= value <= distribution.high:
+                raise StudyFileError(
+                    f"{where} is {shown(value)}, which the search never takes; "
+                    f"write a number from {distribution.low} to {distribution.high}"
+                )
+
+
+def _check_sampler(study: Study) -> None:
+    if not study.search and study.tune.trials > 1:
+        return
+    if study.tune.sampler == "grid":
+        for path, parameter in study.search.items():
+            grid_values(path, parameter.distribution)
+    if study.tune.sampler == "gp":
+        for path, parameter in study.search.items():
+            if parameter.when:
+                raise StudyFileError(
+                    f"tune.sampler is gp, which would draw search.{path} at random because of its `when`; "
+                    "write tpe, or remove the condition"
+                )
+
+
+def _check_balance(study: Study) -> None:
+    path = study.tune.balance
+    if path is None:
+        return
+    if path not in study.search:
+        raise StudyFileError(f"tune.balance is {path!r}, which is not searched; {nearest(path, study.search)}")
+    parameter = study.search[path]
+    if not isinstance(parameter.distribution, Choice) or parameter.when:
+        raise StudyFileError(f"tune.balance is {path!r}; write a searched choice without conditions")
+    if study.tune.sampler == "grid":
+        raise StudyFileError("tune.balance has no effect on a grid, which is balanced already; remove it")
+
+
+def _samples(study: Study) -> list[Values]:
+    """Trials at the ends: every combination of structural parameters, with each other parameter at each of its ends."""
+    structural = {other for parameter in study.search.values() for other in parameter.when}
+    structural |= {path for path in study.search if keys_of(path)[-1] in TAGS or None in _ends(study, path)}
+
+    def candidates(path: str) -> Sequence[Any]:
+        return _branching(study, path) if path in structural else _ends(study, path)[:1]
+
+    samples: list[Values] = []
+    for values in islice(assignments(study, candidates), MOST_COMBINATIONS):
+        samples.append(values)
+        samples += [values | {path: end} for path in values if path not in structural for end in _ends(study, path)[1:]]
+    return samples
+
+
+def _ends(study: Study, path: str) -> tuple[Any, ...]:
+    match study.search[path].distribution:
+        case Choice(values):
+            return values
+        case distribution:
+            return distribution.low, distribution.high
+
+
+def _branching(study: Study, path: str) -> tuple[Any, ...]:
+    named = [value for parameter in study.search.values() for value in parameter.when.get(path, ())]
+    return tuple(dict.fromkeys([*_ends(study, path), *named]))
+
+
+def _check_trial(study: Study, bare: Study, values: Values) -> None:
+    try:
+        trial = applied(bare, values)
+    except UnknownKeyError as error:
+        raise StudyFileError(_unknown(study, bare, values, error)) from None
+    except StudyFileError as error:
+        raise StudyFileError(f"search.{error}{_given(study, values)}") from None
+    if trial.projection is None and (metric := next((name for name in study.objectives if name in AFTER_PROJECTION), None)):
+        raise StudyFileError(
+            f"objectives.{metric} is not measured in a trial without projection{_given(study, values)}; "
+            "write projection: {solver: adam}, or an objective without projected/"
+        )
+    check_settings(trial)
+    if any(keys_of(path)[0] in ("data", "problem") for path in values):
+        check_data(trial)
+
+
+def _unknown(study: Study, bare: Study, values: Values, error: StudyFileError) -> str:
+    """A searched key that this combination does not have: misspelt, or in want of a condition."""
+    path = str(error).partition(" is not known")[0]
+    for tag in (f"{path.rpartition('.')[0]}.{key}" for key in TAGS):
+        if path in values and tag in values:
+            suitable = [name for name in _ends(study, tag) if _fits(bare, {tag: name, path: values[path]})]
+            if suitable:
+                names = ", ".join(map(str, suitable))
+                return f"search.{path}: {values[tag]} has no such setting; write when: {{{tag}: [{names}]}}"
+    return f"search.{error}"
+
+
+def _fits(bare: Study, values: Mapping[str, Any]) -> bool:
+    try:
+        applied(bare, values)
+    except UnknownKeyError:
+        return False
+    except StudyFileError:
+        return True
+    return True
+
+
+def _given(study: Study, values: Values) -> str:
+    names = [f"{path}: {value}" for path, value in values.items() if keys_of(path)[-1] in TAGS]
+    return f" (with {', '.join(names)})" if names else ""
+
+
+def _leaves(settings: Mapping[str, Any], prefix: str = "") -> list[str]:
+    paths: list[str] = []
+    for key, value in settings.items():
+        paths += _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else [f"{prefix}{key}"]
+    return paths
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    hint = nearest(word, known)
+    return hint if "one of" not in hint else "write a path of the search block or of a setting"

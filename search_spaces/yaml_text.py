@@ -1,0 +1,51 @@
+"""YAML text → mapping, more strictly than YAML: no key twice, no key that is not a text, one mapping and nothing else."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from search_spaces.errors import StudyFileError, shown
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a file. Raises StudyFileError with the line or the key that is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise StudyFileError(f"this file cannot be read: {reason}; write a YAML file") from None
+    try:
+        _check_keys(yaml.compose(text, Loader=yaml.SafeLoader), "")
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise StudyFileError(_one_line(error)) from None
+    if raw is None:
+        raise StudyFileError("this file is empty; write a study, e.g. as helmholtz-quick.yaml has it")
+    if not isinstance(raw, dict):
+        raise StudyFileError(f"this file is {shown(raw)}; write `key: value` lines, e.g. as helmholtz-quick.yaml has them")
+    return raw
+
+
+def _check_keys(node: yaml.Node | None, path: str) -> None:
+    if isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            name = f"{path}.{key.value}" if path else str(key.value)
+            if key.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
+                raise StudyFileError(f"line {line}: the key {key.value} is not a text; put quotes around it")
+            if key.value in lines:
+                raise StudyFileError(f"{name} stands there twice, in lines {lines[key.value]} and {line}; remove one")
+            lines[key.value] = line
+            _check_keys(value, name)
+    elif isinstance(node, yaml.SequenceNode):
+        for position, item in enumerate(node.value):
+            _check_keys(item, f"{path}[{position}]")
+
+
+def _one_line(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "this file"
+    problem = getattr(error, "problem", None) or str(error)
+    return f"{where}: this is not YAML ({problem}); mend the line".replace("\n", " ")
