@@ -15,7 +15,7 @@ from cnn_core.methods import METHODS
 from cnn_core.networks import NETWORKS
 from cnn_core.optimizers import OPTIMIZERS, Adam
 from cnn_core.problem import Split
-from cnn_core.projection import SOLVERS
+from cnn_core.solvers import SOLVERS
 
 Scalar = str | int | float | bool | None
 

@@ -20,7 +20,8 @@ from cnn_core.clock import SECTIONS
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.metrics import FIGURES, WORST, Measurement, errors, finite, measure, percentiles
 from cnn_core.problem import PointSet, sample
-from cnn_core.projection import ProjectionResult, ProjectionStatus, Solver, project
+from cnn_core.projection import ProjectionResult, project
+from cnn_core.solvers import ProjectionStatus, Solver
 from cnn_core.training import Training, TrainingStatus
 from search_spaces.schema import Study
 
@@ -145,7 +146,8 @@ class Trial:
             metrics |= {f"projected/{name}/{figure}": fmean(wave[figure] for wave in each) for figure in FIGURES}
         results = [result for results in self.projections.values() for result in results]
         metrics["time/projection_s"] = time.perf_counter() - started
-        metrics["projection/steps"] = fmean(result.steps for result in results)
+        for figure in ("steps", "residual_on", "residual_off", "distance_parameters", "distance_function"):
+            metrics[f"projection/{figure}"] = finite(fmean(getattr(result, figure) for result in results))
         metrics["projection/status"] = worst_status([result.status for result in results])
         difference = torch.stack([result.theta - self.training.theta.detach() for result in results])
         self.percentiles.append((self.epoch, "projection_parameter_difference", percentiles(difference)))

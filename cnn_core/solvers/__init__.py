@@ -1,0 +1,10 @@
+"""Projection solvers, by name. A new one is a file here and a line below."""
+
+from collections.abc import Mapping
+
+from cnn_core.solvers.adam import AdamProjection
+from cnn_core.solvers.solver import ProjectionStatus, Solution, Solver
+
+SOLVERS: Mapping[str, type[Solver]] = {"adam": AdamProjection}
+
+__all__ = ["SOLVERS", "AdamProjection", "ProjectionStatus", "Solution", "Solver"]
