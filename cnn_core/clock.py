@@ -11,7 +11,7 @@ SECTIONS = ("forward", "residual", "jacobian", "gram", "factorisation", "step")
 
 
 class Clock:
-    """Adds up seconds per section. On a GPU it waits for the device at both ends, so that kernels count where they ran."""
+    """Adds up seconds per section. On a GPU it waits for the device, so that kernels count where they ran."""
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)

@@ -78,7 +78,8 @@ class ConstrainedNetwork:
     def evaluate(self, theta: Tensor, x: Tensor, p: Tensor, clock: Clock | None = None) -> Evaluation:
         """Predictions and residuals in one pass, differentiable once in θ.
 
-        `clock` gets the sections `forward` and `residual`; the general path cannot tell them apart and counts as `residual`.
+        `clock` gets the sections `forward` and `residual`; the general path cannot tell them apart and counts as
+        `residual`.
         """
         clock = clock or Clock()
         if not isinstance(self.network, LayeredNetwork) or self.path == "general":

@@ -1,7 +1,7 @@
 """Derivatives in x of a field u(x): what a PDE residual is written with.
 
-A residual reads `u.value`, `u.gradient`, `u.laplacian` or `u.hessian` of a `Field` at one point; where these come from is
-not its concern:
+A residual reads `u.value`, `u.gradient`, `u.laplacian` or `u.hessian` of a `Field` at one point; where these come
+from is not its concern:
 
 * `Jet` holds them as numbers, from one Taylor-mode pass through the layers of a network (`cnn_core.streams`).
 * `PointField` differentiates any function of x with `torch.func`, to any order, at more cost.

@@ -1,12 +1,13 @@
 """The Gram matrix G = J Jᵀ of per-point quantities, without forming J.
 
-A linear layer z = W h + b that saw the streams h_s and whose outputs weigh δ_s in a quantity contributes, for rows r and t of J,
+A linear layer z = W h + b that saw the streams h_s and whose outputs weigh δ_s in a quantity contributes, for rows r
+and t of J,
 
     G_rt += Σ_s,s' (δ_s,r · δ_s',t) (h_s,r · h_s',t),
 
-two small matrix products and an elementwise one; the bias is one more input, 1 in stream 0 and 0 elsewhere. For a layer with
-few weights it is cheaper to form its rows Σ_s δ_s h_sᵀ: which way follows from the layer's sizes. G is filled in square tiles,
-small enough for the products to stay in a core's cache, and only on one side of the diagonal.
+two small matrix products and an elementwise one; the bias is one more input, 1 in stream 0 and 0 elsewhere. For a
+layer with few weights it is cheaper to form its rows Σ_s δ_s h_sᵀ: which way follows from the layer's sizes. G is
+filled in square tiles, small enough for the products to stay in a core's cache, and only on one side of the diagonal.
 
 Axis names: S streams, N points, Q quantities, rows r = n·Q + q; h (S, N, in), δ (S, N, Q, out).
 """

@@ -1,16 +1,18 @@
 """The Jacobian J of per-point quantities with respect to θ, as an operator: J Jᵀ, J v and Jᵀ w.
 
-Quantity q of point n (a residual, or the point's data loss) is row r = n·Q + q of J (R × P, R = N·Q). Two ways to hold J:
+Quantity q of point n (a residual, or the point's data loss) is row r = n·Q + q of J (R × P, R = N·Q). Two ways to
+hold J:
 
-* `LayerJacobian`, for our own networks. One backward pass per quantity gives, for every linear layer z = W h + b and every stream s,
-  δ_s = ∂q/∂z_s. Since a point's quantities depend on W only through that point's own streams,
+* `LayerJacobian`, for our own networks. One backward pass per quantity gives, for every linear layer z = W h + b and
+  every stream s, δ_s = ∂q/∂z_s. Since a point's quantities depend on W only through that point's own streams,
 
       ∂q_r/∂W = Σ_s δ_s,r h_s,rᵀ,      (J Jᵀ)_rt = Σ_layers Σ_s,s' (δ_s,r · δ_s',t)(h_s,r · h_s',t) + bias terms,
 
   so that the Gram matrix, J v and Jᵀ w need no row of J. Where forming a layer's rows is cheaper, they are formed.
 * `ExplicitJacobian`, for any network: rows by `vmap` of gradients.
 
-Axis names: S streams, N points, Q quantities, R = N·Q rows, P parameters; `inputs` h (S, N, in), `deltas` δ (S, N, Q, out).
+Axis names: S streams, N points, Q quantities, R = N·Q rows, P parameters; `inputs` h (S, N, in), `deltas` δ (S, N, Q,
+out).
 """
 
 from collections.abc import Iterator, Sequence

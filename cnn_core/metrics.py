@@ -1,7 +1,7 @@
 """How good a field is: errors against the data, residuals of the PDE, and their distributions.
 
-Residuals are always scaled here, whatever training used, so that all trials are compared by the same yardstick. A value that
-is not finite is reported as `WORST`: a diverged trial is bad, not missing.
+Residuals are always scaled here, whatever training used, so that all trials are compared by the same yardstick. A
+value that is not finite is reported as `WORST`: a diverged trial is bad, not missing.
 """
 
 import math
@@ -46,7 +46,8 @@ def measure(model: ConstrainedNetwork, theta: Tensor, points: PointSet) -> Measu
 def errors(measurement: Measurement, points: PointSet) -> dict[str, float]:
     """The figures of one point set, by their short names.
 
-    data_mse: mean of (u − u*)². relative_l2: |u − u*| / |u*|. constraint_mse: mean of g². residual_abs_p50, p95, max: of |g|.
+    data_mse: mean of (u − u*)². relative_l2: |u − u*| / |u*|. constraint_mse: mean of g². residual_abs_p50, p95, max:
+    of |g|.
     """
     difference = (measurement.prediction - points.u).double()
     residuals = measurement.residuals.double()

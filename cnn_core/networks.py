@@ -4,10 +4,10 @@
 * `modulated` (the workbook's ParameterizedDense): an MLP on x; after every hidden activation layer l is multiplied
   elementwise by r_l(p), the l-th slice of one linear layer p → (sum of widths).
 
-Both are one `LayeredNetwork`, which carries derivatives in x along with the values (`cnn_core.streams`) and remembers what
-entered its layers, so that it can pull any quantities of its outputs back to them: this is what gradients and per-point
-Jacobians are made of (`cnn_core.jacobian`). A researcher's own `nn.Module` with `forward(x, p)` works wherever a network
-is asked for, by a more general path.
+Both are one `LayeredNetwork`, which carries derivatives in x along with the values (`cnn_core.streams`) and remembers
+what entered its layers, so that it can pull any quantities of its outputs back to them: this is what gradients and
+per-point Jacobians are made of (`cnn_core.jacobian`). A researcher's own `nn.Module` with `forward(x, p)` works
+wherever a network is asked for, by a more general path.
 
 Axis names: S streams, N points, D coordinates, K parameters of the family, Q quantities, O outputs.
 """
@@ -68,7 +68,7 @@ class LinearTrace(NamedTuple):
 
 
 class HiddenTrace(NamedTuple):
-    """One hidden layer during one pass: before its activation and after it, (S, N, width), and its rates r_l (1, N, width)."""
+    """One hidden layer during one pass: before and after its activation (S, N, width), and its rates r_l (1, N, width)."""
 
     before: Tensor
     after: Tensor
@@ -76,7 +76,7 @@ class HiddenTrace(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What one pass left behind: enough to pull quantities back to the layers. Linear layers stand in the order they ran."""
+    """What a pass left behind, enough to pull quantities back to the layers; linear layers stand in the order they ran."""
 
     order: Order
     linears: list[LinearTrace]
@@ -101,7 +101,7 @@ class LayeredNetwork(nn.Module):
     def forward(self, x: Tensor, p: Tensor) -> Tensor:
         """x (…, D), p (…, K) → u (…, O)."""
         leading = x.shape[:-1]
-        x, p = x.reshape(-1, x.shape[-1]), p.reshape(-1, p.shape[-1])
+        x, p = x.reshape(leading.numel(), x.shape[-1]), p.reshape(leading.numel(), p.shape[-1])
         streams, _ = self.propagate(dict(self.named_parameters()), x, p, Order.VALUE)
         return streams[0].reshape(*leading, -1)
 
@@ -128,7 +128,7 @@ class LayeredNetwork(nn.Module):
         return apply("output", streams), trace
 
     def pull_back(self, parameters: Mapping[str, Tensor], trace: Trace, weights: Tensor) -> list[Tensor]:
-        """From ∂q/∂(output streams) (S, N, Q, O) to δ = ∂q/∂z (S, N, Q, out) of every linear layer, in the trace's order."""
+        """∂q/∂(output streams) (S, N, Q, O) → δ = ∂q/∂z (S, N, Q, out) of every linear layer, in the trace's order."""
         deltas = [weights]
         on_rates: list[Tensor] = []
         above = "output"
@@ -165,7 +165,7 @@ class Dense:
         _require_widths(self.widths)
 
     def build(self, *, inputs: int, parameters: int, outputs: int, seed: int) -> LayeredNetwork:
-        """A freshly initialised network; the same seed gives the same parameters and leaves the global generator alone."""
+        """A fresh network; the same seed gives the same parameters, and the global generator is left alone."""
         return _build(inputs, parameters, outputs, self.widths, self.activation, modulated=False, seed=seed)
 
 
@@ -181,7 +181,7 @@ class Modulated:
         _require_widths(self.widths)
 
     def build(self, *, inputs: int, parameters: int, outputs: int, seed: int) -> LayeredNetwork:
-        """A freshly initialised network; the same seed gives the same parameters and leaves the global generator alone."""
+        """A fresh network; the same seed gives the same parameters, and the global generator is left alone."""
         return _build(inputs, parameters, outputs, self.widths, self.activation, modulated=True, seed=seed)
 
 

@@ -37,8 +37,8 @@ Solution = Callable[[Tensor, Tensor], Tensor]
 class Problem:
     """A PDE with a family of solutions.
 
-    `coordinates` maps each coordinate to its interval, `parameters` and `outputs` are names in the order in which p and u
-    hold them. `solution` is exact: it provides the data. `scale` makes residuals of different waves comparable.
+    `coordinates` maps each coordinate to its interval, `parameters` and `outputs` are names in the order in which p
+    and u hold them. `solution` is exact: it provides the data. `scale` makes residuals of different waves comparable.
     """
 
     name: str

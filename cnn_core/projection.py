@@ -25,9 +25,10 @@ CHECK_POINTS = 500
 class ProjectionResult:
     """One wave's projection.
 
-    `residual_on` and `residual_off` are the mean squares of the scaled residuals at the collocation points `x` (n, D) and at 500 others.
-    `distance_parameters` is |θ − θ₀|, `distance_function` the root mean square of u_θ − u_θ₀ at x. `errors` is the solver's own
-    error at every step, `path` holds (step, prediction (n, O)) at x before, during and after.
+    `residual_on` and `residual_off` are the mean squares of the scaled residuals at the collocation points `x` (n, D)
+    and at 500 others. `distance_parameters` is |θ − θ₀|, `distance_function` the root mean square of u_θ − u_θ₀ at x.
+    `errors` is the solver's own error at every step, `path` holds (step, prediction (n, O)) at x before, during and
+    after.
     """
 
     theta: Tensor

@@ -1,13 +1,14 @@
 """Streams: a field's value and its derivatives in x, carried together through the layers of a network.
 
-Order LAPLACIAN in D dimensions has the streams [a, ∂₁a … ∂_D a, Δa]; HESSIAN has every ∂ᵢⱼa with i ≤ j in place of Δa. A linear
-layer acts on all of them by one matrix product; an activation φ acts by the chain rule,
+Order LAPLACIAN in D dimensions has the streams [a, ∂₁a … ∂_D a, Δa]; HESSIAN has every ∂ᵢⱼa with i ≤ j in place of
+Δa. A linear layer acts on all of them by one matrix product; an activation φ acts by the chain rule,
 
     φ(a),   φ' ∂ᵢa,   φ' ∂ᵢⱼa + φ'' ∂ᵢa ∂ⱼa     (summed over i = j for the Laplacian).
 
-This is Taylor-mode automatic differentiation (Griewank & Walther 2008, ch. 13; for the Laplacian stream Li et al. 2023,
-"Forward Laplacian"). `pull_back` is the transpose: from the weights of the outgoing streams in some quantities q to those of the
-incoming ones. It is written out because it needs a fraction of the operations that differentiating the chain rule takes.
+This is Taylor-mode automatic differentiation (Griewank & Walther 2008, ch. 13; for the Laplacian stream Li et al.
+2023, "Forward Laplacian"). `pull_back` is the transpose: from the weights of the outgoing streams in some quantities
+q to those of the incoming ones. It is written out because it needs a fraction of the operations that differentiating
+the chain rule takes.
 
 Axis names: S streams, N points, D inputs (coordinates), W width, Q quantities, O outputs.
 """
@@ -23,7 +24,7 @@ from cnn_core.derivatives import Jet, Order
 
 @dataclass(frozen=True)
 class Activation:
-    """A scalar activation φ: `value(a)`, and `derivatives(a, n)` = [φ, φ', … n-th derivative] for n ≤ 3, elementwise."""
+    """An activation φ, elementwise: `value(a)`, and `derivatives(a, n)` = [φ, φ', … n-th derivative] for n ≤ 3."""
 
     value: Callable[[Tensor], Tensor]
     derivatives: Callable[[Tensor, int], list[Tensor]]
@@ -110,7 +111,7 @@ def _slope_products(left: Tensor, right: Tensor, order: Order) -> Tensor:
 
 
 def _spread(on_seconds: Tensor, slopes: Tensor, order: Order) -> Tensor:
-    """What the second-order streams' weights contribute to the slopes': the transpose of `_slope_products` in its slopes."""
+    """What the second-order streams' weights add to the slopes': the transpose of `_slope_products`."""
     if order == Order.LAPLACIAN:
         return 2 * on_seconds * slopes
     row, column = torch.triu_indices(len(slopes), len(slopes), device=slopes.device)

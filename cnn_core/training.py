@@ -61,7 +61,7 @@ class Training:
         self.gradient = torch.zeros_like(self.theta, requires_grad=False)
 
     def run_epoch(self) -> TrainingStatus:
-        """One pass over all points. Stops at the first direction that is not finite, and leaves θ as it was before it."""
+        """One pass over all points. Stops at the first step that is not finite, with θ as it was before."""
         batches = list(self._batches())
         for position, batch in enumerate(batches):
             if not self._take_step(batch, self.epoch + position / len(batches)):

@@ -2,8 +2,8 @@
 
     L(θ; λ) = f + mean over points of Σ_c [λ_nc g_nc + ½ μ g_nc²],     λ_nc ← λ_nc + multiplier_rate·μ·g_nc,
 
-where a point's multipliers move each time that a batch visits the point. Unlike a penalty, which must grow without bound
-for g → 0, the multipliers take over and μ may stay moderate.
+where a point's multipliers move each time that a batch visits the point. Unlike a penalty, which must grow without
+bound for g → 0, the multipliers take over and μ may stay moderate.
 """
 
 from dataclasses import dataclass

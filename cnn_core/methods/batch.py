@@ -1,8 +1,8 @@
 """Exact multipliers for all constraints of a batch at once: the workbook's "batchwise", the method its theory is about.
 
-Under plain gradient descent with learning rate η a fixed batch's constraints decay as (1 − η·gain)^t while the data loss
-falls inside their tangent space. Under Adam that guarantee is lost, because Adam's step is not in the metric that λ was
-computed in (this is the workbook's fault 6, kept here for comparison).
+Under plain gradient descent with learning rate η a fixed batch's constraints decay as (1 − η·gain)^t while the data
+loss falls inside their tangent space. Under Adam that guarantee is lost, because Adam's step is not in the metric
+that λ was computed in (this is the workbook's fault 6, kept here for comparison).
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,9 @@ from cnn_core.schedules import Schedule, require_nonnegative, value_at
 class Batch:
     """direction = objective_rate·∇f + Jᵀλ with λ = (J Jᵀ)⁻¹ (gain·g − objective_rate·J∇f).
 
-    `damping` is relative to trace(J Jᵀ)/m. Multipliers are computed every `refresh_interval` steps; in between, λ stays attached
-    to the points it was computed at. Before `warm_up` epochs training is unconstrained. `cap` bounds |λ|.
+    `damping` is relative to trace(J Jᵀ)/m. Multipliers are computed every `refresh_interval` steps; in between, λ
+    stays attached to the points it was computed at. Before `warm_up` epochs training is unconstrained. `cap` bounds
+    |λ|.
     """
 
     gain: Schedule = 1.0

@@ -5,7 +5,8 @@ With F = (f, R_1 … R_C), the data loss and the reduced constraints, rows B ≈
     B ← B + (ΔF − B Δθ) Δθᵀ / |Δθ|²        (Broyden 1965, "good" update).
 
 A secant only sees the directions that were walked, and with mini-batches ΔF is also due to other points: the workbook
-called the method unstable, and so it is. It is kept for comparison; `refresh_interval` recomputes B every so many steps.
+called the method unstable, and so it is. It is kept for comparison; `refresh_interval` recomputes B every so many
+steps.
 """
 
 from dataclasses import dataclass, field

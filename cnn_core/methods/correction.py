@@ -9,8 +9,8 @@ the constraints (Jergensen 2019; Yamashita 1980, "A differential equation approa
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -76,8 +76,9 @@ def correct(
 ) -> tuple[Tensor, Multipliers]:
     """d + Jᵀλ (P,) and λ for constraints g (m,), their Jacobian and the data direction d (P,).
 
-    `cap` bounds |λ|: multipliers above it are scaled down together, which keeps their direction. An undamped direction has
-    J·direction = gain·g to nearly all digits, also where G is ill-conditioned: what λ leaves over is solved for again.
+    `cap` bounds |λ|: multipliers above it are scaled down together, which keeps their direction. An undamped
+    direction has J·direction = gain·g to nearly all digits, also where G is ill-conditioned: what λ leaves over is
+    solved for again.
     """
     with step.clock.section("gram"):
         gram = jacobian.gram()

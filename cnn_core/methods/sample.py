@@ -1,4 +1,5 @@
-"""One set of multipliers per point, for that point's own loss and constraints; then the mean: the workbook's "constrained".
+"""One set of multipliers per point, for that point's own loss and constraints; then the mean: the workbook's
+"constrained".
 
 Each point's update satisfies that point's constraints. Their mean satisfies none of them: the method has no guarantee
 (the workbook's fault 5, kept here for comparison).
@@ -18,7 +19,9 @@ from cnn_core.schedules import Schedule, require_nonnegative, value_at
 
 @dataclass(frozen=True)
 class Sample:
-    """direction = mean over points n of objective_rate·∇ℓ_n + J_nᵀλ_n, λ_n = (J_n J_nᵀ)⁻¹ (gain·g_n − objective_rate·J_n∇ℓ_n).
+    """direction = mean over points n of objective_rate·∇ℓ_n + J_nᵀλ_n.
+
+    λ_n = (J_n J_nᵀ)⁻¹ (gain·g_n − objective_rate·J_n∇ℓ_n).
 
     `damping` is relative to trace(J_n J_nᵀ)/C of each point; at least a few rounding errors' worth is always used.
     """

@@ -1,4 +1,4 @@
-"""The problems that come with the package, by name. Each entry is a function whose keyword arguments are its options."""
+"""The problems that come with the package, by name: functions whose keyword arguments are their options."""
 
 from collections.abc import Callable, Mapping
 

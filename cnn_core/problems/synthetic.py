@@ -1,7 +1,7 @@
 """A synthetic set of 1 to 100 linearly independent constraints, for measuring cost against their number.
 
-Output j is a wave of its own, u_j(x) = A sin(2πνx + φ + j), and constraint j is Helmholtz's equation for it. The outputs have
-separate weights in the network's last layer, so the constraints' gradients are independent.
+Output j is a wave of its own, u_j(x) = A sin(2πνx + φ + j), and constraint j is Helmholtz's equation for it. The
+outputs have separate weights in the network's last layer, so the constraints' gradients are independent.
 """
 
 import math

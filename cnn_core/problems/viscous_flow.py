@@ -6,8 +6,8 @@ The exact family is the asymptotic suction profile (Schlichting, Boundary-Layer 
 
     u = (U (1 − e^(−Vy/μ)), −V, W (1 − e^(−Vy/μ))),   p = (U, V, W),
 
-on [0, 1]³. The boundary layer is μ/V thick: rows are scaled by |p| V/μ (continuity) and V |p| V/μ (momentum). U, W ∈ [0.2, 2] and V ∈ [0.2, 1] are
-sensible ranges.
+on [0, 1]³. The boundary layer is μ/V thick: rows are scaled by |p| V/μ (continuity) and V |p| V/μ (momentum). U, W ∈
+[0.2, 2] and V ∈ [0.2, 1] are sensible ranges.
 """
 
 import torch

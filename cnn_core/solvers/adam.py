@@ -1,7 +1,8 @@
 """The workbook's projection: Adam on a reduction of g until a tolerance or a limit of steps.
 
-It has no term that keeps the network near its own predictions. A damped wave satisfies a homogeneous PDE better than the
-wave itself, so this projection flattens what the network learned (the workbook's fault 8, kept here for comparison).
+It has no term that keeps the network near its own predictions. A damped wave satisfies a homogeneous PDE better than
+the wave itself, so this projection flattens what the network learned (the workbook's fault 8, kept here for
+comparison).
 """
 
 from dataclasses import dataclass, field
@@ -19,8 +20,8 @@ from cnn_core.solvers.solver import ProjectionStatus, Solution
 class AdamProjection:
     """Adam on Σ_c R_c(g) until it is at most `tolerance`, or for `max_steps` steps.
 
-    `points` collocation points a wave; `waves` bounds how many waves of a split are projected; `snapshots` says how many
-    predictions along the way are kept.
+    `points` collocation points a wave; `waves` bounds how many waves of a split are projected; `snapshots` says how
+    many predictions along the way are kept.
     """
 
     learning_rate: float = 1e-4

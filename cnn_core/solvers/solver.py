@@ -1,7 +1,6 @@
 """What every projection solver is: a frozen dataclass of settings that moves θ onto the constraint of one wave."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
@@ -32,7 +31,7 @@ class Solution(NamedTuple):
 
 
 class Solver(Protocol):
-    """A projection solver. `points` collocation points a wave; `waves` bounds how many waves of a split are projected."""
+    """A projection solver. `points` are collocation points a wave; `waves` bounds the waves projected of a split."""
 
     @property
     def solver(self) -> str: ...
