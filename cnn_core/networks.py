@@ -68,7 +68,7 @@ class LinearTrace(NamedTuple):
 
 
 class HiddenTrace(NamedTuple):
-    """One hidden layer during one pass: before and after its activation (S, N, width), and its rates r_l (1, N, width)."""
+    """A hidden layer in one pass: before and after its activation (S, N, width), and its rates r_l (1, N, width)."""
 
     before: Tensor
     after: Tensor
@@ -76,7 +76,7 @@ class HiddenTrace(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What a pass left behind, enough to pull quantities back to the layers; linear layers stand in the order they ran."""
+    """What a pass left behind, enough to pull quantities back to the layers; linear layers in the order they ran."""
 
     order: Order
     linears: list[LinearTrace]
