@@ -1,44 +1,43 @@
 """A block of a study file ↔ a dataclass.
 
-`read` follows the type hints: a union of dataclasses is chosen by its tag (`name` or `solver`), unknown keys are refused with the
-nearest known one, and pydantic checks every plain value, strictly. `write` is its inverse, with every default spelled out.
+`read` follows the type hints: a union of dataclasses is chosen by its tag (`name` or `solver`), and unknown keys are
+refused with the nearest known one. `write` is its inverse, with every default spelled out.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, number_in_text, shown
+from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
 from search_spaces.forms import CONDENSE, EXPAND
-from search_spaces.schema import CONFIG
+from search_spaces.plain import BLOCK, adapter_of, expected, read_plain
 
 T = TypeVar("T")
 
 TAGS = ("name", "solver")
+"""The keys that choose a block's variant."""
 
 
 def read(cls: type[T], raw: Any, path: str = "") -> T:
     """The dataclass that the mapping `raw` describes. Raises StudyFileError naming the key under `path`."""
-    if not isinstance(raw, dict):
-        raise StudyFileError(f"{path or 'the file'} is {shown(raw)}; write a block of `key: value` lines")
+    _require_block(raw, path or "the file")
     raw = EXPAND[cls](raw, path) if cls in EXPAND else raw
     slots = slots_of(cls)
     for key in raw:
         if key not in slots:
-            raise UnknownKeyError(f"{_join(path, key)} is not known{_variant(cls)}; {nearest(key, slots)}")
-    for name, slot in slots.items():
-        if slot.required and name not in raw:
-            raise StudyFileError(f"{_join(path, name)} is missing; write {slot.expected}")
-    values = {key: _read_value(slots[key], value, _join(path, key)) for key, value in raw.items()}
+            tag = tag_of(cls)
+            variant = f" for {tag[1]}" if tag else ""
+            raise UnknownKeyError(f"{_join(path, key)} is not known{variant}; {nearest(key, slots)}")
+    for key, slot in slots.items():
+        if slot.required and key not in raw:
+            raise StudyFileError(f"{_join(path, key)} is missing; write {slot.expected}")
+    values = {key: _read_slot(slots[key], value, _join(path, key)) for key, value in raw.items()}
     try:
         return cls(**values)
-    except StudyFileError:
-        raise
     except ValueError as error:
         raise StudyFileError(f"{path}: {error}") from None
 
@@ -57,20 +56,19 @@ def write(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Slot:
-    """What may stand at a field: blocks of these classes, or a value that the adapter accepts; a mapping holds many."""
+    """What may stand at a field: a block of one of `classes` (or many, by free keys), or what `adapter` accepts."""
 
     classes: tuple[type, ...]
     adapter: TypeAdapter[Any] | None
     required: bool
-    mapping: bool
+    many: bool = False
 
     @property
     def expected(self) -> str:
         """What to write here, in words."""
-        tags = [tag for cls in self.classes if (tag := tag_of(cls))]
-        if tags:
-            return f"a block such as {{{tags[0][0]}: {tags[0][1]}}}"
-        return "a block of `key: value` lines" if self.classes else "a value"
+        if tag := next(filter(None, map(tag_of, self.classes)), None):
+            return f"a block such as {{{tag[0]}: {tag[1]}}}"
+        return BLOCK if self.adapter is None else expected(self.adapter)
 
 
 @cache
@@ -80,7 +78,6 @@ def slots_of(cls: type) -> dict[str, Slot]:
     return {
         field.name: _slot(hints[field.name], required=field.default is MISSING and field.default_factory is MISSING)
         for field in fields(cls)
-        if field.init
     }
 
 
@@ -95,100 +92,51 @@ def tag_of(cls: type) -> tuple[str, str] | None:
 
 
 def _slot(hint: Any, *, required: bool) -> Slot:
-    if get_origin(hint) is Mapping or get_origin(hint) is get_origin(Mapping[str, int]):
-        item = get_args(hint)[1]
-        if is_dataclass(item):
-            return Slot((item,), None, required, mapping=True)
+    if get_origin(hint) is Mapping and is_dataclass(get_args(hint)[1]):
+        return Slot(get_args(hint)[1:], None, required, many=True)
     members = _members(hint)
-    classes = tuple(member for member in members if is_dataclass(member))
+    classes: tuple[Any, ...] = tuple(member for member in members if is_dataclass(member))
     plain = tuple(member for member in members if not is_dataclass(member))
-    accepted = hint if not classes else Union[plain] if plain else None  # noqa: UP007
-    adapter = None if accepted is None else TypeAdapter(accepted, config=CONFIG)
-    return Slot(classes, adapter, required, mapping=False)
+    if not classes:
+        return Slot((), adapter_of(hint), required)
+    return Slot(classes, adapter_of(Union[plain]) if plain else None, required)  # noqa: UP007
 
 
 def _members(hint: Any) -> tuple[Any, ...]:
-    if get_origin(hint) is Annotated and any(is_dataclass(member) for member in _members(get_args(hint)[0])):
-        return _members(get_args(hint)[0])
+    """The members of a union of blocks and plain types; constraints on a plain type stay with it."""
     if get_origin(hint) in (Union, UnionType):
         return tuple(inner for member in get_args(hint) for inner in _members(member))
+    if get_origin(hint) is Annotated and any(is_dataclass(member) for member in _members(get_args(hint)[0])):
+        return _members(get_args(hint)[0])
     return (hint,)
 
 
-def _read_value(slot: Slot, raw: Any, path: str) -> Any:
-    if slot.mapping:
-        if not isinstance(raw, dict):
-            raise StudyFileError(f"{path} is {shown(raw)}; write a block of `key: value` lines")
+def _read_slot(slot: Slot, raw: Any, path: str) -> Any:
+    if slot.many:
+        _require_block(raw, path)
         return {key: read(slot.classes[0], value, _join(path, key)) for key, value in raw.items()}
-    if slot.classes and (isinstance(raw, dict) or slot.adapter is None):
-        return read(_choose(slot.classes, raw, path), raw, path)
-    try:
-        return slot.adapter.validate_json(json.dumps(raw, default=str))
-    except ValidationError as error:
-        raise StudyFileError(_explain(error, raw, path, slot)) from None
+    if slot.adapter is not None and not (slot.classes and isinstance(raw, dict)):
+        return read_plain(slot.adapter, raw, path, [slot.expected] if slot.classes else [])
+    _require_block(raw, path)
+    return read(_choose(slot.classes, raw, path), raw, path)
 
 
-def _choose(classes: tuple[type, ...], raw: Any, path: str) -> type:
+def _choose(classes: tuple[type, ...], raw: dict[str, Any], path: str) -> type:
     variants = {tag: cls for cls in classes if (tag := tag_of(cls))}
-    if not variants or not isinstance(raw, dict):
+    if not variants:
         return classes[0]
     key = next(iter(variants))[0]
+    names = [name for _, name in variants]
     if key not in raw:
-        names = ", ".join(name for _, name in variants)
-        raise StudyFileError(f"{path}.{key} is missing; write one of: {names}")
-    if (key, raw[key]) not in variants:
-        raise StudyFileError(f"{path}.{key} is {shown(raw[key])}; {nearest(raw[key], [name for _, name in variants])}")
+        raise StudyFileError(f"{path}.{key} is missing; write one of: {', '.join(names)}")
+    if raw[key] not in names:
+        raise StudyFileError(f"{path}.{key} is {shown(raw[key])}; {nearest(raw[key], names)}")
     return variants[key, raw[key]]
 
 
-def _explain(error: ValidationError, raw: Any, path: str, slot: Slot) -> str:
-    problems = error.errors()
-    for step in problems[0]["loc"]:
-        if isinstance(step, int) and isinstance(raw, list) and step < len(raw):
-            raw, path = raw[step], f"{path}[{step}]"
-        elif isinstance(raw, dict) and step in raw:
-            raw, path = raw[step], _join(path, str(step))
-        else:
-            break
-    types = {problem["type"] for problem in problems}
-    if types & {"float_type", "int_type"} and (number := number_in_text(raw)):
-        return f"{path} is {shown(raw)}; YAML reads numbers like this only with a dot, write {number}"
-    literals = [text for problem in problems if problem["type"] == "literal_error" for text in _literals(problem)]
-    if types == {"literal_error"}:
-        return f"{path} is {shown(raw)}; {nearest(raw, literals)}"
-    words = [WORDS.get(problem["type"], problem["msg"]).format(**problem.get("ctx", {})) for problem in problems]
-    words = [word for word in dict.fromkeys(words) if word] + [f"the text {literal!r}" for literal in literals]
-    if slot.classes:
-        words.append(slot.expected)
-    return f"{path} is {shown(raw)}; write {' or '.join(words)}"
-
-
-WORDS = {
-    "float_type": "a number",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "bool_type": "true or false",
-    "string_type": "a text",
-    "tuple_type": "a list",
-    "dict_type": "a block of `key: value` lines",
-    "none_required": "null",
-    "finite_number": "a finite number",
-    "greater_than": "a number greater than {gt}",
-    "greater_than_equal": "a number of at least {ge}",
-    "missing": "a longer list",
-    "too_long": "a list of {max_length} values",
-    "literal_error": "",
-}
-"""pydantic's error types, in the words of `write …`."""
-
-
-def _literals(problem: Any) -> list[str]:
-    return [part for part in problem["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ") if part]
-
-
-def _variant(cls: type) -> str:
-    tag = tag_of(cls)
-    return f" for {tag[1]}" if tag else ""
+def _require_block(raw: Any, path: str) -> None:
+    if not isinstance(raw, dict):
+        raise StudyFileError(f"{path} is {shown(raw)}; write {BLOCK}")
 
 
 def _join(path: str, key: Any) -> str:

@@ -1,7 +1,7 @@
 """What makes sense together: data without leaks, metrics that exist, schedulers that see their metric, resources."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ ERRORS = ("data_mse", "constraint_mse", "relative_l2", "residual_abs_p50", "resi
 """The figures of one split (`cnn_core.metrics.errors`)."""
 
 EVERY_EPOCH = tuple(f"{split}/{error}" for split in ("train", "validation") for error in ERRORS)
+USUAL = "validation/data_mse"
 AFTER_PROJECTION = tuple(f"projected/validation/{error}" for error in ERRORS)
 
 MOST_OBJECTIVES = 3
@@ -70,7 +71,8 @@ def _check_leak(problem: Problem, train: Tensor, measured: Tensor, path: str) ->
         return
     for wave in measured:
         if torch.isclose(train, wave, rtol=1e-9, atol=1e-12).all(dim=1).any():
-            values = ", ".join(f"{name} {value:g}" for name, value in zip(problem.parameters, wave.tolist(), strict=True))
+            pairs = zip(problem.parameters, wave.tolist(), strict=True)
+            values = ", ".join(f"{name} {value:g}" for name, value in pairs)
             raise StudyFileError(
                 f"{path}: the wave {values} is also a training wave, so its errors say nothing about new waves; "
                 "write other values"
@@ -96,11 +98,11 @@ def _check_scheduler(study: Study) -> None:
     if scheduler.name == "none":
         return
     if scheduler.metric is None:
-        raise StudyFileError(f"tune.scheduler.metric is missing; write what {scheduler.name} compares, e.g. {EVERY_EPOCH[6]}")
+        raise StudyFileError(f"tune.scheduler.metric is missing; write what {scheduler.name} compares, e.g. {USUAL}")
     if scheduler.grace >= study.training.epochs:
         raise StudyFileError(
-            f"tune.scheduler.grace is {scheduler.grace}, but a trial has {study.training.epochs} epochs, so {scheduler.name} "
-            "would never stop one; write fewer, or scheduler: {name: none}"
+            f"tune.scheduler.grace is {scheduler.grace}, but a trial has {study.training.epochs} epochs, so "
+            f"{scheduler.name} would never stop one; write fewer, or scheduler: {{name: none}}"
         )
 
 

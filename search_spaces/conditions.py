@@ -1,7 +1,7 @@
 """Which searched parameters are active, and in which order they are decided.
 
-A parameter is active when every condition in its `when` holds: the other parameter is active and has one of the values, or the
-study file's setting has. Parameters are visited in file order, each behind those that its conditions name.
+A parameter is active when every condition in its `when` holds: the other parameter is active and has one of the values,
+or the study file's setting has. Parameters are visited in file order, each behind those that its conditions name.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,8 +68,9 @@ def setting(settings: Mapping[str, Any], path: str) -> Any:
 
 
 def release(study: Study, fixed: Sequence[str]) -> Study:
-    """The study without searching the `fixed` paths, what lies under or over them, and what then can never be active."""
-    search = {path: parameter for path, parameter in study.search.items() if not any(_touch(path, other) for other in fixed)}
+    """The study that no longer searches `fixed` paths, what lies under or over them, and what then is never active."""
+    kept = [path for path in study.search if not any(_touch(path, other) for other in fixed)]
+    search = {path: study.search[path] for path in kept}
     settings = write(study)
 
     def impossible(path: str) -> bool:

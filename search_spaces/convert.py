@@ -36,7 +36,7 @@ def grid_values(path: str, distribution: Distribution) -> Sequence[Any]:
         case Integer(low, high, log=False):
             return range(low, high + 1)
     raise StudyFileError(
-        f"search.{path}: the grid sampler needs every value listed, got a range; write choice: [...] or int: [low, high]"
+        f"search.{path}: a grid needs every value listed, got a range; write choice: [...] or int: [low, high]"
     )
 
 

@@ -45,7 +45,8 @@ def condense_problem(choice: ProblemChoice) -> dict[str, Any]:
 def expand_searched(raw: dict[str, Any], path: str) -> dict[str, Any]:
     keys = [key for key in raw if key != "when"]
     if len(keys) != 1:
-        raise StudyFileError(f"{path} needs one distribution, got {keys or 'none'}; write e.g. {{log_uniform: [1.0e-4, 1.0]}}")
+        found = " and ".join(keys) or "none"
+        raise StudyFileError(f"{path} needs one distribution, got {found}; write e.g. {{log_uniform: [1.0e-4, 1.0]}}")
     kind = keys[0]
     if kind not in DISTRIBUTIONS:
         raise StudyFileError(f"{path}.{kind} is no distribution; {nearest(kind, DISTRIBUTIONS)}")

@@ -15,6 +15,7 @@ from search_spaces.blocks import read, write
 from search_spaces.checks import check_data, check_settings
 from search_spaces.conditions import release
 from search_spaces.errors import StudyFileError, nearest
+from search_spaces.json_schema import json_schema
 from search_spaces.overrides import applied, blocks_set, parse_setting
 from search_spaces.problems import build_problem
 from search_spaces.schema import Study
@@ -62,11 +63,6 @@ def dump(study: Study) -> dict[str, Any]:
 def dump_yaml(study: Study) -> str:
     """The study as a study file; loading it gives an equal study."""
     return yaml.safe_dump(dump(study), sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON schema of study files, for editors."""
-    raise NotImplementedError
 
 
 def find(space: str | Path) -> Path:

@@ -1,8 +1,9 @@
 """Settings laid over a study file: dotted path → value.
 
-Setting a `name` (or `solver`) starts its block afresh with the new variant's defaults; a block that has that name already keeps
-its settings. Outer blocks are set before inner ones, and a block's name before its other keys, whatever order they were written
-in. A path under null creates the block; `solver: null` removes it. What stands after `search.` or `objectives.` is one key.
+Setting a `name` (or `solver`) starts its block afresh with the new variant's defaults; a block that has that name
+already keeps its settings. Outer blocks are set before inner ones, and a block's name before its other keys, whatever
+order they were written in. A path under null creates the block; `solver: null` removes it. What stands after `search.`
+or `objectives.` is one key.
 """
 
 import copy
@@ -45,7 +46,8 @@ def apply(raw: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
 
 def blocks_set(values: Mapping[str, Any]) -> list[str]:
     """The paths that the values decide; a block that is removed or replaced counts as a whole."""
-    return [path.rpartition(".")[0] if value is None and keys_of(path)[-1] in TAGS else path for path, value in values.items()]
+    removed = {path for path, value in values.items() if value is None and keys_of(path)[-1] in TAGS}
+    return [path.rpartition(".")[0] if path in removed else path for path in values]
 
 
 def keys_of(path: str) -> list[str]:

@@ -1,15 +1,16 @@
-"""From a study file's `problem` block to a `Problem`: one of ours by name, or anyone's by `package.module:attribute`."""
+"""From a study file's `problem` block to a `Problem`: ours by name, or anyone's by `package.module:attribute`."""
 
 import importlib
 import inspect
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_type_hints
 
 from cnn_core.problem import Problem
 from cnn_core.problems import PROBLEMS
 from search_spaces.errors import StudyFileError, nearest
+from search_spaces.plain import adapter_of, read_plain
 from search_spaces.schema import ProblemChoice
 
 
@@ -18,13 +19,16 @@ def build_problem(choice: ProblemChoice) -> Problem:
     found = _import(choice.name) if ":" in choice.name else _named(choice.name)
     if isinstance(found, Problem):
         if choice.options:
-            raise StudyFileError(f"problem.{next(iter(choice.options))} is not known: {choice.name} takes no options; remove it")
+            key = next(iter(choice.options))
+            raise StudyFileError(f"problem.{key} is not known: {choice.name} takes no options; remove it")
         return found
     if not callable(found):
-        raise StudyFileError(f"problem.name: {choice.name} is a {type(found).__name__}; name a Problem or a function of one")
+        kind = type(found).__name__
+        raise StudyFileError(f"problem.name: {choice.name} is a {kind}; name a Problem, or a function that returns one")
     problem = _call(found, choice)
     if not isinstance(problem, Problem):
-        raise StudyFileError(f"problem.name: {choice.name} returned a {type(problem).__name__}; return a cnn_core.problem.Problem")
+        kind = type(problem).__name__
+        raise StudyFileError(f"problem.name: {choice.name} returned a {kind}; return a cnn_core.problem.Problem")
     return problem
 
 
@@ -41,8 +45,8 @@ def _import(name: str) -> Any:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # whatever the user's module raises
-        reason = f"{type(error).__name__}: {error}".replace("\n", " ")
-        raise StudyFileError(f"problem.name: {module_name} cannot be imported ({reason}); mend it, or install it") from None
+        reason = _one_line(error)
+        raise StudyFileError(f"problem.name: {module_name} cannot be imported ({reason}); mend it") from None
     if not hasattr(module, attribute):
         names = [key for key in vars(module) if not key.startswith("_")]
         raise StudyFileError(f"problem.name: {module_name} has no attribute {attribute!r}; {nearest(attribute, names)}")
@@ -50,15 +54,39 @@ def _import(name: str) -> Any:
 
 
 def _call(function: Callable[..., Any], choice: ProblemChoice) -> Any:
+    options = _checked_options(function, choice)
     try:
-        known = inspect.signature(function).parameters
-        for key in choice.options:
-            if key not in known and all(parameter.kind is not parameter.VAR_KEYWORD for parameter in known.values()):
-                hint = nearest(key, known) if known else "remove it"
-                raise StudyFileError(f"problem.{key} is not known: {choice.name} has no such option; {hint}")
-        return function(**choice.options)
-    except StudyFileError:
-        raise
+        return function(**options)
+    except ValueError as error:
+        raise StudyFileError(f"problem: {error}".replace("\n", " ")) from None
     except Exception as error:  # whatever the user's function raises
-        reason = f"{type(error).__name__}: {error}" if not isinstance(error, ValueError) else str(error)
-        raise StudyFileError(f"problem: {reason}".replace("\n", " ")) from None
+        reason = _one_line(error)
+        raise StudyFileError(f"problem.name: {choice.name} fails ({reason}); mend it, or its options") from None
+
+
+def _checked_options(function: Callable[..., Any], choice: ProblemChoice) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters
+    hints = _hints(function)
+    any_key = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    for key in choice.options:
+        if key not in parameters and not any_key:
+            hint = nearest(key, parameters) if parameters else "remove it"
+            raise StudyFileError(f"problem.{key} is not known: {choice.name} has no such option; {hint}")
+    for key, parameter in parameters.items():
+        if parameter.default is parameter.empty and key not in choice.options and not any_key:
+            raise StudyFileError(f"problem.{key} is missing; {choice.name} needs it, write its value")
+    return {
+        key: read_plain(adapter_of(hints[key]), value, f"problem.{key}") if key in hints else value
+        for key, value in choice.options.items()
+    }
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(function, include_extras=True)
+    except Exception:  # names that exist for type checkers only
+        return {}
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".replace("\n", " ")

@@ -1,13 +1,15 @@
 """The study file's types. One name per quantity, from the YAML to the report.
 
-A `Study` is a trial's settings (problem, data, network, training, projection) plus what is searched and how. Every type is a
-plain frozen dataclass; those of the core are used as they are, chosen by their `name`. `search_spaces.load` reads and
-checks files into these types.
+A `Study` is a trial's settings (problem, data, network, training, projection) plus what is searched and how. Every type
+is a plain frozen dataclass; those of the core are used as they are, chosen by their `name`. `search_spaces.load` reads
+and checks files into these types.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Union
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -24,8 +26,8 @@ CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 def _one_of(registry: Mapping[str, type], tag: str = "name") -> Any:
     """The tagged union of a registry's classes."""
-    members = tuple(registry.values())
-    return Annotated[Union[members], Field(discriminator=tag)] if len(members) > 1 else members[0]  # noqa: UP007
+    first, *others = registry.values()
+    return Annotated[reduce(or_, others, first), Field(discriminator=tag)] if others else first
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class ProblemChoice:
 
 @dataclass(frozen=True)
 class Data:
-    """The three splits. Hyperparameters are selected on `validation`; `test` is measured once, at the end of a trial."""
+    """The three splits. Hyperparameters are selected on `validation`; `test` is measured once, when a trial ends."""
 
     train: Split
     validation: Split

@@ -1,7 +1,7 @@
 """Whether a search can run: its conditions can hold, every trial it may draw is valid, the sampler suits it.
 
-Trials are drawn at both ends of every range and at every choice, with the conditions fulfilled, so that a wrong combination
-is refused before a study starts.
+Trials are drawn at both ends of every range and at every choice, with the conditions fulfilled, so that a wrong
+combination is refused before a study starts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,14 +47,15 @@ def _check_conditions(study: Study, path: str) -> None:
             known = [*study.search, *_leaves(settings)]
             raise StudyFileError(f"{where} is neither searched nor set; {_near(other, known)}") from None
         if fixed not in allowed:
-            raise StudyFileError(f"{where} never holds, since {other} is {shown(fixed)} and not searched; search it, or remove this")
+            raise StudyFileError(f"{where} never holds: {other} is {shown(fixed)}; search it, or remove this")
 
 
 def _check_possible(study: Study, path: str, value: Any, where: str) -> None:
     match study.search[path].distribution:
         case Choice(values):
             if value not in values:
-                raise StudyFileError(f"{where} is {shown(value)}, which the search never takes; {nearest(value, map(str, values))}")
+                hint = nearest(value, map(str, values))
+                raise StudyFileError(f"{where} is {shown(value)}, which the search never takes; {hint}")
         case distribution:
             if isinstance(value, str) or value is None or not distribution.low <= value <= distribution.high:
                 raise StudyFileError(
@@ -126,9 +127,10 @@ def _check_trial(study: Study, bare: Study, values: Values) -> None:
         raise StudyFileError(_unknown(study, bare, values, error)) from None
     except StudyFileError as error:
         raise StudyFileError(f"search.{error}{_given(study, values)}") from None
-    if trial.projection is None and (metric := next((name for name in study.objectives if name in AFTER_PROJECTION), None)):
+    projected = [metric for metric in study.objectives if metric in AFTER_PROJECTION]
+    if projected and trial.projection is None:
         raise StudyFileError(
-            f"objectives.{metric} is not measured in a trial without projection{_given(study, values)}; "
+            f"objectives.{projected[0]} is not measured in a trial without projection{_given(study, values)}; "
             "write projection: {solver: adam}, or an objective without projected/"
         )
     check_settings(trial)

@@ -1,4 +1,4 @@
-"""YAML text → mapping, more strictly than YAML: no key twice, no key that is not a text, one mapping and nothing else."""
+"""YAML text → mapping, more strictly than YAML: no key twice, no key that is not a text, and nothing but a mapping."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from search_spaces.errors import StudyFileError, shown
+from search_spaces.plain import BLOCK
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if raw is None:
         raise StudyFileError("this file is empty; write a study, e.g. as helmholtz-quick.yaml has it")
     if not isinstance(raw, dict):
-        raise StudyFileError(f"this file is {shown(raw)}; write `key: value` lines, e.g. as helmholtz-quick.yaml has them")
+        raise StudyFileError(f"this file is {shown(raw)}; write {BLOCK}, e.g. as helmholtz-quick.yaml has it")
     return raw
 
 

@@ -1,0 +1,75 @@
+"""The JSON schema of study files, so that editors complete and check them as they are written.
+
+pydantic derives it from the types; what files write more briefly (`search_spaces.forms`) is described here.
+"""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from cnn_core.problems import PROBLEMS
+from search_spaces.blocks import TAGS
+from search_spaces.checks import AFTER_PROJECTION, EVERY_EPOCH
+from search_spaces.schema import Study
+
+NUMBER, WHOLE = {"type": "number"}, {"type": "integer"}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of a study file."""
+    schema = TypeAdapter(Study).json_schema()
+    for definition in schema["$defs"].values():
+        if definition["title"] in SHORT_FORMS:
+            title = definition["title"]
+            definition.clear()
+            definition.update(SHORT_FORMS[title] | {"title": title})
+        elif tags := [key for key in TAGS if "const" in definition["properties"].get(key, {})]:
+            definition["required"] = tags + definition.get("required", [])
+    schema["properties"]["objectives"]["propertyNames"] = {"enum": [*EVERY_EPOCH, *AFTER_PROJECTION]}
+    return schema
+
+
+def _object(properties: dict[str, Any], others: Any = False, **rest: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": others, **rest}
+
+
+def _list(items: dict[str, Any], **rest: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items, **rest}
+
+
+def _pair(items: dict[str, Any]) -> dict[str, Any]:
+    return _list(items, minItems=2, maxItems=2)
+
+
+_LINSPACE = _list(NUMBER, minItems=3, maxItems=3, description="[low, high, count]")
+
+_DISTRIBUTIONS = {
+    "uniform": _pair(NUMBER),
+    "log_uniform": _pair(NUMBER | {"exclusiveMinimum": 0}),
+    "int": _pair(WHOLE),
+    "log_int": _pair(WHOLE | {"exclusiveMinimum": 0}),
+    "choice": _list({}, minItems=1),
+}
+
+SHORT_FORMS: dict[str, dict[str, Any]] = {
+    "Split": _object(
+        {"points": WHOLE | {"minimum": 1}, "sampling": {"enum": ["random", "uniform"], "default": "random"}},
+        {"anyOf": [_list(NUMBER, minItems=1), _object({"linspace": _LINSPACE}, required=["linspace"])]},
+        required=["points"],
+        description="Each of the problem's parameters: a list, or {linspace: [low, high, count]}. Points per wave.",
+    ),
+    "ProblemChoice": _object(
+        {
+            "name": {"anyOf": [{"enum": list(PROBLEMS)}, {"type": "string", "pattern": "^[^:]+:[^:]+$"}]},
+            "scaled": {"type": "boolean", "default": True},
+        },
+        True,
+        required=["name"],
+        description="A problem's name, or package.module:attribute; its options stand beside it.",
+    ),
+    "SearchedParameter": _object(
+        _DISTRIBUTIONS | {"when": {"type": "object"}},
+        oneOf=[{"required": [name]} for name in _DISTRIBUTIONS],
+        description="A distribution, and the values of other settings under which it applies.",
+    ),
+}
