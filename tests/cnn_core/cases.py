@@ -1,0 +1,109 @@
+"""Problems, networks and points that many tests of the core share, all in float64."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.func import jacfwd
+
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.derivatives import Field
+from cnn_core.functional import parameter_vector
+from cnn_core.methods.method import MiniBatch, Step
+from cnn_core.networks import Dense, Modulated, Network
+from cnn_core.problem import PointSet, Problem, collocation_points
+from cnn_core.problems import PROBLEMS, helmholtz
+
+RANGES = {
+    "amplitude": (0.2, 5.0), "frequency": (0.2, 5.0), "phase": (-0.5, 0.5),
+    "u_infinity": (0.2, 2.0), "suction": (0.2, 1.0), "w_infinity": (0.2, 2.0),
+}  # fmt: skip
+"""The parameters' ranges in the main experiments."""
+
+NETWORKS: dict[str, Network] = {
+    f"{kind.__name__}-{activation}": kind(widths=(6, 5), activation=activation)
+    for kind in (Dense, Modulated)
+    for activation in ("tanh", "swish")
+}
+
+
+def make_problem(name: str) -> Problem:
+    """A registered problem, small."""
+    return PROBLEMS[name](constraints=3) if name == "synthetic" else PROBLEMS[name]()
+
+
+def grid_points(problem: Problem, count: int, *, seed: int = 0) -> PointSet:
+    """Random points on waves picked from the main experiments' grid of ten values per parameter."""
+    generator = torch.Generator().manual_seed(seed)
+    ranges = torch.tensor([RANGES[name] for name in problem.parameters], dtype=torch.float64).reshape(-1, 2)
+    steps = torch.randint(10, (count, len(ranges)), generator=generator) / 9
+    p = ranges[:, 0] + (ranges[:, 1] - ranges[:, 0]) * steps
+    x = collocation_points(problem, count, "random", seed=seed + 1)
+    return PointSet(x, p, torch.vmap(problem.solution)(x, p), count)
+
+
+def make_model(problem: Problem, network: Network, *, seed: int = 0, scaled: bool = True) -> ConstrainedNetwork:
+    module = network.build(
+        inputs=len(problem.coordinates), parameters=len(problem.parameters), outputs=len(problem.outputs), seed=seed
+    )
+    return ConstrainedNetwork(problem, module.double(), scaled=scaled)
+
+
+def theta_of(model: ConstrainedNetwork) -> Tensor:
+    return parameter_vector(model.network).requires_grad_()
+
+
+def make_step(model: ConstrainedNetwork, points: PointSet, *, epoch: float = 0.0, theta: Tensor | None = None) -> Step:
+    """A step whose batch is the whole point set."""
+    batch = MiniBatch(points.x, points.p, points.u, torch.arange(len(points)))
+    return Step(model, theta_of(model) if theta is None else theta, batch, epoch)
+
+
+def relative(actual: Tensor, expected: Tensor) -> float:
+    """|actual − expected| / |expected|, in the Euclidean norm."""
+    return float((actual - expected).norm() / expected.norm())
+
+
+class OwnNetwork(nn.Module):
+    """What a researcher might bring: no layers of ours, a sine and a skip connection."""
+
+    def __init__(self, inputs: int, parameters: int, outputs: int) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(7)
+            self.first = nn.Linear(inputs + parameters, 5)
+            self.frequencies = nn.Parameter(torch.linspace(0.5, 1.5, 5))
+            self.second = nn.Linear(5 + inputs, outputs)
+        self.double()
+
+    def forward(self, x: Tensor, p: Tensor) -> Tensor:
+        waves = torch.sin(self.frequencies * self.first(torch.cat([x, p], dim=-1)))
+        return self.second(torch.cat([waves, x], dim=-1))
+
+
+class Hidden(nn.Module):
+    """A layered network whose layers cannot be seen from outside, so that it takes the general path."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor, p: Tensor) -> Tensor:
+        return self.inner(x, p)
+
+
+def general_twin(model: ConstrainedNetwork) -> ConstrainedNetwork:
+    """The same network and θ by the general path."""
+    return ConstrainedNetwork(model.problem, Hidden(model.network), scaled=model.scaled)
+
+
+def third_order() -> Problem:
+    """u''' + (2πν)² u' = 0, which reads a derivative that only `u.function` can give; waves satisfy it."""
+
+    def residual(u: Field, x: Tensor, p: Tensor) -> dict[str, Tensor]:
+        slope = jacfwd(u.function)
+        third = jacfwd(jacfwd(slope))(x)
+        return {"third": third[0, 0, 0, 0] + (2 * math.pi * p[1]) ** 2 * slope(x)[0, 0]}
+
+    waves = helmholtz()
+    return Problem("third-order", waves.coordinates, waves.parameters, waves.outputs, residual, waves.solution)

@@ -1,0 +1,144 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import jacfwd
+
+from cnn_core.derivatives import Field, Order
+from cnn_core.problem import Problem, Split, collocation_points, sample
+from cnn_core.problems import helmholtz, pythagorean, truth, viscous_flow
+from tests.cnn_core.cases import third_order
+
+WAVES = Split({"amplitude": (1.0, 2.0), "frequency": (0.5, 1.0, 1.5), "phase": (0.0,)}, points=20)
+
+
+def poisson(parameters: tuple[str, ...] = (), interval: tuple[float, float] = (0.0, 1.0)) -> Problem:
+    """Δu = −2π² sin πx sin πy on a square: a family of one solution."""
+
+    def solution(x: Tensor, p: Tensor) -> Tensor:
+        return (math.pi * x).sin().prod(dim=-1, keepdim=True)
+
+    def residual(u: Field, x: Tensor, p: Tensor) -> dict[str, Tensor]:
+        return {"poisson": u.laplacian[0] + 2 * math.pi**2 * (math.pi * x).sin().prod()}
+
+    return Problem("poisson", {"x": interval, "y": interval}, parameters, ("u",), residual, solution)
+
+
+def test_order_and_constraints_are_found_by_probing() -> None:
+    assert [problem().order for problem in (helmholtz, pythagorean, truth, viscous_flow, third_order, poisson)] == [
+        Order.LAPLACIAN, Order.GRADIENT, Order.VALUE, Order.LAPLACIAN, Order.FUNCTION, Order.LAPLACIAN,
+    ]  # fmt: skip
+    assert viscous_flow().constraints == ("continuity", "momentum_x", "momentum_y", "momentum_z")
+
+
+def test_scale_divides_each_row_by_its_own() -> None:
+    problem = Problem(
+        "two", {"x": (0.0, 1.0)}, ("k",), ("u",),
+        residual=lambda u, x, p: {"first": u.value[0], "second": u.gradient[0, 0]},
+        solution=lambda x, p: (p[0] * x).sin(),
+        scale=lambda p: {"second": p[0], "first": 2.0},
+    )  # fmt: skip
+    x, p = torch.tensor([0.3], dtype=torch.float64), torch.tensor([4.0], dtype=torch.float64)
+    field = problem.exact_field(x, p)
+    bare, scaled = (problem.point_residuals(field, x, p, scaled=scaled) for scaled in (False, True))
+    assert bare.tolist() == pytest.approx([math.sin(1.2), 4 * math.cos(1.2)], rel=1e-14)
+    assert scaled.tolist() == pytest.approx([math.sin(1.2) / 2, math.cos(1.2)], rel=1e-14)
+
+
+def test_a_problem_without_scale_is_the_same_scaled_or_not() -> None:
+    x, p = torch.tensor([0.3], dtype=torch.float64), torch.tensor([2.0, 1.0, 0.1], dtype=torch.float64)
+    field = helmholtz().exact_field(x + 0.01, p)
+    rows = [truth().point_residuals(field, x, p, scaled=scaled) for scaled in (False, True)]
+    assert torch.equal(rows[0], rows[1])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: poisson(interval=(1.0, 0.0)), r"'poisson': coordinate 'x' needs a finite interval .* got \(1"),
+        (lambda: poisson(interval=(0.0, math.inf)), "needs a finite interval"),
+        (
+            lambda: Problem("p", {}, (), ("u",), lambda u, x, p: {}, lambda x, p: x),
+            "coordinates is empty",
+        ),
+        (lambda: Problem("p", {"x": (0.0, 1.0)}, (), (), lambda u, x, p: {}, lambda x, p: x), "outputs is empty"),
+        (
+            lambda: Problem("p", {"x": (0.0, 1.0)}, (), ("u",), lambda u, x, p: {}, lambda x, p: x).constraints,
+            "returned no constraint; return at least one named scalar",
+        ),
+        (lambda: Split({"a": (1.0,)}, points=0), "points must be at least 1, got 0"),
+        (lambda: Split({"a": ()}, points=1), "a is empty; give at least one value"),
+        (lambda: Split({"a": (1.0, math.nan)}, points=1), r"a must be finite, got \[1.0, nan\]"),
+        (
+            lambda: Split({"amplitude": (1.0,), "speed": (1.0,)}, points=1).waves(helmholtz()),
+            "'helmholtz' has the parameters amplitude, frequency, phase, got amplitude, speed",
+        ),
+        (
+            lambda: collocation_points(viscous_flow(), 100, "uniform"),
+            r"needs k\^3 points, got 100; write 125",
+        ),
+    ],
+)
+def test_bad_descriptions_are_refused(make, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_waves_are_all_combinations_in_the_problems_order() -> None:
+    shuffled = Split({name: WAVES.parameters[name] for name in ("phase", "amplitude", "frequency")}, WAVES.points)
+    waves = shuffled.waves(helmholtz())
+    assert waves.tolist() == [[a, f, 0.0] for a in (1.0, 2.0) for f in (0.5, 1.0, 1.5)]
+
+
+def test_a_sample_has_each_waves_points_together_and_exact_data() -> None:
+    points = sample(helmholtz(), WAVES, seed=0)
+    assert (len(points), points.waves) == (120, 6)
+    for index, parameters in enumerate(WAVES.waves(helmholtz())):
+        wave = points.wave(index)
+        assert (wave.p == parameters).all()
+        a, f, phase = parameters.tolist()
+        expected = [a * math.sin(2 * math.pi * f * x + phase) for x in wave.x[:, 0].tolist()]
+        assert wave.u[:, 0].tolist() == pytest.approx(expected, rel=1e-12, abs=1e-14)
+    assert points.x.min() >= -1
+    assert points.x.max() <= 1
+
+
+def test_the_seed_decides_a_random_sample() -> None:
+    first, again, other = (sample(helmholtz(), WAVES, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(first.x, again.x)
+    assert not (first.x == other.x).any()
+
+
+def test_a_random_sample_fills_the_domain_evenly() -> None:
+    x = collocation_points(viscous_flow(), 4000, "random", seed=0)
+    assert x.mean(dim=0).tolist() == pytest.approx([0.5] * 3, abs=0.02)
+    assert x.var(dim=0).tolist() == pytest.approx([1 / 12] * 3, abs=0.005)
+    assert torch.corrcoef(x.T).triu(1).abs().max() < 0.05
+
+
+def test_uniform_points_include_the_ends() -> None:
+    assert collocation_points(helmholtz(), 5, "uniform")[:, 0].tolist() == [-1.0, -0.5, 0.0, 0.5, 1.0]
+    assert collocation_points(helmholtz(), 1, "uniform").tolist() == [[0.0]]
+    corners = collocation_points(viscous_flow(), 8, "uniform")
+    assert sorted(corners.tolist()) == [[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]
+
+
+def test_a_problem_without_parameters_has_one_wave() -> None:
+    points = sample(poisson(), Split({}, points=9, sampling="uniform"))
+    assert (points.x.shape, points.p.shape, points.u.shape, points.waves) == ((9, 2), (9, 0), (9, 1), 1)
+
+
+def test_data_that_is_not_finite_is_refused() -> None:
+    def residual(u: Field, x: Tensor, p: Tensor) -> dict[str, Tensor]:
+        return {"r": jacfwd(u.function)(x)[0, 0]}
+
+    pole = Problem("pole", {"x": (0.0, 1.0)}, ("k",), ("u",), residual, lambda x, p: p / x)
+    with pytest.raises(ValueError, match=r"the solution is \[inf\] at x = \[0.0\], p = \[2.0\]; choose"):
+        sample(pole, Split({"k": (2.0,)}, points=3, sampling="uniform"))
+
+
+def test_points_move_to_another_precision() -> None:
+    points = sample(helmholtz(), WAVES).to(dtype=torch.float32, device="cpu")
+    assert {points.x.dtype, points.p.dtype, points.u.dtype} == {torch.float32}
+    assert points.waves == 6
