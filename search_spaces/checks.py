@@ -6,17 +6,15 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from cnn_core.metrics import FIGURES
 from cnn_core.problem import Problem, Split, sample
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.problems import build_problem
 from search_spaces.schema import Data, Study
 
-ERRORS = ("data_mse", "constraint_mse", "relative_l2", "residual_abs_p50", "residual_abs_p95", "residual_abs_max")
-"""The figures of one split (`cnn_core.metrics.errors`)."""
-
-EVERY_EPOCH = tuple(f"{split}/{error}" for split in ("train", "validation") for error in ERRORS)
+EVERY_EPOCH = tuple(f"{split}/{figure}" for split in ("train", "validation") for figure in FIGURES)
+AFTER_PROJECTION = tuple(f"projected/validation/{figure}" for figure in FIGURES)
 USUAL = "validation/data_mse"
-AFTER_PROJECTION = tuple(f"projected/validation/{error}" for error in ERRORS)
 
 MOST_OBJECTIVES = 3
 

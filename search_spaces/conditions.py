@@ -58,13 +58,13 @@ def assignments(study: Study, candidates: Callable[[str], Sequence[Any]]) -> Ite
 
 
 def setting(settings: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path of a study file's mapping. Raises KeyError where there is none."""
+    """The value at a dotted path of a study file's mapping, a list as a tuple. Raises KeyError where there is none."""
     node: Any = settings
     for key in keys_of(path):
         if not isinstance(node, Mapping):
             raise KeyError(path)
         node = node[key]
-    return node
+    return tuple(node) if isinstance(node, list) else node
 
 
 def release(study: Study, fixed: Sequence[str]) -> Study:

@@ -2,7 +2,7 @@
 
 * split: parameters stand beside `points`; `{linspace: [low, high, count]}` is a range of values.
 * problem: its options stand beside `name`; a text alone is the name.
-* searched parameter: `{log_uniform: [low, high], when: {path: value or [values]}}`.
+* searched parameter: `{log_uniform: [low, high], when: {path: value or [values]}}`; a choice may be a `linspace`, too.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,7 +53,7 @@ def expand_searched(raw: dict[str, Any], path: str) -> dict[str, Any]:
     name, log = DISTRIBUTIONS[kind]
     values = raw[kind]
     if name == "choice":
-        distribution: dict[str, Any] = {"name": name, "values": values}
+        distribution: dict[str, Any] = {"name": name, "values": _values(values, f"{path}.choice")}
     elif isinstance(values, list) and len(values) == 2:
         low, high = values
         distribution = {"name": name, "low": low, "high": high, "log": log}
@@ -65,12 +65,12 @@ def expand_searched(raw: dict[str, Any], path: str) -> dict[str, Any]:
 def condense_searched(parameter: SearchedParameter) -> dict[str, Any]:
     match parameter.distribution:
         case Choice(values):
-            short: dict[str, Any] = {"choice": [list(value) if isinstance(value, tuple) else value for value in values]}
+            short: dict[str, Any] = {"choice": [_listed(value) for value in values]}
         case Integer(low, high, log):
             short = {"log_int" if log else "int": [low, high]}
         case Uniform(low, high, log):
             short = {"log_uniform" if log else "uniform": [low, high]}
-    when = {path: list(values) for path, values in parameter.when.items()}
+    when = {path: [_listed(value) for value in values] for path, values in parameter.when.items()}
     return short | ({"when": when} if when else {})
 
 
@@ -101,6 +101,10 @@ def _values(raw: Any, path: str) -> Any:
     if not (_is_number(low) and _is_number(high) and isinstance(count, int) and count >= 1):
         raise wrong
     return [low + (high - low) * index / max(count - 1, 1) for index in range(count)]
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _is_number(value: Any) -> bool:

@@ -41,20 +41,22 @@ def _pair(items: dict[str, Any]) -> dict[str, Any]:
     return _list(items, minItems=2, maxItems=2)
 
 
-_LINSPACE = _list(NUMBER, minItems=3, maxItems=3, description="[low, high, count]")
+_LINSPACE = _object(
+    {"linspace": _list(NUMBER, minItems=3, maxItems=3, description="[low, high, count]")}, required=["linspace"]
+)
 
 _DISTRIBUTIONS = {
     "uniform": _pair(NUMBER),
     "log_uniform": _pair(NUMBER | {"exclusiveMinimum": 0}),
     "int": _pair(WHOLE),
     "log_int": _pair(WHOLE | {"exclusiveMinimum": 0}),
-    "choice": _list({}, minItems=1),
+    "choice": {"anyOf": [_list({}, minItems=1), _LINSPACE]},
 }
 
 SHORT_FORMS: dict[str, dict[str, Any]] = {
     "Split": _object(
         {"points": WHOLE | {"minimum": 1}, "sampling": {"enum": ["random", "uniform"], "default": "random"}},
-        {"anyOf": [_list(NUMBER, minItems=1), _object({"linspace": _LINSPACE}, required=["linspace"])]},
+        {"anyOf": [_list(NUMBER, minItems=1), _LINSPACE]},
         required=["points"],
         description="Each of the problem's parameters: a list, or {linspace: [low, high, count]}. Points per wave.",
     ),

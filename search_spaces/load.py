@@ -20,11 +20,11 @@ from search_spaces.overrides import applied, blocks_set, parse_setting
 from search_spaces.problems import build_problem
 from search_spaces.schema import Study
 from search_spaces.search_checks import check_search
-from search_spaces.yaml_text import read_yaml
+from search_spaces.yaml_text import parse, text_of
 
 __all__ = [
-    "StudyFileError", "build_problem", "dump", "dump_yaml", "json_schema", "load_study", "parse_setting", "resolve",
-    "shipped_spaces",
+    "StudyFileError", "build_problem", "dump", "dump_yaml", "json_schema", "load_study", "load_text", "parse_setting",
+    "resolve", "shipped_spaces",
 ]
 
 NOTHING: Mapping[str, Any] = {}
@@ -42,11 +42,17 @@ def load_study(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Stu
     """
     path = find(space)
     with _naming(path.name):
-        study = _checked(read(Study, read_yaml(path)))
+        study = _checked(read(Study, parse(text_of(path))))
     if not overrides:
         return study
     with _naming(f"{path.name} with the settings given"):
         return _checked(release(applied(study, overrides), blocks_set(overrides)))
+
+
+def load_text(text: str, *, source: str = "study") -> Study:
+    """The study that `dump_yaml` wrote: read, but not checked for what makes no sense together, as files are."""
+    with _naming(source):
+        return read(Study, parse(text))
 
 
 def resolve(study: Study, values: Mapping[str, Any]) -> Study:

@@ -21,6 +21,9 @@ from cnn_core.solvers import SOLVERS
 
 Scalar = str | int | float | bool | None
 
+Value = Scalar | tuple[Scalar, ...]
+"""What a choice is among."""
+
 CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -95,7 +98,7 @@ class Integer:
 class Choice:
     """One of several values: numbers, texts, booleans, null, or lists of them (widths)."""
 
-    values: tuple[Scalar | tuple[Scalar, ...], ...]
+    values: tuple[Value, ...]
     name: Literal["choice"] = "choice"
 
     def __post_init__(self) -> None:
@@ -114,7 +117,7 @@ class SearchedParameter:
     """A distribution, and the values of other searched or fixed settings under which it applies."""
 
     distribution: Distribution
-    when: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,17 @@ from search_spaces.errors import StudyFileError, shown
 from search_spaces.plain import BLOCK
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a file. Raises StudyFileError with the line or the key that is wrong."""
+def text_of(path: Path) -> str:
+    """A file's text. Raises StudyFileError where it has none."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
         raise StudyFileError(f"this file cannot be read: {reason}; write a YAML file") from None
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The mapping in a YAML text. Raises StudyFileError with the line or the key that is wrong."""
     try:
         _check_keys(yaml.compose(text, Loader=yaml.SafeLoader), "")
         raw = yaml.safe_load(text)
