@@ -1,6 +1,8 @@
 """What a user gets: the wheel, the command, exact versions, and a README whose commands and example work."""
 
+import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,10 +16,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from cnn_core.problem import Split, sample
+from search_spaces.load import shipped_spaces
+from study.cli import cli
 from tests.test_architecture import PACKAGES, ROOT, imported_packages, named, sources
 
 DISTRIBUTIONS = {"yaml": "pyyaml"}
 """Imported packages whose distribution has another name."""
+
+COMMAND = Path(sys.executable).with_name("cnn-study")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +43,11 @@ def make_targets() -> set[str]:
 
 def code_blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def pde_example(readme: str) -> str:
+    (example,) = [block for block in code_blocks(readme, "python") if "Problem(" in block]
+    return example
 
 
 def requirements(project: dict[str, Any]) -> list[Requirement]:
@@ -71,17 +82,15 @@ def test_the_wheel_holds_the_packages_and_the_study_files(tmp_path: Path) -> Non
         shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, source)
+    files = {str(path.relative_to(source)) for path in source.rglob("*") if path.parent != source and path.is_file()}
     build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), "."]
     subprocess.run(build, cwd=source, check=True, capture_output=True, stdin=subprocess.DEVNULL)
     (wheel,) = tmp_path.glob("cnn_study-*.whl")
-    held = set(zipfile.ZipFile(wheel).namelist())
-    files = {named(path) for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()}
-    assert {name for name in files if "__pycache__" not in name} <= held
+    assert files <= set(zipfile.ZipFile(wheel).namelist())
 
 
 def test_the_command_is_installed_and_answers() -> None:
-    command = Path(sys.executable).with_name("cnn-study")
-    answer = subprocess.run([command, "--help"], check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    answer = subprocess.run([COMMAND, "--help"], check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     for name in ("spaces", "check", "trial", "run", "report", "status", "ui"):
         assert re.search(rf"^  {name}\b", answer.stdout, flags=re.MULTILINE), name
 
@@ -103,13 +112,39 @@ def test_the_readme_names_only_files_that_exist(readme: str) -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+def test_the_readme_shows_the_library(readme: str) -> None:
+    (example,) = [block for block in code_blocks(readme, "python") if "train(" in block]
+    defined: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), defined)
+    assert defined["figures"]["relative_l2"] < 0.5
+
+
 def test_the_readme_says_how_to_add_a_pde_in_20_lines(readme: str) -> None:
-    (example,) = [block for block in code_blocks(readme, "python") if "Problem(" in block]
+    example = pde_example(readme)
     assert len([line for line in example.splitlines() if line.strip()]) <= 20
     defined: dict[str, Any] = {}
     exec(compile(example, "README.md", "exec"), defined)
     problem = defined["heat"]()
-    split = Split(dict.fromkeys(problem.parameters, (0.5, 1.0)), points=50)
-    points = sample(problem, split)
+    points = sample(problem, Split(dict.fromkeys(problem.parameters, (0.5, 1.0)), points=50))
     for x, p in zip(points.x, points.p, strict=True):
         assert problem.point_residuals(problem.exact_field(x, p), x, p, scaled=True).abs().max() <= 1e-8
+
+
+def test_that_pde_can_be_studied(readme: str, tmp_path: Path) -> None:
+    (tmp_path / "heat.py").write_text(pde_example(readme), encoding="utf-8")
+    (study_file,) = code_blocks(readme, "yaml")
+    (tmp_path / "heat.yaml").write_text(study_file, encoding="utf-8")
+    command = [COMMAND, "trial", "heat.yaml", "--set", "training.epochs=1", "--json"]
+    answer = subprocess.run(
+        command, cwd=tmp_path, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    assert json.loads(answer.stdout.splitlines()[-1])["status"] == "completed"
+
+
+def test_the_readme_names_only_commands_that_exist(readme: str) -> None:
+    for line in "\n".join(code_blocks(readme, "sh")).splitlines():
+        words = shlex.split(line, comments=True)
+        if words and words[0] == "cnn-study":
+            options = {flag for parameter in cli.commands[words[1]].params for flag in parameter.opts}
+            assert {word for word in words if word.startswith("--")} <= options, line
+            assert all(word in shipped_spaces() for word in words[2:3] if word.startswith("helmholtz")), line
