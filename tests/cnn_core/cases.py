@@ -61,7 +61,7 @@ def make_step(model: ConstrainedNetwork, points: PointSet, *, epoch: float = 0.0
 
 def relative(actual: Tensor, expected: Tensor) -> float:
     """|actual − expected| / |expected|, in the Euclidean norm."""
-    return float((actual - expected).norm() / expected.norm())
+    return float(((actual - expected).norm() / expected.norm()).detach())
 
 
 class OwnNetwork(nn.Module):

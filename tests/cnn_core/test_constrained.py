@@ -1,0 +1,159 @@
+"""Residuals: the Taylor path against nested differentiation, for our networks and for a researcher's own."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cnn_core.clock import Clock
+from cnn_core.constrained import ConstrainedNetwork, point_losses
+from cnn_core.derivatives import Field
+from cnn_core.networks import Modulated, Network
+from cnn_core.problem import Problem
+from cnn_core.problems import PROBLEMS, helmholtz
+from tests.cnn_core.cases import (
+    NETWORKS,
+    OwnNetwork,
+    general_twin,
+    grid_points,
+    make_model,
+    make_problem,
+    relative,
+    theta_of,
+    third_order,
+)
+
+
+def hessian_problem(inputs: int) -> Problem:
+    """Δu and the determinant or square of the Hessian, on a field of two outputs: reads every order at once."""
+
+    def residual(u: Field, x: Tensor, p: Tensor) -> dict[str, Tensor]:
+        return {
+            "bent": u.hessian.square().sum() + p[0] * u.gradient.sum() * u.value[0],
+            "mixed": u.hessian[1, 0, -1] * u.value[1] - u.laplacian[0] * x[0],
+        }
+
+    interval = {f"x{axis}": (-1.0, 1.0) for axis in range(inputs)}
+    return Problem("hessian", interval, ("amplitude",), ("u", "v"), residual, lambda x, p: p[0] * x[0].repeat(2).sin())
+
+
+EVERY_PROBLEM = [*(make_problem(name) for name in PROBLEMS), *(hessian_problem(inputs) for inputs in (1, 2, 3))]
+IDS = [f"{problem.name}-{len(problem.coordinates)}" for problem in EVERY_PROBLEM]
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+@pytest.mark.parametrize("problem", EVERY_PROBLEM, ids=IDS)
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_both_paths_give_the_same_residuals_and_gradients(network: Network, problem: Problem, scaled: bool) -> None:
+    model = make_model(problem, network, scaled=scaled)
+    general = general_twin(model)
+    assert (model.path, general.path) == ("layers", "general")
+    points = grid_points(problem, 5)
+    generator = torch.Generator().manual_seed(0)
+    gradients = []
+    shares = torch.randn(5, len(problem.constraints), generator=generator, dtype=torch.float64)
+    passes = []
+    for twin in (model, general):
+        theta = theta_of(twin)
+        evaluation = twin.evaluate(theta, points.x, points.p)
+        passes.append(evaluation)
+        total = (evaluation.residuals * shares).sum() + evaluation.prediction.square().sum()
+        gradients.append(torch.autograd.grad(total, theta)[0])
+    assert relative(passes[0].prediction.detach(), passes[1].prediction.detach()) < 1e-13
+    assert relative(passes[0].residuals.detach(), passes[1].residuals.detach()) < 1e-12
+    assert relative(*gradients) < 1e-12  # type: ignore[misc]
+
+
+def test_residual_of_a_network_by_hand() -> None:
+    """u = c + v tanh(w x + b) in one dimension, so u'' = −2 v w² tanh sech²; ν = 1.5."""
+    model = make_model(helmholtz(), Modulated(widths=(1,), activation="tanh"))
+    named = {
+        "hidden.0.weight": 0.7, "hidden.0.bias": 0.2, "modulation.weight": [0.0, 0.0, 0.0], "modulation.bias": 1.0,
+        "output.weight": -1.3, "output.bias": 0.4,
+    }  # fmt: skip
+    layout = model.layout
+    tensors = {
+        name: torch.tensor(named[name], dtype=torch.float64).reshape(shape)
+        for name, shape in zip(layout.names, layout.shapes, strict=True)
+    }
+    theta = layout.flatten(tensors)
+    x, p = torch.tensor([[0.6]], dtype=torch.float64), torch.tensor([[2.0, 1.5, 0.3]], dtype=torch.float64)
+    t = math.tanh(0.7 * 0.6 + 0.2)
+    bend, value = -1.3 * 0.49 * -2 * t * (1 - t * t), 0.4 - 1.3 * t
+    expected = bend / (2 * math.pi * 1.5) ** 2 + value
+    assert float(model.residuals(theta, x, p)) == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_researchers_own_module_takes_the_general_path(name: str) -> None:
+    problem = make_problem(name)
+    network = OwnNetwork(len(problem.coordinates), len(problem.parameters), len(problem.outputs))
+    model = ConstrainedNetwork(problem, network)
+    points = grid_points(problem, 4)
+    evaluation = model.evaluate(theta_of(model), points.x, points.p)
+    assert model.path == "general"
+    torch.testing.assert_close(evaluation.prediction, network(points.x, points.p), rtol=1e-13, atol=0)
+    assert evaluation.residuals.shape == (4, len(problem.constraints))
+    for point in range(4):
+        field = _differentiated(network, points.x[point], points.p[point])
+        alone = problem.point_residuals(field, points.x[point], points.p[point], scaled=True)
+        torch.testing.assert_close(evaluation.residuals[point], alone, rtol=1e-11, atol=1e-13)
+
+
+class _differentiated:
+    """A field of one point by plain nested autograd."""
+
+    def __init__(self, network: nn.Module, x: Tensor, p: Tensor) -> None:
+        leaf = x.clone().requires_grad_()
+        self.value = network(leaf[None], p[None])[0]
+        rows = [torch.autograd.grad(value, leaf, create_graph=True)[0] for value in self.value]
+        self.gradient = torch.stack(rows)
+        second = [[torch.autograd.grad(slope, leaf, retain_graph=True)[0] for slope in row] for row in rows]
+        self.hessian = torch.stack([torch.stack(row) for row in second])
+        self.laplacian = self.hessian.diagonal(dim1=-2, dim2=-1).sum(-1)
+        self.function = lambda at: network(at[None], p[None])[0]
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_a_residual_beyond_second_order_takes_the_general_path(network: Network) -> None:
+    model = make_model(third_order(), network)
+    points = grid_points(model.problem, 3)
+    assert model.path == "general"
+    theta = theta_of(model)
+    residuals = model.residuals(theta, points.x, points.p)
+    values = residuals.detach()
+    for point in range(3):
+        leaf = points.x[point].clone().requires_grad_()
+        derivatives = [model.network(leaf[None], points.p[point][None])[0, 0]]
+        for _ in range(3):
+            derivatives.append(torch.autograd.grad(derivatives[-1], leaf, create_graph=True)[0][0])
+        expected = derivatives[3] + (2 * math.pi * points.p[point, 1]) ** 2 * derivatives[1]
+        assert float(values[point]) == pytest.approx(float(expected.detach()), rel=1e-10)
+    assert torch.isfinite(torch.autograd.grad(residuals.sum(), theta)[0]).all()
+
+
+def test_scaling_divides_the_residuals_by_the_problems_scale() -> None:
+    points = grid_points(helmholtz(), 7)
+    bare, scaled = (
+        make_model(helmholtz(), Modulated(widths=(4,)), scaled=scaled).residuals(
+            theta_of(make_model(helmholtz(), Modulated(widths=(4,)))), points.x, points.p
+        )
+        for scaled in (False, True)
+    )
+    assert relative(scaled[:, 0] * (2 * math.pi * points.p[:, 1]) ** 2, bare[:, 0]) < 1e-14
+
+
+def test_evaluation_fills_in_the_clock() -> None:
+    model = make_model(helmholtz(), Modulated(widths=(4,)))
+    points = grid_points(helmholtz(), 7)
+    for twin, sections in ((model, {"forward", "residual"}), (general_twin(model), {"residual"})):
+        clock = Clock()
+        twin.evaluate(theta_of(twin), points.x, points.p, clock)
+        assert set(clock.seconds) == sections
+        assert all(seconds > 0 for seconds in clock.seconds.values())
+
+
+def test_point_losses_are_means_over_the_outputs() -> None:
+    prediction = torch.tensor([[1.0, 2.0], [0.0, 0.0]])
+    assert point_losses(prediction, torch.tensor([[0.0, 0.0], [3.0, 4.0]])).tolist() == [2.5, 12.5]

@@ -1,0 +1,123 @@
+"""J as an operator against rows differentiated one by one."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from cnn_core.constrained import ConstrainedNetwork, point_losses
+from cnn_core.jacobian import Jacobian, residual_jacobian, term_jacobian
+from cnn_core.networks import Dense, Modulated, Network
+from cnn_core.problem import PointSet, Problem
+from cnn_core.problems import PROBLEMS, helmholtz
+from tests.cnn_core.cases import (
+    NETWORKS,
+    OwnNetwork,
+    general_twin,
+    grid_points,
+    make_model,
+    make_problem,
+    relative,
+    theta_of,
+)
+from tests.cnn_core.test_constrained import hessian_problem
+
+POINTS = 3
+EVERY_PROBLEM = [*(make_problem(name) for name in PROBLEMS), hessian_problem(2)]
+
+
+def naive_rows(model: ConstrainedNetwork, points: PointSet, *, losses: bool) -> Tensor:
+    """One backward pass per row, by the general path."""
+    twin = general_twin(model) if model.path == "layers" else model
+    theta = theta_of(twin)
+    evaluation = twin.evaluate(theta, points.x, points.p)
+    quantities = evaluation.residuals
+    if losses:
+        quantities = torch.cat([point_losses(evaluation.prediction, points.u)[:, None], quantities], dim=1)
+    return torch.stack([torch.autograd.grad(row, theta, retain_graph=True)[0] for row in quantities.flatten()])
+
+
+def jacobian_of(model: ConstrainedNetwork, points: PointSet, *, losses: bool) -> Jacobian:
+    theta = theta_of(model)
+    evaluation = model.evaluate(theta, points.x, points.p)
+    if losses:
+        return term_jacobian(model, theta, evaluation, points.x, points.p, points.u)
+    return residual_jacobian(model, theta, evaluation, points.x, points.p)
+
+
+def assert_operator(jacobian: Jacobian, rows: Tensor, quantities: int) -> None:
+    """Everything that an operator can do, against the rows."""
+    generator = torch.Generator().manual_seed(0)
+    vector = torch.randn(rows.shape[1], generator=generator, dtype=torch.float64)
+    weights = torch.randn(rows.shape[0], generator=generator, dtype=torch.float64)
+    assert relative(jacobian.matrix(), rows) < 1e-12
+    assert relative(jacobian.gram(), rows @ rows.T) < 1e-12
+    assert relative(jacobian.times(vector), rows @ vector) < 1e-12
+    assert relative(jacobian.transposed_times(weights), weights @ rows) < 1e-12
+    blocks = rows.view(-1, quantities, rows.shape[1])
+    assert relative(jacobian.point_gram(), blocks @ blocks.mT) < 1e-12
+
+
+@pytest.mark.parametrize("losses", [False, True], ids=["residuals", "terms"])
+@pytest.mark.parametrize("problem", EVERY_PROBLEM, ids=lambda problem: problem.name)
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_our_networks_against_naive_rows(network: Network, problem: Problem, losses: bool) -> None:
+    model = make_model(problem, network)
+    points = grid_points(problem, POINTS)
+    jacobian = jacobian_of(model, points, losses=losses)
+    assert jacobian.path == "layers"
+    quantities = len(problem.constraints) + losses
+    rows = naive_rows(model, points, losses=losses)
+    assert_operator(jacobian, rows, quantities)
+    kept = rows.view(POINTS, quantities, -1)[:, :1].flatten(0, 1)
+    assert_operator(jacobian.part(0, 1), kept, 1)
+
+
+@pytest.mark.parametrize("losses", [False, True], ids=["residuals", "terms"])
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_researchers_own_module_against_naive_rows(name: str, losses: bool) -> None:
+    problem = make_problem(name)
+    network = OwnNetwork(len(problem.coordinates), len(problem.parameters), len(problem.outputs))
+    model = ConstrainedNetwork(problem, network)
+    points = grid_points(problem, POINTS)
+    jacobian = jacobian_of(model, points, losses=losses)
+    assert jacobian.path == "general"
+    quantities = len(problem.constraints) + losses
+    rows = naive_rows(model, points, losses=losses)
+    assert_operator(jacobian, rows, quantities)
+    kept = rows.view(POINTS, quantities, -1)[:, 1:].flatten(0, 1)
+    if quantities > 1:
+        assert_operator(jacobian.part(1, quantities), kept, quantities - 1)
+
+
+@pytest.mark.parametrize("widths", [(3,), (40,), (64, 2), (2, 64), (10,) * 6])
+@pytest.mark.parametrize("points", [1, 2, 37])
+@pytest.mark.parametrize("kind", [Dense, Modulated])
+def test_gram_whatever_way_is_cheapest(kind: type[Dense | Modulated], points: int, widths: tuple[int, ...]) -> None:
+    """Layers of every shape: the cheapest way of filling G must not change it."""
+    model = make_model(helmholtz(), kind(widths=widths))
+    jacobian = jacobian_of(model, grid_points(helmholtz(), points), losses=False)
+    matrix = jacobian.matrix()
+    gram = jacobian.gram()
+    assert relative(gram, matrix @ matrix.T) < 1e-13
+    assert relative(gram, gram.T) < 1e-14
+
+
+def test_gram_of_many_rows_is_filled_everywhere() -> None:
+    """More rows than fit in one tile, and a number that no tile size divides."""
+    problem = make_problem("viscous-flow")
+    model = make_model(problem, Dense(widths=(20, 20)))
+    jacobian = jacobian_of(model, grid_points(problem, 211), losses=False)
+    matrix = jacobian.matrix()
+    assert relative(jacobian.gram(), matrix @ matrix.T) < 1e-13
+
+
+def test_float32_agrees_with_float64() -> None:
+    model = make_model(helmholtz(), Modulated(widths=(20, 20)))
+    points = grid_points(helmholtz(), 30)
+    exact = jacobian_of(model, points, losses=False).gram()
+    single = points.to(dtype=torch.float32, device="cpu")
+    theta = theta_of(model).detach().float().requires_grad_()
+    evaluation = model.evaluate(theta, single.x, single.p)
+    gram = residual_jacobian(model, theta, evaluation, single.x, single.p).gram()
+    assert gram.dtype == torch.float32
+    assert relative(gram.double(), exact) < 1e-5
