@@ -1,0 +1,143 @@
+"""How figures look: one style, and one colour and marker per method in all of them.
+
+Figures are `matplotlib.figure.Figure` objects, drawn without pyplot's global state: background threads may make them.
+Colours are those of Okabe and Ito, told apart by colour-blind readers too.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
+
+from cnn_core.metrics import WORST
+
+STYLE: Any = {  # of matplotlib.typing.RcKeyType
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.8,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "figure.facecolor": "white",
+    "figure.titlesize": 12,
+    "figure.titleweight": "bold",
+    "figure.dpi": 100,
+}
+
+EXACT, BEFORE, AFTER = "#222222", "#0072B2", "#D55E00"
+"""Colours of the exact solution, the network as trained, and as projected."""
+
+MUTED = "#777777"
+
+
+class Look(NamedTuple):
+    """A method's colour and marker."""
+
+    colour: str
+    marker: str
+
+
+METHOD_LOOKS: Mapping[str, Look] = {
+    "unconstrained": Look("#555555", "o"),
+    "soft": Look("#E69F00", "s"),
+    "sample": Look("#009E73", "P"),
+    "batch": Look("#0072B2", "D"),
+    "reduction": Look("#56B4E9", "^"),
+    "no-loss": Look("#CC79A7", "X"),
+    "non-projecting": Look("#000000", "<"),
+    "broyden": Look("#8C5A2B", "p"),
+    "augmented-lagrangian": Look("#D55E00", "v"),
+    "null-space": Look("#B3A300", "*"),
+}
+
+OTHER_LOOK = Look("#999999", "h")
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+_lock = threading.Lock()
+
+
+def styled(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Run a function in our style; one at a time, because matplotlib's settings belong to the whole process."""
+
+    @wraps(function)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        with _lock, matplotlib.rc_context(STYLE):
+            return function(*args, **kwargs)
+
+    return run
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of this size in inches, whose layout keeps labels apart."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def look(method: str) -> Look:
+    """A method's colour and marker, the same in all figures."""
+    return METHOD_LOOKS.get(method, OTHER_LOOK)
+
+
+def message_figure(text: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    figure = new_figure(7, 1.6)
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, text, ha="center", va="center", color=MUTED)
+    return figure
+
+
+def logarithmic(axes: Axes, values: Iterable[float], *, axis: str = "y") -> tuple[float, float]:
+    """Make an axis logarithmic around the positive values below WORST, and return its limits."""
+    known = [value for value in values if 0 < value < WORST]
+    low, high = (min(known), max(known)) if known else (0.1, 1.0)
+    margin = max((high / low) ** 0.08, 1.5)
+    limits = (low / margin, high * margin)
+    if axis == "x":
+        axes.set(xscale="log", xlim=limits)
+    else:
+        axes.set(yscale="log", ylim=limits)
+    ticks = axes.xaxis if axis == "x" else axes.yaxis
+    ticks.set_major_locator(LogLocator(10, numticks=9))
+    if limits[1] / limits[0] > 1e3:
+        ticks.set_minor_locator(NullLocator())
+    return limits
+
+
+def clip(values: Iterable[float], limits: tuple[float, float]) -> np.ndarray:
+    """Values, with those beyond an axis drawn at its border."""
+    return np.clip(np.nan_to_num(np.asarray(list(values), dtype=float), nan=WORST), *limits)
+
+
+def legend_handle(label: str, **style: Any) -> Line2D:
+    """A legend entry drawn with these line properties."""
+    return Line2D([], [], label=label, **style)
+
+
+def method_handles(methods: Iterable[str]) -> list[Line2D]:
+    """Legend entries of methods: a filled marker in the method's colour."""
+    return [
+        legend_handle(method, color=look(method).colour, marker=look(method).marker, linestyle="none")
+        for method in methods
+    ]

@@ -1,0 +1,207 @@
+"""The tables that people read, as text: the same cells in the terminal and in the report."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cnn_core.metrics import WORST
+from study.analysis import BASELINE, Analysis, LeaderboardRow, Spread, Variant
+from study.records import TrialStatus
+
+FLAT_MARK = "*"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading's lines, what it means, and whether it holds figures, which stand at the right."""
+
+    heading: str
+    meaning: str
+    figures: bool = True
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table of texts, with notes below it. `empty` stands in the place of no rows."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str]
+    empty: str
+
+
+METHOD = Column("method", "training method; below it its networks after projection", figures=False)
+ERROR_COLUMNS = (
+    Column("val.\ndata", "mean square of u − u* on validation data"),
+    Column("val.\nconstr.", "mean square of the scaled residuals on validation points"),
+    Column("test\ndata", "mean square of u − u* on test data"),
+    Column("test\nconstr.", "mean square of the scaled residuals on test points"),
+    Column("test\nrel.L2", "|u − u*| / |u*| on test data; 1 for u = 0"),
+)
+ERROR_NAMES = (
+    "validation/data_mse", "validation/constraint_mse", "test/data_mse", "test/constraint_mse", "test/relative_l2",
+)  # fmt: skip
+ENDINGS = {
+    TrialStatus.RUNNING: "run.",
+    TrialStatus.COMPLETED: "done",
+    TrialStatus.PRUNED: "pruned",
+    TrialStatus.DIVERGED: "div.",
+    TrialStatus.FAILED: "failed",
+    TrialStatus.STOPPED: "stop.",
+}
+FLAT_NOTE = (
+    f"{FLAT_MARK} hardly nearer to the data than u = 0: a projection that flattened the network, "
+    "or training that learned little."
+)
+
+
+def leaderboard_table(analysis: Analysis) -> TextTable:
+    """The best trial of every method, with its errors, and what the method costs."""
+    columns = (
+        METHOD,
+        Column("best\ntrial", "the best trial's name"),
+        *ERROR_COLUMNS,
+        Column("cost", f"median time of a trial in units of {BASELINE}'s"),
+    )
+    rows = [
+        (
+            _name(row),
+            row.best.trial if row.best else "–",
+            *_errors(row.best),
+            "–" if row.cost is None else f"×{_short(row.cost)}",
+        )
+        for row in analysis.leaderboard
+    ]
+    notes = ["Chosen on validation data among completed trials; test figures were used for no choice."]
+    notes += _notes(analysis, [row.best for row in analysis.leaderboard if row.best])
+    title = f"Best trial of every method by {analysis.metric}"
+    return TextTable(title, columns, rows, notes, "No trial has ended yet.")
+
+
+def spread_table(analysis: Analysis) -> TextTable:
+    """How the errors of a method's trials spread."""
+    columns = (
+        METHOD,
+        Column("n", "completed and diverged trials"),
+        Column("median\ndata", "median of the validation data error"),
+        Column("95 %\ninterval", "distribution-free interval of that median"),
+        Column("median\nconstr.", "median of the validation constraint error"),
+        Column("95 %\ninterval", "distribution-free interval of that median"),
+    )
+    rows = [
+        (_name(row), str(row.data.count if row.data else 0), *_spread(row.data), *_spread(row.constraint))
+        for row in analysis.leaderboard
+    ]
+    notes = ["Over completed and diverged trials; a diverged one counts as worst."]
+    if any(row.data and row.data.interval is None for row in analysis.leaderboard):
+        notes.append("Fewer than 6 trials have no 95 % interval.")
+    return TextTable("Median validation errors of every method", columns, rows, notes, "No trial has ended yet.")
+
+
+def trials_table(analysis: Analysis) -> TextTable:
+    """How every method's trials ended, and how long they took."""
+    seen = [status for status in TrialStatus if any(row.counts[status] for row in analysis.leaderboard)]
+    columns = (
+        METHOD,
+        *(Column(ENDINGS[status], f"trials {status}") for status in seen),
+        Column("time", "median seconds of a completed trial's training"),
+        Column("time\n+ proj.", "the same with the projection of all its waves"),
+    )
+    seconds = {(row.method, row.projected): row.seconds for row in analysis.leaderboard}
+    rows = [
+        (
+            row.method,
+            *(str(row.counts[status] or "–") for status in seen),
+            _seconds(row.seconds),
+            _seconds(seconds.get((row.method, True))),
+        )
+        for row in analysis.leaderboard
+        if not row.projected
+    ]
+    return TextTable("Trials and their time", columns, rows, [], "No trial has started yet.")
+
+
+def pareto_table(analysis: Analysis) -> TextTable:
+    """The completed networks that none beats in both validation errors."""
+    columns = (
+        Column("#", "the number in the figure"),
+        Column("method", "training method", figures=False),
+        Column("proj.", "whether the network was projected", figures=False),
+        Column("trial", "the trial's name", figures=False),
+        *ERROR_COLUMNS,
+    )
+    rows = [
+        (str(number), variant.method, "yes" if variant.projected else "", variant.trial, *_errors(variant))
+        for number, variant in enumerate(analysis.pareto, start=1)
+    ]
+    return TextTable(
+        "Pareto set of data error against constraint error",
+        columns,
+        rows,
+        _notes(analysis, analysis.pareto),
+        "No completed trial yet.",
+    )
+
+
+def all_tables(analysis: Analysis) -> tuple[TextTable, ...]:
+    """The tables of a study in the order in which they are read."""
+    return tuple(table(analysis) for table in (leaderboard_table, pareto_table, spread_table, trials_table))
+
+
+def counts_text(analysis: Analysis) -> str:
+    """How many trials ended how, of how many planned."""
+    statuses = [record.status for record in analysis.records.values()]
+    counts = [f"{statuses.count(status)} {status}" for status in TrialStatus if status in statuses]
+    return f"{len(statuses)} of {analysis.study.tune.trials} trials" + (f": {', '.join(counts)}" if counts else "")
+
+
+def format_error(value: float | None) -> str:
+    """Two digits and a short exponent: 1.2e-3. The worst value is called by its name."""
+    if value is None:
+        return "–"
+    if abs(value) >= WORST / 2:
+        return "worst"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _name(row: LeaderboardRow) -> str:
+    return "  + projection" if row.projected else row.method
+
+
+def _errors(variant: Variant | None) -> list[str]:
+    if variant is None:
+        return ["–"] * len(ERROR_NAMES)
+    *errors, relative = (variant.figure(name) for name in ERROR_NAMES)
+    mark = FLAT_MARK if variant.flat else " "
+    return [*map(format_error, errors), "–" if relative is None else f"{relative:.2f}{mark}"]
+
+
+def _notes(analysis: Analysis, variants: Sequence[Variant]) -> list[str]:
+    notes = [FLAT_NOTE] if any(variant.flat for variant in variants) else []
+    split = analysis.study.data.validation
+    total = math.prod(map(len, split.parameters.values()))
+    waves = getattr(analysis.study.projection, "waves", "all")
+    if isinstance(waves, int) and waves < total and any(variant.projected for variant in variants):
+        notes.append(
+            f"Only the first {waves} of {total} validation waves were projected (projection.waves): "
+            "figures with and without projection are not comparable."
+        )
+    return notes
+
+
+def _spread(values: Spread | None) -> tuple[str, str]:
+    if values is None:
+        return "–", "–"
+    interval = "n < 6" if values.interval is None else " … ".join(map(format_error, values.interval))
+    return format_error(values.median), interval
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else f"{_short(value)} s"
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 0.95 else f"{value:.2f}"
+
