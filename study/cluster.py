@@ -1,0 +1,168 @@
+"""Where trials run: Ray in this process, or a cluster by its address; and what must hold before a study starts there.
+
+A cluster's nodes get the driver's own copy of these packages, and of the module that a study file's `problem.name` names,
+so that all run the same code. Everything else must be installed there in the driver's versions, as `cluster.yaml` does.
+"""
+
+import importlib
+import logging
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import ray
+from ray._private.state import state
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from search_spaces.schema import Resources
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a trial that fails at once reports no metrics
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "TUNE_WARN_THRESHOLD_S": "1e9",
+}
+"""Ray and Tune say nothing; the study's own progress does."""
+
+ON_NODES = {"RAY_CHDIR_TO_TRIAL_DIR": "0"}
+PACKAGES: Sequence[str] = ("cnn_core", "search_spaces", "study")
+OBJECT_STORE_BYTES = 128 * 2**20
+SECONDS_TO_ANSWER = 5.0
+
+Nodes = Sequence[Mapping[str, Any]]
+
+
+class ClusterError(ValueError):
+    """A study that cannot run there; one line."""
+
+
+@contextmanager
+def connection(address: str, *, problem: str) -> Iterator[None]:
+    """Ray, connected to `address`: local, auto, HOST:PORT or ray://HOST:PORT. Raises ClusterError if nothing answers.
+
+    A connection that exists already is used and left open.
+    """
+    os.environ.update(QUIET | ON_NODES)
+    if ray.is_initialized():
+        yield
+        return
+    quiet = {"logging_level": logging.CRITICAL, "log_to_driver": False}
+    if address == "local":
+        ray.init(address, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
+    else:
+        _require_answer(address)
+        runtime_env = {"py_modules": modules(problem), "env_vars": ON_NODES, "excludes": ["**/__pycache__"]}
+        try:
+            ray.init(address, runtime_env=runtime_env, **quiet)
+        except ConnectionError as error:
+            raise ClusterError(_unreachable(address, error)) from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def modules(problem: str) -> list[str]:
+    """The folders and files that the nodes need a copy of: our packages, and the user's module of `problem`."""
+    names = list(PACKAGES)
+    if ":" in problem:
+        names.append(problem.partition(":")[0].partition(".")[0])
+    found = [importlib.import_module(name) for name in names]
+    return [module.__path__[0] if hasattr(module, "__path__") else str(module.__file__) for module in found]
+
+
+def capacity(resources: Resources, nodes: Nodes, *, may_grow_to: Mapping[str, float] | None = None) -> int:
+    """How many trials the nodes hold at once, or could once an autoscaler has reached its limits `may_grow_to`.
+
+    Raises ClusterError if that is none.
+    """
+    wanted = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu > 0 else {})
+    held = sum(_held(wanted, node["Resources"]) for node in nodes)
+    held = max(held, _held(wanted, may_grow_to or {}))
+    if held == 0:
+        there = {_size(node["Resources"]) for node in nodes}
+        raise ClusterError(
+            f"resources: a trial asks for {_size(wanted)}, but the nodes have {' or '.join(sorted(there))}; "
+            "write less, e.g. --set resources.cpu=1 --set resources.gpu=0"
+        )
+    return held
+
+
+def _held(wanted: Mapping[str, float], there: Mapping[str, float]) -> int:
+    return min(int(there.get(name, 0) / amount + 1e-9) for name, amount in wanted.items())
+
+
+def _size(resources: Mapping[str, float]) -> str:
+    return f"{resources.get('CPU', 0):g} CPU and {resources.get('GPU', 0):g} GPU"
+
+
+def live_nodes() -> list[dict[str, Any]]:
+    """The nodes of the cluster that Ray is connected to."""
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def autoscaler_limits() -> Mapping[str, float] | None:
+    """The most of every resource that the cluster may grow to; None where it does not grow."""
+    try:
+        return state.get_max_resources_from_cluster_config()  # Ray has no public name for it
+    except Exception:  # a Ray client cannot ask
+        return None
+
+
+def check_storage(storage: str, nodes: Nodes) -> None:
+    """Raises ClusterError if `storage` is a folder that some node does not see, or cannot be made. A URI passes."""
+    if "://" in storage:
+        return
+    try:
+        Path(storage).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ClusterError(
+            f"--storage {storage}: cannot be written ({error.strerror}); choose another folder"
+        ) from None
+    if len(nodes) < 2:
+        return
+    proof = Path(storage) / f".reachable-{uuid4().hex}"
+    proof.touch()
+    try:
+        look = ray.remote(num_cpus=0)(os.path.exists)
+        answers = {
+            node["NodeManagerAddress"]: look.options(
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            ).remote(str(proof))
+            for node in nodes
+        }
+        blind = [host for host, answer in answers.items() if not ray.get(answer)]
+    finally:
+        proof.unlink()
+    if blind:
+        raise ClusterError(
+            f"{storage}: {len(blind)} of {len(nodes)} nodes do not see this folder ({blind[0]}), so trials there "
+            "could not be saved; write --storage with a shared folder or a URI such as s3://bucket/folder"
+        )
+
+
+def _require_answer(address: str) -> None:
+    """Ray itself would wait for many minutes."""
+    place = address.removeprefix("ray://")
+    if place == "auto":
+        return
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdigit():
+        raise ClusterError(f"--address is {address!r}; write local, auto, HOST:PORT or ray://HOST:PORT")
+    try:
+        socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise ClusterError(_unreachable(address, error)) from None
+
+
+def _unreachable(address: str, error: Exception) -> str:
+    reason = "no Ray runs on this machine" if address == "auto" else str(error).partition("\n")[0]
+    return f"--address {address}: no cluster answers ({reason}); start one (see cluster.yaml), or write --address local"
