@@ -48,6 +48,11 @@ class Variant:
         return None if value is None or abs(value) >= WORST else value
 
     @property
+    def moved(self) -> bool:
+        """Whether this is another network than the trained one: a projection that took no step left it as it was."""
+        return not self.projected or self.figures.get("projection/steps") != 0
+
+    @property
     def flat(self) -> bool:
         """Whether the network is hardly nearer to the test data than the zero function."""
         return (self.figure("test/relative_l2") or 0.0) >= NO_BETTER_THAN_ZERO
@@ -117,11 +122,12 @@ def variants_of(record: TrialRecord) -> list[Variant]:
     figures = {name: float(value) for name, value in metrics.items() if isinstance(value, int | float)}
     prefix = "projected/"
     projected = {name.removeprefix(prefix): value for name, value in figures.items() if name.startswith(prefix)}
+    how = {name: value for name, value in figures.items() if name.startswith("projection/")}
     seconds = figures.get("time/train_s")
     variants = [Variant(record.trial, record.method, False, record.status, figures, seconds)]
     if projected:
         total = None if seconds is None else seconds + figures.get("time/projection_s", 0.0)
-        variants.append(Variant(record.trial, record.method, True, record.status, projected, total))
+        variants.append(Variant(record.trial, record.method, True, record.status, projected | how, total))
     return variants
 
 
@@ -151,6 +157,7 @@ def pareto_set(variants: Iterable[Variant]) -> list[Variant]:
         ((data, constraint), variant)
         for variant in variants
         if variant.status is TrialStatus.COMPLETED
+        and variant.moved
         and (data := variant.figure(DATA)) is not None
         and (constraint := variant.figure(CONSTRAINT)) is not None
     ]

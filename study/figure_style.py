@@ -4,6 +4,7 @@ Figures are `matplotlib.figure.Figure` objects, drawn without pyplot's global st
 Colours are those of Okabe and Ito, told apart by colour-blind readers too.
 """
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
@@ -14,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter, NullLocator
 
 from cnn_core.metrics import WORST
 
@@ -114,15 +115,25 @@ def logarithmic(axes: Axes, values: Iterable[float], *, axis: str = "y") -> tupl
     low, high = (min(known), max(known)) if known else (0.1, 1.0)
     margin = max((high / low) ** 0.08, 1.5)
     limits = (low / margin, high * margin)
-    if axis == "x":
-        axes.set(xscale="log", xlim=limits)
-    else:
-        axes.set(yscale="log", ylim=limits)
-    ticks = axes.xaxis if axis == "x" else axes.yaxis
-    ticks.set_major_locator(LogLocator(10, numticks=9))
-    if limits[1] / limits[0] > 1e3:
-        ticks.set_minor_locator(NullLocator())
+    logarithmic_between(axes, *limits, axis=axis)
     return limits
+
+
+def logarithmic_between(axes: Axes, low: float, high: float, *, axis: str = "y") -> None:
+    """Make an axis logarithmic from `low` to `high`, with as many labels as are legible."""
+    if axis == "x":
+        axes.set(xscale="log", xlim=(low, high))
+    else:
+        axes.set(yscale="log", ylim=(low, high))
+    ticks = axes.xaxis if axis == "x" else axes.yaxis
+    ticks.set_major_locator(LogLocator(10, numticks=6 if axis == "x" else 9))
+    if high / low > 1e3:
+        ticks.set_minor_locator(NullLocator())
+    else:
+        ticks.set_minor_locator(LogLocator(10, subs=(2, 3, 5)))
+        decades_in_view = math.floor(math.log10(high)) - math.ceil(math.log10(low)) + 1
+        label_all = LogFormatterSciNotation(labelOnlyBase=False, minor_thresholds=(math.inf, math.inf))
+        ticks.set_minor_formatter(label_all if decades_in_view < 2 else NullFormatter())
 
 
 def clip(values: Iterable[float], limits: tuple[float, float]) -> np.ndarray:

@@ -31,9 +31,7 @@ from study.study_figures import (
     settings_figure,
 )
 from study.tables import TextTable, all_tables, counts_text
-from study.trial_figures import convergence_figure, percentile_figure, prediction_figure
-
-__all__ = ["ReportPaths", "convergence_figure", "prediction_figure", "print_summary", "read_analysis", "write_report"]
+from study.trial_figures import percentile_figure
 
 FOLDER = "report"
 
@@ -94,7 +92,7 @@ def study_figures(analysis: Analysis, trials: Path) -> Iterator[tuple[str, str, 
     yield "errors", "Errors by method", "Every completed trial; bars mark the medians.", error_figure(analysis)
     yield (
         "predictions", "Predictions", "The best trial of every method on the first wave of the test split.",
-        predictions_by_method_figure(analysis, {method: path / "predictions.npz" for method, path in best.items()}),
+        predictions_by_method_figure({method: path / "predictions.npz" for method, path in best.items()}),
     )
     yield (
         "convergence", "Convergence", "The best trial of every method, before any projection.",

@@ -20,6 +20,7 @@ from study.figure_style import (
     clip,
     legend_handle,
     logarithmic,
+    logarithmic_between,
     look,
     message_figure,
     method_handles,
@@ -27,7 +28,7 @@ from study.figure_style import (
     styled,
 )
 from study.records import TrialStatus
-from study.trial_figures import draw_curves, draw_parity, draw_sections, series
+from study.trial_figures import draw_curves, draw_parity, draw_sections, read_predictions, series
 
 LABELS: Mapping[str, str] = {
     DATA: "data error, validation (mean square)",
@@ -49,7 +50,7 @@ def pareto_figure(analysis: Analysis) -> Figure:
         name: logarithmic(axes, [variant.figures[name] for variant in shown], axis=axis)
         for axis, name in (("x", DATA), ("y", CONSTRAINT))
     }
-    finite = [variant for variant in shown if variant.status is not TrialStatus.DIVERGED]
+    finite = [variant for variant in shown if variant.status is not TrialStatus.DIVERGED and variant.moved]
     for before, after in pairwise(finite):
         if before.trial == after.trial:
             ends = [[variant.figures[name] for variant in (before, after)] for name in (DATA, CONSTRAINT)]
@@ -57,7 +58,8 @@ def pareto_figure(analysis: Analysis) -> Figure:
     for variant in finite:
         position = [clip([variant.figures[name]], limits[name]) for name in (DATA, CONSTRAINT)]
         axes.plot(*position, **_marker(variant), zorder=3)
-    _draw_diverged(axes, [variant for variant in shown if variant not in finite and not variant.projected])
+    diverged = [variant for variant in shown if variant.status is TrialStatus.DIVERGED and not variant.projected]
+    _draw_diverged(axes, diverged)
     _draw_front(axes, analysis.pareto, limits)
     axes.set(xlabel=LABELS[DATA], ylabel=LABELS[CONSTRAINT], title="Trade-off between data and constraint error")
     methods = list(dict.fromkeys(row.method for row in analysis.leaderboard))
@@ -132,7 +134,7 @@ def error_figure(analysis: Analysis) -> Figure:
                 at = clip([variant.figures[name]], limits)
                 axes.plot(at, position + offset, **_marker(variant, size=5))
             middle = row.data if name == DATA else row.constraint
-            if middle:
+            if middle and middle.count > 1:
                 centre = clip([middle.median], limits)
                 axes.plot(centre, [position], "|", color=EXACT, markersize=17, markeredgewidth=2, clip_on=False)
         axes.set(xlabel="mean square, validation", title="Data error" if name == DATA else "Constraint error")
@@ -225,22 +227,20 @@ def convergence_by_method_figure(analysis: Analysis) -> Figure:
 
 
 @styled
-def predictions_by_method_figure(analysis: Analysis, paths: Mapping[str, Path]) -> Figure:
-    """The first output on the first test wave by the best trial of every method; `paths` are their predictions.npz."""
+def predictions_by_method_figure(paths: Mapping[str, Path]) -> Figure:
+    """The first output on the first test wave, a panel for each labelled `predictions.npz`."""
     paths = {method: path for method, path in paths.items() if path.exists()}
     if not paths:
         return message_figure("no trial has recorded predictions yet")
-    columns = min(2, len(paths))
+    predictions = {method: read_predictions(path) for method, path in paths.items()}
+    curves = all(arrays["x"].shape[1] == 1 for arrays in predictions.values())
+    columns = min(2 if curves else 3, len(paths))
     rows = -(-len(paths) // columns)
     figure = new_figure(8.5, 2.5 * rows + 0.6)
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes, (method, path) in zip(panels, paths.items(), strict=False):
-        with np.load(path) as file:
-            arrays = dict(file)
-        curves = arrays["x"].shape[1] == 1
+    for axes, (method, arrays) in zip(panels, predictions.items(), strict=False):
         (draw_curves if curves else draw_parity)(axes, arrays)
-        trial = analysis.best_trials()[method].trial
-        axes.set(title=f"{method}, trial {trial}")
+        axes.set_title(method)
         axes.set(xlabel="x", ylabel="u") if curves else axes.set(xlabel="exact", ylabel="predicted")
     for axes in panels[len(paths) :]:
         axes.set_axis_off()
@@ -286,7 +286,10 @@ def _draw_setting(axes: Axes, analysis: Analysis, done: Sequence[Variant], name:
             (variant, places[str(value)] + offsets[variant.method]) for variant, value in values if str(value) in places
         ]
     else:
-        axes.set(xscale="log" if distribution.log else "linear", xlim=(distribution.low, distribution.high))
+        if distribution.log:
+            logarithmic_between(axes, distribution.low, distribution.high, axis="x")
+        else:
+            axes.set_xlim(distribution.low, distribution.high)
         positions = [(variant, value) for variant, value in values if value is not None]
     for variant, position in positions:
         axes.plot(position, variant.figures[analysis.metric], **_marker(variant, size=5))

@@ -35,8 +35,7 @@ def prediction_figure(path: Path) -> Figure:
 
     With one coordinate as curves over it, with several as predicted against exact values; at most four outputs.
     """
-    with np.load(path) as file:
-        arrays = dict(file)
+    arrays = read_predictions(path)
     outputs = arrays["u"].shape[1]
     shown = min(outputs, MOST_OUTPUTS)
     curves = arrays["x"].shape[1] == 1
@@ -61,6 +60,12 @@ def prediction_figure(path: Path) -> Figure:
     note = f", outputs 1 to {shown} of {outputs}" if shown < outputs else ""
     figure.suptitle(f"Test wave p = ({', '.join(f'{value:.3g}' for value in arrays['p'])}){note}", x=0.02, ha="left")
     return figure
+
+
+def read_predictions(path: Path) -> Arrays:
+    """The arrays of `predictions.npz` by name."""
+    with np.load(path) as file:
+        return dict(file)
 
 
 def draw_curves(axes: Axes, arrays: Arrays, *, output: int = 0) -> None:

@@ -29,6 +29,8 @@ from tests.study import synthetic_journal
 
 ERRORS = st.tuples(*[st.sampled_from([1e-6, 1e-3, 0.1, 1.0, 7.0])] * 2) | st.tuples(*[st.floats(1e-9, 1e9)] * 2)
 
+STEPS = "projection/steps"
+
 
 def variant(data: float, constraint: float, **changes: Any) -> Variant:
     figures = {DATA: data, CONSTRAINT: constraint}
@@ -104,6 +106,14 @@ def test_the_projected_networks_of_a_method_have_their_own_row_below_it() -> Non
     rows = leaderboard([*others, projected, trained])
     assert [(row.method, row.projected) for row in rows] == [("soft", False), ("soft", True), ("batch", False)]
     assert pareto_set([trained, projected]) == [trained, projected]
+
+
+def test_a_projection_that_took_no_step_is_no_other_network() -> None:
+    trained = variant(0.2, 0.1)
+    same = replace(trained, projected=True, figures={DATA: 0.2, CONSTRAINT: 0.05, STEPS: 0.0})
+    moved = replace(same, figures={**same.figures, STEPS: 1.0})
+    assert pareto_set([trained, same]) == [trained]
+    assert pareto_set([trained, moved]) == [moved]
 
 
 def test_cost_is_relative_to_the_unconstrained_method() -> None:

@@ -53,8 +53,8 @@ def test_predictions_of_the_best_trials(dimensions: int, tmp_path: Path) -> None
     analysis = analyse(synthetic_journal.study(), records)
     best = analysis.best_trials()
     paths = {method: tmp_path / "trials" / record.trial / "predictions.npz" for method, record in best.items()}
-    figure = drawn(predictions_by_method_figure(analysis, paths))
-    assert [axes.get_title(loc="left").split(",")[0] for axes in figure.axes[: len(paths)]] == list(paths)
+    figure = drawn(predictions_by_method_figure(paths))
+    assert [axes.get_title(loc="left") for axes in figure.axes[: len(paths)]] == list(paths)
 
 
 def test_every_method_has_its_own_colour_and_marker() -> None:
