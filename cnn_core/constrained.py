@@ -104,6 +104,10 @@ class ConstrainedNetwork:
         prediction, residuals = self._at_point(theta, x, p)
         return torch.cat([(prediction - u).square().mean()[None], residuals])
 
+    def point_field(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
+        """[u_1 … u_O, g_1 … g_C] at one point, (O + C,), by the general path."""
+        return torch.cat(self._at_point(theta, x, p))
+
     def _residuals_of(self, jet: Jet, x: Tensor, p: Tensor) -> Tensor:
         known = {name: tensor for name, tensor in jet._asdict().items() if tensor is not None}
 

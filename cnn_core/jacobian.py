@@ -167,6 +167,16 @@ def term_jacobian(
     return ExplicitJacobian(rows.flatten(0, 1).detach(), rows.shape[1])
 
 
+def field_jacobian(model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor) -> Jacobian:
+    """J of every point's predictions and residuals, rows n·(O + C) + [u_1 … u_O, g_1 … g_C]."""
+    if evaluation.layers is not None:
+        return _layer_jacobian(
+            model, evaluation.layers, torch.cat([evaluation.prediction, evaluation.residuals], dim=1)
+        )
+    rows = torch.vmap(jacrev(model.point_field), in_dims=(None, 0, 0), chunk_size=GENERAL_CHUNK)(theta.detach(), x, p)
+    return ExplicitJacobian(rows.flatten(0, 1).detach(), rows.shape[1])
+
+
 def _general_rows(model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, u: Tensor) -> Tensor:
     rows = torch.vmap(jacrev(model.point_terms), in_dims=(None, 0, 0, 0), chunk_size=GENERAL_CHUNK)
     return rows(theta.detach(), x, p, u)

@@ -15,10 +15,9 @@ from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.problem import Problem, collocation_points
 from cnn_core.solvers.solver import ProjectionStatus, Solver
 
-COLLOCATION_SEED, CHECK_SEED = 0x70726F6A, 0x63686563
-"""Added to the seed, so that a projection's points are those of no split, and those that check it are others again."""
-
 CHECK_POINTS = 500
+CHECK_SEED = 0x63686563
+"""Added to the seed, so that the points that check a projection are not those of a split."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +47,26 @@ class ProjectionResult:
 def project(
     model: ConstrainedNetwork, theta: Tensor, waves: Tensor, solver: Solver, *, seed: int = 0
 ) -> list[ProjectionResult]:
-    """Project θ (P,) for every wave of `waves` (W, K), each by itself from the same θ; W results."""
-    x = projection_points(model.problem, solver.points, seed=seed).to(theta)
+    """Project θ (P,) for every wave of `waves` (W, K), each by itself from the same θ; W results.
+
+    `seed` picks the points at which `residual_off` is measured.
+    """
+    x = projection_points(model.problem, solver.points).to(theta)
     check = collocation_points(model.problem, CHECK_POINTS, "random", seed=seed + CHECK_SEED).to(theta)
     return [_project_wave(model, theta.detach(), p, solver, x, check) for p in waves.to(theta)]
 
 
-def projection_points(problem: Problem, count: int, *, seed: int = 0) -> Tensor:
-    """Collocation points (count, D) of a projection, which are not those of a split sampled with the same seed."""
-    return collocation_points(problem, count, "random", seed=seed + COLLOCATION_SEED)
+def projection_points(problem: Problem, count: int) -> Tensor:
+    """Collocation points of a projection: the centres of k^D equal cells, k^D ≈ `count`, (k^D, D) in float64.
+
+    Equal cells make the mean over the points a good quadrature. With irregular points a network finds functions that obey
+    the PDE at the points and oscillate between them.
+    """
+    low, high = torch.tensor(list(problem.coordinates.values()), dtype=torch.float64).T
+    dimensions = len(low)
+    side = max(1, round(count ** (1 / dimensions)))
+    centres = (torch.arange(side, dtype=torch.float64) + 0.5) / side
+    return low + (high - low) * torch.cartesian_prod(*[centres] * dimensions).reshape(-1, dimensions)
 
 
 def _project_wave(
