@@ -59,8 +59,8 @@ def project(
 def projection_points(problem: Problem, count: int) -> Tensor:
     """Collocation points of a projection: the centres of k^D equal cells, k^D ≈ `count`, (k^D, D) in float64.
 
-    Equal cells make the mean over the points a good quadrature. With irregular points a network finds functions that obey
-    the PDE at the points and oscillate between them.
+    Equal cells make the mean over the points a good quadrature. With irregular points a network finds functions that
+    obey the PDE at the points and oscillate between them.
     """
     low, high = torch.tensor(list(problem.coordinates.values()), dtype=torch.float64).T
     dimensions = len(low)
