@@ -114,7 +114,7 @@ def test_damping_does_not_depend_on_the_constraints_units(scale: float, damping:
 @pytest.mark.parametrize("units", [1.0, 3.0, math.pi, 1e-3, 1e4])
 @pytest.mark.parametrize("rows", [1, 2, 5, 50])
 def test_repeated_rows_are_damped_and_stay_finite(rows: int, units: float) -> None:
-    """A constraint that is there twice, perhaps in other units. The copies agree, so that both can still be satisfied."""
+    """A constraint that is there twice, perhaps in other units. The copies agree, so both can still be satisfied."""
     for seed in range(8):
         once = random_rows(rows, 11_351, seed=seed)
         constraints = random_rows(1, rows, seed=seed + 100)[0]
