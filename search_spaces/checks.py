@@ -1,10 +1,8 @@
 """What makes sense together: data without leaks, metrics that exist, schedulers that see their metric, resources."""
 
+import math
 import re
 from collections.abc import Iterator
-
-import torch
-from torch import Tensor
 
 from cnn_core.metrics import FIGURES
 from cnn_core.problem import Problem, Split, sample
@@ -17,6 +15,9 @@ AFTER_PROJECTION = tuple(f"projected/validation/{figure}" for figure in FIGURES)
 USUAL = "validation/data_mse"
 
 MOST_OBJECTIVES = 3
+
+Waves = list[list[float]]
+"""Waves by their parameters' values, in the problem's order."""
 
 
 def check_settings(study: Study) -> None:
@@ -46,7 +47,7 @@ def splits(data: Data) -> Iterator[tuple[str, Split]]:
     return ((name, getattr(data, name)) for name in ("train", "validation", "test"))
 
 
-def _check_split(problem: Problem, split: Split, path: str) -> Tensor:
+def _check_split(problem: Problem, split: Split, path: str) -> Waves:
     for key in split.parameters:
         if key not in problem.parameters:
             known = (*problem.parameters, "points", "sampling")
@@ -56,7 +57,7 @@ def _check_split(problem: Problem, split: Split, path: str) -> Tensor:
             raise StudyFileError(f"{path}.{key} is missing; write a list of values or {{linspace: [low, high, count]}}")
     try:
         sample(problem, split)
-        return split.waves(problem)
+        return split.waves(problem).tolist()
     except ValueError as error:
         raise StudyFileError(f"{path}: {error}") from None
     except Exception as error:  # whatever a user's solution raises
@@ -64,17 +65,21 @@ def _check_split(problem: Problem, split: Split, path: str) -> Tensor:
         raise StudyFileError(f"{path}: the solution of problem {problem.name!r} fails ({reason}); mend it") from None
 
 
-def _check_leak(problem: Problem, train: Tensor, measured: Tensor, path: str) -> None:
+def _check_leak(problem: Problem, train: Waves, measured: Waves, path: str) -> None:
     if not problem.parameters:  # a single solution: its points are all there is to separate
         return
     for wave in measured:
-        if torch.isclose(train, wave, rtol=1e-9, atol=1e-12).all(dim=1).any():
-            pairs = zip(problem.parameters, wave.tolist(), strict=True)
+        if any(all(map(_same, wave, other)) for other in train):
+            pairs = zip(problem.parameters, wave, strict=True)
             values = ", ".join(f"{name} {value:g}" for name, value in pairs)
             raise StudyFileError(
                 f"{path}: the wave {values} is also a training wave, so its errors say nothing about new waves; "
                 "write other values"
             )
+
+
+def _same(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def _check_objectives(study: Study) -> None:

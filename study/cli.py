@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
 from search_spaces.load import (
     StudyFileError,
     dump,
@@ -24,7 +25,6 @@ from search_spaces.load import (
     resolve,
     shipped_spaces,
 )
-
 from search_spaces.schema import Study
 
 FAILED, BAD_INPUT = 1, 2

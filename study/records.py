@@ -1,7 +1,7 @@
 """The journal of a study: an append-only file of events, one JSON object a line, written by the driver alone.
 
-It is the one source of truth about what happened. Tracking uploads from it, analysis reads it, and both may do so while the
-study runs, after it was killed, or without any server. A last line that was cut off by a crash is ignored.
+It is the one source of truth about what happened. Tracking uploads from it, analysis reads it, and both may do so while
+the study runs, after it was killed, or without any server. A last line that was cut off by a crash is ignored.
 """
 
 import json
@@ -32,7 +32,7 @@ Figures = Mapping[str, float | str]
 
 @dataclass
 class TrialRecord:
-    """What the journal says of one trial. `history` has one entry per epoch: (epoch, seconds since the epoch 1970, metrics)."""
+    """What the journal says of one trial. `history` has one entry per epoch: (epoch, seconds since 1970, metrics)."""
 
     trial: str
     values: dict[str, Any]
@@ -95,7 +95,8 @@ def enter(event: Mapping[str, Any], records: dict[str, TrialRecord]) -> None:
     """Enter one event into `records`, for readers that follow the journal."""
     match event["event"]:
         case "trial-start" if event["trial"] not in records:
-            records[event["trial"]] = TrialRecord(event["trial"], event["values"], event["method"], started=event["time"])
+            trial, values, method = event["trial"], event["values"], event["method"]
+            records[trial] = TrialRecord(trial, values, method, started=event["time"])
         case "epoch":
             record = records[event["trial"]]
             record.history = [entry for entry in record.history if entry[0] < event["epoch"]]

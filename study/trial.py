@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from search_spaces.load import build_problem, dump_yaml
 
 from cnn_core import checkpoint
 from cnn_core.clock import SECTIONS
@@ -23,6 +22,7 @@ from cnn_core.problem import PointSet, sample
 from cnn_core.projection import ProjectionResult, project
 from cnn_core.solvers import ProjectionStatus, Solver
 from cnn_core.training import Training, TrainingStatus
+from search_spaces.load import build_problem, dump_yaml
 from search_spaces.schema import Study
 
 Metrics = dict[str, float | str]

@@ -18,9 +18,9 @@ from cnn_core.networks import NETWORKS
 from cnn_core.optimizers import OPTIMIZERS
 from cnn_core.problem import Split
 from cnn_core.problems import PROBLEMS
-from cnn_core.projection import SOLVERS
 from cnn_core.reductions import REDUCTIONS
 from cnn_core.schedules import SCHEDULES
+from cnn_core.solvers import SOLVERS
 from search_spaces.blocks import TAGS, read, write
 from search_spaces.forms import DISTRIBUTIONS
 from search_spaces.schema import ProblemChoice, Resources, Scheduler, Study, Training, Tune
