@@ -1,0 +1,77 @@
+"""Where MLflow keeps what it is told, and how to look at it: addresses and the server's command. Imports no mlflow."""
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote, urlencode, urlsplit
+
+from study import mlflow_views
+
+SQLITE = "sqlite:///"
+SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
+SERVER_ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Without job execution the server takes 0.5 GB instead of 3 GB."""
+
+STUDY_PAGE = "the study"
+TRAINING = {"workflowType": "machine_learning"}
+"""The UI begins with pages about language models otherwise."""
+
+
+def default_uri(runs: Path) -> str:
+    """The SQLite database beside the studies."""
+    return f"{SQLITE}{runs.resolve() / 'mlflow.db'}"
+
+
+def check_uri(tracking_uri: str) -> str:
+    """The tracking URI itself. Raises ValueError if it is none that MLflow takes."""
+    if urlsplit(tracking_uri).scheme.partition("+")[0] in SCHEMES:
+        return tracking_uri
+    raise ValueError(
+        f"--tracking-uri: {tracking_uri!r} is neither a server nor a database; write http://HOST:5000 or sqlite:///PATH.db"
+    )
+
+
+def artifact_location(tracking_uri: str, experiment: str = "") -> str | None:
+    """Where an experiment's files go: beside a SQLite file; None where the server decides."""
+    if not tracking_uri.startswith(SQLITE):
+        return None
+    database = Path(tracking_uri.removeprefix(SQLITE)).resolve()
+    return (database.parent / "mlartifacts" / experiment).as_uri()
+
+
+def ui_process(tracking_uri: str, *, port: int = 5000) -> tuple[list[str], dict[str, str]]:
+    """The process that shows the results, and its environment beyond the usual one.
+
+    For a database it is a server of one worker, for this machine only; for a server that runs already, a browser.
+    """
+    python = [sys.executable, "-m"]
+    if urlsplit(tracking_uri).scheme in ("http", "https"):
+        return [*python, "webbrowser", tracking_uri], {}
+    options = ["--backend-store-uri", tracking_uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    if location := artifact_location(tracking_uri):
+        options += ["--artifacts-destination", location]
+    return [*python, "mlflow", "server", *options], SERVER_ENVIRONMENT
+
+
+def ui_command(tracking_uri: str, *, port: int = 5000) -> str:
+    """The one shell command that opens the results."""
+    command, environment = ui_process(tracking_uri, port=port)
+    return " ".join([*(f"{name}={value}" for name, value in environment.items()), shlex.join(command)])
+
+
+def links(experiment: str, study_run: str, *, name: str, best: Sequence[str]) -> dict[str, str]:
+    """Title → address, relative to the UI's, of the pages about a study: `best` are runs to lay side by side."""
+    runs = f"#/experiments/{experiment}/runs"
+    trials = {"viewStateShareKey": mlflow_views.key(name, mlflow_views.TRIALS)}
+    charts = {"viewStateShareKey": mlflow_views.key(name, mlflow_views.COMPARISON), "compareRunsMode": "CHART"}
+    side_by_side = {"runs": json.dumps(list(best)), "experiments": json.dumps([experiment])}
+    pages = {
+        STUDY_PAGE: f"{runs}/{study_run}?{urlencode(TRAINING)}",
+        "all trials, best first": f"{runs}?{urlencode(trials | TRAINING)}",
+        "charts of all methods": f"{runs}?{urlencode(charts | TRAINING)}",
+    }
+    if len(best) > 1:
+        pages["best trial of every method"] = f"#/compare-runs?{urlencode(side_by_side | TRAINING, quote_via=quote)}"
+    return pages

@@ -1,0 +1,86 @@
+"""Saved views of MLflow's run table: which trials, columns and charts its menu "Views" offers for a study.
+
+MLflow keeps a view as a tag of the experiment, in a format of its user interface (3.17) that is not documented. A later
+version that reads another one ignores the tag; nothing else depends on it.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from search_spaces.schema import Study
+from study.analysis import CONSTRAINT, DATA
+
+TAG = "mlflow.sharedViewState."
+"""Prefix of the experiment tags that hold views."""
+
+TRIALS, COMPARISON = "trials", "comparison"
+"""The views of a study: a table of all its trials, best first, and charts of the completed ones."""
+
+METRICS = (
+    DATA, CONSTRAINT, f"projected/{DATA}", f"projected/{CONSTRAINT}", "test/data_mse", "test/constraint_mse",
+    "projected/test/data_mse", "projected/test/constraint_mse", "time/train_s",
+)  # fmt: skip
+"""Columns of the table, in this order."""
+
+CURVES = (DATA, CONSTRAINT)
+BARS = ("test/data_mse", "test/constraint_mse", "projected/test/data_mse", "projected/test/constraint_mse")
+FIXED_COLUMNS = ("0", "attributes.`Run Name`", "runDateAndNestInfo")
+WIDTH = 150
+EVERYTHING = {"startTime": "ALL", "lifecycleFilter": "Active", "datasetsFilter": [], "modelVersionFilter": "All Runs"}
+
+
+def views(study: Study, *, name: str, created: int) -> dict[str, str]:
+    """The experiment tags of a study's views; `created` in milliseconds since 1970."""
+    searched = [path for path in study.search if path != "training.method.name"]
+    figures, settings = [f"metrics.`{metric}`" for metric in METRICS], [f"params.`{path}`" for path in searched]
+    columns = ["tags.`status`", *figures, *settings]
+    table = {
+        "searchFilter": f"tags.study = '{name}' and tags.method != ''",
+        "selectedColumns": columns,
+        "columnOrder": [*FIXED_COLUMNS, *columns],
+        "columnWidths": dict.fromkeys(columns, WIDTH) | {"attributes.`Run Name`": 200, "tags.`status`": 90},
+    }
+    charts = {
+        "searchFilter": f"tags.study = '{name}' and tags.status = 'completed'",
+        "runsHiddenMode": "SHOW_ALL",
+        "compareRunSections": [{"uuid": "all", "name": "Methods compared", "display": True, "isReordered": True}],
+        "compareRunCharts": _charts(study),
+        "isAccordionReordered": True,
+        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+    }
+    titles = {TRIALS: (f"{name}: all trials, best first", table), COMPARISON: (f"{name}: methods compared", charts)}
+    return {
+        f"{TAG}{key(name, view)}": _view(title, EVERYTHING | _order(study) | state, created)
+        for view, (title, state) in titles.items()
+    }
+
+
+def key(name: str, view: str) -> str:
+    """A view's key in addresses."""
+    return f"{name}-{view}"
+
+
+def _order(study: Study) -> dict[str, Any]:
+    objective, mode = next(iter(study.objectives.items()))
+    return {"orderByKey": f"metrics.`{objective}`", "orderByAsc": mode == "min"}
+
+
+def _view(title: str, state: Mapping[str, Any], created: int) -> str:
+    return json.dumps({"name": title, "createdAt": created, "updatedAt": created, "state": json.dumps(state)})
+
+
+def _charts(study: Study) -> list[dict[str, Any]]:
+    axes = {"xaxis": {"key": DATA, "type": "METRIC"}, "yaxis": {"key": CONSTRAINT, "type": "METRIC"}}
+    # A trial without one of the parameters would be left out.
+    common = [path for path, parameter in study.search.items() if not parameter.when]
+    charts = [
+        {"type": "SCATTER", **axes},
+        *({"type": "LINE", "metricKey": metric, "scaleType": "log", "lineSmoothness": 0} for metric in CURVES),
+        {"type": "PARALLEL", "selectedParams": common, "selectedMetrics": [DATA, CONSTRAINT]},
+        *({"type": "BAR", "metricKey": metric} for metric in BARS),
+    ]
+    return [
+        {"uuid": f"chart-{index}", "metricSectionId": "all", "isGenerated": False, "deleted": False} | chart
+        for index, chart in enumerate(charts)
+    ]

@@ -1,0 +1,150 @@
+"""What MLflow is told about a study: names, parameters, tags, figures, description. Pure functions of the journal.
+
+An experiment holds all runs of one study file. In it a study is a parent run, with figures of its own over the number
+of trials that ended, and every trial a child run. Names are those of study files and metrics: `training.method.weight`
+is a parameter, `validation/data_mse` a metric; `method`, `problem`, `projection`, `status` are tags to filter by.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from search_spaces.schema import Study
+from study.analysis import Analysis, Variant, analyse
+from study.figure_style import look
+from study.records import TrialRecord, TrialStatus
+
+LONGEST_TEXT = 6000
+"""MLflow's limit for a parameter; tags may be a little longer."""
+
+STUDY_SECTIONS = ("study", "search", "objectives", "tune", "resources")
+"""Keys of a study file that say nothing about one trial."""
+
+TABLE_COLUMNS = {
+    "validation/data_mse": "validation: data",
+    "validation/constraint_mse": "constraint",
+    "test/data_mse": "test: data",
+    "test/constraint_mse": "constraint",
+}
+GAP = "&emsp;"
+"""MLflow's tables have no space between columns."""
+
+MOST_ROWS = 20
+
+
+def run_name(trial: str, settings: Study) -> str:
+    """A trial's name in tables and plots: its number and its method."""
+    return f"{trial} {settings.training.method.name}"
+
+
+def trial_parameters(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The settings of one trial as flat text, without those of its study."""
+    return _flat({key: value for key, value in settings.items() if key not in STUDY_SECTIONS})
+
+
+def study_parameters(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The settings of a study as flat text, without `tune.trials`: that may grow, and MLflow's parameters are final."""
+    flat = _flat({key: value for key, value in settings.items() if key != "study"})
+    return {path: text for path, text in flat.items() if path != "tune.trials"}
+
+
+def trial_tags(trial: str, settings: Study) -> dict[str, str]:
+    """What trials are filtered and grouped by, and their method's colour in all charts."""
+    return {
+        "trial": trial,
+        "method": settings.training.method.name,
+        "problem": settings.problem.name,
+        "projection": "none" if settings.projection is None else settings.projection.solver,
+        "network": settings.network.name,
+        "seed": str(settings.training.seed),
+        "mlflow.runColor": look(settings.training.method.name).colour,
+    }
+
+
+def study_tags(study: Study) -> dict[str, str]:
+    """What studies are filtered by."""
+    return {"problem": study.problem.name, "planned_trials": str(study.tune.trials)}
+
+
+def code_tags(provenance: Mapping[str, str]) -> dict[str, str]:
+    """Where the figures come from, also as the commit that MLflow shows."""
+    shown = {"mlflow.source.git.commit": provenance["git_commit"]} if "git_commit" in provenance else {}
+    return dict(provenance) | shown
+
+
+def last_figures(record: TrialRecord) -> dict[str, float]:
+    """The figures that a trial ended with."""
+    return {name: value for name, value in record.metrics.items() if not isinstance(value, str)}
+
+
+def last_tags(record: TrialRecord) -> dict[str, str]:
+    """How a trial ended: its statuses and its error."""
+    statuses = {name: value for name, value in record.metrics.items() if isinstance(value, str)}
+    error = {"error": record.error[:LONGEST_TEXT]} if record.error else {}
+    return statuses | error | {"status": str(record.status)}
+
+
+def study_figures(study: Study, records: Mapping[str, TrialRecord]) -> dict[str, float]:
+    """A study's own figures: best/<objective> over completed trials, pareto/size, trials/<status>."""
+    counts = {status: 0.0 for status in TrialStatus if status is not TrialStatus.RUNNING}
+    for record in records.values():
+        if record.status in counts:
+            counts[record.status] += 1
+    figures = {f"trials/{status}": count for status, count in counts.items()}
+    figures["pareto/size"] = float(len(analyse(study, records).pareto))
+    for objective, mode in study.objectives.items():
+        completed = [record for record in records.values() if record.status is TrialStatus.COMPLETED]
+        values = [float(record.metrics[objective]) for record in completed if objective in record.metrics]
+        if values:
+            figures[f"best/{objective}"] = min(values) if mode == "min" else max(values)
+    return figures
+
+
+def description(analysis: Analysis, *, name: str, links: Mapping[str, str]) -> str:
+    """A study in Markdown: where to look (`links`: title → address), what was searched, what was found."""
+    study = analysis.study
+    counts = {status: 0 for status in TrialStatus}
+    for record in analysis.records.values():
+        counts[record.status] += 1
+    so_far = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    objectives = " and ".join(f"`{objective}` ({mode})" for objective, mode in study.objectives.items())
+    best = [row.best for row in analysis.leaderboard if row.best]
+    parts = [
+        "**See** " + " · ".join(f"[{title}]({address})" for title, address in links.items()),
+        f"**{name}** on {study.problem.name}: {so_far or 'no trials yet'}, of {study.tune.trials} planned. "
+        f"Objectives {objectives}, sampler {study.tune.sampler}, scheduler {study.tune.scheduler.name}.",
+        f"**Best trial of every method**, by `{analysis.metric}`; errors are mean squares",
+        _table(best),
+        "**Pareto set** of data error against constraint error",
+        _table(analysis.pareto[:MOST_ROWS]),
+        "Trials are the child runs of this one. To find some of them, filter the runs with, for instance, "
+        "``tags.method = 'soft' and metrics.`validation/data_mse` < 0.1``. Test figures chose nothing.",
+    ]
+    return "\n\n".join(parts)
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Dotted path → value, lists as values between commas. What is null is not set, and left out."""
+    flat: dict[str, str] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{key}.{path}": text for path, text in _flat(value).items()}
+        elif value is not None:
+            flat[key] = _text(value)[:LONGEST_TEXT]
+    return flat
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _table(variants: Iterable[Variant]) -> str:
+    rows = [["trial", "method", *TABLE_COLUMNS.values()], ["---"] * (2 + len(TABLE_COLUMNS))]
+    for variant in variants:
+        figures = [variant.figure(column) for column in TABLE_COLUMNS]
+        method = variant.method + (" + projection" if variant.projected else "")
+        rows.append([variant.trial, method, *("" if figure is None else f"{figure:.3g}" for figure in figures)])
+    rows[0] = [f"{title}{GAP}" for title in rows[0]]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows) if len(rows) > 2 else "None yet."

@@ -1,0 +1,208 @@
+"""MLflow follows the journal: a background thread reads what the driver wrote and uploads it in batches.
+
+The driver never waits for MLflow and never fails because of it. What could not be uploaded stays in the journal, and
+`sync` uploads it later.
+
+This is the only module that imports mlflow, and it does so when a `Store` is made: the import takes a second.
+"""
+
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.load import load_study
+from search_spaces.schema import Study
+from study.mlflow_ui import artifact_location, check_uri, default_uri, ui_command, ui_process
+from study.records import Journal
+from study.upload import Figure, Place, Upload
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
+__all__ = ["Store", "Tracker", "TrackingError", "addresses", "default_uri", "sync", "ui_command", "ui_process"]
+
+LOCK = "tracking.lock"
+SECONDS_BETWEEN_UPLOADS = 3.0
+FIGURES_AT_ONCE, PARAMETERS_AT_ONCE = 1000, 100
+"""What MLflow takes in one request."""
+
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+NOTHING: Mapping[str, str] = {}
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "GIT_PYTHON_REFRESH": "quiet",
+    # A server that does not answer is asked again in the next round.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+}
+
+
+class TrackingError(RuntimeError):
+    """MLflow did not take what the journal says; one line."""
+
+
+class Tracker:
+    """Uploads a study's journal while the study runs. Raises ValueError if MLflow takes no such tracking URI."""
+
+    def __init__(self, directory: Path, study: Study, tracking_uri: str) -> None:
+        self.directory, self.study, self.tracking_uri = directory, study, check_uri(tracking_uri)
+        self._problem: str | None = None
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="mlflow", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow the journal."""
+        self._thread.start()
+
+    def finish(self, timeout: float = 60.0) -> str | None:
+        """Upload what is left, for at most `timeout` seconds; a sentence about what MLflow lacks then, if anything."""
+        self._ending.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        name, place = self.directory.name, Place.read(self.directory, self.tracking_uri)
+        events = sum(1 for _ in Journal(self.directory).events(place.offset))
+        if not events and not place.unfiled:
+            return None
+        return (
+            f"MLflow at {self.tracking_uri} lacks {events} events and {len(place.unfiled)} trials' files of {name} "
+            f"({self._problem or 'there was not enough time'}); upload them with: cnn-study sync {name}"
+        )
+
+    def add_report(self) -> str | None:
+        """Upload the folder `report`, after `finish`; a sentence if that was not possible."""
+        try:
+            _upload_once(self.directory, self.study, self.tracking_uri)
+        except TrackingError as error:
+            return f"{error}; upload the report with: cnn-study sync {self.directory.name}"
+        return None
+
+    def _follow(self) -> None:
+        upload: Upload | None = None
+        ending = False
+        while not ending:
+            ending = self._ending.is_set()  # asked first, so that the last round sees everything written before
+            try:
+                with _alone(self.directory):
+                    upload = upload or Upload(self.directory, self.study, Store(self.tracking_uri))
+                    upload.advance()
+                self._problem = None
+            except Exception as error:  # the study goes on, whatever it is; the next round starts from the saved place
+                upload, self._problem = None, _one_line(error)
+            if not ending:
+                self._ending.wait(SECONDS_BETWEEN_UPLOADS)
+
+
+def sync(directory: Path, tracking_uri: str) -> int:
+    """Upload what MLflow lacks of a study that is not running; returns the number of events. Raises TrackingError."""
+    return _upload_once(directory, load_study(directory / "study.yaml"), check_uri(tracking_uri))
+
+
+def addresses(directory: Path, tracking_uri: str, *, server: str = "http://127.0.0.1:5000") -> dict[str, str]:
+    """Title → address of the pages about a study, where `server` shows them; empty before anything was uploaded."""
+    base = tracking_uri if tracking_uri.startswith("http") else server
+    return {title: f"{base.rstrip('/')}/{link}" for title, link in Place.read(directory, tracking_uri).links.items()}
+
+
+class Store:
+    """One MLflow by its tracking URI: a server, or a database that is made if need be. Keeps MLflow's noise down."""
+
+    def __init__(self, tracking_uri: str) -> None:
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        from mlflow import MlflowClient, entities
+
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        self.tracking_uri = tracking_uri
+        self.entities = entities
+        self.client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
+
+    def experiment(self, name: str) -> str:
+        """The experiment of this name, made if there is none."""
+        if (found := self.client.get_experiment_by_name(name)) is not None:
+            return found.experiment_id
+        return self.client.create_experiment(name, artifact_location(self.tracking_uri, name), tags=EXPERIMENT_TAGS)
+
+    def tag_experiment(self, experiment: str, name: str, text: str) -> None:
+        """Set a tag of an experiment."""
+        self.client.set_experiment_tag(experiment, name, text)
+
+    def runs(self, experiment: str, condition: str) -> list[tuple[str, dict[str, str]]]:
+        """Run and tags of all runs that are not deleted and meet a condition in MLflow's language."""
+        found: list[tuple[str, dict[str, str]]] = []
+        token: str | None = ""
+        while token is not None:
+            page = self.client.search_runs([experiment], condition, page_token=token or None)
+            found += [(run.info.run_id, run.data.tags) for run in page]
+            token = page.token or None
+        return found
+
+    def create(self, experiment: str, name: str, began: int, tags: Mapping[str, str]) -> str:
+        """A new run, begun at `began` milliseconds since 1970."""
+        return self.client.create_run(experiment, began, dict(tags), run_name=name).info.run_id
+
+    def log(self, run: str, *, tags: Mapping[str, str] = NOTHING, parameters: Mapping[str, str] = NOTHING) -> None:
+        """Set tags, and parameters, which can never be changed."""
+        self.client.log_batch(run, tags=[self.entities.RunTag(name, text) for name, text in tags.items()])
+        for part in _parts([self.entities.Param(name, text) for name, text in parameters.items()], PARAMETERS_AT_ONCE):
+            self.client.log_batch(run, params=part)
+
+    def add(self, run: str, figures: Sequence[Figure]) -> None:
+        """Add metrics; one that is there already with the same time and step stays one."""
+        for part in _parts([self.entities.Metric(*figure) for figure in figures], FIGURES_AT_ONCE):
+            self.client.log_batch(run, metrics=part)
+
+    def file(self, run: str, path: Path) -> None:
+        """Keep a file, or a folder under its name."""
+        if path.is_dir():
+            self.client.log_artifacts(run, str(path), path.name)
+        else:
+            self.client.log_artifact(run, str(path))
+
+    def plot(self, run: str, figure: "Plot", name: str) -> None:
+        """Keep a plot as an image."""
+        self.client.log_figure(run, figure, name)
+
+    def end(self, run: str, status: str, when: int | None = None) -> None:
+        """Mark a run as FINISHED, FAILED or KILLED."""
+        self.client.set_terminated(run, status, when)
+
+    def resume(self, run: str) -> None:
+        """Mark a run as running."""
+        self.client.update_run(run, status="RUNNING")
+
+
+def _upload_once(directory: Path, study: Study, tracking_uri: str) -> int:
+    try:
+        with _alone(directory):
+            upload = Upload(directory, study, Store(tracking_uri))
+            events = upload.advance()
+            upload.close()
+            return events
+    except Exception as error:
+        raise TrackingError(f"MLflow at {tracking_uri} did not take {directory.name}: {_one_line(error)}") from error
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    with (directory / LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TrackingError("another process is uploading it; wait until that has ended") from None
+        yield
+
+
+def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:200] + "…"

@@ -1,0 +1,245 @@
+"""From a study's journal to MLflow: which event makes which run, figures, tags and files there.
+
+Uploading is idempotent. A study and its trials are found again by their tags, the place reached is kept in
+`tracking.json`, and figures carry the journal's own times, so that one sent twice is one row of MLflow's table.
+"""
+
+import getpass
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.load import dump, resolve
+from search_spaces.schema import Study
+from study import mlflow_views, tracked
+from study.analysis import analyse
+from study.mlflow_ui import STUDY_PAGE, links
+from study.records import Journal, TrialRecord, TrialStatus, enter
+from study.trial_figures import convergence_figure, prediction_figure
+
+if TYPE_CHECKING:
+    from study.tracking import Store
+
+PLACES, REPORT = "tracking.json", "report"
+TRIAL_FILES = ("trial.yaml", "percentiles.csv", "predictions.npz", "traceback.txt")
+FIGURES_AT_ONCE = 1000
+RUNNING = {"status": str(TrialStatus.RUNNING)}
+
+RUN_STATUS = {
+    TrialStatus.COMPLETED: "FINISHED",
+    TrialStatus.PRUNED: "FINISHED",
+    TrialStatus.DIVERGED: "FINISHED",
+    TrialStatus.FAILED: "FAILED",
+    TrialStatus.STOPPED: "KILLED",
+}
+"""MLflow's status of an ended trial; the tag `status` has ours."""
+
+Figure = tuple[str, float, int, int]
+"""Name, value, milliseconds since 1970, step."""
+
+
+@dataclass
+class Place:
+    """How far a study's journal has reached one MLflow: what `tracking.json` says of its tracking URI.
+
+    `unfiled` are ended trials whose files and plots are still to be uploaded; `links` are title → address in the UI.
+    """
+
+    offset: int = 0
+    experiment: str = ""
+    study_run: str = ""
+    unfiled: list[str] = field(default_factory=list)
+    links: dict[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def read(directory: Path, tracking_uri: str) -> "Place":
+        """The place reached; the beginning if nothing was uploaded yet."""
+        return Place(**_places(directory).get(tracking_uri, {}))
+
+    def write(self, directory: Path, tracking_uri: str) -> None:
+        """Remember the place, in one step that a crash cannot halve."""
+        new = directory / f"{PLACES}.new"
+        new.write_text(json.dumps(_places(directory) | {tracking_uri: asdict(self)}, indent=2), encoding="utf-8")
+        new.replace(directory / PLACES)
+
+
+class Upload:
+    """What `store` has been told of a study. After any error a new upload takes over from the saved place."""
+
+    def __init__(self, directory: Path, study: Study, store: "Store") -> None:
+        self.directory, self.study, self.store = directory, study, store
+        self.journal = Journal(directory)
+        self.place = Place()
+        self.records: dict[str, TrialRecord] = {}
+        self.trial_runs: dict[str, str] = {}
+        self.trials_ended = 0
+        self.code_tags: dict[str, str] = {}
+        self.pending: defaultdict[str, list[Figure]] = defaultdict(list)
+
+    def advance(self) -> int:
+        """Upload all events that are in the journal by now, then the files of ended trials; returns how many events."""
+        if not self.place.study_run and not self._find_place():
+            return 0
+        events = self._send_events()
+        while self.place.unfiled:
+            self._file(self.place.unfiled[0])
+            del self.place.unfiled[0]
+            self._save()
+            events += self._send_events()  # drawing takes a while; figures of running trials do not wait for it
+        return events
+
+    def close(self) -> None:
+        """Mark what a killed driver left running as interrupted, and add the report."""
+        if not self.place.study_run:
+            return
+        family = {self.place.study_run, *self.trial_runs.values()}
+        for run, _ in self.store.runs(self.place.experiment, "attributes.status = 'RUNNING'"):
+            if run in family:
+                self.store.log(run, tags={"status": "interrupted"})
+                self.store.end(run, "KILLED")
+        if (self.directory / REPORT).is_dir():
+            self.store.file(self.place.study_run, self.directory / REPORT)
+
+    def _find_place(self) -> bool:
+        began = next((event["time"] for _, event in self.journal.events()), None)
+        if began is None:
+            return False
+        experiment = self.place.experiment = self.store.experiment(self.study.study)
+        key = f"{self.directory.name} {datetime.fromtimestamp(began, UTC).isoformat()}"
+        found = self.store.runs(experiment, f"tags.study_key = '{key}'")
+        run = found[0][0] if found else self._create(self.directory.name, began, {"study_key": key})
+        saved = Place.read(self.directory, self.store.tracking_uri)
+        # A database that was replaced since knows nothing of what the saved place says.
+        self.place = saved if saved.study_run == run else Place(experiment=experiment, study_run=run)
+        children = self.store.runs(experiment, f"tags.mlflow.parentRunId = '{run}'")
+        self.trial_runs = {tags["trial"]: child for child, tags in children}
+        for offset, event in self.journal.events():
+            if offset <= self.place.offset:
+                self._enter(event)
+        for trial in self.records.keys() - set(self.place.unfiled):
+            self._forget(self.records[trial])
+        return True
+
+    def _create(self, name: str, began: float, tags: Mapping[str, str]) -> str:
+        own = {"mlflow.user": getpass.getuser(), "mlflow.source.name": "cnn-study", "study": self.directory.name}
+        return self.store.create(self.place.experiment, name, _milliseconds(began), own | dict(tags))
+
+    def _send_events(self) -> int:
+        events = 0
+        for offset, event in self.journal.events(self.place.offset):
+            self._send(event)
+            self.place.offset, events = offset, events + 1
+            if sum(map(len, self.pending.values())) >= FIGURES_AT_ONCE:
+                self._save()
+        if events:
+            self._describe()
+            self._save()
+        return events
+
+    def _send(self, event: Mapping[str, Any]) -> None:
+        history = self.records[event["trial"]].history if event.get("trial") in self.records else []
+        last_epoch = history[-1][0] if history else 0
+        self._enter(event)
+        when = _milliseconds(event["time"])
+        match event["event"]:
+            case "study-start":
+                self._study_start(when)
+            case "trial-start":
+                self._trial_start(event)
+            case "epoch" if event["epoch"] > last_epoch:  # else a resumed trial repeats what it did before
+                self._add(self.trial_runs.get(event["trial"]), event["metrics"], when, event["epoch"])
+            case "trial-end":
+                self._trial_end(self.records[event["trial"]], when)
+            case "study-end":
+                self.store.end(self.place.study_run, event.get("status", "FINISHED"), when)
+
+    def _enter(self, event: Mapping[str, Any]) -> None:
+        enter(event, self.records)
+        if event["event"] == "study-start":
+            self.code_tags = tracked.code_tags(event.get("provenance", {}))
+        elif event["event"] == "trial-end":
+            self.trials_ended += 1
+
+    def _study_start(self, when: int) -> None:
+        run = self.place.study_run
+        self.store.resume(run)  # if it had ended
+        self.store.log(run, tags=tracked.study_tags(self.study) | self.code_tags)
+        self.store.log(run, parameters=tracked.study_parameters(dump(self.study)))
+        self.store.file(run, self.directory / "study.yaml")
+        for key, view in mlflow_views.views(self.study, name=self.directory.name, created=when).items():
+            self.store.tag_experiment(self.place.experiment, key, view)
+
+    def _trial_start(self, event: Mapping[str, Any]) -> None:
+        trial = event["trial"]
+        if trial in self.trial_runs:  # a resumed study starts the trial again
+            self.store.resume(self.trial_runs[trial])
+            self.store.log(self.trial_runs[trial], tags=RUNNING)
+            return
+        settings = resolve(self.study, event["values"])
+        tags = tracked.trial_tags(trial, settings) | RUNNING | self.code_tags
+        parent = {"mlflow.parentRunId": self.place.study_run}
+        self.trial_runs[trial] = self._create(tracked.run_name(trial, settings), event["time"], tags | parent)
+        self.store.log(self.trial_runs[trial], parameters=tracked.trial_parameters(dump(settings)))
+
+    def _trial_end(self, record: TrialRecord, when: int) -> None:
+        self._add(self.place.study_run, tracked.study_figures(self.study, self.records), when, self.trials_ended)
+        if (run := self.trial_runs.get(record.trial)) is None:
+            return
+        epoch, _, last = record.history[-1] if record.history else (0, 0.0, {})
+        figures, texts = tracked.last_figures(record), tracked.last_tags(record)
+        self._add(run, {name: value for name, value in figures.items() if last.get(name) != value}, when, epoch)
+        self.store.log(run, tags=texts)
+        self.store.end(run, RUN_STATUS[record.status], when)
+        self.place.unfiled.append(record.trial)
+
+    def _file(self, trial: str) -> None:
+        record, folder = self.records[trial], self.directory / "trials" / trial
+        if (run := self.trial_runs.get(trial)) is None:
+            return
+        for path in (folder / name for name in TRIAL_FILES):
+            if path.exists():
+                self.store.file(run, path)
+        if record.history:
+            self.store.plot(run, convergence_figure(record), "convergence.png")
+        if (folder / "predictions.npz").exists():
+            self.store.plot(run, prediction_figure(folder / "predictions.npz"), "prediction.png")
+        self._forget(record)
+
+    def _forget(self, record: TrialRecord) -> None:
+        if record.status not in (TrialStatus.RUNNING, TrialStatus.STOPPED, TrialStatus.FAILED):  # those may go on
+            record.history = record.history[-1:]
+
+    def _describe(self) -> None:
+        analysis = analyse(self.study, self.records)
+        best = [self.trial_runs.get(record.trial) for record in analysis.best_trials().values()]
+        self.place.links = links(
+            self.place.experiment, self.place.study_run, name=self.directory.name, best=[run for run in best if run]
+        )
+        others = {title: address for title, address in self.place.links.items() if title != STUDY_PAGE}
+        text = tracked.description(analysis, name=self.directory.name, links=others)
+        self.store.log(self.place.study_run, tags={"mlflow.note.content": text})
+
+    def _add(self, run: str | None, figures: Mapping[str, float], when: int, step: int) -> None:
+        if run is not None:  # a run that was deleted in MLflow stays deleted
+            self.pending[run] += [(name, float(value), when, step) for name, value in figures.items()]
+
+    def _save(self) -> None:
+        for run, figures in self.pending.items():
+            self.store.add(run, figures)
+        self.pending.clear()
+        self.place.write(self.directory, self.store.tracking_uri)
+
+
+def _places(directory: Path) -> dict[str, dict[str, Any]]:
+    try:
+        return json.loads((directory / PLACES).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
