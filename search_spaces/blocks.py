@@ -29,9 +29,7 @@ def read(cls: type[T], raw: Any, path: str = "") -> T:
     slots = slots_of(cls)
     for key in raw:
         if key not in slots:
-            tag = tag_of(cls)
-            variant = f" for {tag[1]}" if tag else ""
-            raise UnknownKeyError(f"{_join(path, key)} is not known{variant}; {nearest(key, slots)}")
+            raise UnknownKeyError(f"{_join(path, key)} is not known{_hint(cls, key, slots)}")
     for key, slot in slots.items():
         if slot.required and key not in raw:
             raise StudyFileError(f"{_join(path, key)} is missing; write {slot.expected}")
@@ -132,6 +130,13 @@ def _choose(classes: tuple[type, ...], raw: dict[str, Any], path: str) -> type:
     if raw[key] not in names:
         raise StudyFileError(f"{path}.{key} is {shown(raw[key])}; {nearest(raw[key], names)}")
     return variants[key, raw[key]]
+
+
+def _hint(cls: type, key: str, slots: Mapping[str, Slot]) -> str:
+    tag = tag_of(cls)
+    known = [name for name in slots if tag is None or name != tag[0]]
+    variant = f" for {tag[1]}" if tag else ""
+    return f"{variant}; {nearest(key, known)}" if known else f"{variant}, which has no settings; remove it"
 
 
 def _require_block(raw: Any, path: str) -> None:

@@ -23,8 +23,8 @@ from search_spaces.search_checks import check_search
 from search_spaces.yaml_text import parse, text_of
 
 __all__ = [
-    "StudyFileError", "build_problem", "dump", "dump_yaml", "json_schema", "load_study", "load_text", "parse_setting",
-    "resolve", "shipped_spaces",
+    "StudyFileError", "build_problem", "dump", "dump_yaml", "json_schema", "load_study", "load_text", "load_trial",
+    "parse_setting", "resolve", "shipped_spaces",
 ]
 
 NOTHING: Mapping[str, Any] = {}
@@ -49,6 +49,18 @@ def load_study(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Stu
         return _checked(release(applied(study, overrides), blocks_set(overrides)))
 
 
+def load_trial(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Study:
+    """One trial of a study file: its settings with overrides, nothing searched, whatever the search would need.
+
+    Raises StudyFileError.
+    """
+    study = load_study(space)
+    with _naming(f"{find(space).name} with the settings given"):
+        trial = applied(_alone(study), overrides)
+        check_data(trial)
+    return trial
+
+
 def load_text(text: str, *, source: str = "study") -> Study:
     """The study that `dump_yaml` wrote: read, but not checked for what makes no sense together, as files are."""
     with _naming(source):
@@ -58,7 +70,7 @@ def load_text(text: str, *, source: str = "study") -> Study:
 def resolve(study: Study, values: Mapping[str, Any]) -> Study:
     """One trial of a study: the values (dotted path → value) applied, nothing left to search. Raises StudyFileError."""
     with _naming(study.study):
-        return applied(replace(study, search={}, tune=replace(study.tune, balance=None)), values)
+        return applied(_alone(study), values)
 
 
 def dump(study: Study) -> dict[str, Any]:
@@ -88,7 +100,11 @@ def _naming(source: str) -> Iterator[None]:
     try:
         yield
     except StudyFileError as error:
-        raise StudyFileError(f"{source}: {error}") from None
+        raise StudyFileError(f"{source}: {error}".replace("\n", " ")) from None
+
+
+def _alone(study: Study) -> Study:
+    return replace(study, search={}, tune=replace(study.tune, balance=None))
 
 
 def _checked(study: Study) -> Study:

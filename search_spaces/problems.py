@@ -41,7 +41,7 @@ def _named(name: str) -> Callable[..., Problem]:
 def _import(name: str) -> Any:
     module_name, _, attribute = name.partition(":")
     if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+        sys.path.append(os.getcwd())
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # whatever the user's module raises
@@ -58,7 +58,7 @@ def _call(function: Callable[..., Any], choice: ProblemChoice) -> Any:
     try:
         return function(**options)
     except ValueError as error:
-        raise StudyFileError(f"problem: {error}".replace("\n", " ")) from None
+        raise StudyFileError(f"problem: {error}") from None
     except Exception as error:  # whatever the user's function raises
         reason = _one_line(error)
         raise StudyFileError(f"problem.name: {choice.name} fails ({reason}); mend it, or its options") from None
@@ -89,4 +89,4 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".replace("\n", " ")
+    return f"{type(error).__name__}: {error}"

@@ -21,8 +21,8 @@ from search_spaces.load import (
     dump_yaml,
     json_schema,
     load_study,
+    load_trial,
     parse_setting,
-    resolve,
     shipped_spaces,
 )
 from search_spaces.schema import Study
@@ -74,7 +74,7 @@ def trial(space: str, settings: tuple[str, ...], as_json: bool, save: Path | Non
     """Run one trial of SPACE in this process, with the values that stand outside its search block."""
     from study.trial import Trial
 
-    study = resolve(_load(space, settings), {})
+    study = load_trial(space, dict(map(parse_setting, settings)))
     console = Console(stderr=True)
     running = Trial(study)
     with Progress(
