@@ -146,6 +146,13 @@ def legend_handle(label: str, **style: Any) -> Line2D:
     return Line2D([], [], label=label, **style)
 
 
+def add_legend(figure: Figure) -> None:
+    """One legend below the panels of a figure, an entry for each label that any of them has."""
+    entries = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in figure.axes if axes.get_legend() is None]
+    handles = {label: handle for panel in entries for handle, label in panel}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(5, len(handles)))
+
+
 def method_handles(methods: Iterable[str]) -> list[Line2D]:
     """Legend entries of methods: a filled marker in the method's colour."""
     return [

@@ -17,6 +17,7 @@ from study.analysis import CONSTRAINT, DATA, Analysis, Variant, best_so_far
 from study.figure_style import (
     EXACT,
     MUTED,
+    add_legend,
     clip,
     legend_handle,
     logarithmic,
@@ -221,8 +222,7 @@ def convergence_by_method_figure(analysis: Analysis) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         title = "Data error" if name == DATA else "Constraint error"
         axes.set(title=title, xlabel="epoch", ylabel="mean square, validation")
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    add_legend(figure)
     return figure
 
 
@@ -244,8 +244,7 @@ def predictions_by_method_figure(paths: Mapping[str, Path]) -> Figure:
         axes.set(xlabel="x", ylabel="u") if curves else axes.set(xlabel="exact", ylabel="predicted")
     for axes in panels[len(paths) :]:
         axes.set_axis_off()
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    add_legend(figure)
     return figure
 
 

@@ -12,7 +12,18 @@ from matplotlib.ticker import MaxNLocator
 
 from cnn_core.clock import SECTIONS
 from cnn_core.metrics import WORST
-from study.figure_style import AFTER, BEFORE, EXACT, MUTED, clip, logarithmic, message_figure, new_figure, styled
+from study.figure_style import (
+    AFTER,
+    BEFORE,
+    EXACT,
+    MUTED,
+    add_legend,
+    clip,
+    logarithmic,
+    message_figure,
+    new_figure,
+    styled,
+)
 from study.records import TrialRecord
 
 Arrays = Mapping[str, np.ndarray]
@@ -55,8 +66,7 @@ def prediction_figure(path: Path) -> Figure:
             axes.set(title=name, ylabel="predicted")
     if "path_errors" in arrays:
         draw_path_errors(panels["errors"], arrays)
-    handles, labels = panels[names[0]].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    add_legend(figure)
     note = f", outputs 1 to {shown} of {outputs}" if shown < outputs else ""
     figure.suptitle(f"Test wave p = ({', '.join(f'{value:.3g}' for value in arrays['p'])}){note}", x=0.02, ha="left")
     return figure
@@ -131,9 +141,8 @@ def convergence_figure(record: TrialRecord) -> Figure:
     ):
         draw_convergence(axes, record, name)
         axes.set(title=title, xlabel="epoch", ylabel="mean square")
-    handles, labels = panels["data"].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     draw_sections(panels["time"], {"": record.metrics or record.history[-1][2]})
+    add_legend(figure)
     figure.suptitle(f"Trial {record.trial}: {record.method}, {record.status}", x=0.02, ha="left")
     return figure
 
@@ -192,7 +201,7 @@ def percentile_figure(tables: Mapping[str, Path], quantity: str = "residual_abs"
         return message_figure("no trial has recorded percentiles yet")
     columns = min(3, len(fans))
     rows = -(-len(fans) // columns)
-    figure = new_figure(3.0 * columns + 1.0, 2.4 * rows + 1.0)
+    figure = new_figure(8.5, 2.3 * rows + 1.0)
     panels = list(figure.subplots(rows, columns, squeeze=False, sharey=True).flat)
     for axes, (label, fan) in zip(panels, fans.items(), strict=False):
         draw_fan(axes, *fan)
@@ -202,8 +211,7 @@ def percentile_figure(tables: Mapping[str, Path], quantity: str = "residual_abs"
     every = [value for _, values in fans.values() for value in values[:, [5, 95]].flat]
     logarithmic(figure.axes[0], every)
     figure.supylabel("|scaled residual|", fontsize=10)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    add_legend(figure)
     return figure
 
 
