@@ -83,7 +83,8 @@ class ConstrainedNetwork:
         """
         clock = clock or Clock()
         if not isinstance(self.network, LayeredNetwork) or self.path == "general":
-            with clock.section("residual"):
+            theta = theta if torch.is_grad_enabled() else theta.detach()
+            with clock.section("residual"), torch.enable_grad():  # without, torch lacks second derivatives of SiLU
                 prediction, residuals = torch.vmap(self._at_point, in_dims=(None, 0, 0))(theta, x, p)
             return Evaluation(prediction, residuals, None)
         with clock.section("forward"):
