@@ -1,0 +1,250 @@
+"""Projection: what every solver must do, and the workbook's Adam step by step."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.networks import Dense, Modulated
+from cnn_core.problem import Split, sample
+from cnn_core.problems import PROBLEMS, viscous_flow
+from cnn_core.projection import ProjectionResult, project, projection_points
+from cnn_core.reductions import Huber, Lp, Reduction
+from cnn_core.solvers import SOLVERS, AdamProjection, ProjectionStatus, Solver
+from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, relative, theta_of
+
+NETWORK = Modulated(widths=(8, 7), activation="tanh")
+WAVES = torch.tensor([[1.0, 0.7, 0.1], [2.0, 0.3, -0.2]], dtype=torch.float64)
+
+
+def helmholtz_model() -> ConstrainedNetwork:
+    return make_model(make_problem("helmholtz"), NETWORK)
+
+
+def small(solver: str, *, points: int = 12, steps: int = 30) -> Solver:
+    return SOLVERS[solver](points=points, max_steps=steps)
+
+
+def on_the_constraint(model: ConstrainedNetwork) -> Tensor:
+    """θ of the network that is zero everywhere, which satisfies every homogeneous PDE."""
+    named = model.layout.unflatten(theta_of(model).detach().clone())
+    for name in ("output.weight", "output.bias"):
+        named[name].zero_()
+    return model.layout.flatten(named)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_trained_parameters_stay_untouched(solver: str, name: str, dtype: torch.dtype) -> None:
+    problem = make_problem(name)
+    model = make_model(problem, NETWORK)
+    theta = theta_of(model).detach().to(dtype)
+    before, own = theta.numpy().tobytes(), theta_of(model).detach()
+    (result,) = project(model, theta, grid_points(problem, 1).p, small(solver, steps=5))
+    assert theta.numpy().tobytes() == before
+    assert torch.equal(theta_of(model), own)
+    assert (result.theta.dtype, result.theta.shape) == (dtype, theta.shape)
+    assert not result.theta.requires_grad
+    assert torch.isfinite(result.theta).all()
+    assert not torch.equal(result.theta, theta)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_every_wave_is_projected_by_itself(solver: str) -> None:
+    model = helmholtz_model()
+    theta = theta_of(model)
+    together = project(model, theta, WAVES, small(solver))
+    swapped = project(model, theta, WAVES.flip(0), small(solver))
+    alone = [project(model, theta, wave[None], small(solver))[0] for wave in WAVES]
+    for first, second, third in zip(together, reversed(swapped), alone, strict=True):
+        assert torch.equal(first.theta, third.theta)
+        assert torch.equal(first.theta, second.theta)
+    assert not torch.equal(together[0].theta, together[1].theta)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_network_on_the_constraint_stays_where_it_is(solver: str) -> None:
+    """Projection is idempotent: nothing to do, nothing done."""
+    model = helmholtz_model()
+    theta = on_the_constraint(model)
+    for result in project(model, theta, WAVES, small(solver)):
+        assert result.status is ProjectionStatus.CONVERGED
+        assert result.steps == 0
+        assert torch.equal(result.theta, theta)
+        assert (result.distance_parameters, result.distance_function) == (0.0, 0.0)
+        assert (result.residual_on, result.residual_off) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_projecting_again_does_nothing(solver: str) -> None:
+    model = helmholtz_model()
+    settings = replace(small(solver, steps=3000), tolerance=1e-4)  # type: ignore[type-var]
+    (first,) = project(model, theta_of(model), WAVES[:1], settings)
+    assert first.status is ProjectionStatus.CONVERGED
+    (second,) = project(model, first.theta, WAVES[:1], settings)
+    assert (second.status, second.steps) == (ProjectionStatus.CONVERGED, 0)
+    assert torch.equal(second.theta, first.theta)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_parameters_that_are_not_finite_diverge(solver: str, bad: float) -> None:
+    model = helmholtz_model()
+    theta = theta_of(model).detach()
+    theta[3] = bad
+    (result,) = project(model, theta, WAVES[:1], small(solver))
+    assert (result.status, result.steps) == (ProjectionStatus.DIVERGED, 0)
+    assert torch.equal(result.theta.isfinite(), theta.isfinite())
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_tolerance_and_limit_of_steps_are_respected(solver: str) -> None:
+    model = helmholtz_model()
+    (limited,) = project(model, theta_of(model), WAVES[:1], replace(small(solver, steps=4), tolerance=1e-30))  # type: ignore[type-var]
+    assert limited.status is ProjectionStatus.TOLERANCE_NOT_MET
+    assert limited.steps == 4
+    assert len(limited.errors) == 5
+    assert limited.errors[-1] < limited.errors[0]
+    (met,) = project(model, theta_of(model), WAVES[:1], replace(small(solver, steps=3000), tolerance=1e-3))  # type: ignore[type-var]
+    assert met.status is ProjectionStatus.CONVERGED
+    assert met.errors[-1] <= 1e-3 < met.errors[0]
+    assert 0 < met.steps < 3000
+
+
+def test_adam_stops_at_the_first_step_within_the_tolerance() -> None:
+    solver = AdamProjection(learning_rate=1e-3, points=8, tolerance=1e-3, max_steps=3000)
+    (result,) = project(helmholtz_model(), theta_of(helmholtz_model()), WAVES[:1], solver)
+    assert all(error > 1e-3 for error in result.errors[:-1])
+    assert result.errors[-1] <= 1e-3
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_result_says_what_the_projection_was_worth(solver: str) -> None:
+    model = replace(helmholtz_model(), scaled=False)
+    theta, p = theta_of(model).detach(), WAVES[0]
+    (result,) = project(model, theta, WAVES[:1], small(solver), seed=3)
+    scaled = replace(model, scaled=True)
+    waves = p.expand(len(result.x), -1)
+    residuals = scaled.residuals(result.theta, result.x, waves)
+    assert result.residual_on == pytest.approx(float(residuals.square().mean()), rel=1e-12)
+    assert result.distance_parameters == pytest.approx(float((result.theta - theta).norm()), rel=1e-12)
+    move = model.predict(result.theta, result.x, waves) - model.predict(theta, result.x, waves)
+    assert result.distance_function == pytest.approx(float(move.square().mean().sqrt()), rel=1e-12)
+    assert result.seconds > 0
+    other = project(model, theta, WAVES[:1], small(solver), seed=4)[0]
+    assert torch.equal(other.theta, result.theta)
+    assert other.residual_off != result.residual_off
+    assert other.residual_off == pytest.approx(result.residual_off, rel=0.2)
+
+
+def assert_path(result: ProjectionResult, model: ConstrainedNetwork, theta: Tensor, p: Tensor) -> None:
+    steps = [step for step, _ in result.path]
+    assert (steps[0], steps[-1]) == (0, result.steps)
+    assert steps == sorted(set(steps))
+    assert len(steps) >= 3
+    waves = p.expand(len(result.x), -1)
+    assert relative(result.path[0][1], model.predict(theta, result.x, waves)) < 1e-13
+    assert relative(result.path[-1][1], model.predict(result.theta, result.x, waves)) < 1e-13
+    assert all(prediction.shape == (len(result.x), 1) for _, prediction in result.path)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_predictions_before_during_and_after(solver: str) -> None:
+    model = helmholtz_model()
+    theta = theta_of(model).detach()
+    (result,) = project(model, theta, WAVES[:1], replace(small(solver, steps=23), tolerance=1e-30))  # type: ignore[type-var]
+    assert_path(result, model, theta, WAVES[0])
+
+
+@pytest.mark.parametrize("error", [Lp(2.0), Lp(1.0), Huber(0.1)], ids=str)
+@pytest.mark.parametrize("name", ["helmholtz", "viscous-flow"])
+def test_adam_against_a_loop_by_hand(name: str, error: Reduction) -> None:
+    problem = make_problem(name)
+    model = make_model(problem, NETWORK)
+    p = grid_points(problem, 1).p
+    solver = AdamProjection(learning_rate=1e-3, error=error, tolerance=0.0, max_steps=17, points=8, snapshots=3)
+    (result,) = project(model, theta_of(model), p, solver)
+    theta = theta_of(model).detach().requires_grad_()
+    mean, square = torch.zeros_like(theta).detach(), torch.zeros_like(theta).detach()
+    errors = []
+    for step in range(1, 19):
+        value = error(model.residuals(theta, result.x, p.expand(len(result.x), -1))).sum()
+        errors.append(float(value.detach()))
+        gradient = torch.autograd.grad(value, theta)[0]
+        if step == 18:
+            break
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        move = 1e-3 * (mean / (1 - 0.9**step)) / ((square / (1 - 0.999**step)).sqrt() + 1e-8)
+        theta = (theta - move).detach().requires_grad_()
+    assert result.errors == pytest.approx(errors, rel=1e-10)
+    assert relative(result.theta, theta) < 1e-12
+    assert [step for step, _ in result.path] == [0, 5, 10, 15, 17]
+
+
+def test_a_diverging_adam_returns_the_trained_parameters() -> None:
+    model = helmholtz_model()
+    theta = theta_of(model).detach()
+    (result,) = project(model, theta, WAVES[:1], AdamProjection(learning_rate=1e200, points=8, max_steps=20))
+    assert result.status is ProjectionStatus.DIVERGED
+    assert torch.equal(result.theta, theta)
+    assert result.distance_parameters == 0
+
+
+def test_a_researchers_own_network_is_projected() -> None:
+    problem = make_problem("helmholtz")
+    model = ConstrainedNetwork(problem, OwnNetwork(1, 3, 1))
+    for solver in SOLVERS:
+        (result,) = project(model, theta_of(model), WAVES[:1], small(solver, points=5, steps=4))
+        assert result.errors[-1] < result.errors[0]
+
+
+@pytest.mark.parametrize("name", ["helmholtz", "viscous-flow"])
+def test_points_lie_inside_and_are_nobody_elses(name: str) -> None:
+    problem = make_problem(name)
+    points = projection_points(problem, 64)
+    low, high = torch.tensor(list(problem.coordinates.values()), dtype=torch.float64).T
+    assert ((points > low) & (points < high)).all()
+    assert len(points) == 64
+    parameters = {name: (1.0,) for name in problem.parameters}
+    for sampling in ("random", "uniform"):
+        split = sample(problem, Split(parameters, 64, sampling), seed=0)
+        assert torch.cdist(points, split.x).min() > 1e-6
+
+
+def test_points_in_several_dimensions_are_the_nearest_power() -> None:
+    assert len(projection_points(viscous_flow(), 100)) == 125
+    assert len(projection_points(viscous_flow(), 1)) == 1
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("field", ["max_steps", "points", "waves"])
+def test_numbers_below_one_are_refused(solver: str, field: str) -> None:
+    with pytest.raises(ValueError, match=f"{field} must be at least 1, got 0"):
+        SOLVERS[solver](**{field: 0})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: AdamProjection(learning_rate=0.0), "learning_rate must be positive, got 0.0"),
+        (lambda: AdamProjection(tolerance=-1.0), "tolerance must not be negative, got -1.0"),
+        (lambda: AdamProjection(snapshots=0), "snapshots must be at least 1, got 0"),
+    ],
+)
+def test_meaningless_settings_are_refused(make, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_workbook_tolerances_are_in_the_units_of_the_models_residuals() -> None:
+    """An unscaled model is projected on unscaled residuals, as the workbook did."""
+    bare = replace(make_model(make_problem("helmholtz"), Dense(widths=(6,))), scaled=False)
+    solver = AdamProjection(points=9, max_steps=1)
+    (result,) = project(bare, theta_of(bare), WAVES[:1], solver)
+    residuals = bare.residuals(theta_of(bare), result.x, WAVES[:1].expand(9, -1))
+    assert result.errors[0] == pytest.approx(float(residuals.detach().square().mean()), rel=1e-12)
