@@ -9,7 +9,7 @@ Axis names: N points, C constraints, O outputs, D coordinates, K parameters, P p
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
 from cnn_core.clock import Clock
-from cnn_core.derivatives import Jet, Order, PointField
+from cnn_core.derivatives import Field, Jet, Order, PointField
 from cnn_core.functional import Layout, layout_of
 from cnn_core.networks import LayeredNetwork, Trace
 from cnn_core.problem import Problem
@@ -123,7 +123,7 @@ class ConstrainedNetwork:
         def function(at: Tensor) -> Tensor:
             return functional_call(self.network, parameters, (at[None], p[None]))[0]
 
-        field = PointField(function, x)
+        field = cast(Field, PointField(function, x))  # to type checkers a cached property is no property
         return field.value, self.problem.point_residuals(field, x, p, scaled=self.scaled)
 
 

@@ -169,7 +169,7 @@ class Trial:
         sections: Metrics = {f"time/{name}_s": self.training.clock.seconds[name] for name in SECTIONS}
         return sections | {"time/train_s": self.seconds, "memory/peak_mib": peak_memory_mib(self.device)}
 
-    def _predictions(self) -> dict[str, np.ndarray]:
+    def _predictions(self) -> dict[str, Any]:
         wave = self.splits["test"].wave(0)
         arrays = {"x": wave.x, "u": wave.u, "p": wave.p[0], "before": self._measure(wave).prediction}
         if results := self.projections.get("test"):

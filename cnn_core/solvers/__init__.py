@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from cnn_core.solvers.adam import AdamProjection
+from cnn_core.solvers.lm import LevenbergMarquardt
 from cnn_core.solvers.solver import ProjectionStatus, Solution, Solver
 
-SOLVERS: Mapping[str, type[Solver]] = {"adam": AdamProjection}
+SOLVERS: Mapping[str, type[Solver]] = {"adam": AdamProjection, "lm": LevenbergMarquardt}
 
-__all__ = ["SOLVERS", "AdamProjection", "ProjectionStatus", "Solution", "Solver"]
+__all__ = ["SOLVERS", "AdamProjection", "LevenbergMarquardt", "ProjectionStatus", "Solution", "Solver"]
