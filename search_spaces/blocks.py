@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import TypeAdapter
 
 from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
-from search_spaces.forms import CONDENSE, EXPAND
+from search_spaces.forms import CONDENSE, EXPAND, INLINE
 from search_spaces.plain import BLOCK, adapter_of, expected, read_plain
 
 T = TypeVar("T")
@@ -24,8 +24,8 @@ TAGS = ("name", "solver")
 
 def read(cls: type[T], raw: Any, path: str = "") -> T:
     """The dataclass that the mapping `raw` describes. Raises StudyFileError naming the key under `path`."""
-    _require_block(raw, path or "the file")
     raw = EXPAND[cls](raw, path) if cls in EXPAND else raw
+    _require_block(raw, path or "the file")
     slots = slots_of(cls)
     for key in raw:
         if key not in slots:
@@ -33,7 +33,8 @@ def read(cls: type[T], raw: Any, path: str = "") -> T:
     for key, slot in slots.items():
         if slot.required and key not in raw:
             raise StudyFileError(f"{_join(path, key)} is missing; write {slot.expected}")
-    values = {key: _read_slot(slots[key], value, _join(path, key)) for key, value in raw.items()}
+    paths = {key: path if key == INLINE.get(cls) else _join(path, key) for key in raw}
+    values = {key: _read_slot(slots[key], value, paths[key]) for key, value in raw.items()}
     try:
         return cls(**values)
     except ValueError as error:
@@ -115,14 +116,14 @@ def _read_slot(slot: Slot, raw: Any, path: str) -> Any:
         return {key: read(slot.classes[0], value, _join(path, key)) for key, value in raw.items()}
     if slot.adapter is not None and not (slot.classes and isinstance(raw, dict)):
         return read_plain(slot.adapter, raw, path, [slot.expected] if slot.classes else [])
-    _require_block(raw, path)
-    return read(_choose(slot.classes, raw, path), raw, path)
+    return read(_choose(slot, raw, path), raw, path)
 
 
-def _choose(classes: tuple[type, ...], raw: dict[str, Any], path: str) -> type:
-    variants = {tag: cls for cls in classes if (tag := tag_of(cls))}
+def _choose(slot: Slot, raw: Any, path: str) -> type:
+    variants = {tag: cls for cls in slot.classes if (tag := tag_of(cls))}
     if not variants:
-        return classes[0]
+        return slot.classes[0]
+    _require_block(raw, path, slot.expected)
     key = next(iter(variants))[0]
     names = [name for _, name in variants]
     if key not in raw:
@@ -139,9 +140,9 @@ def _hint(cls: type, key: str, slots: Mapping[str, Slot]) -> str:
     return f"{variant}; {nearest(key, known)}" if known else f"{variant}, which has no settings; remove it"
 
 
-def _require_block(raw: Any, path: str) -> None:
+def _require_block(raw: Any, path: str, expected: str = BLOCK) -> None:
     if not isinstance(raw, dict):
-        raise StudyFileError(f"{path} is {shown(raw)}; write {BLOCK}")
+        raise StudyFileError(f"{path} is {shown(raw)}; write {expected}")
 
 
 def _join(path: str, key: Any) -> str:

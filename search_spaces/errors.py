@@ -1,9 +1,15 @@
 """The one error that a study file can cause, and the words it uses: `where: what is wrong, got X; write Y`."""
 
-import json
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
+
+import yaml
+
+LONGEST_SHOWN = 60
+"""Characters of a list or block that an error still repeats."""
+
+NEEDS_A_DOT = "YAML reads numbers like this only with a dot"
 
 
 class StudyFileError(ValueError):
@@ -17,19 +23,20 @@ class UnknownKeyError(StudyFileError):
 def nearest(word: Any, known: Iterable[str]) -> str:
     """`write KNOWN` for a misspelt word, or `write one of: …` where nothing is near."""
     known = [str(name) for name in known]
-    close = get_close_matches(str(word), known, n=1, cutoff=0.6)
+    close = get_close_matches(str(word), known, n=1, cutoff=0.5)
     return f"write {close[0]}" if close else f"write one of: {', '.join(known)}"
 
 
 def shown(value: Any) -> str:
-    """A value as an error shows it: `the text 'x'`, `a block`, `null`, `3`."""
+    """A value as an error shows it: `the text 'x'`, `[1, 2]`, `null`, `3`; a long one by its kind only."""
     if isinstance(value, str):
         return f"the text {value!r}"
-    if isinstance(value, dict):
-        return "a block"
-    if isinstance(value, list | tuple):
-        return f"the list {json.dumps(value, default=str)}"
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if not isinstance(value, list | tuple | dict):
+        return str(value)
+    text = " ".join(yaml.safe_dump(value, default_flow_style=True, sort_keys=False).split())
+    return text if len(text) <= LONGEST_SHOWN else "a block" if isinstance(value, dict) else "a list"
 
 
 def number_in_text(value: Any) -> str | None:

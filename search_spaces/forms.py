@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cnn_core.problem import Split
-from search_spaces.errors import StudyFileError, nearest, number_in_text, shown
+from search_spaces.errors import NEEDS_A_DOT, StudyFileError, nearest, number_in_text, shown
 from search_spaces.schema import Choice, Integer, ProblemChoice, SearchedParameter, Uniform
 
 DISTRIBUTIONS: Mapping[str, tuple[str, bool]] = {
@@ -22,7 +22,9 @@ DISTRIBUTIONS: Mapping[str, tuple[str, bool]] = {
 """How a file calls each distribution → the type's name, and whether it is logarithmic."""
 
 
-def expand_split(raw: dict[str, Any], path: str) -> dict[str, Any]:
+def expand_split(raw: Any, path: str) -> Any:
+    if not isinstance(raw, dict):
+        return raw
     own = {key: raw[key] for key in ("points", "sampling") if key in raw}
     parameters = {key: _values(value, f"{path}.{key}") for key, value in raw.items() if key not in own}
     return own | {"parameters": parameters}
@@ -33,7 +35,11 @@ def condense_split(split: Split) -> dict[str, Any]:
     return parameters | {"points": split.points, "sampling": split.sampling}
 
 
-def expand_problem(raw: dict[str, Any], path: str) -> dict[str, Any]:
+def expand_problem(raw: Any, path: str) -> Any:
+    if isinstance(raw, str):
+        return {"name": raw}
+    if not isinstance(raw, dict):
+        return raw
     own = {key: raw[key] for key in ("name", "scaled") if key in raw}
     return own | {"options": {key: value for key, value in raw.items() if key not in own}}
 
@@ -42,7 +48,9 @@ def condense_problem(choice: ProblemChoice) -> dict[str, Any]:
     return {"name": choice.name, "scaled": choice.scaled, **choice.options}
 
 
-def expand_searched(raw: dict[str, Any], path: str) -> dict[str, Any]:
+def expand_searched(raw: Any, path: str) -> Any:
+    if not isinstance(raw, dict):
+        return raw
     keys = [key for key in raw if key != "when"]
     if len(keys) != 1:
         found = " and ".join(keys) or "none"
@@ -74,7 +82,7 @@ def condense_searched(parameter: SearchedParameter) -> dict[str, Any]:
     return short | ({"when": when} if when else {})
 
 
-EXPAND: Mapping[type, Callable[[dict[str, Any], str], dict[str, Any]]] = {
+EXPAND: Mapping[type, Callable[[Any, str], Any]] = {
     Split: expand_split,
     ProblemChoice: expand_problem,
     SearchedParameter: expand_searched,
@@ -84,6 +92,8 @@ CONDENSE: Mapping[type, Callable[[Any], dict[str, Any]]] = {
     ProblemChoice: condense_problem,
     SearchedParameter: condense_searched,
 }
+INLINE: Mapping[type, str] = {Split: "parameters", ProblemChoice: "options", SearchedParameter: "distribution"}
+"""The field whose entries stand in the block itself, so that errors do not name it."""
 
 
 def _values(raw: Any, path: str) -> Any:
@@ -93,11 +103,9 @@ def _values(raw: Any, path: str) -> Any:
     if list(raw) != ["linspace"] or not isinstance(raw["linspace"], list) or len(raw["linspace"]) != 3:
         raise wrong
     low, high, count = raw["linspace"]
-    for number in raw["linspace"]:
+    for position, number in enumerate(raw["linspace"]):
         if hint := number_in_text(number):
-            raise StudyFileError(
-                f"{path}.linspace holds {shown(number)}; YAML reads numbers like this only with a dot, write {hint}"
-            )
+            raise StudyFileError(f"{path}.linspace[{position}] is {shown(number)}; {NEEDS_A_DOT}, write {hint}")
     if not (_is_number(low) and _is_number(high) and isinstance(count, int) and count >= 1):
         raise wrong
     return [low + (high - low) * index / max(count - 1, 1) for index in range(count)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from search_spaces.errors import StudyFileError, nearest, number_in_text, shown
+from search_spaces.errors import NEEDS_A_DOT, StudyFileError, nearest, number_in_text, shown
 from search_spaces.schema import CONFIG
 
 BLOCK = "a block of `key: value` lines"
@@ -65,7 +65,7 @@ def _explain(problems: Sequence[Any], raw: Any, path: str, others: Iterable[str]
             break
     types = {problem["type"] for problem in problems}
     if types & {"float_type", "int_type"} and (number := number_in_text(raw)):
-        return f"{path} is {shown(raw)}; YAML reads numbers like this only with a dot, write {number}"
+        return f"{path} is {shown(raw)}; {NEEDS_A_DOT}, write {number}"
     if types == {"literal_error"}:
         return f"{path} is {shown(raw)}; {nearest(raw, _literals(problems))}"
     return f"{path} is {shown(raw)}; write {' or '.join([*_words(problems), *others])}"

@@ -1,0 +1,60 @@
+"""A small valid study file to change, and its error."""
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from search_spaces.load import StudyFileError, load_study
+from search_spaces.schema import Study
+
+WAVES = {"frequency": [1.0], "phase": [0.0]}
+
+SMALL: Mapping[str, Any] = {
+    "study": "small",
+    "problem": {"name": "helmholtz"},
+    "data": {
+        "train": {"amplitude": [1.0, 2.0], **WAVES, "points": 4},
+        "validation": {"amplitude": [1.2], **WAVES, "points": 5, "sampling": "uniform"},
+        "test": {"amplitude": [1.5], **WAVES, "points": 6, "sampling": "uniform"},
+    },
+    "network": {"name": "modulated", "widths": [4]},
+    "training": {"method": {"name": "soft"}, "epochs": 5},
+}
+
+
+def changed(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """SMALL with the changes: `block.key` → value. What follows `search:` or `objectives:` is one key."""
+    raw = copy.deepcopy(dict(SMALL))
+    for path, value in changes.items():
+        keys = path.split(":") if ":" in path else path.split(".")
+        node = raw
+        for key in keys[:-1]:
+            node = node.setdefault(key, {})
+        node[keys[-1]] = value
+    return raw
+
+
+def write(folder: Path, changes: Mapping[str, Any] | None = None) -> Path:
+    """The file quick.yaml with SMALL and the changes."""
+    path = folder / "quick.yaml"
+    path.write_text(yaml.safe_dump(changed(changes or {}), sort_keys=False), encoding="utf-8")
+    return path
+
+
+def load(folder: Path, changes: Mapping[str, Any] | None = None, overrides: Mapping[str, Any] | None = None) -> Study:
+    return load_study(write(folder, changes), overrides or {})
+
+
+def error_of(folder: Path, changes: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> str:
+    """The one-line error of loading SMALL with the changes, without the file's name, which must come first."""
+    with pytest.raises(StudyFileError) as caught:
+        load(folder, changes, overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    source = "quick.yaml with the settings given: " if overrides and ": " in message and "with the" in message else "quick.yaml: "
+    assert message.startswith(source), message
+    return message.removeprefix(source)
