@@ -33,6 +33,9 @@ TRAIN_POINTS_MEASURED = 5000
 PROJECTED = ("validation", "test")
 """The splits whose waves are projected at the end of a trial."""
 
+SPLIT_SEEDS = {"train": 0, "validation": 0x76616C69, "test": 0x74657374}
+"""Added to the seed, so that splits drawn at random do not share their points."""
+
 
 class Trial:
     """A trial in progress: `step` an epoch until `done`, then `finish`."""
@@ -45,10 +48,10 @@ class Trial:
         self.dtype = getattr(torch, settings.dtype)
         problem = build_problem(study.problem)
         self.splits = {
-            name: sample(problem, getattr(study.data, name), seed=settings.seed).to(
+            name: sample(problem, getattr(study.data, name), seed=settings.seed + shift).to(
                 dtype=self.dtype, device=self.device
             )
-            for name in ("train", "validation", "test")
+            for name, shift in SPLIT_SEEDS.items()
         }
         network = study.network.build(
             inputs=len(problem.coordinates),
