@@ -1,13 +1,15 @@
 """Problems, networks and points that many tests of the core share, all in float64."""
 
 import math
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.func import jacfwd
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.derivatives import Field
+from cnn_core.derivatives import Field, PointField
 from cnn_core.functional import parameter_vector
 from cnn_core.methods.method import MiniBatch, Step
 from cnn_core.networks import Dense, Modulated, Network
@@ -25,6 +27,11 @@ NETWORKS: dict[str, Network] = {
     for kind in (Dense, Modulated)
     for activation in ("tanh", "swish")
 }
+
+
+def field_of(function: Callable[[Tensor], Tensor], x: Tensor) -> Field:
+    """A field given as a function of x, at one point."""
+    return cast(Field, PointField(function, x))
 
 
 def make_problem(name: str) -> Problem:

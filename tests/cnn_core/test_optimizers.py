@@ -19,7 +19,7 @@ def walk(optimizer: Optimizer) -> Tensor:
 
 
 def test_gradient_descent() -> None:
-    expected = 1.0 - 0.1 * sum(GRADIENTS)
+    expected = 1.0 - 0.1 * torch.stack(GRADIENTS).sum(dim=0)
     assert torch.allclose(walk(Sgd(0.1)), expected, rtol=1e-15)
 
 

@@ -6,12 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_core.derivatives import PointField
 from cnn_core.jacobian import residual_jacobian
 from cnn_core.networks import Dense, Modulated
 from cnn_core.problem import PointSet, Problem, Solution, collocation_points
 from cnn_core.problems import PROBLEMS, synthetic, viscous_flow
-from tests.cnn_core.cases import RANGES, grid_points, make_model, make_problem, theta_of, third_order
+from tests.cnn_core.cases import RANGES, field_of, grid_points, make_model, make_problem, theta_of, third_order
 
 ALL = [*PROBLEMS, "third-order"]
 
@@ -32,7 +31,7 @@ def broad_sample(problem: Problem, count: int = 400) -> PointSet:
 
 def residuals_of(problem: Problem, solution: Solution, points: PointSet) -> Tensor:
     def at_point(x: Tensor, p: Tensor) -> Tensor:
-        return problem.point_residuals(PointField(lambda at: solution(at, p), x), x, p, scaled=True)
+        return problem.point_residuals(field_of(lambda at: solution(at, p), x), x, p, scaled=True)
 
     return torch.vmap(at_point)(points.x, points.p)
 
@@ -95,7 +94,7 @@ def test_synthetic_refuses_other_numbers(count: int) -> None:
 
 def flow_residuals(function: Solution, at: list[float], viscosity: float = 0.2) -> dict[str, float]:
     x, p = torch.tensor(at, dtype=torch.float64), torch.ones(3, dtype=torch.float64)
-    rows = viscous_flow(viscosity).residual(PointField(lambda y: function(y, p), x), x, p)
+    rows = viscous_flow(viscosity).residual(field_of(lambda y: function(y, p), x), x, p)
     return {name: float(value) for name, value in rows.items()}
 
 

@@ -55,8 +55,7 @@ def test_soft_without_weight_is_unconstrained() -> None:
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_no_loss_is_batch_without_objective(network: Network, name: str) -> None:
     step = step_of(name, network, count=3)
-    settings = {"gain": 0.6, "damping": 0.01}
-    alone, batch = NoLoss(**settings), Batch(**settings, objective_rate=0.0)
+    alone, batch = NoLoss(gain=0.6, damping=0.01), Batch(gain=0.6, damping=0.01, objective_rate=0.0)
     assert torch.equal(alone.direction(step, {}).gradient, batch.direction(step, {"age": 0}).gradient)
 
 
