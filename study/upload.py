@@ -7,7 +7,7 @@ Uploading is idempotent. A study and its trials are found again by their tags, t
 import getpass
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,8 @@ from study.records import Journal, TrialRecord, TrialStatus, enter
 from study.trial_figures import convergence_figure, prediction_figure
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
     from study.tracking import Store
 
 PLACES, REPORT = "tracking.json", "report"
@@ -174,16 +176,13 @@ class Upload:
             self.store.tag_experiment(self.place.experiment, key, view)
 
     def _trial_start(self, event: Mapping[str, Any]) -> None:
-        trial = event["trial"]
+        trial, settings = event["trial"], resolve(self.study, event["values"])
         if trial in self.trial_runs:  # a resumed study starts the trial again
             self.store.resume(self.trial_runs[trial])
-            self.store.log(self.trial_runs[trial], tags=RUNNING)
-            return
-        settings = resolve(self.study, event["values"])
-        tags = tracked.trial_tags(trial, settings) | RUNNING | self.code_tags
-        parent = {"mlflow.parentRunId": self.place.study_run}
-        self.trial_runs[trial] = self._create(tracked.run_name(trial, settings), event["time"], tags | parent)
-        self.store.log(self.trial_runs[trial], parameters=tracked.trial_parameters(dump(settings)))
+        else:
+            tags = tracked.trial_tags(trial, settings) | self.code_tags | {"mlflow.parentRunId": self.place.study_run}
+            self.trial_runs[trial] = self._create(tracked.run_name(trial, settings), event["time"], tags)
+        self.store.log(self.trial_runs[trial], tags=RUNNING, parameters=tracked.trial_parameters(dump(settings)))
 
     def _trial_end(self, record: TrialRecord, when: int) -> None:
         self._add(self.place.study_run, tracked.study_figures(self.study, self.records), when, self.trials_ended)
@@ -204,10 +203,18 @@ class Upload:
             if path.exists():
                 self.store.file(run, path)
         if record.history:
-            self.store.plot(run, convergence_figure(record), "convergence.png")
-        if (folder / "predictions.npz").exists():
-            self.store.plot(run, prediction_figure(folder / "predictions.npz"), "prediction.png")
+            self._plot(run, "convergence.png", lambda: convergence_figure(record))
+        if (predictions := folder / "predictions.npz").exists():
+            self._plot(run, "prediction.png", lambda: prediction_figure(predictions))
         self._forget(record)
+
+    def _plot(self, run: str, name: str, draw: Callable[[], "Plot"]) -> None:
+        try:
+            plot = draw()
+        except Exception as error:  # a trial without one of its plots is still a result
+            self.store.log(run, tags={f"missing/{name}": f"{type(error).__name__}: {error}"[: tracked.LONGEST_TEXT]})
+        else:
+            self.store.plot(run, plot, name)
 
     def _forget(self, record: TrialRecord) -> None:
         if record.status not in (TrialStatus.RUNNING, TrialStatus.STOPPED, TrialStatus.FAILED):  # those may go on

@@ -1,0 +1,86 @@
+"""The words and figures that MLflow is given."""
+
+import pytest
+
+from cnn_core.metrics import WORST
+from search_spaces.load import dump, resolve
+from study import tracked
+from study.analysis import analyse
+from study.records import TrialRecord, TrialStatus
+from tests.study.tracked_study import SOFT, study
+
+
+def record(trial: str, status: TrialStatus, data: float, constraint: float) -> TrialRecord:
+    metrics: dict[str, float | str] = {"validation/data_mse": data, "validation/constraint_mse": constraint}
+    return TrialRecord(trial, {}, "soft", status, metrics=metrics)
+
+
+def records(*found: TrialRecord) -> dict[str, TrialRecord]:
+    return {record.trial: record for record in found}
+
+
+def test_best_and_pareto_set_count_completed_trials_alone() -> None:
+    figures = tracked.study_figures(
+        study(),
+        records(
+            record("1", TrialStatus.COMPLETED, 0.5, 0.1),
+            record("2", TrialStatus.COMPLETED, 0.2, 0.3),
+            record("3", TrialStatus.PRUNED, 0.01, 0.01),
+            record("4", TrialStatus.DIVERGED, WORST, WORST),
+            record("5", TrialStatus.RUNNING, 0.0, 0.0),
+        ),
+    )
+    assert figures == {
+        "best/validation/data_mse": 0.2,
+        "best/validation/constraint_mse": 0.1,
+        "pareto/size": 2.0,
+        "trials/completed": 2.0,
+        "trials/pruned": 1.0,
+        "trials/diverged": 1.0,
+        "trials/failed": 0.0,
+        "trials/stopped": 0.0,
+    }
+
+
+def test_parameters_have_the_study_files_paths() -> None:
+    parameters = tracked.trial_parameters(dump(resolve(study(), SOFT | {"training.method.weight": 0.25})))
+    assert parameters["training.method.name"] == "soft"
+    assert parameters["training.method.weight"] == "0.25"
+    assert parameters["problem.scaled"] == "true"
+    assert parameters["network.widths"] == "30, 20"
+    assert "null" not in parameters.values()
+    assert not any(text.startswith(("[", "{")) for text in parameters.values())
+
+
+def test_the_number_of_trials_may_grow_and_is_no_parameter() -> None:
+    parameters = tracked.study_parameters(dump(study()))
+    assert "tune.sampler" in parameters
+    assert "tune.trials" not in parameters
+
+
+def test_a_trial_without_projection_says_so() -> None:
+    assert tracked.trial_tags("1", resolve(study(), {"projection": None}))["projection"] == "none"
+
+
+def test_a_long_error_is_cut() -> None:
+    failed = TrialRecord("1", {}, "soft", TrialStatus.FAILED, error="x" * 10_000)
+    assert len(tracked.last_tags(failed)["error"]) == 6000
+
+
+@pytest.mark.parametrize(("provenance", "shown"), [({}, {}), ({"version/torch": "2"}, {"version/torch": "2"})])
+def test_code_without_a_commit(provenance: dict[str, str], shown: dict[str, str]) -> None:
+    assert tracked.code_tags(provenance) == shown
+
+
+def test_the_description_of_a_study_that_has_just_begun() -> None:
+    text = tracked.description(analyse(study(), {}), name="first", links={"a page": "#/here"})
+    assert "[a page](#/here)" in text
+    assert "no trials yet, of 6 planned" in text
+    assert "None yet." in text
+
+
+def test_the_description_fits_into_a_tag() -> None:
+    many = [record(f"{number:04d}", TrialStatus.COMPLETED, number / 10, 1 / (1 + number)) for number in range(500)]
+    text = tracked.description(analyse(study(), records(*many)), name="first", links={"a page": "#/" + "x" * 300})
+    assert len(text) < 8000
+    assert "500 completed" in text

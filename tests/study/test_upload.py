@@ -1,0 +1,228 @@
+"""Whatever breaks between a journal and MLflow, and wherever: nothing is lost and nothing is there twice."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search_spaces.load import resolve
+from search_spaces.schema import Study
+from study import upload
+from study.records import Journal, TrialStatus
+from study.upload import Figure, Place, Upload
+from tests.study import tracked_study
+from tests.study.tracked_study import SOFT
+
+
+class Broken(RuntimeError):
+    """The connection broke."""
+
+
+class MemoryStore:
+    """Keeps what MLflow would keep. Breaks once, before or after its call number `breaks_at` has taken effect."""
+
+    tracking_uri = "memory://"
+
+    def __init__(self) -> None:
+        self.content: dict[str, dict[str, Any]] = {}
+        self.calls = 0
+        self.breaks_at: int | None = None
+        self.takes_effect = False
+
+    def call(self, effect: Callable[[], Any]) -> Any:
+        self.calls += 1
+        if self.calls != self.breaks_at:
+            return effect()
+        if self.takes_effect:
+            effect()
+        raise Broken
+
+    def experiment(self, name: str) -> str:
+        return self.call(lambda: "1")
+
+    def tag_experiment(self, experiment: str, name: str, text: str) -> None:
+        self.call(lambda: None)
+
+    def runs(self, experiment: str, condition: str) -> list[tuple[str, dict[str, str]]]:
+        key, _, value = condition.partition(" = ")
+        tag, value = key.removeprefix("tags."), value.strip("'")
+        return self.call(
+            lambda: [
+                (run, run_content["tags"])
+                for run, run_content in self.content.items()
+                if (run_content["status"] if key == "attributes.status" else run_content["tags"].get(tag)) == value
+            ]
+        )
+
+    def create(self, experiment: str, name: str, began: int, tags: Mapping[str, str]) -> str:
+        run = f"run-{len(self.content)}"
+        new = {"name": name, "tags": dict(tags), "parameters": {}, "figures": set(), "files": set()}
+        self.call(lambda: self.content.update({run: new | {"status": "RUNNING"}}))
+        return run
+
+    def log(self, run: str, *, tags: Mapping[str, str] = {}, parameters: Mapping[str, str] = {}) -> None:
+        kept = self.content[run]["parameters"]
+        assert all(kept.get(name, text) == text for name, text in parameters.items()), "MLflow's parameters are final"
+        self.call(lambda: (self.content[run]["tags"].update(tags), kept.update(parameters)))
+
+    def add(self, run: str, figures: Sequence[Figure]) -> None:
+        self.call(lambda: self.content[run]["figures"].update(figures))
+
+    def file(self, run: str, path: Path) -> None:
+        self.call(lambda: self.content[run]["files"].add(path.name))
+
+    def plot(self, run: str, figure: object, name: str) -> None:
+        self.call(lambda: self.content[run]["files"].add(name))
+
+    def end(self, run: str, status: str, when: int | None = None) -> None:
+        self.call(lambda: self.content[run].update(status=status))
+
+    def resume(self, run: str) -> None:
+        self.call(lambda: self.content[run].update(status="RUNNING"))
+
+    def by_name(self) -> dict[str, dict[str, Any]]:
+        """The runs, comparable with those of another store."""
+        named = {run["name"]: json.loads(json.dumps(run, default=sorted)) for run in self.content.values()}
+        assert len(named) == len(self.content), "a run is there twice"
+        return named
+
+
+known: dict[str, Study] = {}
+
+
+def resolve_once(study: Study, values: Mapping[str, Any]) -> Study:
+    key = str(values)
+    if key not in known:
+        known[key] = resolve(study, values)
+    return known[key]
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of uploads: draw nothing, and resolve every trial once."""
+    monkeypatch.setattr(upload, "resolve", resolve_once)
+    monkeypatch.setattr(upload, "convergence_figure", lambda record: len(record.history))
+    monkeypatch.setattr(upload, "prediction_figure", lambda path: None)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    directory = tmp_path / "study"
+    tracked_study.fill(directory)
+    return directory
+
+
+def new_upload(directory: Path, store: MemoryStore) -> Upload:
+    return Upload(directory, tracked_study.study(), store)  # type: ignore[arg-type]
+
+
+def uninterrupted(directory: Path) -> dict[str, dict[str, Any]]:
+    store = MemoryStore()
+    new_upload(directory, store).advance()
+    (directory / "tracking.json").unlink()
+    return store.by_name()
+
+
+@pytest.mark.parametrize("takes_effect", [False, True])
+def test_an_upload_that_broke_anywhere_is_completed_by_the_next(directory: Path, takes_effect: bool) -> None:
+    whole = uninterrupted(directory)
+    store = MemoryStore()
+    new_upload(directory, store).advance()
+    calls = store.calls
+    assert calls > 30
+    for position in range(1, calls + 1):
+        (directory / "tracking.json").unlink(missing_ok=True)
+        store = MemoryStore()
+        store.breaks_at, store.takes_effect = position, takes_effect
+        with pytest.raises(Broken):
+            new_upload(directory, store).advance()
+        new_upload(directory, store).advance()
+        assert store.by_name() == whole, f"after breaking at call {position}"
+
+
+def test_a_journal_that_is_followed_line_by_line_gives_the_same_runs(directory: Path, tmp_path: Path) -> None:
+    whole = uninterrupted(directory)
+    lines = (directory / "records.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (directory / "records.jsonl").write_text("", encoding="utf-8")
+    store, following = MemoryStore(), None
+    for number, line in enumerate(lines):
+        with (directory / "records.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line[: len(line) // 2])
+            file.flush()
+            if following is None or number % 4 == 0:
+                following = new_upload(directory, store)
+            following.advance()
+            file.write(line[len(line) // 2 :])
+        following.advance()
+    for run in (*whole.values(), *(found := store.by_name()).values()):
+        run["tags"].pop("mlflow.note.content", None)
+    assert found == whole
+
+
+def test_an_empty_journal_makes_no_runs(tmp_path: Path) -> None:
+    store = MemoryStore()
+    assert new_upload(tmp_path, store).advance() == 0
+    new_upload(tmp_path, store).close()
+    assert store.content == {}
+
+
+def test_a_run_that_was_deleted_stays_deleted(directory: Path) -> None:
+    store = MemoryStore()
+    new_upload(directory, store).advance()
+    deleted = next(run for run, content in store.content.items() if content["name"] == "0006 unconstrained")
+    del store.content[deleted]
+    Journal(directory).epoch("0006", 3, {"validation/data_mse": 0.1})
+    Journal(directory).trial_end("0006", TrialStatus.COMPLETED, {"validation/data_mse": 0.1})
+    new_upload(directory, store).advance()
+    assert "0006 unconstrained" not in store.by_name()
+
+
+def test_a_place_in_a_database_that_was_replaced_is_forgotten(directory: Path) -> None:
+    whole = uninterrupted(directory)
+    other = MemoryStore()
+    other.create("1", "something else", 0, {})
+    new_upload(directory, other).advance()
+    store = MemoryStore()
+    new_upload(directory, store).advance()
+    assert store.by_name().keys() == whole.keys()
+
+
+def test_places_of_several_servers_are_kept_apart(tmp_path: Path) -> None:
+    Place(offset=3).write(tmp_path, "http://one")
+    Place(offset=7).write(tmp_path, "http://two")
+    assert (Place.read(tmp_path, "http://one").offset, Place.read(tmp_path, "http://two").offset) == (3, 7)
+    assert Place.read(tmp_path, "http://three") == Place()
+
+
+def test_a_plot_that_cannot_be_drawn_is_told_and_holds_nothing_up(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path) -> None:
+        raise KeyError("u")
+
+    monkeypatch.setattr(upload, "prediction_figure", fail)
+    store = MemoryStore()
+    new_upload(directory, store).advance()
+    run = store.by_name()["0002 batch"]
+    assert run["tags"]["missing/prediction.png"] == "KeyError: 'u'"
+    assert "convergence.png" in run["files"]
+
+
+def test_histories_are_dropped_from_memory_when_their_trial_has_ended(directory: Path) -> None:
+    ended = new_upload(directory, MemoryStore())
+    ended.advance()
+    lengths = {trial: len(record.history) for trial, record in ended.records.items()}
+    assert lengths == {"0001": 1, "0002": 1, "0003": 1, "0004": 1, "0005": 0, "0006": 2}
+
+
+def test_many_figures_are_sent_in_few_requests(directory: Path) -> None:
+    journal = Journal(directory)
+    tracked_study.begin(journal, "0007", SOFT, data=1.0, constraint=1.0, epochs=100)
+    sent: dict[str, int] = defaultdict(int)
+    store = MemoryStore()
+    store.add = lambda run, figures: sent.update({run: sent[run] + 1})  # type: ignore[method-assign]
+    new_upload(directory, store).advance()
+    assert sum(sent.values()) <= 8
