@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 bad input.
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from cnn_core.metrics import FIGURES
 from search_spaces.load import (
     StudyFileError,
     dump,
@@ -30,6 +32,8 @@ from search_spaces.schema import Study
 FAILED, BAD_INPUT = 1, 2
 
 RUNS = Path("runs")
+
+SPLITS = ("train", "validation", "test", "projected/validation", "projected/test")
 
 settings_option = click.option(
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a setting of the study file; repeatable."
@@ -135,7 +139,7 @@ def run(
     console.print(f"plots    {paths.figures}\nreport   {paths.html}", highlight=False, soft_wrap=True)
     if outcome.unsent:
         console.print(outcome.unsent, highlight=False, soft_wrap=True)
-    console.print(f"MLflow   {tracking.ui_command(uri)}", highlight=False, soft_wrap=True)
+    console.print(f"MLflow   {_ui_command(tracking_uri)}", highlight=False, soft_wrap=True)
     if outcome.error:
         raise RunFailed(outcome.error)
 
@@ -216,8 +220,25 @@ def _first_comment(path: Path) -> str:
     return first.removeprefix("#").strip()
 
 
+def _ui_command(tracking_uri: str | None) -> str:
+    """How the user who started this program opens the MLflow UI."""
+    program = Path(sys.argv[0])
+    command = program.name if shutil.which(program.name) == str(program) else os.path.relpath(program)
+    return f"{command} ui" + (f" --tracking-uri {tracking_uri}" if tracking_uri else "")
+
+
 def _metrics_table(metrics: Mapping[str, float | str]) -> Table:
-    table = Table(box=None, show_header=False)
+    """Errors with a column for every split they were measured on; below, everything else."""
+    splits = [split for split in SPLITS if f"{split}/{FIGURES[0]}" in metrics]
+    table = Table("", *(split.replace("/", "\n") for split in splits), box=None, header_style="bold")
+    for figure in FIGURES:
+        table.add_row(figure, *(_shown(metrics[f"{split}/{figure}"]) for split in splits))
+    table.add_section()
     for name, value in sorted(metrics.items()):
-        table.add_row(name, value if isinstance(value, str) else f"{value:.4g}")
+        if name.rpartition("/")[0] not in splits:
+            table.add_row(name, _shown(value))
     return table
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
