@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -227,17 +227,17 @@ def _ui_command(tracking_uri: str | None) -> str:
     return f"{command} ui" + (f" --tracking-uri {tracking_uri}" if tracking_uri else "")
 
 
-def _metrics_table(metrics: Mapping[str, float | str]) -> Table:
+def _metrics_table(metrics: Mapping[str, float | str]) -> Group:
     """Errors with a column for every split they were measured on; below, everything else."""
     splits = [split for split in SPLITS if f"{split}/{FIGURES[0]}" in metrics]
     table = Table("", *(split.replace("/", "\n") for split in splits), box=None, header_style="bold")
     for figure in FIGURES:
         table.add_row(figure, *(_shown(metrics[f"{split}/{figure}"]) for split in splits))
-    table.add_section()
+    others = Table(box=None, show_header=False)
     for name, value in sorted(metrics.items()):
         if name.rpartition("/")[0] not in splits:
-            table.add_row(name, _shown(value))
-    return table
+            others.add_row(name, _shown(value))
+    return Group(table, "", others)
 
 
 def _shown(value: float | str) -> str:
