@@ -1,14 +1,16 @@
 """Where trials run: Ray in this process, or a cluster by its address; and what must hold before a study starts there.
 
-A cluster's nodes get the driver's own copy of these packages, and of the module that a study file's `problem.name` names,
-so that all run the same code. Everything else must be installed there in the driver's versions, as `cluster.yaml` does.
+A cluster's nodes get the driver's own copy of these packages, and of the module that a study file's `problem.name`
+names, so that all run the same code. Everything else must be installed there, as `cluster.yaml` does it.
 """
 
 import importlib
 import logging
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from uuid import uuid4
 
 import ray
 from ray._private.state import state
+from ray.train._internal import storage as ray_storage
+from ray.util.client import ray as client
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search_spaces.schema import Resources
@@ -36,6 +40,10 @@ ON_NODES = {"RAY_CHDIR_TO_TRIAL_DIR": "0"}
 PACKAGES: Sequence[str] = ("cnn_core", "search_spaces", "study")
 OBJECT_STORE_BYTES = 128 * 2**20
 SECONDS_TO_ANSWER = 5.0
+CLIENT = "ray://"
+OTHERWISE = "start one (see cluster.yaml), or write --address local"
+
+SILENT = {"logging_level": logging.CRITICAL, "log_to_driver": False}
 
 Nodes = Sequence[Mapping[str, Any]]
 
@@ -54,20 +62,32 @@ def connection(address: str, *, problem: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    quiet = {"logging_level": logging.CRITICAL, "log_to_driver": False}
     if address == "local":
-        ray.init(address, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
+        ray.init(address, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **SILENT)
     else:
-        _require_answer(address)
-        runtime_env = {"py_modules": modules(problem), "env_vars": ON_NODES, "excludes": ["**/__pycache__"]}
-        try:
-            ray.init(address, runtime_env=runtime_env, **quiet)
-        except ConnectionError as error:
-            raise ClusterError(_unreachable(address, error)) from None
+        _connect(address, problem)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _connect(address: str, problem: str) -> None:
+    _require_answer(address)
+    if address.startswith(CLIENT):
+        _give_drafts_a_place()
+    runtime_env = {"py_modules": modules(problem), "env_vars": ON_NODES, "excludes": ["**/__pycache__"]}
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            ray.init(address, runtime_env=runtime_env, **SILENT)
+    except (ConnectionError, RuntimeError) as error:
+        raise ClusterError(_refused(address, error)) from None
+
+
+def _give_drafts_a_place() -> None:
+    """Tune's loop runs in the driver, where as a Ray client there is no session folder for its unsaved state."""
+    drafts = tempfile.TemporaryDirectory(prefix="cnn-study-")
+    ray_storage._get_ray_train_session_dir = lambda: drafts.name  # pyright: ignore[reportPrivateImportUsage]
 
 
 def modules(problem: str) -> list[str]:
@@ -127,21 +147,15 @@ def check_storage(storage: str, nodes: Nodes) -> None:
         raise ClusterError(
             f"--storage {storage}: cannot be written ({error.strerror}); choose another folder"
         ) from None
-    if len(nodes) < 2:
+    if len(nodes) < 2 and not client.is_connected():
         return
     proof = Path(storage) / f".reachable-{uuid4().hex}"
     proof.touch()
     try:
-        look = ray.remote(num_cpus=0)(os.path.exists)
-        answers = {
-            node["NodeManagerAddress"]: look.options(
-                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            ).remote(str(proof))
-            for node in nodes
-        }
-        blind = [host for host, answer in answers.items() if not ray.get(answer)]
+        seen = on_every_node(os.path.exists, str(proof), nodes=nodes)
     finally:
         proof.unlink()
+    blind = [node["NodeManagerAddress"] for node, sees in zip(nodes, seen, strict=True) if not sees]
     if blind:
         raise ClusterError(
             f"{storage}: {len(blind)} of {len(nodes)} nodes do not see this folder ({blind[0]}), so trials there "
@@ -149,9 +163,16 @@ def check_storage(storage: str, nodes: Nodes) -> None:
         )
 
 
+def on_every_node(function: Callable[..., Any], *arguments: Any, nodes: Nodes) -> list[Any]:
+    """What `function` returns on each of the nodes."""
+    task = ray.remote(num_cpus=0)(function)
+    pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
+    return ray.get([task.options(scheduling_strategy=node).remote(*arguments) for node in pinned])
+
+
 def _require_answer(address: str) -> None:
     """Ray itself would wait for many minutes."""
-    place = address.removeprefix("ray://")
+    place = address.removeprefix(CLIENT)
     if place == "auto":
         return
     host, _, port = place.rpartition(":")
@@ -160,9 +181,12 @@ def _require_answer(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER).close()
     except OSError as error:
-        raise ClusterError(_unreachable(address, error)) from None
+        reason = error.strerror or "no answer"
+        raise ClusterError(f"--address {address}: no cluster is there ({reason}); {OTHERWISE}") from None
 
 
-def _unreachable(address: str, error: Exception) -> str:
-    reason = "no Ray runs on this machine" if address == "auto" else str(error).partition("\n")[0]
-    return f"--address {address}: no cluster answers ({reason}); start one (see cluster.yaml), or write --address local"
+def _refused(address: str, error: Exception) -> str:
+    if address == "auto":
+        return f"--address auto: no Ray runs on this machine; {OTHERWISE}"
+    reason = str(error).partition("\n")[0]
+    return f"--address {address}: {reason}; if that cluster asks for a token, set RAY_AUTH_MODE=token"

@@ -88,10 +88,16 @@ class Progress:
     """Shows a study while it runs. A context manager: the terminal is given back at the end."""
 
     def __init__(
-        self, study: Study, *, trials: int, hours: float | None = None, console: Console | None = None
+        self,
+        name: str,
+        objectives: Mapping[str, str],
+        *,
+        trials: int,
+        hours: float | None = None,
+        console: Console | None = None,
     ) -> None:
-        self.name, self.hours = study.study, hours
-        self.standing = Standing(study.objectives, trials)
+        self.name, self.hours = name, hours
+        self.standing = Standing(objectives, trials)
         self.console = console or Console(stderr=True)
         self.running = True
         self.began = self.last_line = time.monotonic()
@@ -165,11 +171,9 @@ class Progress:
     def view(self) -> RenderableType:
         """The standing as a live view, at most 80 columns wide."""
         standing = self.standing
-        head = Table.grid(padding=(0, 2))
-        bar = ProgressBar(total=1.0, completed=standing.fraction, width=22)
-        done = f"{standing.ended.total()}/{standing.trials} trials"
-        head.add_row(Text(self.name, style="bold", overflow="ellipsis"), done, bar, Text(self.times(), style="dim"))
-        parts: list[RenderableType] = [head]
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row(_bar(standing.fraction, width=48), f"{standing.ended.total()}/{standing.trials} trials")
+        parts: list[RenderableType] = [Text.assemble((self.name, "bold"), "  ", (self.times(), "dim")), bar]
         if counts := standing.counts():
             parts.append(Text("  ").join(Text(f"{count} {status}", style=STYLES[status]) for status, count in counts))
         if standing.best:
@@ -186,6 +190,10 @@ def clock(seconds: float) -> str:
     return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
 
 
+def _bar(fraction: float, *, width: int) -> ProgressBar:
+    return ProgressBar(total=1.0, completed=fraction, width=width, complete_style="green", finished_style="green")
+
+
 def _best_table(best: Mapping[str, Best]) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, found in best.items():
@@ -197,7 +205,7 @@ def _running_table(running: Mapping[str, Running]) -> Table:
     table = Table.grid(padding=(0, 2))
     shown = list(running.items())[:BARS]
     for ident, trial in shown:
-        bar = ProgressBar(total=trial.epochs, completed=trial.epoch, width=22)
+        bar = _bar(trial.epoch / trial.epochs, width=24)
         table.add_row(Text(ident, style="cyan"), trial.method, bar, f"epoch {trial.epoch}/{trial.epochs}")
     if len(running) > len(shown):
         table.add_row("", Text(f"and {len(running) - len(shown)} more", style="dim"))

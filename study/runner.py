@@ -22,7 +22,7 @@ from search_spaces.schema import Study
 from study import cluster
 from study.progress import Progress
 from study.recorder import TRACEBACK, TRIALS, Recorder
-from study.search import OptunaSearch
+from study.search import OptunaSearch, database
 from study.stopping import Stopping
 from study.trainable import TrialActor
 
@@ -110,9 +110,9 @@ def run(
     with _removed_if_refused(directory), cluster.connection(address or "local", problem=study.problem.name):
         concurrent = _concurrent(study, place.storage)
         (directory / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
-        search = OptunaSearch(study, database=directory / "optuna.db")
+        search = OptunaSearch(study, database(directory / "optuna.db"))
         with (
-            Progress(study, trials=search.trials, hours=hours, console=console) as progress,
+            Progress(directory.name, study.objectives, trials=search.trials, hours=hours, console=console) as progress,
             Stopping(hours, say=progress.say) as stopping,
         ):
             recorder = Recorder(study, directory, progress, on_step=stopping.check)

@@ -3,8 +3,8 @@
 * A trial's id is how many were asked for before it, with four digits; Optuna keeps it as the attribute `trial`.
 * What became of a trial is told as it was: completed, or diverged with the worst values; pruned, with its last value if
   there is one objective; failed.
-* With `balance`, every value of that choice has an Optuna study of its own, and they are asked in turn: the values share
-  the trials equally, and none is tuned by what suits another.
+* With `balance`, every value of that choice has an Optuna study of its own, and they are asked in turn: they share the
+  trials equally, and none is tuned by what suits another.
 * An answer that must be tried (a point of a grid, the balanced value) is queued just before it is asked for. If the
   driver dies in between, the queued one is taken next: nothing is tried twice.
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search import Searcher
@@ -27,6 +28,9 @@ from search_spaces import convert
 from search_spaces.schema import Choice, Study
 
 DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
+
+SECONDS_TO_WAIT = 60
+"""How long the database may be locked by another reader."""
 
 
 def _tpe(seed: int, random_trials: int) -> BaseSampler:
@@ -46,21 +50,25 @@ SAMPLERS: Mapping[str, Callable[[int, int], BaseSampler]] = {
 }
 
 
-class OptunaSearch(Searcher):
-    """Suggests the trials of `study`; goes on from `database` (an SQLite file) where that exists."""
+def database(path: Path) -> BaseStorage:
+    """Optuna's SQLite file, made if it is missing; `optuna-dashboard` reads it too."""
+    return RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": SECONDS_TO_WAIT}})
 
-    def __init__(self, study: Study, *, database: Path) -> None:
+
+class OptunaSearch(Searcher):
+    """Suggests the trials of `study`; goes on from what `storage` holds of it."""
+
+    def __init__(self, study: Study, storage: BaseStorage) -> None:
         super().__init__()
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.study = study
         self.points = convert.grid(study) if study.tune.sampler == "grid" else None
         self.balanced = _balanced_values(study)
         self.trials = min(study.tune.trials, len(self.points)) if self.points is not None else study.tune.trials
-        storage = optuna.storages.RDBStorage(f"sqlite:///{database}", engine_kwargs={"connect_args": {"timeout": 60}})
         self.searches = [self._search(storage, index) for index in range(max(1, len(self.balanced)))]
         self.asked: dict[str, optuna.Trial] = {}
 
-    def _search(self, storage: optuna.storages.BaseStorage, index: int) -> optuna.Study:
+    def _search(self, storage: BaseStorage, index: int) -> optuna.Study:
         name = f"{self.study.study}/{self.balanced[index]}" if self.balanced else self.study.study
         search = optuna.create_study(
             storage=storage,

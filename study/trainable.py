@@ -1,4 +1,4 @@
-"""A trial as a Ray Tune actor. One step is one epoch; the last one also projects, measures the test split and is `done`.
+"""A trial as a Ray Tune actor. One step is one epoch; the last also measures the test split, projects, and is `done`.
 
 What Tune hands over: `trial` (its id), `study` (the text of the study file) and `values` (dotted path → sampled value).
 What a step reports: `epoch`, `metrics` of that epoch, in the last step `final`, what `Trial.finish` measured.

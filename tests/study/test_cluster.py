@@ -1,0 +1,118 @@
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from search_spaces.schema import Resources
+from study import cluster
+from study.records import Journal, TrialStatus
+
+ROOT = Path(__file__).parents[2]
+
+
+def node(cpu: float, gpu: float = 0.0) -> dict[str, Any]:
+    return {"NodeID": "id", "NodeManagerAddress": "10.0.0.1", "Resources": {"CPU": cpu} | ({"GPU": gpu} if gpu else {})}
+
+
+@pytest.mark.parametrize(
+    ("resources", "nodes", "held"),
+    [
+        (Resources(cpu=1), [node(2)], 2),
+        (Resources(cpu=2), [node(3), node(3)], 2),
+        (Resources(cpu=1, gpu=0.5), [node(8, 1), node(8, 2)], 6),
+        (Resources(cpu=4, gpu=0.25), [node(4, 1)], 1),
+        (Resources(cpu=0.1), [node(1)], 10),
+        (Resources(cpu=1, gpu=1), [node(64), node(2, 1)], 1),
+    ],
+)
+def test_capacity_is_what_fits_on_each_node(resources: Resources, nodes: list[Any], held: int) -> None:
+    assert cluster.capacity(resources, nodes) == held
+
+
+def test_a_trial_that_no_node_can_hold_is_refused() -> None:
+    with pytest.raises(cluster.ClusterError) as error:
+        cluster.capacity(Resources(cpu=1, gpu=0.5), [node(2), node(8)])
+    assert str(error.value) == (
+        "resources: a trial asks for 1 CPU and 0.5 GPU, but the nodes have 2 CPU and 0 GPU or 8 CPU and 0 GPU; "
+        "write less, e.g. --set resources.cpu=1 --set resources.gpu=0"
+    )
+
+
+def test_a_cluster_that_can_grow_counts_with_its_limits() -> None:
+    assert cluster.capacity(Resources(cpu=1, gpu=0.5), [node(2)], may_grow_to={"CPU": 16.0, "GPU": 4.0}) == 8
+
+
+def test_a_folder_that_a_node_does_not_see_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "on_every_node", lambda function, *arguments, nodes: [True, False])
+    with pytest.raises(
+        cluster.ClusterError, match=r"1 of 2 nodes do not see this folder .*; write --storage with a shared"
+    ):
+        cluster.check_storage(str(tmp_path), [node(1), node(1)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_all_nodes_see_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "on_every_node", lambda function, path, nodes: [function(path)] * len(nodes))
+    cluster.check_storage(str(tmp_path), [node(1), node(1)])
+
+
+def test_a_uri_passes_and_a_folder_under_a_file_is_refused(tmp_path: Path) -> None:
+    cluster.check_storage("s3://bucket/folder", [node(1), node(1)])
+    (tmp_path / "file").touch()
+    with pytest.raises(cluster.ClusterError, match=r"--storage .*: cannot be written .*; choose another folder"):
+        cluster.check_storage(str(tmp_path / "file" / "runs"), [node(1)])
+
+
+@pytest.mark.parametrize("address", ["here", "ray://host", "localhost:abc"])
+def test_an_address_of_no_known_form_is_refused(address: str) -> None:
+    with (
+        pytest.raises(cluster.ClusterError, match=rf"--address is '{address}'; write local, auto, HOST:PORT or ray://"),
+        cluster.connection(address, problem="helmholtz"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("prefix", ["", "ray://"])
+def test_an_address_where_nobody_answers_is_refused_at_once(prefix: str) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"{prefix}127.0.0.1:{unused.getsockname()[1]}"
+    with (
+        pytest.raises(cluster.ClusterError, match=rf"--address {address}: no cluster is there \(Connection refused\)"),
+        cluster.connection(address, problem="helmholtz"),
+    ):
+        pass
+
+
+def test_nodes_get_our_packages_and_the_users_module() -> None:
+    ours = [str(ROOT / name) for name in ("cnn_core", "search_spaces", "study")]
+    assert cluster.modules("helmholtz") == ours
+    assert cluster.modules("tests.study.meeting:two_nodes_meet") == [*ours, str(ROOT / "tests")]
+
+
+def test_the_cluster_file_is_valid() -> None:
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    config = yaml.safe_load((ROOT / "cluster.yaml").read_text(encoding="utf-8"))
+    validate_config(prepare_config(config))
+    assert config["available_node_types"]["gpu"]["resources"]["GPU"] == 1
+    assert any("constraints.txt" in command for command in config["setup_commands"])
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_study_runs_on_two_nodes_with_half_a_gpu_for_each_trial(tmp_path: Path) -> None:
+    directory = tmp_path / "study"
+    command = [sys.executable, "-m", "tests.study.driver", "two-nodes", str(directory)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=True)
+    assert json.loads(done.stdout) == {"error": None, "unsent": None, "stopped": False}
+    assert len(list((tmp_path / "meeting").iterdir())) == 2
+    records = Journal(directory).trials()
+    assert [record.status for record in records.values()] == [TrialStatus.COMPLETED] * 4
+    for ident in records:
+        assert (directory / "trials" / ident / "predictions.npz").exists()

@@ -1,0 +1,133 @@
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from search_spaces.load import load_study
+from study import progress
+from study.progress import Progress, clock, status_table
+from study.records import Journal, TrialStatus
+from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
+
+
+def shown(*, terminal: bool, trials: int = 4, hours: float | None = None) -> tuple[Progress, io.StringIO]:
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=terminal, width=80, color_system=None)
+    return Progress("small", small_study().objectives, trials=trials, hours=hours, console=console), text
+
+
+def end(of: Progress, ident: str, status: TrialStatus, error: float, message: str | None = None) -> None:
+    of.started(ident, "soft", epochs=10)
+    of.ended(ident, status, {"validation/data_mse": error, "validation/constraint_mse": 2 * error}, message)
+
+
+def test_a_log_file_gets_a_line_at_begin_and_end_and_for_errors() -> None:
+    of, text = shown(terminal=False)
+    with of:
+        end(of, "0000", TrialStatus.COMPLETED, 0.1)
+        end(of, "0001", TrialStatus.FAILED, 0.0, "ValueError: no")
+        for _ in range(100):
+            of.tick()
+    assert text.getvalue().splitlines() == [
+        "small: 4 trials",
+        "trial 0001 (soft) failed: ValueError: no",
+        "2/4 trials (1 completed, 1 failed); 0:00 elapsed; "
+        "best validation/data_mse 0.1; best validation/constraint_mse 0.2",
+    ]
+
+
+def test_a_log_file_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    of, text = shown(terminal=False)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    of.started("0000", "soft", epochs=10)
+    of.tick()
+    assert text.getvalue().startswith("0/4 trials (1 running); 0:00 elapsed")
+
+
+def test_a_terminal_is_told_what_runs_in_80_columns() -> None:
+    of, text = shown(terminal=True, trials=32)
+    of.name = "a-name-of-a-study-that-is-longer-than-usual"
+    for position, status in enumerate(status for status in TrialStatus if status is not TrialStatus.RUNNING):
+        end(of, f"{position:04d}", status, 0.1)
+    for position in range(5, 16):
+        of.started(f"{position:04d}", "augmented-lagrangian", epochs=1000)
+        of.advanced(f"{position:04d}", 10 * position)
+    of.console.print(of.view())
+    lines = text.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "11 running  1 completed  1 pruned  1 diverged  1 failed  1 stopped" in map(str.strip, lines)
+    assert any("0005  augmented-lagrangian" in line and "epoch 50/1000" in line for line in lines)
+    assert lines[-1].strip() == "and 3 more"
+
+
+def test_the_live_view_ends_with_the_last_standing() -> None:
+    of, text = shown(terminal=True, trials=1)
+    with of:
+        end(of, "0000", TrialStatus.COMPLETED, 0.1)
+    assert "1/1 trials" in text.getvalue()
+    assert "1 completed" in text.getvalue()
+
+
+def test_only_completed_trials_are_best() -> None:
+    of, _ = shown(terminal=False)
+    for ident, status, error in (
+        ("0000", TrialStatus.COMPLETED, 0.3),
+        ("0001", TrialStatus.COMPLETED, 0.2),
+        ("0002", TrialStatus.PRUNED, 0.1),
+        ("0003", TrialStatus.STOPPED, 0.0),
+    ):
+        end(of, ident, status, error)
+    assert of.standing.best["validation/data_mse"] == progress.Best(0.2, "0001", "soft")
+
+
+def test_the_best_of_an_objective_to_maximize_is_the_largest() -> None:
+    of, _ = shown(terminal=False)
+    of.standing.objectives = {"validation/data_mse": "max"}
+    for ident, error in (("0000", 0.3), ("0001", 0.2)):
+        end(of, ident, TrialStatus.COMPLETED, error)
+    assert of.standing.best["validation/data_mse"].trial == "0000"
+
+
+def test_time_left_follows_the_pace_and_the_limit() -> None:
+    of, _ = shown(terminal=False)
+    assert of.left() is None
+    of.began -= 60
+    end(of, "0000", TrialStatus.COMPLETED, 0.1)
+    assert of.left() == pytest.approx(180, abs=1)
+    of.started("0001", "soft", epochs=10)
+    of.advanced("0001", 10)
+    assert of.left() == pytest.approx(60, abs=1)
+    of.hours = 0.02
+    assert of.left() == pytest.approx(12, abs=1)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(5, "0:05"), (245.9, "4:05"), (3845, "1:04:05")])
+def test_times_are_readable(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+def test_the_status_of_studies_comes_from_their_journals(tmp_path: Path) -> None:
+    directory = tmp_path / "mine"
+    directory.mkdir()
+    (directory / "study.yaml").write_text(load_text_of_small(), encoding="utf-8")
+    journal = Journal(directory)
+    for ident in ("0000", "0001"):
+        journal.trial_start(ident, values={LEARNING_RATE: COMPLETES}, method="soft")
+        journal.epoch(ident, 1, {"validation/data_mse": 0.5})
+    journal.trial_end("0000", TrialStatus.COMPLETED, {"validation/data_mse": 0.5})
+    text = io.StringIO()
+    Console(file=text, width=120).print(status_table([directory]))
+    assert "mine   1/2     1 running, 1 completed  validation/data_mse 0.5 (0000 soft)" in text.getvalue()
+
+
+def load_text_of_small() -> str:
+    from search_spaces.load import dump_yaml
+
+    return dump_yaml(small_study(COMPLETES, COMPLETES / 2))
+
+
+def test_the_small_study_is_a_valid_file(tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(load_text_of_small(), encoding="utf-8")
+    assert load_study(path).study == "small"

@@ -1,0 +1,223 @@
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianStoppingRule
+
+from search_spaces.load import load_text, resolve
+from search_spaces.schema import Resources, Scheduler
+from study import cluster, runner
+from study.records import Journal, TrialRecord, TrialStatus
+from study.trial import run_trial
+from tests.study.driver import four_endings
+from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
+
+ROOT = Path(__file__).parents[2]
+QUICK = {"error": None, "unsent": None, "stopped": False}
+
+
+def command(kind: str, directory: Path) -> list[str]:
+    return [sys.executable, "-m", "tests.study.driver", kind, str(directory)]
+
+
+class Ran:
+    """A study of four trials that was run by a command: complete, fail, diverge, be pruned."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.process = subprocess.run(
+            command("four-endings", directory), cwd=ROOT, capture_output=True, text=True, timeout=200, check=False
+        )
+
+    @property
+    def records(self) -> dict[str, TrialRecord]:
+        return Journal(self.directory).trials()
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return Ran(tmp_path_factory.mktemp("runs") / "small")
+
+
+@pytest.mark.ray
+def test_a_study_ends_well_although_trials_do_not(ran: Ran) -> None:
+    assert ran.process.returncode == 0, ran.process.stderr
+    assert json.loads(ran.process.stdout) == QUICK
+    endings = [TrialStatus.COMPLETED, TrialStatus.FAILED, TrialStatus.DIVERGED, TrialStatus.PRUNED]
+    assert {ident: record.status for ident, record in ran.records.items()} == {
+        f"{position:04d}": status for position, status in enumerate(endings)
+    }
+
+
+@pytest.mark.ray
+def test_nothing_but_our_own_lines_reaches_the_user(ran: Ran) -> None:
+    first, failed, *_, last = ran.process.stderr.splitlines()
+    assert first == "small: 4 trials"
+    assert failed == (
+        "trial 0001 (unconstrained) failed: small: training.optimizer: learning_rate must not be negative, got -1.0"
+    )
+    assert last.startswith("4/4 trials (1 completed, 1 pruned, 1 diverged, 1 failed); ")
+    assert all("trials (" in line for line in ran.process.stderr.splitlines()[2:])
+    assert len(ran.process.stdout.splitlines()) == 1
+
+
+@pytest.mark.ray
+def test_a_trial_through_ray_gives_the_figures_of_the_trial_alone(ran: Ran) -> None:
+    through_ray = ran.records["0000"].metrics
+    for name, alone in run_trial(resolve(four_endings(), {LEARNING_RATE: COMPLETES})).items():
+        if isinstance(alone, str):
+            assert through_ray[name] == alone
+        elif not name.startswith(("time/", "memory/")):
+            assert through_ray[name] == pytest.approx(alone, rel=1e-12, abs=0), name
+
+
+@pytest.mark.ray
+def test_a_diverged_trial_has_worst_finite_figures(ran: Ran) -> None:
+    metrics = ran.records["0002"].metrics
+    assert (metrics["diverged"], metrics["validation/data_mse"], metrics["test/data_mse"]) == (1.0, 1e12, 1e12)
+    assert all(math.isfinite(value) for value in metrics.values() if isinstance(value, float))
+
+
+@pytest.mark.ray
+def test_optuna_was_told_what_became_of_every_trial(ran: Ran) -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    search = optuna.load_study(study_name="small", storage=f"sqlite:///{ran.directory}/optuna.db")
+    told = {trial.user_attrs["trial"]: trial for trial in search.trials}
+    states = [TrialState.COMPLETE, TrialState.FAIL, TrialState.COMPLETE, TrialState.PRUNED]
+    assert {ident: trial.state for ident, trial in told.items()} == {
+        f"{position:04d}": state for position, state in enumerate(states)
+    }
+    assert told["0002"].values == [1e12, 1e12]
+
+
+@pytest.mark.ray
+def test_the_files_of_every_trial_are_in_the_studys_directory(ran: Ran) -> None:
+    files = {path.name: {file.name for file in path.iterdir()} for path in (ran.directory / "trials").iterdir()}
+    whole = {"checkpoint.pt", "trial.yaml", "predictions.npz", "percentiles.csv"}
+    assert files == {
+        "0000": whole,
+        "0001": {"traceback.txt"},
+        "0002": whole,
+        "0003": {"checkpoint.pt", "trial.yaml"},
+    }
+
+
+@pytest.mark.ray
+def test_the_study_file_and_the_journal_tell_what_was_run(ran: Ran) -> None:
+    assert load_text((ran.directory / "study.yaml").read_text()) == four_endings()
+    events = [event for _, event in Journal(ran.directory).events()]
+    assert (events[0]["event"], events[-1]["event"], events[-1]["status"]) == ("study-start", "study-end", "FINISHED")
+    assert events[0]["storage"] == str(ran.directory / "ray")
+    assert [epoch for epoch, _, _ in ran.records["0000"].history] == [1, 2, 3, 4]
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_study_whose_trials_all_fail_says_so(tmp_path: Path) -> None:
+    done = subprocess.run(command("failing", tmp_path / "study"), cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["error"] == (
+        "all 1 trials failed; trial 0000: small: training.optimizer: learning_rate must not be negative, got -1.0 "
+        f"(traceback.txt is in {tmp_path}/study/trials/)"
+    )
+    assert [event for _, event in Journal(tmp_path / "study").events()][-1]["status"] == "FAILED"
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_ctrl_c_stops_a_study_in_order(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "study")
+    with subprocess.Popen(
+        command("endless", tmp_path / "study"), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_until(lambda: any(event["event"] == "epoch" for _, event in journal.events()))
+        os.kill(process.pid, signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    assert json.loads(stdout) == QUICK | {"stopped": True}
+    assert "stopping; this takes some seconds (Ctrl-C again ends at once)" in stderr.splitlines()
+    assert journal.trials()["0000"].status is TrialStatus.STOPPED
+    assert [event for _, event in journal.events()][-1]["status"] == "KILLED"
+
+
+def wait_until(holds: Any, seconds: float = 100.0) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_a_directory_is_claimed_once(tmp_path: Path) -> None:
+    claimed = runner.claim_directory(tmp_path / "runs", "mine")
+    assert claimed == tmp_path / "runs" / "mine"
+    assert claimed.is_dir()
+    with pytest.raises(FileExistsError, match=r"runs/mine: a study of this name exists already; write another --name"):
+        runner.claim_directory(tmp_path / "runs", "mine")
+
+
+def test_a_name_that_need_not_be_exact_is_numbered(tmp_path: Path) -> None:
+    names = [runner.claim_directory(tmp_path, "mine", exact=False).name for _ in range(3)]
+    assert names == ["mine", "mine-2", "mine-3"]
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "-x", "with space"])
+def test_a_name_that_is_no_folder_name_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"--name is '.*'; write letters, digits, '\.', '_' and '-', e\.g\. my-study"):
+        runner.claim_directory(tmp_path, name)
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        ValueError, match=r"file/runs: results cannot be written there \(Not a directory\); choose another"
+    ):
+        runner.claim_directory(tmp_path / "file" / "runs", "mine")
+
+
+def test_a_study_that_exists_is_not_run_over(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text("mine")
+    with pytest.raises(FileExistsError, match="a study of this name exists already; write another --name"):
+        runner.run(small_study(), directory=tmp_path)
+    assert (tmp_path / "study.yaml").read_text() == "mine"
+
+
+def test_a_study_that_is_refused_leaves_its_name_free(tmp_path: Path) -> None:
+    directory = runner.claim_directory(tmp_path, "mine")
+    with pytest.raises(cluster.ClusterError, match="--address is 'nowhere'"):
+        runner.run(small_study(), directory=directory, address="nowhere")
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("asha", AsyncHyperBandScheduler), ("median", MedianStoppingRule), ("none", FIFOScheduler)],
+)
+def test_schedulers_by_name(name: Any, kind: type) -> None:
+    study = small_study(COMPLETES, scheduler=Scheduler(name, metric="validation/data_mse", grace=2))
+    assert type(runner._scheduler(study)) is kind
+
+
+@pytest.mark.parametrize(("asked", "concurrent"), [("auto", 4), (1, 1), (100, 100)])
+def test_how_many_trials_run_at_once(
+    asked: Any, concurrent: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cluster, "live_nodes", lambda: [{"Resources": {"CPU": 8.0, "GPU": 2.0}}])
+    monkeypatch.setattr(cluster, "autoscaler_limits", lambda: None)
+    study = small_study(resources=Resources(cpu=1, gpu=0.5))
+    study = replace(study, tune=replace(study.tune, max_concurrent=asked))
+    assert runner._concurrent(study, str(tmp_path)) == concurrent
+
+
+def test_ray_keeps_its_files_with_the_study_or_in_a_shared_storage(tmp_path: Path) -> None:
+    assert runner.Place.of(tmp_path, None) == runner.Place(str(tmp_path), "ray")
+    shared = runner.Place.of(tmp_path / "mine", "s3://bucket/folder")
+    assert shared.storage == "s3://bucket/folder"
+    assert shared.name.startswith("mine-")
