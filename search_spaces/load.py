@@ -23,8 +23,17 @@ from search_spaces.search_checks import check_search
 from search_spaces.yaml_text import parse, text_of
 
 __all__ = [
-    "StudyFileError", "build_problem", "dump", "dump_yaml", "json_schema", "load_study", "load_text", "load_trial",
-    "parse_setting", "resolve", "shipped_spaces",
+    "StudyFileError",
+    "build_problem",
+    "dump",
+    "dump_yaml",
+    "json_schema",
+    "load_study",
+    "load_text",
+    "load_trial",
+    "parse_setting",
+    "resolve",
+    "shipped_spaces",
 ]
 
 NOTHING: Mapping[str, Any] = {}

@@ -10,11 +10,10 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from search_spaces.blocks import TAGS, read, write
 from search_spaces.errors import StudyFileError, shown
 from search_spaces.schema import Study
+from search_spaces.yaml_text import value_of
 
 ONE_KEY = ("search", "objectives")
 """Blocks whose keys hold dots or slashes themselves."""
@@ -26,9 +25,9 @@ def parse_setting(text: str) -> tuple[str, Any]:
     if not equals or not path.strip():
         raise StudyFileError(f"--set {text}: there is no value; write PATH=VALUE, e.g. training.epochs=5")
     try:
-        return path.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise StudyFileError(f"--set {text}: the value is not YAML; put quotes around it") from None
+        return path.strip(), value_of(value)
+    except StudyFileError as error:
+        raise StudyFileError(f"--set {text}: the value cannot be read: {error}") from None
 
 
 def applied(study: Study, values: Mapping[str, Any]) -> Study:
@@ -90,6 +89,9 @@ def _descend(node: dict[str, Any], keys: list[str], path: str) -> dict[str, Any]
         if inner is None:
             inner = node[key] = {}
         if not isinstance(inner, dict):
-            raise StudyFileError(f"{path} cannot be set: {'.'.join(keys[:depth])} is {shown(inner)}, not a block")
+            block = ".".join(keys[:depth])
+            raise StudyFileError(
+                f"{path} cannot be set: {block} is {shown(inner)}; set {block}.name, too, or {block} alone"
+            )
         node = inner
     return node

@@ -17,6 +17,12 @@ from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
 from search_spaces.overrides import applied, keys_of
 from search_spaces.schema import Choice, Study
 
+OF_A_TRIAL = ("problem", "data", "network", "training", "projection")
+"""The blocks that a search may reach into."""
+
+UNCONDITIONAL = ("gp", "nsga2")
+"""Samplers that model only what every trial has. A balanced choice is no condition: its values have a model each."""
+
 MOST_COMBINATIONS = 500
 """At most this many combinations of names and conditions are tried."""
 
@@ -24,6 +30,7 @@ MOST_COMBINATIONS = 500
 def check_search(study: Study) -> None:
     """Raises StudyFileError where the search block, the sampler or the balance makes no sense."""
     for path in study.search:
+        _check_path(path)
         _check_conditions(study, path)
     ordered(study)
     _check_sampler(study)
@@ -31,6 +38,12 @@ def check_search(study: Study) -> None:
     bare = replace(study, search={}, tune=replace(study.tune, balance=None))
     for values in _samples(study):
         _check_trial(study, bare, values)
+
+
+def _check_path(path: str) -> None:
+    first, dot, _ = path.partition(".")
+    if first not in OF_A_TRIAL or not dot:
+        raise StudyFileError(f"search.{path} is no setting of a trial; write a path in one of: {', '.join(OF_A_TRIAL)}")
 
 
 def _check_conditions(study: Study, path: str) -> None:
@@ -65,18 +78,14 @@ def _check_possible(study: Study, path: str, value: Any, where: str) -> None:
 
 
 def _check_sampler(study: Study) -> None:
-    if not study.search and study.tune.trials > 1:
-        return
-    if study.tune.sampler == "grid":
-        for path, parameter in study.search.items():
+    for path, parameter in study.search.items():
+        if study.tune.sampler == "grid":
             grid_values(path, parameter.distribution)
-    if study.tune.sampler == "gp":
-        for path, parameter in study.search.items():
-            if parameter.when:
-                raise StudyFileError(
-                    f"tune.sampler is gp, which would draw search.{path} at random because of its `when`; "
-                    "write tpe, or remove the condition"
-                )
+        if study.tune.sampler in UNCONDITIONAL and set(parameter.when) - {study.tune.balance}:
+            raise StudyFileError(
+                f"tune.sampler is {study.tune.sampler}, which draws search.{path} at random because of its `when`; "
+                "write tpe, or balance the choice that the condition names"
+            )
 
 
 def _check_balance(study: Study) -> None:

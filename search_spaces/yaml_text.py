@@ -20,11 +20,7 @@ def text_of(path: Path) -> str:
 
 def parse(text: str) -> dict[str, Any]:
     """The mapping in a YAML text. Raises StudyFileError with the line or the key that is wrong."""
-    try:
-        _check_keys(yaml.compose(text, Loader=yaml.SafeLoader), "")
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise StudyFileError(_one_line(error)) from None
+    raw = value_of(text)
     if raw is None:
         raise StudyFileError("this file is empty; write a study, e.g. as helmholtz-quick.yaml has it")
     if not isinstance(raw, dict):
@@ -32,14 +28,24 @@ def parse(text: str) -> dict[str, Any]:
     return raw
 
 
+def value_of(text: str) -> Any:
+    """Whatever a YAML text says. Raises StudyFileError for what is not YAML, and for a key that stands there twice."""
+    try:
+        _check_keys(yaml.compose(text, Loader=yaml.SafeLoader), "")
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise StudyFileError(_one_line(error)) from None
+
+
 def _check_keys(node: yaml.Node | None, path: str) -> None:
     if isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
-            name = f"{path}.{key.value}" if path else str(key.value)
             if key.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
-                raise StudyFileError(f"line {line}: the key {key.value} is not a text; put quotes around it")
+                word = key.value if isinstance(key.value, str) else "there"
+                raise StudyFileError(f"line {line}: the key {word} is not a text; put quotes around it")
+            name = f"{path}.{key.value}" if path else key.value
             if key.value in lines:
                 raise StudyFileError(f"{name} stands there twice, in lines {lines[key.value]} and {line}; remove one")
             lines[key.value] = line

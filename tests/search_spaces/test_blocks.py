@@ -17,7 +17,11 @@ from tests.search_spaces.files import error_of, load
 
 def test_a_block_becomes_the_variant_that_its_name_says() -> None:
     raw = {
-        "method": {"name": "soft", "weight": {"name": "linear", "start": 0, "end": 2, "epochs": 3}, "reduction": {"name": "huber"}},
+        "method": {
+            "name": "soft",
+            "weight": {"name": "linear", "start": 0, "end": 2, "epochs": 3},
+            "reduction": {"name": "huber"},
+        },
         "epochs": 2,
     }
     expected = Training(method=Soft(weight=Linear(0.0, 2.0, 3.0), reduction=Huber()), optimizer=Adam(), epochs=2)
@@ -31,11 +35,15 @@ def test_tags_are_written_first() -> None:
 
 def test_a_split_is_flat_in_the_file(tmp_path: Path) -> None:
     study = load(tmp_path, {"data.train.amplitude": {"linspace": [1, 2, 5]}, "data.test.amplitude": [1.6]})
-    assert study.data.train == Split({"amplitude": (1.0, 1.25, 1.5, 1.75, 2.0), "frequency": (1.0,), "phase": (0.0,)}, 4)
+    assert study.data.train == Split(
+        {"amplitude": (1.0, 1.25, 1.5, 1.75, 2.0), "frequency": (1.0,), "phase": (0.0,)}, 4
+    )
 
 
 def test_a_range_of_one_value(tmp_path: Path) -> None:
-    assert load(tmp_path, {"data.train.amplitude": {"linspace": [1.0, 2.0, 1]}}).data.train.parameters["amplitude"] == (1.0,)
+    assert load(tmp_path, {"data.train.amplitude": {"linspace": [1.0, 2.0, 1]}}).data.train.parameters["amplitude"] == (
+        1.0,
+    )
 
 
 def test_problem_options_stand_beside_the_name(tmp_path: Path) -> None:
@@ -55,31 +63,71 @@ ERRORS: list[tuple[str, Any, str]] = [
     ("traning", {}, "traning is not known; write training"),
     ("training.epohcs", 3, "training.epohcs is not known; write epochs"),
     ("training.method.weigth", 1.0, "training.method.weigth is not known for soft; write weight"),
-    ("training.method", {"name": "unconstrained", "x": 1}, "training.method.x is not known for unconstrained, which has no settings; remove it"),
-    ("tune", {"zzz": 1}, "tune.zzz is not known; write one of: trials, sampler, scheduler, max_concurrent, seed, balance"),
+    (
+        "training.method",
+        {"name": "unconstrained", "x": 1},
+        "training.method.x is not known for unconstrained, which has no settings; remove it",
+    ),
+    (
+        "tune",
+        {"zzz": 1},
+        "tune.zzz is not known; write one of: trials, sampler, scheduler, max_concurrent, seed, balance",
+    ),
     # unknown and missing names
     ("training.method.name", "sfot", "training.method.name is the text 'sfot'; write soft"),
     ("training.method", {"weight": 1.0}, "training.method.name is missing; write one of: unconstrained, soft,"),
     ("training.method.weight", {"name": "lineer"}, "training.method.weight.name is the text 'lineer'; write linear"),
-    ("training.method.weight", {"start": 1.0, "end": 2.0, "epochs": 3.0}, "training.method.weight.name is missing; write one of: constant, linear"),
-    ("training.method.reduction", {"exponent": 3.0}, "training.method.reduction.name is missing; write one of: lp, huber"),
-    ("training.method.reduction", {"name": "huber", "exponent": 2.0}, "training.method.reduction.exponent is not known for huber; write one of: delta"),
+    (
+        "training.method.weight",
+        {"start": 1.0, "end": 2.0, "epochs": 3.0},
+        "training.method.weight.name is missing; write one of: constant, linear",
+    ),
+    (
+        "training.method.reduction",
+        {"exponent": 3.0},
+        "training.method.reduction.name is missing; write one of: lp, huber",
+    ),
+    (
+        "training.method.reduction",
+        {"name": "huber", "exponent": 2.0},
+        "training.method.reduction.exponent is not known for huber; write one of: delta",
+    ),
     ("projection", {"points": 5}, "projection.solver is missing; write one of: adam"),
     ("projection", {"solver": "adma"}, "projection.solver is the text 'adma'; write adam"),
     ("training.dtype", "float46", "training.dtype is the text 'float46'; write float64"),
     ("tune", {"sampler": "tpee"}, "tune.sampler is the text 'tpee'; write tpe"),
-    ("objectives", {"validation/data_mse": "minimize"}, "objectives.validation/data_mse is the text 'minimize'; write min"),
+    (
+        "objectives",
+        {"validation/data_mse": "minimize"},
+        "objectives.validation/data_mse is the text 'minimize'; write min",
+    ),
     # missing keys
     ("training", {}, "training.method is missing; write a block such as {name: unconstrained}"),
-    ("training.method.weight", {"name": "linear", "start": 1.0, "end": 2.0}, "training.method.weight.epochs is missing; write a number"),
+    (
+        "training.method.weight",
+        {"name": "linear", "start": 1.0, "end": 2.0},
+        "training.method.weight.epochs is missing; write a number",
+    ),
     ("data", {"train": {"points": 3}}, "data.validation is missing; write a block of `key: value` lines"),
     ("data.train", {"amplitude": [1.0]}, "data.train.points is missing; write a whole number"),
     # numbers as text
-    ("training.optimizer", {"name": "adam", "learning_rate": "1e-3"}, f"training.optimizer.learning_rate is the text '1e-3'; {NUMBER} 1.0e-3"),
+    (
+        "training.optimizer",
+        {"name": "adam", "learning_rate": "1e-3"},
+        f"training.optimizer.learning_rate is the text '1e-3'; {NUMBER} 1.0e-3",
+    ),
     ("training.epochs", "5", f"training.epochs is the text '5'; {NUMBER} 5"),
-    ("training.method.weight", {"name": "constant", "value": "2E4"}, f"training.method.weight.value is the text '2E4'; {NUMBER} 2.0e+4"),
+    (
+        "training.method.weight",
+        {"name": "constant", "value": "2E4"},
+        f"training.method.weight.value is the text '2E4'; {NUMBER} 2.0e+4",
+    ),
     ("data.train.amplitude", ["1e-1"], f"data.train.amplitude[0] is the text '1e-1'; {NUMBER} 1.0e-1"),
-    ("data.train.amplitude", {"linspace": ["1e-1", 1.0, 3]}, f"data.train.amplitude.linspace[0] is the text '1e-1'; {NUMBER} 1.0e-1"),
+    (
+        "data.train.amplitude",
+        {"linspace": ["1e-1", 1.0, 3]},
+        f"data.train.amplitude.linspace[0] is the text '1e-1'; {NUMBER} 1.0e-1",
+    ),
     # wrong types
     ("training", 3, "training is 3; write a block of `key: value` lines"),
     ("training.method", "soft", "training.method is the text 'soft'; write a block such as {name: unconstrained}"),
@@ -87,8 +135,16 @@ ERRORS: list[tuple[str, Any, str]] = [
     ("training.epochs", 2.5, "training.epochs is 2.5; write a whole number"),
     ("training.epochs", True, "training.epochs is true; write a whole number"),
     ("training.epochs", 0, "training.epochs is 0; write a number of at least 1"),
-    ("training.method.weight", "much", "training.method.weight is the text 'much'; write a number or a block such as {name: constant}"),
-    ("training.method.weight", [1.0], "training.method.weight is [1.0]; write a number or a block such as {name: constant}"),
+    (
+        "training.method.weight",
+        "much",
+        "training.method.weight is the text 'much'; write a number or a block such as {name: constant}",
+    ),
+    (
+        "training.method.weight",
+        [1.0],
+        "training.method.weight is [1.0]; write a number or a block such as {name: constant}",
+    ),
     ("training.seed", None, "training.seed is null; write a whole number"),
     ("problem.scaled", 1, "problem.scaled is 1; write true or false"),
     ("study", 3, "study is 3; write a text"),
@@ -100,18 +156,42 @@ ERRORS: list[tuple[str, Any, str]] = [
     ("projection", 3, "projection is 3; write null or a block such as {solver: adam}"),
     ("projection", {"solver": "adam", "waves": "al"}, "projection.waves is the text 'al'; write a whole number or all"),
     ("training.optimizer", {"name": "adam", "betas": [0.9]}, "training.optimizer.betas is [0.9]; write a longer list"),
-    ("training.optimizer", {"name": "adam", "betas": [0.9, 0.9, 0.9]}, "training.optimizer.betas is [0.9, 0.9, 0.9]; write a list of 2 values"),
+    (
+        "training.optimizer",
+        {"name": "adam", "betas": [0.9, 0.9, 0.9]},
+        "training.optimizer.betas is [0.9, 0.9, 0.9]; write a list of 2 values",
+    ),
     ("data.train.amplitude", 1.0, "data.train.amplitude is 1.0; write a list"),
-    ("data.train.amplitude", {"linspace": [1.0, 2.0]}, "data.train.amplitude is {linspace: [1.0, 2.0]}; write a list of values or {linspace: [low, high, count]}"),
-    ("data.train.amplitude", {"linspace": [1.0, 2.0, 0]}, "data.train.amplitude is {linspace: [1.0, 2.0, 0]}; write a list of values or"),
-    ("data.train.amplitude", {"range": [1.0, 2.0, 3]}, "data.train.amplitude is {range: [1.0, 2.0, 3]}; write a list of values or"),
+    (
+        "data.train.amplitude",
+        {"linspace": [1.0, 2.0]},
+        "data.train.amplitude is {linspace: [1.0, 2.0]}; write a list of values or {linspace: [low, high, count]}",
+    ),
+    (
+        "data.train.amplitude",
+        {"linspace": [1.0, 2.0, 0]},
+        "data.train.amplitude is {linspace: [1.0, 2.0, 0]}; write a list of values or",
+    ),
+    (
+        "data.train.amplitude",
+        {"range": [1.0, 2.0, 3]},
+        "data.train.amplitude is {range: [1.0, 2.0, 3]}; write a list of values or",
+    ),
     ("search", 3, "search is 3; write a block"),
     ("search:training.epochs", 3, "search.training.epochs is 3; write a block"),
     # not finite
     ("training.method.weight", float("nan"), "training.method.weight is nan; write a finite number"),
-    ("training.optimizer", {"name": "adam", "epsilon": float("inf")}, "training.optimizer.epsilon is inf; write a finite number"),
+    (
+        "training.optimizer",
+        {"name": "adam", "epsilon": float("inf")},
+        "training.optimizer.epsilon is inf; write a finite number",
+    ),
     ("data.train.amplitude", [1.0, float("inf")], "data.train.amplitude[1] is inf; write a finite number"),
-    ("data.train.amplitude", {"linspace": [1.0, float("nan"), 3]}, "data.train.amplitude[0] is nan; write a finite number"),
+    (
+        "data.train.amplitude",
+        {"linspace": [1.0, float("nan"), 3]},
+        "data.train.amplitude[0] is nan; write a finite number",
+    ),
     # what the types themselves refuse
     ("training.method.weight", -1.0, "training.method: weight must not be negative, got -1.0"),
     ("network.widths", [], "network: widths must be one or more positive whole numbers, got []"),

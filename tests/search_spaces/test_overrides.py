@@ -1,0 +1,95 @@
+"""The rule of names first, on bare mappings."""
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search_spaces.errors import StudyFileError
+from search_spaces.overrides import apply, blocks_set, parse_setting
+
+RAW = {"a": {"name": "x", "p": 1, "b": {"name": "y", "q": 2}}, "n": None, "v": 3, "search": {"a.p": {"int": [1, 2]}}}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"a.p": 5}, {"a": {"name": "x", "p": 5, "b": {"name": "y", "q": 2}}}),
+        ({"a.name": "z"}, {"a": {"name": "z"}}),
+        ({"a.name": "x"}, {"a": RAW["a"]}),
+        ({"a.p": 5, "a.name": "z"}, {"a": {"name": "z", "p": 5}}),
+        ({"a.b.name": "w", "a.name": "z"}, {"a": {"name": "z", "b": {"name": "w"}}}),
+        ({"a.b.q": 7, "a.b.name": "w", "a.name": "z"}, {"a": {"name": "z", "b": {"name": "w", "q": 7}}}),
+        ({"a": {"name": "z"}, "a.p": 4}, {"a": {"name": "z", "p": 4}}),
+        ({"a": {"name": "z", "p": 1}, "a.b.name": "w"}, {"a": {"name": "z", "p": 1, "b": {"name": "w"}}}),
+        ({"n.solver": "s"}, {"n": {"solver": "s"}}),
+        ({"n.p": 1}, {"n": {"p": 1}}),
+        ({"n.p": 1, "n.solver": "s"}, {"n": {"solver": "s", "p": 1}}),
+        ({"a.b.name": None}, {"a": {"name": "x", "p": 1, "b": None}}),
+        ({"a.name": None}, {"a": None}),
+        ({"a.p": None}, {"a": {"name": "x", "p": None, "b": {"name": "y", "q": 2}}}),
+        ({"name": "top"}, {"name": "top"}),
+        ({"search.a.p": None}, {"search": {}}),
+        ({"search.a.b.q": {"int": [1, 3]}}, {"search": {"a.p": {"int": [1, 2]}, "a.b.q": {"int": [1, 3]}}}),
+    ],
+    ids=str,
+)
+def test_values_are_applied(values: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert apply(RAW, values) == {**RAW, **expected}
+
+
+VALUES = {"a.name": "z", "a.b.name": "w", "a.b.q": 7, "a.p": None, "n.solver": "s", "n.p.name": "t", "n.p.r": 1, "v": 4}
+
+
+@given(st.permutations(list(VALUES)))
+def test_their_order_does_not_matter(order: list[str]) -> None:
+    before = copy.deepcopy(RAW)
+    assert apply(RAW, {path: VALUES[path] for path in order}) == apply(RAW, VALUES)
+    assert before == RAW
+
+
+def test_a_plain_value_holds_no_keys() -> None:
+    with pytest.raises(StudyFileError, match=r"^v\.p cannot be set: v is 3; set v\.name, too, or v alone$"):
+        apply(RAW, {"v.p": 1})
+
+
+def test_a_removed_block_counts_as_a_whole() -> None:
+    assert blocks_set({"projection.solver": None, "training.epochs": 1}) == ["projection", "training.epochs"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("training.epochs=5", ("training.epochs", 5)),
+        ("a.b = 1.0e-3", ("a.b", 1.0e-3)),
+        ("a=1e-3", ("a", "1e-3")),
+        ("projection=null", ("projection", None)),
+        ("a=", ("a", None)),
+        ("a=[1, 2]", ("a", [1, 2])),
+        ("a={name: soft, weight: 2}", ("a", {"name": "soft", "weight": 2})),
+        ("problem.name=package.module:attribute", ("problem.name", "package.module:attribute")),
+        ("a=b=c", ("a", "b=c")),
+    ],
+)
+def test_a_setting_is_a_path_and_a_yaml_value(text: str, expected: tuple[str, Any]) -> None:
+    assert parse_setting(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("training.epochs", "--set training.epochs: there is no value; write PATH=VALUE, e.g. training.epochs=5"),
+        ("=5", "--set =5: there is no value; write PATH=VALUE"),
+        ("a=[1", "--set a=[1: the value cannot be read: line 1, column 3: this is not YAML"),
+        (
+            "a={b: 1, b: 2}",
+            "--set a={b: 1, b: 2}: the value cannot be read: b stands there twice, in lines 1 and 1; remove one",
+        ),
+    ],
+)
+def test_a_setting_that_is_none(text: str, message: str) -> None:
+    with pytest.raises(StudyFileError) as caught:
+        parse_setting(text)
+    assert str(caught.value).startswith(message)

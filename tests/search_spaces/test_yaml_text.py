@@ -1,0 +1,53 @@
+"""Files that are no study file at all, or YAML that says something twice."""
+
+from pathlib import Path
+
+import pytest
+
+from search_spaces.load import StudyFileError, load_study
+
+FILES = {
+    "empty": ("", "this file is empty; write a study"),
+    "comment only": ("# nothing\n", "this file is empty; write a study"),
+    "a list": ("- 1\n- 2\n", "this file is [1, 2]; write a block of `key: value` lines"),
+    "a text": ("hello\n", "this file is the text 'hello'; write a block"),
+    "not YAML": (
+        "study: a\n  b: [\n",
+        "line 2, column 4: this is not YAML (mapping values are not allowed here); mend the line",
+    ),
+    "two documents": ("study: a\n---\nstudy: b\n", "line 2, column 1: this is not YAML (but found another document)"),
+    "a tab": ("study: a\n\tb: 1\n", "line 2, column 1: this is not YAML"),
+    "a key twice": (
+        "training:\n  epochs: 1\n  epochs: 2\n",
+        "training.epochs stands there twice, in lines 2 and 3; remove one",
+    ),
+    "a search path twice": (
+        "search:\n  training.epochs: {int: [1, 2]}\n  training.epochs: {int: [1, 3]}\n",
+        "search.training.epochs stands there twice, in lines 2 and 3",
+    ),
+    "a key twice in a list": ("a:\n  - {b: 1, b: 2}\n", "a[0].b stands there twice, in lines 2 and 2"),
+    "a key that is a number": ("1: 2\n", "line 1: the key 1 is not a text; put quotes around it"),
+    "a key that YAML reads as true": ("training: {on: 1}\n", "line 1: the key on is not a text; put quotes around it"),
+    "a key that is a list": ("? [a]\n: 1\n", "line 1: the key there is not a text; put quotes around it"),
+    "an object": ("study: !!python/object:os.system {}\n", "line 1, column 8: this is not YAML"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_bad_files_are_named_with_the_line(tmp_path: Path, name: str) -> None:
+    text, message = FILES[name]
+    path = tmp_path / "quick.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(StudyFileError) as caught:
+        load_study(path)
+    assert str(caught.value).startswith(f"quick.yaml: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_binary_file(tmp_path: Path) -> None:
+    path = tmp_path / "quick.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(
+        StudyFileError, match=r"^quick.yaml: this file cannot be read: it is not UTF-8 text; write a YAML file"
+    ):
+        load_study(path)
