@@ -74,12 +74,20 @@ class Problem:
     def _probed(self) -> tuple[Order, tuple[str, ...]]:
         probe = Probe(len(self.coordinates), len(self.outputs))
         x = torch.tensor([0.5 * (low + high) for low, high in self.coordinates.values()], dtype=torch.float64)
-        names = tuple(self.residual(probe, x, torch.ones(len(self.parameters), dtype=torch.float64)))
-        if not names:
+        residuals = self.residual(probe, x, torch.ones(len(self.parameters), dtype=torch.float64))
+        if not residuals:
             raise ValueError(
                 f"problem {self.name!r}: residual returned no constraint; return at least one named scalar"
             )
-        return probe.order, names
+        for name, residual in residuals.items():
+            if torch.is_tensor(residual) and residual.dim() == 0:
+                continue
+            kind = f"shape {tuple(residual.shape)}" if torch.is_tensor(residual) else f"type {type(residual).__name__}"
+            raise ValueError(
+                f"problem {self.name!r}: residual {name!r} must be a scalar tensor, got {kind}; "
+                "pick one component, e.g. u.value[0]"
+            )
+        return probe.order, tuple(residuals)
 
     def point_residuals(self, u: Field, x: Tensor, p: Tensor, *, scaled: bool) -> Tensor:
         """All constraints at one point: u at x (D,) for p (K,) → (C,), each divided by its scale if `scaled`."""
@@ -91,9 +99,7 @@ class Problem:
 
     def exact_field(self, x: Tensor, p: Tensor) -> Field:
         """The exact solution as a field at one point."""
-        return cast(
-            Field, PointField(lambda at: self.solution(at, p), x)
-        )  # a cached property is no property to checkers
+        return cast(Field, PointField(lambda at: self.solution(at, p), x))  # type checkers mistake cached properties
 
 
 @dataclass(frozen=True)
@@ -155,8 +161,12 @@ class PointSet:
 
 
 def sample(problem: Problem, split: Split, *, seed: int = 0) -> PointSet:
-    """The points and exact data of a split, in float64 on the CPU. Raises ValueError if the data is not finite."""
+    """The points and exact data of a split, in float64 on the CPU.
+
+    Raises ValueError where the data is not finite, a scale is zero or not finite, or a shape is wrong.
+    """
     waves = split.waves(problem)
+    _require_scales(problem, waves)
     x = torch.cat(
         [
             collocation_points(problem, split.points, split.sampling, seed=seed + 1_000_003 * index)
@@ -165,6 +175,11 @@ def sample(problem: Problem, split: Split, *, seed: int = 0) -> PointSet:
     )
     p = waves.repeat_interleave(split.points, dim=0)
     u = torch.vmap(problem.solution)(x, p)
+    if u.shape != (len(x), len(problem.outputs)):
+        raise ValueError(
+            f"problem {problem.name!r}: the solution has shape {tuple(u.shape[1:])} at one point; "
+            f"return ({len(problem.outputs)},), one number per output"
+        )
     finite = torch.isfinite(u).all(dim=-1)
     if not finite.all():
         where = int((~finite).nonzero()[0])
@@ -173,6 +188,21 @@ def sample(problem: Problem, split: Split, *, seed: int = 0) -> PointSet:
             f"p = {p[where].tolist()}; choose parameters where it is finite"
         )
     return PointSet(x, p, u, len(waves))
+
+
+def _require_scales(problem: Problem, waves: Tensor) -> None:
+    if problem.scale is None:
+        return
+    for p in waves:
+        scale = problem.scale(p)
+        for name in problem.constraints:
+            if name not in scale:
+                raise ValueError(f"problem {problem.name!r}: scale has no entry for {name!r}; add one")
+            if not (math.isfinite(scale[name]) and scale[name] != 0):
+                raise ValueError(
+                    f"problem {problem.name!r}: the scale of {name!r} is {float(scale[name])} at p = {p.tolist()}; "
+                    "choose parameters where it is finite and not zero"
+                )
 
 
 def collocation_points(

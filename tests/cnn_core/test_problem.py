@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.func import jacfwd
 
 from cnn_core.derivatives import Field, Order
-from cnn_core.problem import Problem, Split, collocation_points, sample
+from cnn_core.problem import Problem, Residual, Split, collocation_points, sample
 from cnn_core.problems import helmholtz, pythagorean, truth, viscous_flow
 from tests.cnn_core.cases import third_order
 
@@ -136,6 +136,43 @@ def test_data_that_is_not_finite_is_refused() -> None:
     pole = Problem("pole", {"x": (0.0, 1.0)}, ("k",), ("u",), residual, lambda x, p: p / x)
     with pytest.raises(ValueError, match=r"the solution is \[inf\] at x = \[0.0\], p = \[2.0\]; choose"):
         sample(pole, Split({"k": (2.0,)}, points=3, sampling="uniform"))
+
+
+def test_a_solution_of_the_wrong_shape_is_refused() -> None:
+    """A number in place of (1,) would be compared with every prediction of the batch."""
+    scalar = Problem("scalar", {"x": (0.0, 1.0)}, ("k",), ("u",), lambda u, x, p: {"r": u.value[0]}, lambda x, p: x[0])
+    with pytest.raises(
+        ValueError, match=r"'scalar': the solution has shape \(\) at one point; return \(1,\), one number"
+    ):
+        sample(scalar, Split({"k": (2.0,)}, points=3))
+
+
+@pytest.mark.parametrize(
+    ("residual", "kind"),
+    [(lambda u, x, p: {"r": u.value}, r"shape \(1,\)"), (lambda u, x, p: {"r": 1.0}, "type float")],
+)
+def test_a_residual_that_is_no_scalar_is_refused(residual: Residual, kind: str) -> None:
+    problem = Problem("bent", {"x": (0.0, 1.0)}, ("k",), ("u",), residual, lambda x, p: x)
+    with pytest.raises(
+        ValueError, match=f"'bent': residual 'r' must be a scalar tensor, got {kind}; pick one component"
+    ):
+        _ = problem.constraints
+
+
+def test_parameters_where_a_scale_vanishes_are_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"the scale of 'helmholtz' is 0.0 at p = \[1.0, 0.0, 0.0\]; choose parameters"
+    ):
+        sample(helmholtz(), Split({"amplitude": (1.0,), "frequency": (1.0, 0.0), "phase": (0.0,)}, points=3))
+
+
+def test_a_scale_without_a_constraint_is_refused() -> None:
+    forgetful = Problem(
+        "forgetful", {"x": (0.0, 1.0)}, ("k",), ("u",),
+        lambda u, x, p: {"first": u.value[0], "second": u.value[0]}, lambda x, p: x, scale=lambda p: {"first": 1.0},
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="'forgetful': scale has no entry for 'second'; add one"):
+        sample(forgetful, Split({"k": (1.0,)}, points=3))
 
 
 def test_points_move_to_another_precision() -> None:
