@@ -73,20 +73,27 @@ class Training:
         return self.status
 
     def _take_step(self, batch: MiniBatch, time: float) -> bool:
-        step = Step(self.model, self.theta, batch, time, self.clock)
-        self.gradient, self.method_state, figures = self.method.direction(step, self.method_state)
+        step = Step(self.model, self.theta, batch, time, self.optimizer, self.clock)
+        self.gradient, self.method_state, figures, complete = self.method.direction(step, self.method_state)
         self.figures = dict(figures) or self.figures
         before = self.theta.detach().clone()
         with self.clock.section("step"):
-            self.theta.grad = self.gradient
-            for group in self.stepper.param_groups:
-                group["lr"] = value_at(self.optimizer.learning_rate, time)
-            self.stepper.step()
+            if complete:
+                with torch.no_grad():
+                    self.theta -= self.gradient
+            else:
+                self._let_optimizer_step(time)
         if torch.isfinite(self.theta).all():
             return True
         with torch.no_grad():
             self.theta.copy_(before)
         return False
+
+    def _let_optimizer_step(self, time: float) -> None:
+        self.theta.grad = self.gradient
+        for group in self.stepper.param_groups:
+            group["lr"] = value_at(self.optimizer.learning_rate, time)
+        self.stepper.step()
 
     def _batches(self) -> Iterator[MiniBatch]:
         order = torch.randperm(len(self.points), generator=self.shuffler).to(self.points.x.device)
@@ -118,7 +125,7 @@ class Training:
             self.theta.copy_(state["theta"])
         self.stepper.load_state_dict(state["optimizer"])
         self.method_state = state["method"]
-        self.shuffler.set_state(state["shuffler"])
+        self.shuffler.set_state(state["shuffler"].cpu())
         self.epoch = state["epoch"]
         self.status = TrainingStatus(state["status"])
         self.clock.seconds.update(state["seconds"])
