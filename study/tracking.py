@@ -147,9 +147,14 @@ class Store:
         """A new run, begun at `began` milliseconds since 1970."""
         return self.client.create_run(experiment, began, dict(tags), run_name=name).info.run_id
 
+    def parameters(self, run: str) -> set[str]:
+        """The names of a run's parameters."""
+        return set(self.client.get_run(run).data.params)
+
     def log(self, run: str, *, tags: Mapping[str, str] = NOTHING, parameters: Mapping[str, str] = NOTHING) -> None:
         """Set tags, and parameters, which can never be changed."""
-        self.client.log_batch(run, tags=[self.entities.RunTag(name, text) for name, text in tags.items()])
+        if tags:
+            self.client.log_batch(run, tags=[self.entities.RunTag(name, text) for name, text in tags.items()])
         for part in _parts([self.entities.Param(name, text) for name, text in parameters.items()], PARAMETERS_AT_ONCE):
             self.client.log_batch(run, params=part)
 

@@ -170,7 +170,7 @@ class Upload:
         run = self.place.study_run
         self.store.resume(run)  # if it had ended
         self.store.log(run, tags=tracked.study_tags(self.study) | self.code_tags)
-        self.store.log(run, parameters=tracked.study_parameters(dump(self.study)))
+        self._settle(run, tracked.study_parameters(dump(self.study)))
         self.store.file(run, self.directory / "study.yaml")
         for key, view in mlflow_views.views(self.study, name=self.directory.name, created=when).items():
             self.store.tag_experiment(self.place.experiment, key, view)
@@ -182,7 +182,12 @@ class Upload:
         else:
             tags = tracked.trial_tags(trial, settings) | self.code_tags | {"mlflow.parentRunId": self.place.study_run}
             self.trial_runs[trial] = self._create(tracked.run_name(trial, settings), event["time"], tags)
-        self.store.log(self.trial_runs[trial], tags=RUNNING, parameters=tracked.trial_parameters(dump(settings)))
+        self.store.log(self.trial_runs[trial], tags=RUNNING)
+        self._settle(self.trial_runs[trial], tracked.trial_parameters(dump(settings)))
+
+    def _settle(self, run: str, parameters: Mapping[str, str]) -> None:
+        known = self.store.parameters(run)  # they are final, and another version may write a value in another way
+        self.store.log(run, parameters={name: text for name, text in parameters.items() if name not in known})
 
     def _trial_end(self, record: TrialRecord, when: int) -> None:
         self._add(self.place.study_run, tracked.study_figures(self.study, self.records), when, self.trials_ended)

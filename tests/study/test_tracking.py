@@ -23,7 +23,7 @@ NAME = "first"
 EXPERIMENT = "1"  # the first one that is made
 
 # MLflow uses what its own dependencies are about to give up.
-pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow")
 
 
 def upload(directory: Path, tracking_uri: str) -> str | None:
@@ -154,11 +154,11 @@ def test_files_can_be_downloaded(client: MlflowClient, by_name: dict[str, Run], 
     picture = Path(client.download_artifacts(run, "prediction.png", str(tmp_path)))
     assert picture.read_bytes().startswith(b"\x89PNG")
     study = Path(client.download_artifacts(by_name[NAME].info.run_id, "study.yaml", str(tmp_path)))
-    assert study.read_text(encoding="utf-8").startswith("study: helmholtz-quick")
+    assert study.read_text(encoding="utf-8").startswith("study: waves")
 
 
 def test_files_lie_beside_the_database(runs: Path) -> None:
-    assert list((runs / "mlartifacts" / "helmholtz-quick").glob("*/artifacts/study.yaml"))
+    assert list((runs / "mlartifacts" / "waves").glob("*/artifacts/study.yaml"))
 
 
 def test_the_description_shows_the_best_and_where_to_look(by_name: dict[str, Run]) -> None:
@@ -191,7 +191,7 @@ def journal(tmp_path: Path) -> Journal:
     directory.mkdir()
     (directory / "study.yaml").write_text(tracked_study.dump_yaml(tracked_study.study()), encoding="utf-8")
     journal = Journal(directory)
-    journal.append("study-start", study="helmholtz-quick")
+    journal.append("study-start", study="waves")
     tracked_study.begin(journal, "0001", SOFT, data=0.5, constraint=0.5, epochs=1)
     return journal
 
@@ -215,7 +215,7 @@ def test_what_a_killed_driver_left_is_marked_and_goes_on_when_resumed(journal: J
     uri = database
     sync(journal.path.parent, uri)
     assert {run.info.status for run in all_runs(uri)} == {"KILLED"}
-    journal.append("study-start", study="helmholtz-quick")
+    journal.append("study-start", study="waves")
     tracked_study.begin(journal, "0001", SOFT, data=0.5, constraint=0.5, epochs=2)  # the first epoch once more
     upload(journal.path.parent, uri)
     runs = all_runs(uri)
@@ -305,14 +305,14 @@ def test_mlflow_is_silent_and_imported_late(journal: Journal, tmp_path: Path) ->
         "from study.tracking import Tracker; from tests.study import tracked_study\n"
         "assert 'mlflow' not in sys.modules, 'imported before it is needed'\n"
         f"tracker = Tracker(Path({str(journal.path.parent)!r}), tracked_study.study(), 'sqlite:///{tmp_path}/mlflow.db')\n"
-        "tracker.start(); assert tracker.finish() is None"
+        "tracker.start(); sys.exit(tracker.finish(timeout=120))"
     )
     hidden = ("MLFLOW_", "GIT_PYTHON")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True, env=environment
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=200, check=False, env=environment
     )
-    assert done.stdout + done.stderr == ""
+    assert (done.stdout + done.stderr, done.returncode) == ("", 0)
 
 
 def test_a_follower_is_no_reason_to_stay_alive(journal: Journal, nobody: str) -> None:

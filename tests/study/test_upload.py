@@ -10,7 +10,7 @@ import pytest
 
 from search_spaces.load import resolve
 from search_spaces.schema import Study
-from study import upload
+from study import tracked, upload
 from study.records import Journal, TrialStatus
 from study.upload import Figure, Place, Upload
 from tests.study import tracked_study
@@ -63,8 +63,11 @@ class MemoryStore:
         self.call(lambda: self.content.update({run: new | {"status": "RUNNING"}}))
         return run
 
+    def parameters(self, run: str) -> set[str]:
+        return self.call(lambda: set(self.content[run]["parameters"]))
+
     def log(self, run: str, *, tags: Mapping[str, str] = {}, parameters: Mapping[str, str] = {}) -> None:
-        kept = self.content[run]["parameters"]
+        kept: dict[str, str] = self.content[run]["parameters"]
         assert all(kept.get(name, text) == text for name, text in parameters.items()), "MLflow's parameters are final"
         self.call(lambda: (self.content[run]["tags"].update(tags), kept.update(parameters)))
 
@@ -160,6 +163,18 @@ def test_a_journal_that_is_followed_line_by_line_gives_the_same_runs(directory: 
     for run in (*whole.values(), *(found := store.by_name()).values()):
         run["tags"].pop("mlflow.note.content", None)
     assert found == whole
+
+
+def test_a_value_that_is_written_in_another_way_later_stays_as_it_was(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    new_upload(directory, store).advance()
+    before = store.by_name()
+    (directory / "tracking.json").unlink()
+    monkeypatch.setattr(tracked, "trial_parameters", lambda settings: {"training.epochs": "3.0"})
+    new_upload(directory, store).advance()
+    assert store.by_name() == before
 
 
 def test_an_empty_journal_makes_no_runs(tmp_path: Path) -> None:

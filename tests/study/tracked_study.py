@@ -19,9 +19,8 @@ PROVENANCE = {"git_commit": "0123abc-dirty", "version/torch": "2.13.0", "version
 
 @cache
 def study() -> Study:
-    """The quick study, smaller; what tests ask about is said here."""
-    settings = {"projection.solver": "adam", "network.widths": [30, 20], "training.epochs": EPOCHS, "tune.trials": 6}
-    return load_study("helmholtz-quick", settings)
+    """Three methods, two trials each."""
+    return load_study(Path(__file__).with_suffix(".yaml"))
 
 
 def fill(directory: Path) -> Journal:
