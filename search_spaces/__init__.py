@@ -1,0 +1,1 @@
+"""Study files: their types (`schema`), reading and writing (`load`), their search for Optuna (`convert`)."""

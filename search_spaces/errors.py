@@ -21,8 +21,10 @@ class UnknownKeyError(StudyFileError):
 
 
 def nearest(word: Any, known: Iterable[str]) -> str:
-    """`write KNOWN` for a misspelt word, or `write one of: …` where nothing is near."""
+    """`write KNOWN` for a misspelt word, `write one of: …` if nothing is near, `remove it` if nothing is known."""
     known = [str(name) for name in known]
+    if not known:
+        return "remove it"
     close = get_close_matches(str(word), known, n=1, cutoff=0.5)
     return f"write {close[0]}" if close else f"write one of: {', '.join(known)}"
 

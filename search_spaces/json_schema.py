@@ -25,6 +25,7 @@ def json_schema() -> dict[str, Any]:
             definition.update(SHORT_FORMS[title] | {"title": title})
         elif tags := [key for key in TAGS if "const" in definition["properties"].get(key, {})]:
             definition["required"] = tags + definition.get("required", [])
+    schema["properties"]["problem"] = {"anyOf": [{"type": "string"}, schema["properties"]["problem"]]}
     schema["properties"]["objectives"]["propertyNames"] = {"enum": [*EVERY_EPOCH, *AFTER_PROJECTION]}
     return schema
 

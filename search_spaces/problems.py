@@ -13,6 +13,8 @@ from search_spaces.errors import StudyFileError, nearest
 from search_spaces.plain import adapter_of, read_plain
 from search_spaces.schema import ProblemChoice
 
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
 
 def build_problem(choice: ProblemChoice) -> Problem:
     """The chosen Problem. Raises StudyFileError where the name, the import or an option is wrong."""
@@ -68,15 +70,15 @@ def _checked_options(function: Callable[..., Any], choice: ProblemChoice) -> dic
     parameters = inspect.signature(function).parameters
     hints = _hints(function)
     any_key = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    known = {key: parameter for key, parameter in parameters.items() if parameter.kind not in VARIADIC}
     for key in choice.options:
-        if key not in parameters and not any_key:
-            hint = nearest(key, parameters) if parameters else "remove it"
-            raise StudyFileError(f"problem.{key} is not known: {choice.name} has no such option; {hint}")
-    for key, parameter in parameters.items():
-        if parameter.default is parameter.empty and key not in choice.options and not any_key:
+        if key not in known and not any_key:
+            raise StudyFileError(f"problem.{key} is not known: {choice.name} has no such option; {nearest(key, known)}")
+    for key, parameter in known.items():
+        if parameter.default is parameter.empty and key not in choice.options:
             raise StudyFileError(f"problem.{key} is missing; {choice.name} needs it, write its value")
     return {
-        key: read_plain(adapter_of(hints[key]), value, f"problem.{key}") if key in hints else value
+        key: read_plain(adapter_of(hints[key]), value, f"problem.{key}") if key in hints and key in known else value
         for key, value in choice.options.items()
     }
 

@@ -70,7 +70,7 @@ def _check_possible(study: Study, path: str, value: Any, where: str) -> None:
                 hint = nearest(value, map(str, values))
                 raise StudyFileError(f"{where} is {shown(value)}, which the search never takes; {hint}")
         case distribution:
-            if isinstance(value, str) or value is None or not distribution.low <= value <= distribution.high:
+            if not isinstance(value, int | float) or not distribution.low <= value <= distribution.high:
                 raise StudyFileError(
                     f"{where} is {shown(value)}, which the search never takes; "
                     f"write a number from {distribution.low} to {distribution.high}"
@@ -135,11 +135,11 @@ def _check_trial(study: Study, bare: Study, values: Values) -> None:
     except UnknownKeyError as error:
         raise StudyFileError(_unknown(study, bare, values, error)) from None
     except StudyFileError as error:
-        raise StudyFileError(f"search.{error}{_given(study, values)}") from None
+        raise StudyFileError(f"search.{error}{_given(values)}") from None
     projected = [metric for metric in study.objectives if metric in AFTER_PROJECTION]
     if projected and trial.projection is None:
         raise StudyFileError(
-            f"objectives.{projected[0]} is not measured in a trial without projection{_given(study, values)}; "
+            f"objectives.{projected[0]} is not measured in a trial without projection{_given(values)}; "
             "write projection: {solver: adam}, or an objective without projected/"
         )
     check_settings(trial)
@@ -169,8 +169,8 @@ def _fits(bare: Study, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def _given(study: Study, values: Values) -> str:
-    names = [f"{path}: {value}" for path, value in values.items() if keys_of(path)[-1] in TAGS]
+def _given(values: Values) -> str:
+    names = [f"{path}: {value or 'null'}" for path, value in values.items() if keys_of(path)[-1] in TAGS]
     return f" (with {', '.join(names)})" if names else ""
 
 

@@ -1,5 +1,6 @@
 """Order and activity of searched parameters, and what is left when some are fixed."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from tests.search_spaces.files import load
 NAMES = [f"training.p{index}" for index in range(5)]
 
 
+QUICK = load_study("helmholtz-quick")
+
+
 def searching(search: dict[str, SearchedParameter]) -> Study:
-    study = load_study("helmholtz-quick")
-    return Study(study.study, study.problem, study.data, study.network, study.training, search=search)
+    return replace(QUICK, search=search)
 
 
 @st.composite
@@ -51,8 +54,7 @@ def test_assignments_are_distinct_and_hold_what_is_active(search: dict[str, Sear
 
 
 def test_the_order_of_the_file_is_kept_otherwise() -> None:
-    study = load_study("helmholtz-quick")
-    assert ordered(study) == list(study.search)
+    assert ordered(QUICK) == list(QUICK.search)
 
 
 def test_conditions_in_a_circle() -> None:

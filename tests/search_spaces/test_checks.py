@@ -1,0 +1,155 @@
+"""Settings that make no sense together are refused, with what to write instead."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnn_core.metrics import FIGURES
+from search_spaces.checks import AFTER_PROJECTION, EVERY_EPOCH
+from tests.search_spaces.files import WAVES, error_of, load
+
+Changes = dict[str, Any]
+
+
+def scheduler(**settings: Any) -> Changes:
+    return {"tune": {"scheduler": settings}}
+
+
+VISCOUS = {
+    "problem": {"name": "viscous-flow"},
+    "data": {
+        name: {"u_infinity": [value], "suction": [0.5], "w_infinity": [1.0], "points": 8, "sampling": "uniform"}
+        for name, value in (("train", 0.5), ("validation", 0.6), ("test", 0.7))
+    },
+}
+"""A problem in three dimensions."""
+
+CASES: dict[str, tuple[Changes, str]] = {
+    "a name with a slash": (
+        {"study": "a/b"},
+        "study is 'a/b', which is no folder name; write letters, digits, '.', '_' and '-'",
+    ),
+    "an empty name": ({"study": ""}, "study is '', which is no folder name"),
+    "a hidden folder": ({"study": ".."}, "study is '..', which is no folder name"),
+    # data
+    "a misspelt parameter": (
+        {"data.train": {"amplitud": [1.0], **WAVES, "points": 3}},
+        "data.train.amplitud is not known for helmholtz; write amplitude",
+    ),
+    "a misspelt setting of a split": (
+        {"data.test.samplin": "uniform"},
+        "data.test.samplin is the text 'uniform'; write a list",
+    ),
+    "a parameter of another problem": (
+        {"data.test.suction": [1.0]},
+        "data.test.suction is not known for helmholtz; write one of: amplitude, frequency, phase, points, sampling",
+    ),
+    "a missing parameter": (
+        {"data.validation": {**WAVES, "points": 3}},
+        "data.validation.amplitude is missing; write a list of values or {linspace: [low, high, count]}",
+    ),
+    "a validation wave that is trained on": (
+        {"data.validation.amplitude": [1.2, 2.0]},
+        "data.validation: the wave amplitude 2, frequency 1, phase 0 is also a training wave, so its errors say",
+    ),
+    "a test wave that is trained on, up to rounding": (
+        {"data.train.amplitude": {"linspace": [0.1, 0.5, 5]}, "data.test.amplitude": [0.30000000000000004]},
+        "data.test: the wave amplitude 0.3, frequency 1, phase 0 is also a training wave",
+    ),
+    "points that make no grid": (
+        {**VISCOUS, "data": {**VISCOUS["data"], "test": {**VISCOUS["data"]["test"], "points": 10}}},
+        "data.test: points: uniform sampling in 3 dimensions needs k^3 points, got 10; write 8",
+    ),
+    "data that is not finite": (
+        {**VISCOUS, "data": {**VISCOUS["data"], "test": {**VISCOUS["data"]["test"], "suction": [-1.0e5]}}},
+        "data.test: problem 'viscous-flow': the solution is",
+    ),
+    # metrics
+    "a misspelt objective": (
+        {"objectives": {"validation/data_mes": "min"}},
+        "objectives.validation/data_mes is not measured on training or validation data; write validation/data_mse",
+    ),
+    "a test objective": (
+        {"objectives": {"test/data_mse": "min"}},
+        "objectives.test/data_mse is a test figure, and hyperparameters are selected on validation data; "
+        "write validation/data_mse",
+    ),
+    "a projected test objective": (
+        {"objectives": {"projected/test/data_mse": "min"}},
+        "objectives.projected/test/data_mse is a test figure, and hyperparameters are selected on validation data; "
+        "write projected/validation/data_mse",
+    ),
+    "a time as objective": (
+        {"objectives": {"time/train_s": "min"}},
+        "objectives.time/train_s is not measured on training or validation data; write",
+    ),
+    "no objective": ({"objectives": {}}, "objectives: write 1 to 3 metrics, got 0"),
+    "four objectives": (
+        {"objectives": dict.fromkeys(EVERY_EPOCH[:4], "min")},
+        "objectives: write 1 to 3 metrics, got 4",
+    ),
+    # schedulers
+    "a scheduler without metric": (
+        scheduler(name="asha"),
+        "tune.scheduler.metric is missing; write what asha compares, e.g. validation/data_mse",
+    ),
+    "a misspelt metric": (
+        scheduler(name="asha", metric="validation/data_mes"),
+        "tune.scheduler.metric is 'validation/data_mes', which is not measured on training or validation data; "
+        "write validation/data_mse",
+    ),
+    "a test metric": (
+        scheduler(name="median", metric="test/data_mse"),
+        "tune.scheduler.metric is 'test/data_mse', which is a test figure, and hyperparameters are selected on",
+    ),
+    "a metric of the end": (
+        scheduler(name="asha", metric="projected/validation/data_mse"),
+        "tune.scheduler.metric is 'projected/validation/data_mse', which is measured once, at the end of a trial; "
+        "write one that is known after every epoch, e.g. validation/data_mse",
+    ),
+    "no epoch left to stop": (
+        scheduler(name="asha", metric="validation/data_mse", grace=5),
+        "tune.scheduler.grace is 5, but a trial has 5 epochs, so asha would never stop one; write fewer, or scheduler",
+    ),
+    "a misspelt scheduler": (scheduler(name="ahsa"), "tune.scheduler.name is the text 'ahsa'; write asha"),
+    # resources
+    "a GPU for the CPU": (
+        {"training.device": "cpu", "resources": {"gpu": 0.5}},
+        "resources.gpu is 0.5, but training.device is cpu; write device: auto, or gpu: 0",
+    ),
+    "no core": ({"resources": {"cpu": 0}}, "resources.cpu is 0; write a number greater than 0"),
+    "less than no GPU": ({"resources": {"gpu": -1}}, "resources.gpu is -1; write a number of at least 0"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_settings_that_make_no_sense_together(tmp_path: Path, name: str) -> None:
+    changes, message = CASES[name]
+    assert error_of(tmp_path, changes).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        VISCOUS,
+        {
+            "objectives": {
+                "train/relative_l2": "min",
+                "validation/residual_abs_p95": "min",
+                "validation/data_mse": "min",
+            }
+        },
+        {"projection": {"solver": "adam"}, "objectives": {"projected/validation/constraint_mse": "min"}},
+        scheduler(name="median", metric="train/constraint_mse", grace=4),
+        {"resources": {"cpu": 0.5, "gpu": 0.25}},
+    ],
+    ids=str,
+)
+def test_settings_that_do(tmp_path: Path, changes: Changes) -> None:
+    load(tmp_path, changes)
+
+
+def test_no_metric_of_the_test_split_is_offered() -> None:
+    assert len(EVERY_EPOCH) == 2 * len(AFTER_PROJECTION) == 2 * len(FIGURES)
+    assert not any("test" in metric for metric in (*EVERY_EPOCH, *AFTER_PROJECTION))

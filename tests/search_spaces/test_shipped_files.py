@@ -1,0 +1,107 @@
+"""Every shipped study file loads, samples, round-trips, and keeps its test waves apart."""
+
+import warnings
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.study import StudyDirection
+
+from cnn_core.problem import Split
+from search_spaces.convert import grid, suggest
+from search_spaces.load import build_problem, dump_yaml, load_study, load_text, resolve, shipped_spaces
+from search_spaces.schema import Choice
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+NAMES = list(shipped_spaces())
+OURS = [name for name in NAMES if not name.startswith("workbook")]
+
+
+def test_these_are_shipped() -> None:
+    assert NAMES == [
+        "helmholtz-projection",
+        "helmholtz-quick",
+        "helmholtz-training",
+        "pythagorean",
+        "viscous-flow",
+        "workbook-a",
+        "workbook-b",
+        "workbook-timing",
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_begins_with_what_it_is_and_bears_its_files_name(name: str) -> None:
+    text = shipped_spaces()[name].read_text(encoding="utf-8")
+    assert text.startswith("# ") and text.partition("\n")[0].endswith(".")
+    assert load_study(name).study == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_round_trips(name: str, tmp_path: Path) -> None:
+    study = load_study(name)
+    path = tmp_path / "study.yaml"
+    path.write_text(dump_yaml(study), encoding="utf-8")
+    assert load_study(path) == study
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_twenty_sampled_trials_resolve_and_round_trip(name: str) -> None:
+    study = load_study(name)
+    assert set(study.objectives.values()) == {"min"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.TPESampler(seed=0, multivariate=True, group=True, n_startup_trials=10)
+    search = optuna.create_study(directions=[StudyDirection.MINIMIZE] * len(study.objectives), sampler=sampler)
+    for index in range(20):
+        trial = search.ask()
+        values = suggest(study, trial)
+        search.tell(trial, [float(index % 7)] * len(study.objectives))
+        resolved = resolve(study, values)
+        assert resolved.search == {}
+        assert load_text(dump_yaml(resolved)) == resolved
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if load_study(name).tune.sampler == "grid"])
+def test_a_grid_is_tried_whole(name: str) -> None:
+    study = load_study(name)
+    assert len(grid(study)) == study.tune.trials
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_test_waves_lie_inside_and_outside_of_the_training_box(name: str) -> None:
+    study = load_study(name)
+    problem = build_problem(study.problem)
+    box = [(min(values), max(values)) for values in study.data.train.waves(problem).T.tolist()]
+    waves = study.data.test.waves(problem).tolist()
+    inside = [all(low <= value <= high for value, (low, high) in zip(wave, box, strict=True)) for wave in waves]
+    assert inside.count(True) >= 2 and inside.count(False) >= 1
+
+
+def test_the_main_job_gives_each_method_its_share() -> None:
+    study = load_study("helmholtz-quick")
+    assert study.tune.balance == "training.method.name"
+    distribution = study.search["training.method.name"].distribution
+    assert isinstance(distribution, Choice)
+    assert set(distribution.values) >= {"unconstrained", "soft", "reduction", "batch", "augmented-lagrangian"}
+    assert study.tune.trials % len(distribution.values) == 0
+    assert study.projection is not None and study.projection.waves == "all"
+
+
+def test_the_workbooks_experiments_have_its_settings() -> None:
+    a, b = load_study("workbook-a"), load_study("workbook-b")
+    for study in (a, b):
+        assert not study.problem.scaled
+        assert (study.training.epochs, study.training.batch_size, study.network.widths) == (500, 1000, (50,) * 5)
+        assert study.training.optimizer.learning_rate == 1e-3
+        train = study.data.train
+        assert [len(values) for values in train.parameters.values()] == [10, 10, 10] and train.points == 50
+        assert study.data.test == Split({"amplitude": (1.0,), "frequency": (1.0,), "phase": (0.0,)}, 500, "uniform")
+    assert len(grid(a)) == 6
+    reductions = [
+        resolve(a, values).training.method for values in grid(a) if "training.method.reduction.name" in values
+    ]
+    assert len(reductions) == 2 and all(method.reduction.delta == 6.0 for method in reductions)
+    assert b.projection is not None and b.projection.learning_rate == 1e-4
+    assert len(grid(b)) == 10 * 2 * 2 * 2
