@@ -142,7 +142,8 @@ def test_a_huge_learning_rate_diverges_with_finite_parameters(
     model, points = setting()
     points = points.to(dtype=dtype, device="cpu")
     huge = replace(optimizer, learning_rate=rate)
-    training = Training(model, points, METHODS[method](), huge, batch_size=5, epochs=50, seed=0)
+    own = {"objective_rate": rate} if method == "null-space" else {}  # it does not use the optimizer's
+    training = Training(model, points, METHODS[method](**own), huge, batch_size=5, epochs=50, seed=0)
     run(training)
     assert training.status is TrainingStatus.DIVERGED
     assert torch.isfinite(training.theta).all()
