@@ -129,16 +129,16 @@ def run(
     from study import report, runner, tracking
 
     study = _load(space, settings, {"tune.trials": trials} if trials else {})
+    uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
     directory = runner.claim_directory(RUNS, study.study if name is None else name, exact=name is not None)
-    uri = tracking_uri or tracking.default_uri(RUNS)
     tracker = tracking.Tracker(directory, study, uri)
     console = Console()
     outcome = runner.run(study, directory=directory, address=address, storage=storage, hours=hours, tracker=tracker)
     paths = report.write_report(directory)
     report.print_summary(console, directory)
     console.print(f"plots    {paths.figures}\nreport   {paths.html}", highlight=False, soft_wrap=True)
-    if outcome.unsent:
-        console.print(outcome.unsent, highlight=False, soft_wrap=True)
+    if unsent := outcome.unsent or tracker.add_report():
+        console.print(unsent, highlight=False, soft_wrap=True)
     console.print(f"MLflow   {_ui_command(tracking_uri)}", highlight=False, soft_wrap=True)
     if outcome.error:
         raise RunFailed(outcome.error)
@@ -176,8 +176,13 @@ def ui(tracking_uri: str | None, port: int) -> None:
     """Open the results in the MLflow UI, on this machine only."""
     from study import tracking
 
-    command, environment = tracking.ui_process(tracking_uri or tracking.default_uri(RUNS), port=port)
-    click.echo(f"http://127.0.0.1:{port}  (end with Ctrl-C)", err=True)
+    uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
+    command, environment = tracking.ui_process(uri, port=port)
+    server = f"http://127.0.0.1:{port}"
+    click.echo(f"{server}  (end with Ctrl-C)", err=True)
+    for directory in sorted(path.parent for path in RUNS.glob("*/study.yaml")):
+        if page := tracking.addresses(directory, uri, server=server).get(tracking.STUDY_PAGE):
+            click.echo(f"{directory.name}: {page}", err=True)
     os.execvpe(command[0], command, {**os.environ, **environment})
 
 

@@ -17,14 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.load import load_study
 from search_spaces.schema import Study
-from study.mlflow_ui import artifact_location, check_uri, default_uri, ui_command, ui_process
+from study.mlflow_ui import STUDY_PAGE, artifact_location, check_uri, default_uri, ui_command, ui_process
 from study.records import Journal
 from study.upload import Figure, Place, Upload
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
 
-__all__ = ["Store", "Tracker", "TrackingError", "addresses", "default_uri", "sync", "ui_command", "ui_process"]
+__all__ = [
+    "STUDY_PAGE", "Store", "Tracker", "TrackingError", "addresses", "check_uri", "default_uri", "sync", "ui_command",
+    "ui_process",
+]  # fmt: skip
 
 LOCK = "tracking.lock"
 SECONDS_BETWEEN_UPLOADS = 3.0
