@@ -39,6 +39,24 @@ def gram_matrix(layers: Sequence[tuple[Tensor, Tensor]], *, tile_rows: int = TIL
     return gram
 
 
+def weighted_gram_matrix(layers: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]]) -> Tensor:
+    """J M Jᵀ (N·Q, N·Q) for a diagonal M, given as every layer's h, δ and M's pieces for its weight and its bias.
+
+    A diagonal does not factor into inputs and outputs, so each layer's rows are formed, one layer at a time.
+    """
+    total: Tensor | int = 0
+    for inputs, deltas, weight, bias in layers:
+        rows = layer_rows(inputs, deltas)
+        biases = deltas[0].flatten(0, 1)
+        total = total + (rows * weight.flatten()) @ rows.T + (biases * bias) @ biases.T
+    return total  # type: ignore[return-value]
+
+
+def layer_rows(inputs: Tensor, deltas: Tensor) -> Tensor:
+    """∂q_r/∂W of one layer, (N·Q, out·in)."""
+    return torch.einsum("snqo,sni->nqoi", deltas, inputs).flatten(0, 1).flatten(1)
+
+
 @dataclass(frozen=True)
 class _Formed:
     """A layer's rows of J, (N·Q, out·(in + 1))."""
@@ -81,8 +99,7 @@ def _share_of(inputs: Tensor, deltas: Tensor) -> _Formed | _Factors:
     inputs = torch.cat([inputs, ones], dim=-1)
     width_in = inputs.shape[-1]
     if width_in * width_out <= streams**2 * (width_in + width_out):
-        rows = torch.einsum("snqo,sni->nqoi", deltas, inputs)
-        return _Formed(rows.flatten(0, 1).flatten(1), quantities)
+        return _Formed(layer_rows(inputs, deltas), quantities)
     return _Factors(inputs, deltas)
 
 

@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.func import jacrev
 
 from cnn_core.constrained import ConstrainedNetwork, Evaluation, LayerPass, point_losses
-from cnn_core.gram import gram_matrix
+from cnn_core.gram import gram_matrix, layer_rows, weighted_gram_matrix
 from cnn_core.networks import LayeredNetwork, LinearTrace, Trace
 
 GENERAL_CHUNK = 256
@@ -36,8 +36,8 @@ class Jacobian(Protocol):
 
     @property
     def path(self) -> str: ...
-    def gram(self) -> Tensor:
-        """J Jᵀ, (R, R)."""
+    def gram(self, metric: Tensor | None = None) -> Tensor:
+        """J M Jᵀ, (R, R), for the diagonal `metric` M (P,), or the identity."""
         ...
 
     def point_gram(self) -> Tensor:
@@ -69,8 +69,8 @@ class ExplicitJacobian:
     quantities: int
     path: str = "general"
 
-    def gram(self) -> Tensor:
-        return self.rows @ self.rows.T
+    def gram(self, metric: Tensor | None = None) -> Tensor:
+        return self.rows @ (self.rows if metric is None else self.rows * metric).T
 
     def point_gram(self) -> Tensor:
         blocks = self.rows.view(-1, self.quantities, self.rows.shape[-1])
@@ -99,8 +99,13 @@ class LayerJacobian:
     deltas: Sequence[Tensor]
     path: str = "layers"
 
-    def gram(self) -> Tensor:
-        return gram_matrix([(layer.inputs, deltas) for layer, deltas in self._layers()])
+    def gram(self, metric: Tensor | None = None) -> Tensor:
+        if metric is None:
+            return gram_matrix([(layer.inputs, deltas) for layer, deltas in self._layers()])
+        pieces = self.model.layout.unflatten(metric)
+        return weighted_gram_matrix(
+            [(layer.inputs, deltas, pieces[layer.weight], pieces[layer.bias]) for layer, deltas in self._layers()]
+        )
 
     def point_gram(self) -> Tensor:
         _, points, quantities, _ = self.deltas[0].shape
@@ -137,7 +142,7 @@ class LayerJacobian:
     def matrix(self) -> Tensor:
         pieces: dict[str, Tensor] = {}
         for layer, deltas in self._layers():
-            pieces[layer.weight] = _layer_rows(layer.inputs, deltas)
+            pieces[layer.weight] = layer_rows(layer.inputs, deltas)
             pieces[layer.bias] = deltas[0].flatten(0, 1)
         return torch.cat([pieces[name] for name in self.model.layout.names], dim=1)
 
@@ -191,8 +196,3 @@ def _layer_jacobian(model: ConstrainedNetwork, layers: LayerPass, quantities: Te
     return LayerJacobian(
         model, layers.trace, network.pull_back(layers.parameters, layers.trace, torch.stack(weights, dim=2))
     )
-
-
-def _layer_rows(inputs: Tensor, deltas: Tensor) -> Tensor:
-    """∂q_r/∂W of one layer, (R, out·in)."""
-    return torch.einsum("snqo,sni->nqoi", deltas, inputs).flatten(0, 1).flatten(1)

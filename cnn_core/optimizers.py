@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
+
+Moments = dict[str, Any]
+"""What an optimizer remembers of earlier gradients; tensors and plain numbers."""
 
 
 class Optimizer(Protocol):
@@ -18,6 +21,9 @@ class Optimizer(Protocol):
     @property
     def learning_rate(self) -> Schedule: ...
     def build(self, theta: Tensor) -> torch.optim.Optimizer: ...
+    def precondition(self, gradient: Tensor, state: Moments) -> tuple[Tensor, Tensor | None, Moments]:
+        """Its step at learning rate 1 for ∇f (P,), its metric M (P,) (None: the identity) and its new moments."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,15 @@ class Adam:
         rate = value_at(self.learning_rate, 0.0)
         return torch.optim.Adam([theta], lr=rate, betas=self.betas, eps=self.epsilon)
 
+    def precondition(self, gradient: Tensor, state: Moments) -> tuple[Tensor, Tensor | None, Moments]:
+        """M m̂ with M = 1/(√v̂ + ε): the moments m and v are those of ∇f alone."""
+        (fade_first, fade_second), count = self.betas, int(state.get("count", 0)) + 1
+        zero = torch.zeros_like(gradient)
+        first = fade_first * state.get("first", zero) + (1 - fade_first) * gradient
+        second = fade_second * state.get("second", zero) + (1 - fade_second) * gradient.square()
+        metric = 1 / ((second / (1 - fade_second**count)).sqrt() + self.epsilon)
+        return metric * first / (1 - fade_first**count), metric, {"first": first, "second": second, "count": count}
+
 
 @dataclass(frozen=True)
 class Sgd:
@@ -56,6 +71,11 @@ class Sgd:
 
     def build(self, theta: Tensor) -> torch.optim.Optimizer:
         return torch.optim.SGD([theta], lr=value_at(self.learning_rate, 0.0), momentum=self.momentum)
+
+    def precondition(self, gradient: Tensor, state: Moments) -> tuple[Tensor, Tensor | None, Moments]:
+        """The momentum of ∇f, in the identity metric."""
+        velocity = self.momentum * state.get("velocity", torch.zeros_like(gradient)) + gradient
+        return velocity, None, {"velocity": velocity}
 
 
 OPTIMIZERS: Mapping[str, type[Optimizer]] = {"adam": Adam, "sgd": Sgd}

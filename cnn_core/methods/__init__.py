@@ -8,6 +8,7 @@ from cnn_core.methods.broyden import Broyden
 from cnn_core.methods.method import Direction, Method, State, Step
 from cnn_core.methods.no_loss import NoLoss
 from cnn_core.methods.non_projecting import NonProjecting
+from cnn_core.methods.null_space import NullSpace
 from cnn_core.methods.reduction import Reduction
 from cnn_core.methods.sample import Sample
 from cnn_core.methods.soft import Soft
@@ -23,6 +24,7 @@ METHODS: Mapping[str, type[Method]] = {
     "non-projecting": NonProjecting,
     "broyden": Broyden,
     "augmented-lagrangian": AugmentedLagrangian,
+    "null-space": NullSpace,
 }
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "Method",
     "NoLoss",
     "NonProjecting",
+    "NullSpace",
     "Reduction",
     "Sample",
     "Soft",

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods.correction import batch_terms, correct, data_direction, data_gradient, figures_of
+from cnn_core.methods.correction import batch_terms, correct, data_direction, data_gradient, figures_of, normal_space
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problem import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
@@ -49,11 +49,10 @@ class Batch:
         terms = batch_terms(step)
         direction, multipliers = correct(
             step,
-            terms.jacobian,
+            normal_space(step, terms.jacobian, damping=value_at(self.damping, step.epoch)),
             terms.residuals,
             value_at(self.objective_rate, step.epoch) * terms.gradient,
             gain=value_at(self.gain, step.epoch),
-            damping=value_at(self.damping, step.epoch),
             cap=self.cap,
         )
         held = {"age": 1, "multipliers": multipliers.values, "x": step.batch.x, "p": step.batch.p}

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork, point_losses
 from cnn_core.jacobian import ExplicitJacobian
-from cnn_core.methods.correction import correct, figures_of
+from cnn_core.methods.correction import correct, figures_of, normal_space
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.methods.reduction import gradients
 from cnn_core.problem import PointSet
@@ -54,11 +54,14 @@ class Broyden:
             rows = gradients(values, step.theta) if exact else _secant_update(state, theta, values.detach())
         direction, multipliers = correct(
             step,
-            ExplicitJacobian(rows[1:], quantities=len(rows) - 1),
+            normal_space(
+                step,
+                ExplicitJacobian(rows[1:], quantities=len(rows) - 1),
+                damping=value_at(self.damping, step.epoch),
+            ),
             values[1:].detach(),
             value_at(self.objective_rate, step.epoch) * rows[0],
             gain=value_at(self.gain, step.epoch),
-            damping=value_at(self.damping, step.epoch),
         )
         state = {"age": state["age"] + 1, "theta": theta, "values": values.detach(), "rows": rows}
         return Direction(direction, state, figures_of(multipliers))

@@ -2,14 +2,15 @@
 
 With a data direction d (a multiple of ∇f, or 0) and constraints g with Jacobian J,
 
-    λ = (J Jᵀ)⁻¹ (gain·g − J d),    direction = d + Jᵀ λ,    so that J·direction = gain·g:
+    λ = (J Jᵀ)⁻¹ (gain·g − J d),    direction = d + Jᵀ λ,    so that J·direction = gain·g
 
-along −direction the constraints decay at the rate `gain` per unit of learning rate, and what is left of d is tangent to
-the constraints (Jergensen 2019; Yamashita 1980, "A differential equation approach to nonlinear programming").
+(in another metric M of parameter space: J M Jᵀ and M Jᵀ). Along −direction the constraints decay at the rate `gain` per
+unit of learning rate, and what is left of d is tangent to the constraints (Jergensen 2019; Yamashita 1980, "A
+differential equation approach to nonlinear programming").
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -64,46 +65,64 @@ def batch_terms(step: Step) -> BatchTerms:
     return BatchTerms(residuals.flatten(), jacobian.part(1, 1 + constraints), gradient)
 
 
+@dataclass(frozen=True)
+class NormalSpace:
+    """The ways out of the constraints' tangent space: M Jᵀλ, for the metric M (a diagonal (P,), or the identity)."""
+
+    jacobian: Jacobian
+    factorisation: Factorisation
+    metric: Tensor | None = None
+
+    def multipliers(self, wanted: Tensor) -> Multipliers:
+        """λ (m,) for which J M Jᵀλ = wanted (m,)."""
+        return self.factorisation.solve(wanted)
+
+    def step(self, multipliers: Tensor) -> Tensor:
+        """M Jᵀλ (P,)."""
+        pulled = self.jacobian.transposed_times(multipliers)
+        return pulled if self.metric is None else self.metric * pulled
+
+
+def normal_space(step: Step, jacobian: Jacobian, *, damping: float, metric: Tensor | None = None) -> NormalSpace:
+    """J M Jᵀ, factorised."""
+    with step.clock.section("gram"):
+        gram = jacobian.gram(metric)
+    with step.clock.section("factorisation"):
+        return NormalSpace(jacobian, factorise(gram, damping=damping), metric)
+
+
 def correct(
-    step: Step,
-    jacobian: Jacobian,
-    constraints: Tensor,
-    descent: Tensor,
-    *,
-    gain: float,
-    damping: float,
-    cap: float | None = None,
+    step: Step, normal: NormalSpace, constraints: Tensor, descent: Tensor, *, gain: float, cap: float | None = None
 ) -> tuple[Tensor, Multipliers]:
-    """d + Jᵀλ (P,) and λ for constraints g (m,), their Jacobian and the data direction d (P,).
+    """d + M Jᵀλ (P,) and λ for constraints g (m,) and the data direction d (P,).
 
     `cap` bounds |λ|: multipliers above it are scaled down together, which keeps their direction. An undamped
     direction has J·direction = gain·g to nearly all digits, also where G is ill-conditioned: what λ leaves over is
     solved for again.
     """
-    with step.clock.section("gram"):
-        gram = jacobian.gram()
+    wanted = gain * constraints
     with step.clock.section("factorisation"):
-        factorisation = factorise(gram, damping=damping)
-        multipliers = factorisation.solve(gain * constraints - jacobian.times(descent))
+        multipliers = normal.multipliers(wanted - normal.jacobian.times(descent))
     with step.clock.section("step"):
         capped = multipliers.capped(cap)
-        direction = descent + jacobian.transposed_times(capped.values)
-        if damping > 0 or capped is not multipliers or multipliers.status is not SolveStatus.SOLVED:
-            return direction, capped
-        return _refined(jacobian, factorisation, direction, multipliers, gain * constraints)
+        direction = descent + normal.step(capped.values)
+        undamped = normal.factorisation.damping == 0 and multipliers.status is SolveStatus.SOLVED
+        if undamped and capped is multipliers:
+            return _refined(normal, direction, multipliers, wanted)
+        return direction, capped
 
 
 def _refined(
-    jacobian: Jacobian, factorisation: Factorisation, direction: Tensor, multipliers: Multipliers, wanted: Tensor
+    normal: NormalSpace, direction: Tensor, multipliers: Multipliers, wanted: Tensor
 ) -> tuple[Tensor, Multipliers]:
     tolerance = REFINED * torch.finfo(wanted.dtype).eps * float(wanted.norm())
     values = multipliers.values
     for _ in range(REFINEMENTS):
-        missing = wanted - jacobian.times(direction)
+        missing = wanted - normal.jacobian.times(direction)
         if float(missing.norm()) <= tolerance:
             break
-        correction = factorisation.solve(missing).values
-        direction, values = direction + jacobian.transposed_times(correction), values + correction
+        correction = normal.multipliers(missing).values
+        direction, values = direction + normal.step(correction), values + correction
     return direction, replace(multipliers, values=values)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork, Evaluation
+from cnn_core.optimizers import Adam, Optimizer
 from cnn_core.problem import PointSet
 
 State = dict[str, Any]
@@ -29,12 +30,13 @@ class MiniBatch:
 
 @dataclass(frozen=True)
 class Step:
-    """What a method sees: the constrained network at θ (P,), a batch, the time in epochs, and a clock to fill in."""
+    """What a method sees: the constrained network at θ (P,), a batch, the time in epochs, the optimizer, a clock."""
 
     model: ConstrainedNetwork
     theta: Tensor
     batch: MiniBatch
     epoch: float
+    optimizer: Optimizer = field(default_factory=Adam)
     clock: Clock = field(default_factory=Clock)
 
     def evaluate(self) -> Evaluation:
@@ -43,11 +45,15 @@ class Step:
 
 
 class Direction(NamedTuple):
-    """A method's answer: the direction (P,) to descend along, its new state, and figures worth watching."""
+    """A method's answer: the direction (P,) to descend along, its new state, and figures worth watching.
+
+    `complete` says that the direction is the step itself, θ ← θ − direction: the optimizer is not asked.
+    """
 
     gradient: Tensor
     state: State
     figures: Mapping[str, float]
+    complete: bool = False
 
 
 class Method(Protocol):

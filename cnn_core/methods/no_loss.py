@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods.correction import batch_terms, correct, figures_of
+from cnn_core.methods.correction import batch_terms, correct, figures_of, normal_space
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problem import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
@@ -30,10 +30,9 @@ class NoLoss:
         terms = batch_terms(step)
         direction, multipliers = correct(
             step,
-            terms.jacobian,
+            normal_space(step, terms.jacobian, damping=value_at(self.damping, step.epoch)),
             terms.residuals,
             torch.zeros_like(terms.gradient),
             gain=value_at(self.gain, step.epoch),
-            damping=value_at(self.damping, step.epoch),
         )
         return Direction(direction, state, figures_of(multipliers))

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods.correction import batch_terms, correct, figures_of
+from cnn_core.methods.correction import batch_terms, correct, figures_of, normal_space
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problem import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
@@ -34,11 +34,10 @@ class NonProjecting:
         terms = batch_terms(step)
         correction, multipliers = correct(
             step,
-            terms.jacobian,
+            normal_space(step, terms.jacobian, damping=value_at(self.damping, step.epoch)),
             terms.residuals,
             torch.zeros_like(terms.gradient),
             gain=value_at(self.gain, step.epoch),
-            damping=value_at(self.damping, step.epoch),
         )
         descent = value_at(self.objective_rate, step.epoch) * terms.gradient
         return Direction(descent + correction, state, figures_of(multipliers))

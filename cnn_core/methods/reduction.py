@@ -13,7 +13,7 @@ from torch import Tensor
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.jacobian import ExplicitJacobian
 from cnn_core.methods.batch import require_refresh
-from cnn_core.methods.correction import correct, data_direction, data_gradient, figures_of
+from cnn_core.methods.correction import correct, data_direction, data_gradient, figures_of, normal_space
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problem import PointSet
 from cnn_core.reductions import Lp
@@ -58,11 +58,10 @@ class Reduction:
             jacobian = ExplicitJacobian(gradients(reduced, step.theta), quantities=len(reduced))
         direction, multipliers = correct(
             step,
-            jacobian,
+            normal_space(step, jacobian, damping=value_at(self.damping, step.epoch)),
             reduced.detach(),
             descent,
             gain=value_at(self.gain, step.epoch),
-            damping=value_at(self.damping, step.epoch),
             cap=self.cap,
         )
         return Direction(direction, {"age": 1, "multipliers": multipliers.values}, figures_of(multipliers))

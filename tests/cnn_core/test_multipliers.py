@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cnn_core.constrained import point_losses
 from cnn_core.jacobian import ExplicitJacobian, Jacobian, residual_jacobian
-from cnn_core.methods.correction import correct
+from cnn_core.methods.correction import correct, normal_space
 from cnn_core.multipliers import Multipliers, SolveStatus, factorise, solve_multipliers
 from cnn_core.networks import Dense, Modulated, Network
 from cnn_core.problems import PROBLEMS
@@ -44,7 +44,7 @@ def corrected(
     jacobian: Jacobian, constraints: Tensor, gradient: Tensor, *, gain: float = 1.0, damping: float = 0.0
 ) -> tuple[Tensor, Multipliers]:
     step = make_step(make_model(make_problem("truth"), Dense(widths=(1,))), grid_points(make_problem("truth"), 1))
-    return correct(step, jacobian, constraints, gradient, gain=gain, damping=damping)
+    return correct(step, normal_space(step, jacobian, damping=damping), constraints, gradient, gain=gain)
 
 
 @pytest.mark.parametrize("rows", [10, 50, 100])

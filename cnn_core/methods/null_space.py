@@ -1,0 +1,125 @@
+"""Null-space steps: exact multipliers that keep their promise under the optimizer that people really use.
+
+A step has two parts with rates of their own, both in the metric M of the optimizer (for Adam the diagonal 1/(√v̂ + ε)):
+
+    Δ = −α_J (I − M Jᵀ (J M Jᵀ)⁻¹ J) M m̂ − α_C M Jᵀ (J M Jᵀ)⁻¹ g,        so that J Δ = −α_C g:
+
+the objective descends inside the constraints' tangent space (m̂ is ∇f with the optimizer's momentum; moments are
+those of ∇f only), and the constraints of a fixed batch decay as (1 − α_C)^t whatever the optimizer. The optimizer's
+learning rate is not used. Curvature adds an error of second order in α_J; a corrector step, with the factorisation at
+hand, removes most of it.
+
+References: Feppon, Allaire & Dapogny 2020, "Null space gradient flows for constrained optimization", for the two parts;
+Nocedal & Wright 2006, §18.3, for the second-order correction.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.methods.batch import require_refresh
+from cnn_core.methods.correction import NormalSpace, batch_terms, correct, data_gradient, figures_of, normal_space
+from cnn_core.methods.method import Direction, State, Step
+from cnn_core.optimizers import Moments
+from cnn_core.problem import PointSet
+from cnn_core.schedules import Schedule, require_nonnegative, value_at
+
+MOST_HALVINGS = 10
+
+
+@dataclass(frozen=True)
+class NullSpace:
+    """`objective_rate` is α_J, `constraint_rate` α_C; `preconditioner` says whether M is the optimizer's or the
+    identity.
+
+    `damping` is relative to trace(J M Jᵀ)/m. `corrections` corrector steps follow every step. `growth_limit` halves a
+    step while it makes |g| larger than this multiple of what it was (null: never). Multipliers are computed every
+    `refresh_interval` steps; in between, λ stays attached to the points it was computed at. Before `warm_up` epochs
+    only the objective's part is taken. `cap` bounds |λ|.
+    """
+
+    objective_rate: Schedule = 1e-3
+    constraint_rate: Schedule = 0.05
+    preconditioner: Literal["identity", "optimizer"] = "optimizer"
+    damping: Schedule = 0.0
+    corrections: int = 0
+    growth_limit: float | None = None
+    refresh_interval: int = 1
+    warm_up: float = 0.0
+    cap: float | None = None
+    name: Literal["null-space"] = "null-space"
+
+    def __post_init__(self) -> None:
+        require_nonnegative(
+            objective_rate=self.objective_rate, constraint_rate=self.constraint_rate, damping=self.damping
+        )
+        require_refresh(self.refresh_interval, self.warm_up, self.cap)
+        if self.corrections < 0:
+            raise ValueError(f"corrections must be 0 or more, got {self.corrections}")
+        if self.growth_limit is not None and self.growth_limit < 1:
+            raise ValueError(f"growth_limit must be at least 1 or null, got {self.growth_limit}")
+
+    def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
+        return {"age": 0, "moments": {}}
+
+    def direction(self, step: Step, state: State) -> Direction:
+        if step.epoch < self.warm_up:
+            return self._objective_only(step, state)
+        if state["age"] % self.refresh_interval:
+            return self._with_old_multipliers(step, state)
+        terms = batch_terms(step)
+        descent, metric, moments = self._preconditioned(step, terms.gradient, state)
+        normal = normal_space(step, terms.jacobian, damping=value_at(self.damping, step.epoch), metric=metric)
+        rate = value_at(self.constraint_rate, step.epoch)
+        delta, multipliers = correct(step, normal, terms.residuals, descent, gain=rate, cap=self.cap)
+        with step.clock.section("step"):
+            for _ in range(self.corrections):
+                delta = self._corrected(step, normal, terms.residuals * (1 - rate), delta)
+            delta = self._safeguarded(step, terms.residuals, delta)
+        held = {"age": 1, "multipliers": multipliers.values, "x": step.batch.x, "p": step.batch.p, "moments": moments}
+        return Direction(delta, held, figures_of(multipliers), complete=True)
+
+    def _objective_only(self, step: Step, state: State) -> Direction:
+        with step.clock.section("forward"):
+            prediction = step.model.predict(step.theta, step.batch.x, step.batch.p)
+        descent, _, moments = self._preconditioned(step, data_gradient(step, prediction), state)
+        return Direction(descent, state | {"moments": moments}, {}, complete=True)
+
+    def _with_old_multipliers(self, step: Step, state: State) -> Direction:
+        residuals = step.model.evaluate(step.theta, state["x"], state["p"], step.clock).residuals
+        with step.clock.section("step"):
+            pull = torch.autograd.grad(residuals.flatten() @ state["multipliers"], step.theta)[0]
+        with step.clock.section("forward"):
+            prediction = step.model.predict(step.theta, step.batch.x, step.batch.p)
+        descent, metric, moments = self._preconditioned(step, data_gradient(step, prediction), state)
+        pull = pull if metric is None else metric * pull
+        return Direction(descent + pull, state | {"moments": moments, "age": state["age"] + 1}, {}, complete=True)
+
+    def _preconditioned(self, step: Step, gradient: Tensor, state: State) -> tuple[Tensor, Tensor | None, Moments]:
+        rate = value_at(self.objective_rate, step.epoch)
+        if self.preconditioner == "identity":
+            return rate * gradient, None, {}
+        descent, metric, moments = step.optimizer.precondition(gradient, state["moments"])
+        return rate * descent, metric, moments
+
+    def _corrected(self, step: Step, normal: NormalSpace, wanted: Tensor, delta: Tensor) -> Tensor:
+        left_over = _residuals_after(step, delta) - wanted
+        return delta + normal.step(normal.multipliers(left_over).values)
+
+    def _safeguarded(self, step: Step, residuals: Tensor, delta: Tensor) -> Tensor:
+        if self.growth_limit is None:
+            return delta
+        limit = self.growth_limit * float(residuals.norm())
+        for _ in range(MOST_HALVINGS):
+            if float(_residuals_after(step, delta).norm()) <= limit:
+                break
+            delta = 0.5 * delta
+        return delta
+
+
+def _residuals_after(step: Step, delta: Tensor) -> Tensor:
+    with torch.no_grad():
+        return step.model.residuals(step.theta - delta, step.batch.x, step.batch.p).flatten()
