@@ -1,5 +1,7 @@
 """Null-space steps keep their promise: constraints decay at the rate asked for, also under Adam."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -88,7 +90,7 @@ def test_growth_limit_shortens_steps_that_break_the_constraints():
         for limit in (None, 1.0)
     )
     assert max(free) > 2 * free[0]
-    assert all(later <= 1.001 * earlier for earlier, later in zip(limited, limited[1:], strict=False))
+    assert all(later <= 1.001 * earlier for earlier, later in pairwise(limited))
 
 
 def test_multipliers_are_kept_between_refreshes():
