@@ -103,8 +103,13 @@ class Upload:
             if run in family:
                 self.store.log(run, tags={"status": "interrupted"})
                 self.store.end(run, "KILLED")
-        if (self.directory / REPORT).is_dir():
+        if self._has_report():
             self.store.file(self.place.study_run, self.directory / REPORT)
+        self._describe()
+        self._save()
+
+    def _has_report(self) -> bool:
+        return (self.directory / REPORT / "report.html").exists()
 
     def _find_place(self) -> bool:
         began = next((event["time"] for _, event in self.journal.events()), None)
@@ -229,7 +234,11 @@ class Upload:
         analysis = analyse(self.study, self.records)
         best = [self.trial_runs.get(record.trial) for record in analysis.best_trials().values()]
         self.place.links = links(
-            self.place.experiment, self.place.study_run, name=self.directory.name, best=[run for run in best if run]
+            self.place.experiment,
+            self.place.study_run,
+            name=self.directory.name,
+            best=[run for run in best if run],
+            report=self._has_report(),
         )
         others = {title: address for title, address in self.place.links.items() if title != STUDY_PAGE}
         text = tracked.description(analysis, name=self.directory.name, links=others)

@@ -236,6 +236,7 @@ def test_the_report_is_added(journal: Journal, database: str) -> None:
     assert tracker.add_report() is None
     parent = next(run for run in all_runs(uri) if run.info.run_name == "study")
     assert [item.path for item in client_of(uri).list_artifacts(parent.info.run_id, "report")] == ["report/report.html"]
+    assert "[report](#/experiments/1/runs/" in parent.data.tags["mlflow.note.content"]
 
 
 @pytest.fixture(scope="module")
