@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.networks import Dense, Modulated
-from cnn_core.problem import Split, sample
+from cnn_core.problem import Split, collocation_points, sample
 from cnn_core.problems import PROBLEMS, viscous_flow
 from cnn_core.projection import ProjectionResult, project, projection_points
 from cnn_core.reductions import Huber, Lp, Reduction
@@ -139,6 +139,9 @@ def test_a_result_says_what_the_projection_was_worth(solver: str) -> None:
     assert torch.equal(other.theta, result.theta)
     assert other.residual_off != result.residual_off
     assert other.residual_off == pytest.approx(result.residual_off, rel=0.2)
+    sampled = collocation_points(model.problem, 500, "random", seed=3)  # what a split would be measured at
+    at_sampled = scaled.residuals(result.theta, sampled, p.expand(500, -1)).square().mean()
+    assert result.residual_off != float(at_sampled)
 
 
 def assert_path(result: ProjectionResult, model: ConstrainedNetwork, theta: Tensor, p: Tensor) -> None:
