@@ -134,10 +134,10 @@ def _choose(slot: Slot, raw: Any, path: str) -> type:
 
 
 def _hint(cls: type, key: str, slots: Mapping[str, Slot]) -> str:
-    tag = tag_of(cls)
-    known = [name for name in slots if tag is None or name != tag[0]]
-    variant = f" for {tag[1]}" if tag else ""
-    return f"{variant}; {nearest(key, known)}" if known else f"{variant}, which has no settings; remove it"
+    if not (tag := tag_of(cls)):
+        return f"; {nearest(key, slots)}"
+    known = [name for name in slots if name != tag[0]]
+    return f" for {tag[1]}; {nearest(key, known, hidden=tag[:1])}"
 
 
 def _require_block(raw: Any, path: str, expected: str = BLOCK) -> None:

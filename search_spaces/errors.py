@@ -20,13 +20,15 @@ class UnknownKeyError(StudyFileError):
     """A key that its block does not have."""
 
 
-def nearest(word: Any, known: Iterable[str]) -> str:
-    """`write KNOWN` for a misspelt word, `write one of: …` if nothing is near, `remove it` if nothing is known."""
-    known = [str(name) for name in known]
-    if not known:
-        return "remove it"
-    close = get_close_matches(str(word), known, n=1, cutoff=0.5)
-    return f"write {close[0]}" if close else f"write one of: {', '.join(known)}"
+def nearest(word: Any, known: Iterable[str], *, hidden: Iterable[str] = ()) -> str:
+    """`write KNOWN` for a misspelt word, `write one of: …` if nothing is near, `remove it` if nothing is known.
+
+    What is `hidden` may be near, but is not listed.
+    """
+    known, hidden = list(known), list(hidden)
+    if close := get_close_matches(str(word), [*known, *hidden], n=1, cutoff=0.5):
+        return f"write {close[0]}"
+    return f"write one of: {', '.join(known)}" if known else "remove it"
 
 
 def shown(value: Any) -> str:

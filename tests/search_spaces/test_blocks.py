@@ -62,11 +62,12 @@ ERRORS: list[tuple[str, Any, str]] = [
     # unknown keys
     ("traning", {}, "traning is not known; write training"),
     ("training.epohcs", 3, "training.epohcs is not known; write epochs"),
+    ("training.method.nam", "batch", "training.method.nam is not known for soft; write name"),
     ("training.method.weigth", 1.0, "training.method.weigth is not known for soft; write weight"),
     (
         "training.method",
         {"name": "unconstrained", "x": 1},
-        "training.method.x is not known for unconstrained, which has no settings; remove it",
+        "training.method.x is not known for unconstrained; remove it",
     ),
     (
         "tune",
