@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 import ray
+from ray._private import worker as ray_worker
 from ray._private.state import state
 from ray.train._internal import storage as ray_storage
 from ray.util.client import ray as client
@@ -59,17 +60,33 @@ def connection(address: str, *, problem: str) -> Iterator[None]:
     A connection that exists already is used and left open.
     """
     os.environ.update(QUIET | ON_NODES)
+    ray_worker.print_to_stdstream = _say_nothing
     if ray.is_initialized():
         yield
         return
     if address == "local":
-        ray.init(address, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **SILENT)
+        with _private_token():
+            ray.init(address, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **SILENT)
     else:
         _connect(address, problem)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _private_token() -> Iterator[None]:
+    """Ray makes a token of its own, readable by everybody, if the user has none; it is nobody else's business."""
+    token = Path.home() / ".ray" / "auth_token"
+    existed = token.exists()
+    yield
+    if not existed and token.exists():
+        token.chmod(0o600)
+
+
+def _say_nothing(data: Any, ignore_prefix: bool) -> None:
+    """Instead of Ray's long words about lost processes; the recorder says what becomes of their trials."""
 
 
 def _connect(address: str, problem: str) -> None:

@@ -61,8 +61,13 @@ class Recorder(Callback):
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         ident, error = trial.config["trial"], trial.get_pickled_error()
         self._keep_traceback(ident, str(trial.get_error()))
-        cause = getattr(error, "cause", error)
-        self._end(ident, TrialStatus.FAILED, {}, one_line(cause) if cause else "its process was lost")
+        times = trial.run_metadata.num_failures
+        lost = f"its process was lost {times} times; does it have enough memory?"
+        cause = getattr(error, "cause", None)  # of what the process itself raised
+        self._end(ident, TrialStatus.FAILED, {}, one_line(cause) if cause else lost)
+
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self.progress.say(f"trial {trial.config['trial']} lost its process or its node; it is started again")
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         self.progress.tick()

@@ -100,14 +100,14 @@ def run(
     """Run all trials of `study` and leave what came of them in `directory`, which must not hold a study yet.
 
     Ray keeps its own files in `storage` (a folder or a URI that every node reaches; default: `directory`). `hours`
-    limits the time. Raises ClusterError if the study cannot run at `address`; an empty `directory` is then removed.
+    limits the time. Raises ClusterError if the study cannot run at `address`; its name is then free again.
     """
     directory = directory.resolve()
     if (directory / "study.yaml").exists():
         raise FileExistsError(f"{directory}: a study of this name exists already; write another --name")
     directory.mkdir(parents=True, exist_ok=True)
     place = Place.of(directory, storage)
-    with _removed_if_refused(directory), cluster.connection(address or "local", problem=study.problem.name):
+    with _removed_if_empty(directory), cluster.connection(address or "local", problem=study.problem.name):
         concurrent = _concurrent(study, place.storage)
         (directory / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
         search = OptunaSearch(study, database(directory / "optuna.db"))
@@ -154,10 +154,10 @@ def _run_trials(study: Study, search: OptunaSearch, recorder: Recorder, concurre
 
 
 @contextmanager
-def _removed_if_refused(directory: Path) -> Iterator[None]:
+def _removed_if_empty(directory: Path) -> Iterator[None]:
     try:
         yield
-    except cluster.ClusterError:
+    except BaseException:
         with suppress(OSError):  # it holds something
             directory.rmdir()
         raise

@@ -4,13 +4,14 @@ python -m tests.study.driver KIND DIRECTORY; stdout is the outcome as one JSON o
 """
 
 import json
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from search_spaces.schema import Resources, Scheduler, Study
-from study.runner import run
+from search_spaces.schema import ProblemChoice, Resources, Scheduler, Study
+from study.runner import Outcome, run
 from tests.study.small_study import COMPLETES, DIVERGES, FAILS, STANDS_STILL, small_study
 
 
@@ -30,33 +31,54 @@ def failing() -> Study:
     return small_study(FAILS)
 
 
-def half_gpus(meeting_place: Path) -> Study:
+def dying(directory: Path) -> Study:
+    """A trial whose process is killed once, as for lack of memory."""
+    return with_problem(small_study(COMPLETES), "dies_once", mark=directory.with_name("died"))
+
+
+def half_gpus(directory: Path) -> Study:
     """Four trials on half a GPU each; the problem is built once two nodes have come to the meeting place."""
     study = small_study(*(COMPLETES / divisor for divisor in (1, 2, 3, 4)), resources=Resources(cpu=1, gpu=0.5))
-    problem = replace(
-        study.problem, name="tests.study.meeting:two_nodes_meet", options={"meeting_place": str(meeting_place)}
-    )
-    return replace(study, problem=problem, tune=replace(study.tune, max_concurrent="auto"))
+    study = replace(study, tune=replace(study.tune, max_concurrent="auto"))
+    return with_problem(study, "two_nodes_meet", meeting_place=directory.with_name("meeting"))
+
+
+def with_problem(study: Study, function: str, **folders: Path) -> Study:
+    options = {name: str(path) for name, path in folders.items()}
+    return replace(study, problem=ProblemChoice(f"tests.study.own_problems:{function}", options=options))
 
 
 STUDIES: Mapping[str, Callable[[], Study]] = {"four-endings": four_endings, "endless": endless, "failing": failing}
 
 
-def on_two_nodes(directory: Path) -> None:
+def on_two_nodes(directory: Path) -> Outcome:
+    """By the address of the head node first, then through a Ray client."""
     from ray.cluster_utils import Cluster
 
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 1, "include_dashboard": False})
+    port = free_port()
+    head = {"num_cpus": 2, "num_gpus": 1, "include_dashboard": False, "ray_client_server_port": port}
+    nodes = Cluster(initialize_head=True, head_node_args=head)
     nodes.add_node(num_cpus=2, num_gpus=1)
     try:
-        study = half_gpus(directory.with_name("meeting"))
-        print(json.dumps(asdict(run(study, directory=directory, address=nodes.address))))
+        outcome = run(half_gpus(directory), directory=directory, address=nodes.address)
+        through_client = directory.with_name("through-client")
+        run(small_study(COMPLETES), directory=through_client, address=f"ray://127.0.0.1:{port}")
     finally:
         nodes.shutdown()
+    return outcome
+
+
+def free_port() -> int:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return unused.getsockname()[1]
+
+
+def main(kind: str, directory: Path) -> Outcome:
+    if kind == "two-nodes":
+        return on_two_nodes(directory)
+    return run(dying(directory) if kind == "dying" else STUDIES[kind](), directory=directory)
 
 
 if __name__ == "__main__":
-    kind, where = sys.argv[1], Path(sys.argv[2])
-    if kind == "two-nodes":
-        on_two_nodes(where)
-    else:
-        print(json.dumps(asdict(run(STUDIES[kind](), directory=where))))
+    print(json.dumps(asdict(main(sys.argv[1], Path(sys.argv[2])))))

@@ -92,7 +92,7 @@ def test_an_address_where_nobody_answers_is_refused_at_once(prefix: str) -> None
 def test_nodes_get_our_packages_and_the_users_module() -> None:
     ours = [str(ROOT / name) for name in ("cnn_core", "search_spaces", "study")]
     assert cluster.modules("helmholtz") == ours
-    assert cluster.modules("tests.study.meeting:two_nodes_meet") == [*ours, str(ROOT / "tests")]
+    assert cluster.modules("tests.study.own_problems:two_nodes_meet") == [*ours, str(ROOT / "tests")]
 
 
 def test_the_cluster_file_is_valid() -> None:
@@ -116,3 +116,6 @@ def test_a_study_runs_on_two_nodes_with_half_a_gpu_for_each_trial(tmp_path: Path
     assert [record.status for record in records.values()] == [TrialStatus.COMPLETED] * 4
     for ident in records:
         assert (directory / "trials" / ident / "predictions.npz").exists()
+    [record] = Journal(tmp_path / "through-client").trials().values()
+    assert record.status is TrialStatus.COMPLETED
+    assert all("trials" in line for line in done.stderr.splitlines())

@@ -76,6 +76,26 @@ def test_a_failed_trial_leaves_its_traceback(recorder: Recorder) -> None:
     assert recorder.first_error == "trial 0000: ValueError: no"
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            SimpleNamespace(cause=RuntimeError("CUDA error: device-side assert")),
+            "RuntimeError: CUDA error: device-side assert",
+        ),
+        (None, "its process was lost 4 times; does it have enough memory?"),
+    ],
+)
+def test_a_trial_whose_process_is_lost_too_often_fails(error: Any, said: str, recorder: Recorder) -> None:
+    lost = trial()
+    lost.get_pickled_error, lost.get_error = lambda: error, lambda: "Failure # 4 …"
+    lost.run_metadata = SimpleNamespace(num_failures=4)
+    recorder.on_trial_error(0, [], lost)
+    record = recorder.journal.trials()["0000"]
+    assert (record.status, record.error) == (TrialStatus.FAILED, said)
+    assert (recorder.directory / "trials" / "0000" / "traceback.txt").read_text() == "Failure # 4 …"
+
+
 def test_a_trial_that_starts_again_elsewhere_is_the_same_trial(recorder: Recorder) -> None:
     recorder.on_trial_start(0, [], trial())
     complete(recorder, DONE)

@@ -134,6 +134,15 @@ def test_a_study_whose_trials_all_fail_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.ray
+def test_a_trial_whose_process_is_lost_starts_again(tmp_path: Path) -> None:
+    done = subprocess.run(command("dying", tmp_path / "study"), cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == QUICK
+    assert "trial 0000 lost its process or its node; it is started again" in done.stderr.splitlines()
+    assert Journal(tmp_path / "study").trials()["0000"].status is TrialStatus.COMPLETED
+
+
+@pytest.mark.slow
+@pytest.mark.ray
 def test_ctrl_c_stops_a_study_in_order(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "study")
     with subprocess.Popen(

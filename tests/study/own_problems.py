@@ -1,5 +1,7 @@
-"""A user's own problem module that proves where it ran: it waits until two nodes have built the problem."""
+"""A user's own problem module, whose functions tell or change where they run before they build the Helmholtz problem."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -12,6 +14,7 @@ SECONDS_TO_WAIT = 60.0
 
 
 def two_nodes_meet(meeting_place: str) -> Problem:
+    """Wait until this was called on two nodes."""
     folder = Path(meeting_place)
     folder.mkdir(exist_ok=True)
     (folder / ray.get_runtime_context().get_node_id()).touch()
@@ -20,4 +23,12 @@ def two_nodes_meet(meeting_place: str) -> Problem:
         if time.monotonic() > until:
             raise TimeoutError("no other node came")
         time.sleep(0.05)
+    return helmholtz()
+
+
+def dies_once(mark: str) -> Problem:
+    """Kill this process the first time."""
+    if not Path(mark).exists():
+        Path(mark).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
     return helmholtz()
