@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,8 @@ def trial(space: str, settings: tuple[str, ...], as_json: bool, save: Path | Non
 
     study = load_trial(space, dict(map(parse_setting, settings)))
     console = Console(stderr=True)
-    running = Trial(study)
+    with _mendable():
+        running = Trial(study)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
     ) as progress:
@@ -129,11 +131,12 @@ def run(
     from study import report, runner, tracking
 
     study = _load(space, settings, {"tune.trials": trials} if trials else {})
-    uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
-    directory = runner.claim_directory(RUNS, study.study if name is None else name, exact=name is not None)
-    tracker = tracking.Tracker(directory, study, uri)
+    with _mendable():
+        uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
+        directory = runner.claim_directory(RUNS, study.study if name is None else name, exact=name is not None)
+        tracker = tracking.Tracker(directory, study, uri)
+        outcome = runner.run(study, directory=directory, address=address, storage=storage, hours=hours, tracker=tracker)
     console = Console()
-    outcome = runner.run(study, directory=directory, address=address, storage=storage, hours=hours, tracker=tracker)
     paths = report.write_report(directory)
     report.print_summary(console, directory)
     console.print(f"plots    {paths.figures}\nreport   {paths.html}", highlight=False, soft_wrap=True)
@@ -170,13 +173,30 @@ def status(name: str | None) -> None:
 
 
 @cli.command()
+@click.argument("name")
+@click.option("--tracking-uri", help="Where to; default: the SQLite file in runs/.")
+def sync(name: str, tracking_uri: str | None) -> None:
+    """Upload what MLflow lacks of the study NAME; nothing is sent twice."""
+    from study import tracking
+
+    directory = _existing(name)
+    with _mendable():
+        uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
+    try:
+        click.echo(f"{tracking.sync(directory, uri)} events of {name} uploaded to {uri}")
+    except tracking.TrackingError as error:
+        raise RunFailed(str(error)) from error
+
+
+@cli.command()
 @click.option("--tracking-uri", help="What to show; default: the SQLite file in runs/.")
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
 def ui(tracking_uri: str | None, port: int) -> None:
     """Open the results in the MLflow UI, on this machine only."""
     from study import tracking
 
-    uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
+    with _mendable():
+        uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
     command, environment = tracking.ui_process(uri, port=port)
     server = f"http://127.0.0.1:{port}"
     click.echo(f"{server}  (end with Ctrl-C)", err=True)
@@ -186,8 +206,21 @@ def ui(tracking_uri: str | None, port: int) -> None:
     os.execvpe(command[0], command, {**os.environ, **environment})
 
 
+class BadInputError(Exception):
+    """What the user can mend, in one line."""
+
+
 class RunFailed(Exception):
-    """A study that ended without a result."""
+    """A command that ended without a result."""
+
+
+@contextmanager
+def _mendable() -> Iterator[None]:
+    """For calls whose documented errors are about the user's input: they become one line and exit code 2."""
+    try:
+        yield
+    except (ValueError, FileExistsError, PermissionError, NotADirectoryError) as error:
+        raise BadInputError(str(error)) from error
 
 
 def main() -> None:
@@ -199,7 +232,7 @@ def main() -> None:
         sys.exit(error.exit_code if isinstance(error, click.UsageError) else FAILED)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except (StudyFileError, ValueError, FileExistsError, PermissionError, NotADirectoryError) as error:
+    except (StudyFileError, BadInputError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(BAD_INPUT)
     except RunFailed as error:

@@ -1,13 +1,15 @@
 """The journal of a study: an append-only file of events, one JSON object a line, written by the driver alone.
 
-It is the one source of truth about what happened. Tracking uploads from it, analysis reads it, and both may do so while
-the study runs, after it was killed, or without any server. A last line that was cut off by a crash is ignored.
+It is the one source of truth about what happened. Tracking uploads from it, analysis reads it, and both may do so
+while the study runs, after it was killed, or without any server. A last line that was cut off by a crash is ignored,
+by readers and by the next writer.
 """
 
 import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -54,8 +56,8 @@ class Journal:
     def append(self, event: str, **content: Any) -> None:
         """Write one event. `event` is one of study-start, trial-start, epoch, trial-end, study-end."""
         line = json.dumps({"event": event, "time": time.time(), **content}, allow_nan=False)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        with self.path.open("ab") as file:
+            file.write(self._ending_of_torn_line() + line.encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -81,7 +83,16 @@ class Journal:
                 if not line.endswith(b"\n"):
                     return
                 start += len(line)
-                yield start, json.loads(line)
+                with suppress(json.JSONDecodeError):  # a line that a crash cut off
+                    yield start, json.loads(line)
+
+    def _ending_of_torn_line(self) -> bytes:
+        """What a last line needs that a crash cut off, so that the next event has a line of its own."""
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            return b""
+        with self.path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return b"" if file.read(1) == b"\n" else b"\n"
 
     def trials(self) -> dict[str, TrialRecord]:
         """All trials by id, in the order in which they started. Repeated epochs of a resumed trial count once."""
@@ -97,6 +108,8 @@ def enter(event: Mapping[str, Any], records: dict[str, TrialRecord]) -> None:
         case "trial-start" if event["trial"] not in records:
             trial, values, method = event["trial"], event["values"], event["method"]
             records[trial] = TrialRecord(trial, values, method, started=event["time"])
+        case "trial-start":  # resumed
+            records[event["trial"]].status = TrialStatus.RUNNING
         case "epoch":
             record = records[event["trial"]]
             record.history = [entry for entry in record.history if entry[0] < event["epoch"]]
