@@ -1,4 +1,4 @@
-"""A user's own problem module, whose functions tell or change where they run before they build the Helmholtz problem."""
+"""A user's own problem module: functions that tell or change where they run, and then build the Helmholtz problem."""
 
 import os
 import signal
