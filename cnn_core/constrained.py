@@ -45,7 +45,7 @@ class Evaluation(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ConstrainedNetwork:
-    """A network bound to a problem. `scaled` divides residual rows by the problem's scale.
+    """A network bound to a problem. `scaled` divides residual rows by the problem's scale; `taylor` allows Taylor mode.
 
     `network` is a module with `forward(x (N, D), p (N, K)) → (N, O)`. Our own networks (`LayeredNetwork`) take the
     Taylor-mode path whenever the residual reads derivatives up to second order (`path` says which).
@@ -54,6 +54,7 @@ class ConstrainedNetwork:
     problem: Problem
     network: nn.Module
     scaled: bool = True
+    taylor: bool = True
     layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +64,7 @@ class ConstrainedNetwork:
     def path(self) -> str:
         """`layers` (Taylor mode) or `general` (nested differentiation of single points)."""
         layered = isinstance(self.network, LayeredNetwork) and self.problem.order <= Order.HESSIAN
-        return "layers" if layered else "general"
+        return "layers" if layered and self.taylor else "general"
 
     def predict(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
         """u_θ at x (N, D) for p (N, K) → (N, O), differentiable once in θ."""

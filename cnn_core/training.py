@@ -62,9 +62,9 @@ class Training:
 
     def run_epoch(self) -> TrainingStatus:
         """One pass over all points. Stops at the first step that is not finite, with θ as it was before."""
-        batches = list(self._batches())
+        batches = list(self.batches())
         for position, batch in enumerate(batches):
-            if not self._take_step(batch, self.epoch + position / len(batches)):
+            if not self.take_step(batch, self.epoch + position / len(batches)):
                 self.status = TrainingStatus.DIVERGED
                 return self.status
         self.epoch += 1
@@ -72,7 +72,8 @@ class Training:
             self.status = TrainingStatus.COMPLETED
         return self.status
 
-    def _take_step(self, batch: MiniBatch, time: float) -> bool:
+    def take_step(self, batch: MiniBatch, time: float) -> bool:
+        """One step on one batch at `time` in epochs; False, with θ as it was, if it would not be finite."""
         step = Step(self.model, self.theta, batch, time, self.optimizer, self.clock)
         self.gradient, self.method_state, figures, complete = self.method.direction(step, self.method_state)
         self.figures = dict(figures) or self.figures
@@ -95,7 +96,8 @@ class Training:
             group["lr"] = value_at(self.optimizer.learning_rate, time)
         self.stepper.step()
 
-    def _batches(self) -> Iterator[MiniBatch]:
+    def batches(self) -> Iterator[MiniBatch]:
+        """The training points once, in a new random order."""
         order = torch.randperm(len(self.points), generator=self.shuffler).to(self.points.x.device)
         for index in order.split(self.batch_size):
             yield MiniBatch(self.points.x[index], self.points.p[index], self.points.u[index], index)
@@ -128,6 +130,8 @@ class Training:
         self.shuffler.set_state(state["shuffler"].cpu())
         self.epoch = state["epoch"]
         self.status = TrainingStatus(state["status"])
+        if self.status is TrainingStatus.COMPLETED and self.epoch < self.epochs:
+            self.status = TrainingStatus.RUNNING  # more epochs were asked for than the checkpoint had
         self.clock.seconds.update(state["seconds"])
 
 

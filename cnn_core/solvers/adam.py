@@ -20,8 +20,8 @@ from cnn_core.solvers.solver import ProjectionStatus, Solution
 class AdamProjection:
     """Adam on Σ_c R_c(g) until it is at most `tolerance`, or for `max_steps` steps.
 
-    `points` collocation points a wave; `waves` bounds how many waves of a split are projected; `snapshots` says how
-    many predictions along the way are kept.
+    `points` collocation points a wave; `waves` bounds how many waves of a split are projected. The path holds
+    the predictions at steps 0, 1, 2, 4, 8 … and after the last.
     """
 
     learning_rate: float = 1e-4
@@ -30,7 +30,6 @@ class AdamProjection:
     max_steps: int = 10_000
     points: int = 100
     waves: int | Literal["all"] = "all"
-    snapshots: int = 5
     solver: Literal["adam"] = "adam"
 
     def __post_init__(self) -> None:
@@ -38,23 +37,23 @@ class AdamProjection:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
         if self.tolerance < 0:
             raise ValueError(f"tolerance must not be negative, got {self.tolerance}")
-        for name in ("max_steps", "points", "snapshots", "waves"):
+        for name in ("max_steps", "points", "waves"):
             if getattr(self, name) != "all" and getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
     def solve(self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor) -> Solution:
         moving = theta.clone().requires_grad_()
         optimizer = torch.optim.Adam([moving], lr=self.learning_rate)
-        every = max(1, self.max_steps // self.snapshots)
         errors: list[float] = []
         path: list[tuple[int, Tensor]] = []
         while True:
             evaluation = model.evaluate(moving, x, p.expand(len(x), -1))
             error = self.error(evaluation.residuals).sum()
+            step = len(errors)
             errors.append(float(error.detach()))
             status = self._status(errors)
-            if status is not None or (len(errors) - 1) % every == 0:
-                path.append((len(errors) - 1, evaluation.prediction.detach()))
+            if status is not None or step & (step - 1) == 0:
+                path.append((step, evaluation.prediction.detach()))
             if status is ProjectionStatus.DIVERGED:
                 return Solution(theta, status, errors, path)
             if status is not None:

@@ -100,8 +100,8 @@ def test_time_runs_in_epochs_and_counts_fractions() -> None:
     """A learning rate of zero until epoch 1.3: with three batches an epoch the fifth step is the first to move θ."""
     training = make_training(Unconstrained(), Sgd(WarmUp(0.01, epochs=0, delay=1.3)), epochs=2)
     seen = []
-    for batch in training._batches():
-        training._take_step(batch, len(seen) / 3)
+    for batch in training.batches():
+        training.take_step(batch, len(seen) / 3)
         seen.append(float(training.stepper.param_groups[0]["lr"]))
     assert seen == [0.0, 0.0, 0.0]
     started = theta_of(training.model)
@@ -173,7 +173,7 @@ def test_divergence_keeps_what_was_reached_before_it() -> None:
     assert run(training) is not None
     assert (training.status, training.epoch) == (TrainingStatus.DIVERGED, 0)
     clean = Training(model, points, Unconstrained(), Sgd(0.01), batch_size=5, epochs=2, seed=0)
-    clean._take_step(next(iter(clean._batches())), 0.0)
+    clean.take_step(next(iter(clean.batches())), 0.0)
     assert torch.equal(training.theta, clean.theta)
 
 
@@ -189,3 +189,14 @@ def test_meaningless_settings_are_refused(batch_size: int, epochs: int) -> None:
     model, points = setting()
     with pytest.raises(ValueError, match=f"epochs at least 0, got {batch_size}, {epochs}"):
         Training(model, points, Soft(), batch_size=batch_size, epochs=epochs)
+
+
+def test_a_completed_training_goes_on_when_more_epochs_are_asked_for() -> None:
+    model = make_model(make_problem("helmholtz"), Dense(widths=(4,)))
+    points = grid_points(model.problem, 6)
+    first = Training(model, points, Soft(), epochs=2)
+    while first.status is TrainingStatus.RUNNING:
+        first.run_epoch()
+    more = Training(model, points, Soft(), epochs=3)
+    more.load_state_dict(first.state_dict())
+    assert more.status is TrainingStatus.RUNNING and more.epoch == 2
