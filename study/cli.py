@@ -1,6 +1,6 @@
 """The command line `cnn-study`: reads options, calls one function, prints what came of it.
 
-Exit codes: 0 done, 1 failed, 2 bad input.
+Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted.
 """
 
 import json
@@ -30,7 +30,7 @@ from search_spaces.load import (
 )
 from search_spaces.schema import Study
 
-FAILED, BAD_INPUT = 1, 2
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 RUNS = Path("runs")
 
@@ -80,6 +80,8 @@ def trial(space: str, settings: tuple[str, ...], as_json: bool, save: Path | Non
     from study.trial import Trial
 
     study = load_trial(space, dict(map(parse_setting, settings)))
+    if save is not None:
+        _make_folder(save)
     console = Console(stderr=True)
     with _mendable():
         running = Trial(study)
@@ -128,15 +130,16 @@ def run(
     tracking_uri: str | None,
 ) -> None:
     """Run the study SPACE (a shipped name or a path) and report which method is better, by how much, at which cost."""
+    study = _load(space, settings, {"tune.trials": trials} if trials else {})
+    console = Console()
+    console.print(f"{study.study}: starting Ray, some seconds", highlight=False)
     from study import report, runner, tracking
 
-    study = _load(space, settings, {"tune.trials": trials} if trials else {})
     with _mendable():
         uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
         directory = runner.claim_directory(RUNS, study.study if name is None else name, exact=name is not None)
         tracker = tracking.Tracker(directory, study, uri)
         outcome = runner.run(study, directory=directory, address=address, storage=storage, hours=hours, tracker=tracker)
-    console = Console()
     paths = report.write_report(directory)
     report.print_summary(console, directory)
     console.print(f"plots    {paths.figures}\nreport   {paths.html}", highlight=False, soft_wrap=True)
@@ -145,6 +148,8 @@ def run(
     console.print(f"MLflow   {_ui_command(tracking_uri)}", highlight=False, soft_wrap=True)
     if outcome.error:
         raise RunFailed(outcome.error)
+    if outcome.stopped:
+        sys.exit(INTERRUPTED)
 
 
 @cli.command(name="report")
@@ -231,7 +236,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code if isinstance(error, click.UsageError) else FAILED)
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except (StudyFileError, BadInputError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(BAD_INPUT)
@@ -243,6 +248,18 @@ def main() -> None:
 def _load(space: str, settings: tuple[str, ...], more: Mapping[str, Any] | None = None) -> Study:
     overrides = dict(parse_setting(setting) for setting in settings)
     return load_study(space, overrides | dict(more or {}))
+
+
+def _make_folder(save: Path) -> None:
+    """Before any work is done for it; a trial that is there already stays."""
+    try:
+        save.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInputError(f"--save: {save} cannot be made ({error.strerror}); write another folder") from None
+    if not os.access(save, os.W_OK):
+        raise BadInputError(f"--save: {save} is read-only; write another folder")
+    if (save / "checkpoint.pt").exists():
+        raise BadInputError(f"--save: {save} holds a trial already; write another folder")
 
 
 def _existing(name: str) -> Path:
