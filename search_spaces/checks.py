@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cnn_core.metrics import FIGURES
 from cnn_core.problem import Problem, Split, sample
@@ -15,6 +15,13 @@ AFTER_PROJECTION = tuple(f"projected/validation/{figure}" for figure in FIGURES)
 USUAL = "validation/data_mse"
 
 MOST_OBJECTIVES = 3
+
+LEAKS: Mapping[tuple[str, str], str] = {
+    ("validation", "train"): "training wave, so its errors say nothing about new waves",
+    ("test", "train"): "training wave, so its errors say nothing about new waves",
+    ("test", "validation"): "validation wave, by which hyperparameters are selected, so its errors look too good",
+}
+"""Which split must hold no wave of which other, and why."""
 
 Waves = list[list[float]]
 """Waves by their parameters' values, in the problem's order."""
@@ -35,11 +42,11 @@ def check_settings(study: Study) -> None:
 
 
 def check_data(study: Study) -> None:
-    """The problem can be built, its splits are complete and finite, and no wave is trained on and measured on."""
+    """The problem can be built, its splits are complete and finite, and no wave belongs to two of them."""
     problem = build_problem(study.problem)
     waves = {name: _check_split(problem, split, f"data.{name}") for name, split in splits(study.data)}
-    for name in ("validation", "test"):
-        _check_leak(problem, waves["train"], waves[name], f"data.{name}")
+    for name, used in LEAKS:
+        _check_leak(problem, waves, name, used)
 
 
 def splits(data: Data) -> Iterator[tuple[str, Split]]:
@@ -65,16 +72,15 @@ def _check_split(problem: Problem, split: Split, path: str) -> Waves:
         raise StudyFileError(f"{path}: the solution of problem {problem.name!r} fails ({reason}); mend it") from None
 
 
-def _check_leak(problem: Problem, train: Waves, measured: Waves, path: str) -> None:
+def _check_leak(problem: Problem, waves: Mapping[str, Waves], name: str, used: str) -> None:
     if not problem.parameters:  # a single solution: its points are all there is to separate
         return
-    for wave in measured:
-        if any(all(map(_same, wave, other)) for other in train):
+    for wave in waves[name]:
+        if any(all(map(_same, wave, other)) for other in waves[used]):
             pairs = zip(problem.parameters, wave, strict=True)
             values = ", ".join(f"{name} {value:g}" for name, value in pairs)
             raise StudyFileError(
-                f"{path}: the wave {values} is also a training wave, so its errors say nothing about new waves; "
-                "write other values"
+                f"data.{name}: the wave {values} is also a {LEAKS[name, used]}; write other values"
             )
 
 

@@ -43,14 +43,16 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST_SHOWN else "a block" if isinstance(value, dict) else "a list"
 
 
-def number_in_text(value: Any) -> str | None:
-    """How YAML would read this text as a number, if it is one: '1e-3' → '1.0e-3'."""
+def number_in_text(value: Any, *, whole: bool = False) -> str | None:
+    """How YAML would read this text as a number, if it is one: '1e-3' → '1.0e-3', or '1e3' → '1000' where `whole`."""
     try:
         number = float(value) if isinstance(value, str) else None
     except ValueError:
         return None
     if number is None:
         return None
+    if whole:
+        return str(int(number)) if number.is_integer() else None
     mantissa, e, exponent = value.strip().lower().partition("e")
     if not e:
         return repr(number)

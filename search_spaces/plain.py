@@ -64,7 +64,7 @@ def _explain(problems: Sequence[Any], raw: Any, path: str, others: Iterable[str]
         else:  # the name of a union's member
             break
     types = {problem["type"] for problem in problems}
-    if types & {"float_type", "int_type"} and (number := number_in_text(raw)):
+    if types & {"float_type", "int_type"} and (number := number_in_text(raw, whole="float_type" not in types)):
         return f"{path} is {shown(raw)}; {NEEDS_A_DOT}, write {number}"
     if types == {"literal_error"}:
         return f"{path} is {shown(raw)}; {nearest(raw, _literals(problems))}"

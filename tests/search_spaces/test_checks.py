@@ -57,6 +57,10 @@ CASES: dict[str, tuple[Changes, str]] = {
         {"data.train.amplitude": {"linspace": [0.1, 0.5, 5]}, "data.test.amplitude": [0.30000000000000004]},
         "data.test: the wave amplitude 0.3, frequency 1, phase 0 is also a training wave",
     ),
+    "a test wave that hyperparameters are selected by": (
+        {"data.validation.amplitude": [1.2], "data.test.amplitude": [1.2], "data.test.frequency": [1.0]},
+        "data.test: the wave amplitude 1.2, frequency 1, phase 0 is also a validation wave",
+    ),
     "points that make no grid": (
         {**VISCOUS, "data": {**VISCOUS["data"], "test": {**VISCOUS["data"]["test"], "points": 10}}},
         "data.test: points: uniform sampling in 3 dimensions needs k^3 points, got 10; write 8",
