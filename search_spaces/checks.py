@@ -79,9 +79,7 @@ def _check_leak(problem: Problem, waves: Mapping[str, Waves], name: str, used: s
         if any(all(map(_same, wave, other)) for other in waves[used]):
             pairs = zip(problem.parameters, wave, strict=True)
             values = ", ".join(f"{name} {value:g}" for name, value in pairs)
-            raise StudyFileError(
-                f"data.{name}: the wave {values} is also a {LEAKS[name, used]}; write other values"
-            )
+            raise StudyFileError(f"data.{name}: the wave {values} is also a {LEAKS[name, used]}; write other values")
 
 
 def _same(one: float, other: float) -> bool:
