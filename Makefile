@@ -10,7 +10,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install study test test-all check ui
+.PHONY: help install study test test-all check bench ui
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +29,11 @@ test-all: install  ## Run all tests
 check: install  ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+bench: install  ## Measure what exact multipliers cost, how constraints decay, and what a projection keeps
+	@$(BIN)/python -m benchmarks.multipliers
+	@$(BIN)/python -m benchmarks.decay
+	@$(BIN)/python -m benchmarks.projection --amplitude 2 --phase 0.2 --seed 0
 
 ui: install  ## Open the results in the MLflow UI
 	@$(BIN)/cnn-study ui
