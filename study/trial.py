@@ -33,6 +33,9 @@ TRAIN_POINTS_MEASURED = 5000
 PROJECTED = ("validation", "test")
 """The splits whose waves are projected at the end of a trial."""
 
+BOUNDED = [f"{split}/{figure}" for split in ("train", "validation") for figure in ("data_mse", "constraint_mse")]
+"""A training diverged, too, where θ is finite and one of these errors counts as the worst."""
+
 SPLIT_SEEDS = {"train": 0, "validation": 0x76616C69, "test": 0x74657374}
 """Added to the seed, so that splits drawn at random do not share their points."""
 
@@ -45,6 +48,8 @@ class Trial:
         torch.set_num_threads(settings.threads)
         self.study = study
         self.device = choose_device(settings.device)
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)  # a process may run several trials
         self.dtype = getattr(torch, settings.dtype)
         problem = build_problem(study.problem)
         self.splits = {
@@ -95,6 +100,8 @@ class Trial:
         validation = self._measure(self.splits["validation"])
         metrics = _named("train", training, self.measured_train)
         metrics |= _named("validation", validation, self.splits["validation"])
+        if any(metrics[error] >= WORST for error in BOUNDED):
+            self.training.status = TrainingStatus.DIVERGED
         diverged = self.training.status is TrainingStatus.DIVERGED
         if diverged:
             metrics = dict.fromkeys(metrics, WORST)
@@ -214,7 +221,7 @@ def choose_device(device: str) -> torch.device:
 
 
 def peak_memory_mib(device: torch.device) -> float:
-    """The most memory this process has held so far, in MiB: the GPU's allocations, or the resident set on the CPU."""
+    """The most memory held, in MiB: on a GPU what this trial allocated, else what the process has had resident so far."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

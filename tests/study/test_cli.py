@@ -128,9 +128,11 @@ def test_a_trial_for_people_is_a_table(command: Command) -> None:
     assert "2/2" in answer.err
 
 
-def test_a_trial_that_diverges_is_a_result(command: Command) -> None:
-    rate = ("--set", "training.optimizer.name=sgd", "--set", "training.optimizer.learning_rate=1.0e+300")
-    printed = last_object(command("trial", "small.yaml", *rate, *PROJECTION, "--json"))
+@pytest.mark.parametrize(("optimizer", "rate"), [("sgd", "1.0e+6"), ("sgd", "1.0e+300"), ("adam", "1.0e+30")])
+def test_a_trial_that_diverges_is_a_result(command: Command, optimizer: str, rate: str) -> None:
+    steps = (f"training.optimizer.name={optimizer}", f"training.optimizer.learning_rate={rate}")
+    settings = [word for step in steps for word in ("--set", step)]
+    printed = last_object(command("trial", "small.yaml", *settings, *PROJECTION, "--json"))
     assert printed["status"] == "diverged"
     assert printed["metrics"]["diverged"] == 1
     worst = ERRORS | {name for name in PROJECTED if name.startswith("projected/")}
