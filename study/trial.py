@@ -221,7 +221,7 @@ def choose_device(device: str) -> torch.device:
 
 
 def peak_memory_mib(device: torch.device) -> float:
-    """The most memory held, in MiB: on a GPU what this trial allocated, else what the process has had resident so far."""
+    """The most memory held, in MiB: on a GPU the trial's, else its process's so far."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
