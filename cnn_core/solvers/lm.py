@@ -55,8 +55,8 @@ class LevenbergMarquardt:
 
     nearest: Literal["function", "parameters"] = "function"
     tolerance: float = 1e-8
-    max_steps: int = 200
-    first_weight: float = 1.0
+    max_steps: int = 400
+    first_weight: float = 0.3
     growth: float = 3.0
     inner_tolerance: float = 3e-4
     points: int = 200
