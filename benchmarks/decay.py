@@ -1,9 +1,9 @@
-"""Do constraints decay as promised? |g| against steps for a penalty, for multipliers under Adam, and for null-space steps.
+"""Do constraints decay as promised? |g| against steps for a penalty, multipliers under Adam, and null-space steps.
 
     python -m benchmarks.decay [--figure PATH] [--json]
 
-A fresh modulated 5×50 swish network, Helmholtz, one fixed batch of 48 points on four waves, float64, Adam; three learning
-rates (for null-space: its objective rate). The promise is (1 − 0.05)^t.
+A fresh modulated 5×50 swish network, Helmholtz, one fixed batch of 48 points on four waves, float64, Adam; three
+learning rates (for null-space: its objective rate). The promise is (1 − 0.05)^t.
 """
 
 import argparse
