@@ -100,7 +100,7 @@ class Trial:
         validation = self._measure(self.splits["validation"])
         metrics = _named("train", training, self.measured_train)
         metrics |= _named("validation", validation, self.splits["validation"])
-        if any(metrics[error] >= WORST for error in BOUNDED):
+        if any(float(metrics[error]) >= WORST for error in BOUNDED):
             self.training.status = TrainingStatus.DIVERGED
         diverged = self.training.status is TrainingStatus.DIVERGED
         if diverged:
