@@ -171,7 +171,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class Modulated:
-    """An MLP on x whose hidden layers are multiplied by a linear function of p."""
+    """An MLP on x whose hidden layers are multiplied by a linear function of p; without any p, they are left alone."""
 
     widths: tuple[int, ...] = (50, 50, 50, 50, 50)
     activation: Literal["tanh", "swish"] = "swish"
@@ -182,7 +182,7 @@ class Modulated:
 
     def build(self, *, inputs: int, parameters: int, outputs: int, seed: int) -> LayeredNetwork:
         """A fresh network; the same seed gives the same parameters, and the global generator is left alone."""
-        return _build(inputs, parameters, outputs, self.widths, self.activation, modulated=True, seed=seed)
+        return _build(inputs, parameters, outputs, self.widths, self.activation, modulated=parameters > 0, seed=seed)
 
 
 NETWORKS = {"dense": Dense, "modulated": Modulated}

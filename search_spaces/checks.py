@@ -39,11 +39,15 @@ def check_settings(study: Study) -> None:
         raise StudyFileError(
             f"resources.gpu is {study.resources.gpu}, but training.device is cpu; write device: auto, or gpu: 0"
         )
+    gpu = study.resources.gpu
+    if gpu > 1 and gpu != int(gpu):
+        raise StudyFileError(f"resources.gpu is {gpu}; write a whole number, or a fraction below 1")
 
 
 def check_data(study: Study) -> None:
     """The problem can be built, its splits are complete and finite, and no wave belongs to two of them."""
     problem = build_problem(study.problem)
+    _check_residual(problem)
     waves = {name: _check_split(problem, split, f"data.{name}") for name, split in splits(study.data)}
     for name, used in LEAKS:
         _check_leak(problem, waves, name, used)
@@ -52,6 +56,16 @@ def check_data(study: Study) -> None:
 def splits(data: Data) -> Iterator[tuple[str, Split]]:
     """The three splits by name."""
     return ((name, getattr(data, name)) for name in ("train", "validation", "test"))
+
+
+def _check_residual(problem: Problem) -> None:
+    try:
+        _ = problem.constraints
+    except ValueError as error:
+        raise StudyFileError(str(error)) from None
+    except Exception as error:  # whatever a user's residual raises
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise StudyFileError(f"the residual of problem {problem.name!r} fails ({reason}); mend it") from None
 
 
 def _check_split(problem: Problem, split: Split, path: str) -> Waves:

@@ -96,3 +96,12 @@ def test_a_family_without_parameters(network: Network) -> None:
 def test_meaningless_widths_are_refused(kind: type[Dense | Modulated], widths: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="widths must be one or more positive whole numbers, got"):
         kind(widths=widths)
+
+
+def test_without_parameters_nothing_is_modulated() -> None:
+    modulated, dense = (
+        kind(widths=(6,)).build(inputs=1, parameters=0, outputs=1, seed=0).double() for kind in (Modulated, Dense)
+    )
+    x = torch.linspace(-1, 1, 5, dtype=torch.float64)[:, None]
+    assert torch.equal(modulated(x, x[:, :0]), dense(x, x[:, :0]))
+    assert modulated(x, x[:, :0]).unique().numel() == 5

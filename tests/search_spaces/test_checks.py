@@ -122,6 +122,10 @@ CASES: dict[str, tuple[Changes, str]] = {
         {"training.device": "cpu", "resources": {"gpu": 0.5}},
         "resources.gpu is 0.5, but training.device is cpu; write device: auto, or gpu: 0",
     ),
+    "one and a half GPUs": (
+        {"resources": {"gpu": 1.5}},
+        "resources.gpu is 1.5; write a whole number, or a fraction below 1",
+    ),
     "no core": ({"resources": {"cpu": 0}}, "resources.cpu is 0; write a number greater than 0"),
     "less than no GPU": ({"resources": {"gpu": -1}}, "resources.gpu is -1; write a number of at least 0"),
 }

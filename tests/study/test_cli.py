@@ -250,6 +250,10 @@ FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"problem": {"name": "infinite:problem"}},
         ("data.train: problem 'helmholtz': the solution is [inf]", "choose parameters where it is finite"),
     ),
+    "a residual that fails": (
+        {"problem": {"name": "infinite:failing"}},
+        ("the residual of problem 'helmholtz' fails (IndexError: index 5 is out of bounds", "mend it"),
+    ),
     "an unknown block": ({"tunee": {"trials": 3}}, ("tunee is not known", "write tune")),
 }
 """Blocks of a study file, and what the error says."""
@@ -259,6 +263,7 @@ from dataclasses import replace
 from cnn_core.problems import helmholtz
 
 problem = replace(helmholtz(), solution=lambda x, p: x / 0)
+failing = replace(helmholtz(), residual=lambda u, x, p: {"helmholtz": u.value[5]})
 """
 
 
