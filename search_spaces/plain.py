@@ -26,6 +26,7 @@ WORDS = {
     "finite_number": "a finite number",
     "greater_than": "a number greater than {gt}",
     "greater_than_equal": "a number of at least {ge}",
+    "less_than_equal": "a number of at most {le}",
     "missing": "a longer list",
     "too_long": "a list of {max_length} values",
     "literal_error": "",

@@ -24,6 +24,9 @@ Scalar = str | int | float | bool | None
 Value = Scalar | tuple[Scalar, ...]
 """What a choice is among."""
 
+LARGEST_SEED = 2**31 - 1
+"""What every random generator takes."""
+
 CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -62,7 +65,7 @@ class Training:
     optimizer: _one_of(OPTIMIZERS) = field(default_factory=Adam)  # type: ignore[valid-type]
     batch_size: Annotated[int, Field(ge=1)] = 1000
     epochs: Annotated[int, Field(ge=1)] = 30
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
     dtype: Literal["float32", "float64"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: Annotated[int, Field(ge=1)] = 1
@@ -139,7 +142,7 @@ class Tune:
     sampler: Literal["tpe", "random", "grid", "nsga2", "gp"] = "tpe"
     scheduler: Scheduler = field(default_factory=Scheduler)
     max_concurrent: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
     balance: str | None = None
 
 

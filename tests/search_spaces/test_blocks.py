@@ -118,6 +118,7 @@ ERRORS: list[tuple[str, Any, str]] = [
         f"training.optimizer.learning_rate is the text '1e-3'; {NUMBER} 1.0e-3",
     ),
     ("training.epochs", "5", f"training.epochs is the text '5'; {NUMBER} 5"),
+    ("training.seed", 2**31, "training.seed is 2147483648; write a number of at most 2147483647"),
     ("training.epochs", "1e3", f"training.epochs is the text '1e3'; {NUMBER} 1000"),
     ("training.epochs", "1e-3", "training.epochs is the text '1e-3'; write a whole number"),
     (
