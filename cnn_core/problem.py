@@ -33,12 +33,18 @@ Solution = Callable[[Tensor, Tensor], Tensor]
 """(x (D,), p (K,)) → u (O,)."""
 
 
+def unknown(x: Tensor, p: Tensor) -> Tensor:
+    """The solution of a problem that has no exact one."""
+    raise ValueError("no exact solution is known, so there is no data to sample; give the problem a solution")
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """A PDE with a family of solutions.
 
     `coordinates` maps each coordinate to its interval, `parameters` and `outputs` are names in the order in which p
-    and u hold them. `solution` is exact: it provides the data. `scale` makes residuals of different waves comparable.
+    and u hold them. `solution`, where one is known, is exact: it provides the data. `scale` makes residuals of
+    different waves comparable.
     """
 
     name: str
@@ -46,7 +52,7 @@ class Problem:
     parameters: tuple[str, ...]
     outputs: tuple[str, ...]
     residual: Residual
-    solution: Solution
+    solution: Solution = unknown
     scale: Scale | None = None
 
     def __post_init__(self) -> None:

@@ -46,7 +46,7 @@ def code_blocks(text: str, language: str) -> list[str]:
 
 
 def pde_example(readme: str) -> str:
-    (example,) = [block for block in code_blocks(readme, "python") if "Problem(" in block]
+    (example,) = [block for block in code_blocks(readme, "python") if "heat" in block]
     return example
 
 
@@ -117,6 +117,14 @@ def test_the_readme_shows_the_library(readme: str) -> None:
     defined: dict[str, Any] = {}
     exec(compile(example, "README.md", "exec"), defined)
     assert defined["figures"]["relative_l2"] < 0.5
+
+
+def test_the_readme_shows_a_training_loop_of_ones_own(readme: str) -> None:
+    (example,) = [block for block in code_blocks(readme, "python") if "class Mine" in block]
+    defined: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), defined)
+    assert defined["model"].path == "general"
+    assert float((defined["after"] / defined["before"]).detach()) == pytest.approx(0.95**50, rel=0.02)
 
 
 def test_the_readme_says_how_to_add_a_pde_in_20_lines(readme: str) -> None:

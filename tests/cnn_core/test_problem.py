@@ -179,3 +179,11 @@ def test_points_move_to_another_precision() -> None:
     points = sample(helmholtz(), WAVES).to(dtype=torch.float32, device="cpu")
     assert {points.x.dtype, points.p.dtype, points.u.dtype} == {torch.float32}
     assert points.waves == 6
+
+
+def test_a_problem_without_a_solution_has_no_data_to_sample() -> None:
+    waves = helmholtz()
+    problem = Problem("waves", waves.coordinates, waves.parameters, waves.outputs, waves.residual)
+    assert problem.constraints == ("helmholtz",)
+    with pytest.raises(ValueError, match="no exact solution is known"):
+        sample(problem, Split({"amplitude": (1.0,), "frequency": (1.0,), "phase": (0.0,)}, points=3))
