@@ -2,6 +2,9 @@
 
 * `nearest: function` keeps the network near its own predictions u₀ = u_θ₀ at the n collocation points:
   min ½ mean (u_θ − u₀)² subject to g(θ) = 0. It uses no data, only the predictions and the PDE.
+  `derivatives: d` keeps the derivatives up to order d near those of u₀, too, each in the unit in which u₀ and its
+  derivative are equally large. A nonlinear PDE may have solutions that are glued together from pieces, each nearer to
+  u₀ than a smooth one: this tells them apart.
 * `nearest: parameters` keeps it near its parameters: min ½ |θ − θ₀|² subject to g(θ) = 0.
 
 Both are met by continuation: ½ |F(θ)|² + ½ s² |θ − θ₀|² is minimised for growing weights w, where
@@ -21,14 +24,18 @@ All of it runs in float64, whatever the network's precision.
 """
 
 import math
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork, Evaluation
+from cnn_core.derivatives import Field
 from cnn_core.jacobian import Jacobian, field_jacobian
+from cnn_core.problem import Problem
 from cnn_core.solvers.solver import ProjectionStatus, Solution
 
 FIRST_DAMPING = 1e-3
@@ -54,6 +61,7 @@ class LevenbergMarquardt:
     """
 
     nearest: Literal["function", "parameters"] = "function"
+    derivatives: Literal[0, 1, 2] = 0
     tolerance: float = 1e-8
     max_steps: int = 400
     first_weight: float = 0.3
@@ -72,9 +80,15 @@ class LevenbergMarquardt:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.growth <= 1:
             raise ValueError(f"growth must be above 1, got {self.growth}")
+        if self.derivatives not in (0, 1, 2):
+            raise ValueError(f"derivatives must be 0, 1 or 2, got {self.derivatives}")
+        if self.derivatives and self.nearest == "parameters":
+            raise ValueError(f"derivatives belong to nearest: function, got {self.derivatives}; write 0")
 
     def solve(self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor) -> Solution:
-        descent = _Descent(model, theta.double(), x.double(), p.double(), stay=self.nearest)
+        descent = _Descent(
+            model, theta.double(), x.double(), p.double(), stay=self.nearest, derivatives=self.derivatives
+        )
         if not math.isfinite(descent.error):
             return Solution(theta, ProjectionStatus.DIVERGED, descent.errors, descent.path)
         weight = self.first_weight
@@ -99,14 +113,27 @@ class _Descent:
     """θ on its way, with the damping that served it last."""
 
     def __init__(
-        self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, *, stay: Literal["function", "parameters"]
+        self,
+        model: ConstrainedNetwork,
+        theta: Tensor,
+        x: Tensor,
+        p: Tensor,
+        *,
+        stay: Literal["function", "parameters"],
+        derivatives: int,
     ) -> None:
-        self.model, self.x, self.p = model, x, p.expand(len(x), -1)
+        self.constraints = len(model.problem.constraints)
+        self.model = replace(model, problem=_with_derivatives(model.problem, derivatives))
+        self.x, self.p = x, p.expand(len(x), -1)
         self.start = theta
         self.outputs = len(model.problem.outputs) if stay == "function" else 0
         self.pull = 1.0 if stay == "parameters" else 0.0
         with torch.no_grad():
-            self.predicted = model.predict(theta, x, self.p)
+            first = self.model.evaluate(theta, x, self.p)
+        self.predicted = first.prediction
+        self.slopes = first.residuals[:, self.constraints :]
+        scale = self.predicted.square().mean().sqrt() / self.slopes.square().mean(dim=0).sqrt()
+        self.units = torch.where(torch.isfinite(scale), scale, 0.0)
         self.at = self._point(theta)
         self.damping = FIRST_DAMPING
         self.steps = 0
@@ -116,7 +143,8 @@ class _Descent:
     @property
     def error(self) -> float:
         """Mean g² at θ."""
-        return float(self._table(self.at.rows)[:, self.outputs :].square().mean())
+        residuals = self.at.rows.view(len(self.x), -1)[:, self.outputs : self.outputs + self.constraints]
+        return float(residuals.square().mean())
 
     def minimise(self, weight: float, *, inner_tolerance: float, max_steps: int) -> None:
         """Descend at one weight until a step gains little, none helps, or the steps run out."""
@@ -178,19 +206,32 @@ class _Descent:
 
     def _select(self, evaluation: Evaluation) -> Tensor:
         moved = evaluation.prediction.detach() - self.predicted
-        return torch.cat([moved[:, : self.outputs], evaluation.residuals.detach()], dim=1).flatten()
+        residuals, slopes = evaluation.residuals.detach().tensor_split([self.constraints], dim=1)
+        return torch.cat([moved[:, : self.outputs], residuals, slopes - self.slopes], dim=1).flatten()
 
     def _weights(self, weight: float) -> Tensor:
-        points, constraints = len(self.x), len(self.model.problem.constraints)
-        stay = [1 / math.sqrt(points * self.outputs)] * self.outputs if self.outputs else []
-        obey = [weight / math.sqrt(points * constraints)] * constraints
-        return torch.tensor(stay + obey, dtype=self.x.dtype, device=self.x.device).repeat(points)
+        points, stay, slopes = len(self.x), self.x.new_ones(self.outputs), self.slopes.shape[1]
+        obey = self.x.new_full((self.constraints,), weight)
+        columns = [stay / math.sqrt(max(1, self.outputs)), obey / math.sqrt(self.constraints)]
+        columns.append(self.units / math.sqrt(max(1, slopes)))
+        return torch.cat(columns).repeat(points) / math.sqrt(points)
 
     def _cost(self, theta: Tensor, rows: Tensor, weights: Tensor) -> float:
         return 0.5 * float((weights * rows).square().sum() + self.pull * (theta - self.start).square().sum())
 
-    def _table(self, rows: Tensor) -> Tensor:
-        return rows.view(len(self.x), -1)
+
+def _with_derivatives(problem: Problem, highest: int) -> Problem:
+    """The problem with all entries of ∇u, and of the Laplacian if `highest` is 2, as further residuals."""
+
+    def residual(u: Field, x: Tensor, p: Tensor) -> Mapping[str, Tensor]:
+        slopes = torch.cat([u.gradient.flatten(), u.laplacian]) if highest == 2 else u.gradient.flatten()
+        return {**problem.residual(u, x, p), **{f"derivative {i}": slopes[i] for i in range(len(slopes))}}
+
+    def scale(p: Tensor) -> Mapping[str, Tensor | float]:
+        known = problem.scale(p) if problem.scale else dict.fromkeys(problem.constraints, 1.0)
+        return defaultdict(lambda: 1.0, known)
+
+    return replace(problem, residual=residual, scale=scale) if highest else problem
 
 
 def _factor(gram: Tensor, slack: float) -> Tensor:

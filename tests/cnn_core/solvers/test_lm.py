@@ -11,7 +11,7 @@ from cnn_core.methods import Unconstrained
 from cnn_core.networks import Modulated
 from cnn_core.optimizers import Adam
 from cnn_core.problem import Split, sample
-from cnn_core.problems import helmholtz, viscous_flow
+from cnn_core.problems import helmholtz, pythagorean, viscous_flow
 from cnn_core.projection import project, projection_points
 from cnn_core.solvers import AdamProjection, LevenbergMarquardt, ProjectionStatus
 from cnn_core.training import train
@@ -54,6 +54,20 @@ def test_nearest_function_satisfies_the_pde_and_keeps_the_data(trained):
     assert result.residual_on <= 1e-8 and result.residual_off <= 1e-6
     assert data_error(model, result.theta) <= 1.05 * ideal_error(model, theta) < data_error(model, theta)
     assert torch.equal(theta, before)
+
+
+def test_derivatives_tell_smooth_solutions_from_glued_ones(trained):
+    model, theta = trained
+    nonlinear = ConstrainedNetwork(pythagorean(), model.network)
+    wave = torch.tensor([1.6, 0.8, -0.3], dtype=torch.float64)
+    glued, smooth = (
+        data_error(nonlinear, project(nonlinear, theta, wave[None], solver)[0].theta, wave)
+        for solver in (
+            LevenbergMarquardt(points=60, inner_tolerance=1e-3, max_steps=150, derivatives=derivatives)
+            for derivatives in (0, 2)
+        )
+    )
+    assert smooth < 0.2 * glued < 0.2 * data_error(nonlinear, theta, wave)
 
 
 def test_nearest_parameters_moves_them_less_and_the_function_more(trained):
@@ -128,6 +142,8 @@ def test_collocation_points_are_the_centres_of_equal_cells():
     [
         ({"growth": 1.0}, "growth must be above 1, got 1.0"),
         ({"tolerance": 0.0}, "tolerance must be positive, got 0.0"),
+        ({"derivatives": 3}, "derivatives must be 0, 1 or 2, got 3"),
+        ({"derivatives": 1, "nearest": "parameters"}, "derivatives belong to nearest: function, got 1; write 0"),
         ({"points": 0}, "points must be at least 1, got 0"),
     ],
 )
