@@ -70,12 +70,12 @@ def test_the_summary_counts_rows(one_row):
 def test_the_network_is_trained_once_and_any_wave_can_be_asked_for(monkeypatch):
     asked = options().parse_args(["--frequency", "0.7", "1.1", "--amplitude", "2", "--phase", "0.2", "--seed", "4"])
     monkeypatch.setattr("benchmarks.projection.trained", lambda model, seed: parameter_vector(model.network))
-    monkeypatch.setattr("benchmarks.projection.solver_of", lambda name, nearest: LevenbergMarquardt(max_steps=1))
+    monkeypatch.setattr("benchmarks.projection.solver_of", lambda *asked: LevenbergMarquardt(max_steps=1))
     assert [(one["frequency"], one["seed"]) for one in rows(asked)] == [(0.7, 4), (1.1, 4)]
 
 
 def test_adam_stops_where_lm_does():
-    lm, adam = solver_of("lm", "parameters"), solver_of("adam", "function")
+    lm, adam = solver_of("helmholtz", "lm", "parameters"), solver_of("helmholtz", "adam", "function")
     assert isinstance(lm, LevenbergMarquardt) and lm.nearest == "parameters"
     assert isinstance(adam, AdamProjection)
     assert (adam.tolerance, adam.points) == (lm.tolerance, lm.points)
