@@ -28,6 +28,7 @@ __all__ = [
     "dump",
     "dump_yaml",
     "json_schema",
+    "load_recorded",
     "load_study",
     "load_text",
     "load_trial",
@@ -74,6 +75,12 @@ def load_text(text: str, *, source: str = "study") -> Study:
     """The study that `dump_yaml` wrote: read, but not checked for what makes no sense together, as files are."""
     with _naming(source):
         return read(Study, parse(text))
+
+
+def load_recorded(path: Path) -> Study:
+    """The study in a file that `dump_yaml` wrote, read where it could not run any more. Raises StudyFileError."""
+    with _naming(str(path)):
+        return read(Study, parse(text_of(path)))
 
 
 def resolve(study: Study, values: Mapping[str, Any]) -> Study:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from search_spaces.load import dump_yaml, load_study
+from search_spaces.load import dump_yaml, load_recorded
 from study import analysis as tables_of
 from study.analysis import Analysis, analyse
 from study.page import Illustration, page
@@ -50,7 +50,7 @@ class ReportPaths:
 
 def read_analysis(directory: Path) -> Analysis:
     """All tables of the study in `directory`. Raises StudyFileError if there is no study.yaml, or a wrong one."""
-    return analyse(load_study(directory / "study.yaml"), Journal(directory).trials())
+    return analyse(load_recorded(directory / "study.yaml"), Journal(directory).trials())
 
 
 def write_report(directory: Path) -> ReportPaths:
@@ -84,22 +84,28 @@ def study_figures(analysis: Analysis, trials: Path) -> Iterator[tuple[str, str, 
     """(file name, title, caption, figure) of all figures; `trials` is the folder of the trials' files."""
     best = {method: trials / record.trial for method, record in analysis.best_trials().items()}
     yield (
-        "pareto", "Trade-off",
+        "pareto",
+        "Trade-off",
         "Every trial's two validation errors. A thin line leads from a network to the same one after projection. The "
         "staircase bounds what was reached; its numbers are those of the Pareto set's table.",
         pareto_figure(analysis),
     )
     yield "errors", "Errors by method", "Every completed trial; bars mark the medians.", error_figure(analysis)
     yield (
-        "predictions", "Predictions", "The best trial of every method on the first wave of the test split.",
+        "predictions",
+        "Predictions",
+        "The best trial of every method on the first wave of the test split.",
         predictions_by_method_figure({method: path / "predictions.npz" for method, path in best.items()}),
     )
     yield (
-        "convergence", "Convergence", "The best trial of every method, before any projection.",
+        "convergence",
+        "Convergence",
+        "The best trial of every method, before any projection.",
         convergence_by_method_figure(analysis),
     )
     yield (
-        "residuals", "Residuals",
+        "residuals",
+        "Residuals",
         "How the magnitudes of the scaled residuals at training points were distributed in the best trials.",
         percentile_figure({method: path / "percentiles.csv" for method, path in best.items()}),
     )

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.load import load_study
+from search_spaces.load import load_recorded
 from search_spaces.schema import Study
 from study.mlflow_ui import STUDY_PAGE, artifact_location, check_uri, default_uri, ui_command, ui_process
 from study.records import Journal
@@ -103,7 +103,7 @@ class Tracker:
 
 def sync(directory: Path, tracking_uri: str) -> int:
     """Upload what MLflow lacks of a study that is not running; returns the number of events. Raises TrackingError."""
-    return _upload_once(directory, load_study(directory / "study.yaml"), check_uri(tracking_uri))
+    return _upload_once(directory, load_recorded(directory / "study.yaml"), check_uri(tracking_uri))
 
 
 def addresses(directory: Path, tracking_uri: str, *, server: str = "http://127.0.0.1:5000") -> dict[str, str]:

@@ -180,6 +180,14 @@ def test_a_study_is_reported_and_its_status_shown(command: Command) -> None:
     assert command("status", "mine").code == 0
 
 
+def test_a_study_whose_problem_is_gone_can_be_read(command: Command) -> None:
+    Path("runs/mine").mkdir(parents=True)
+    write_file({"problem": {"name": "gone:problem"}}, "runs/mine/study.yaml")
+    answer = command("status")
+    assert (answer.code, answer.err) == (0, "")
+    assert "mine" in answer.out
+
+
 @pytest.mark.parametrize("name", ["status", "report", "sync"])
 def test_a_study_that_does_not_exist(command: Command, name: str) -> None:
     assert_refused(command(name, "nothing"), "runs/nothing: there is no such study; write one of: none")
