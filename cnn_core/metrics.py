@@ -44,23 +44,25 @@ def measure(model: ConstrainedNetwork, theta: Tensor, points: PointSet) -> Measu
 
 
 def errors(measurement: Measurement, points: PointSet) -> dict[str, float]:
-    """The figures of one point set, by their short names.
+    """The figures of a point set, by their short names: means over its waves of
 
     data_mse: mean of (u − u*)². relative_l2: |u − u*| / |u*|. constraint_mse: mean of g². residual_abs_p50, p95, max:
     of |g|.
     """
-    difference = (measurement.prediction - points.u).double()
-    residuals = measurement.residuals.double()
-    p50, p95, largest = _quantiles(residuals.abs(), (0.5, 0.95, 1.0))
-    values = {
-        "data_mse": float(difference.square().mean()),
-        "constraint_mse": float(residuals.square().mean()),
-        "relative_l2": float(difference.norm() / points.u.double().norm().clamp_min(1e-300)),
+    difference, truth, residuals = (
+        values.double().reshape(points.waves, -1)
+        for values in (measurement.prediction - points.u, points.u, measurement.residuals)
+    )
+    p50, p95, largest = _quantiles(residuals.abs(), (0.5, 0.95, 1.0)).unbind(dim=1)
+    by_wave = {
+        "data_mse": difference.square().mean(dim=1),
+        "constraint_mse": residuals.square().mean(dim=1),
+        "relative_l2": difference.norm(dim=1) / truth.norm(dim=1).clamp_min(1e-300),
         "residual_abs_p50": p50,
         "residual_abs_p95": p95,
         "residual_abs_max": largest,
     }
-    return {name: finite(value) for name, value in values.items()}
+    return {name: finite(float(values.mean())) for name, values in by_wave.items()}
 
 
 def finite(value: float) -> float:
@@ -70,12 +72,12 @@ def finite(value: float) -> float:
 
 def percentiles(values: Tensor) -> list[float]:
     """Percentiles 0, 1 … 100 of all entries of a tensor; not-finite entries count as WORST."""
-    return _quantiles(values.detach().double(), tuple(index / 100 for index in range(101)))
+    return _quantiles(values.detach().double().reshape(1, -1), tuple(index / 100 for index in range(101)))[0].tolist()
 
 
-def _quantiles(values: Tensor, at: tuple[float, ...]) -> list[float]:
-    clean = torch.nan_to_num(values.flatten(), nan=WORST, posinf=WORST, neginf=-WORST)
-    ordered = clean.sort().values  # torch.quantile refuses more than 16 million values
-    places = torch.tensor(at, dtype=clean.dtype, device=clean.device) * (len(ordered) - 1)
-    below, above = ordered[places.floor().long()], ordered[places.ceil().long()]
-    return below.lerp(above, places - places.floor()).clamp(-WORST, WORST).tolist()
+def _quantiles(rows: Tensor, at: tuple[float, ...]) -> Tensor:
+    """Quantiles of every row: (W, M) → (W, len(at)). Not torch.quantile, which refuses more than 16 million values."""
+    ordered = torch.nan_to_num(rows, nan=WORST, posinf=WORST, neginf=-WORST).sort(dim=1).values
+    places = torch.tensor(at, dtype=rows.dtype, device=rows.device) * (rows.shape[1] - 1)
+    below, above = ordered[:, places.floor().long()], ordered[:, places.ceil().long()]
+    return below.lerp(above, places - places.floor()).clamp(-WORST, WORST)

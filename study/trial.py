@@ -28,7 +28,7 @@ from search_spaces.schema import Study
 Metrics = dict[str, float | str]
 
 TRAIN_POINTS_MEASURED = 5000
-"""At most this many evenly picked training points are measured after each epoch."""
+"""At most this many training points, of waves picked at random, are measured after each epoch."""
 
 PROJECTED = ("validation", "test")
 """The splits whose waves are projected at the end of a trial."""
@@ -75,7 +75,7 @@ class Trial:
             settings.epochs,
             settings.seed,
         )
-        self.measured_train = _subset(self.splits["train"], TRAIN_POINTS_MEASURED)
+        self.measured_train = _some_waves(self.splits["train"], TRAIN_POINTS_MEASURED)
         self.projections: dict[str, list[ProjectionResult]] = {}
         self.percentiles: list[tuple[int, str, list[float]]] = []
         self.seconds = 0.0
@@ -241,6 +241,10 @@ def _bound(waves: int | str) -> int | None:
     return None if isinstance(waves, str) else waves
 
 
-def _subset(points: PointSet, most: int) -> PointSet:
-    stride = -(-len(points) // most)
-    return PointSet(points.x[::stride], points.p[::stride], points.u[::stride], points.waves)
+def _some_waves(points: PointSet, most: int) -> PointSet:
+    """Whole waves, picked at random but always the same ones, with at most `most` points (at least one wave)."""
+    count = max(1, min(points.waves, most * points.waves // len(points)))
+    picked = torch.randperm(points.waves, generator=torch.Generator().manual_seed(0))[:count]
+    waves = [points.wave(int(index)) for index in picked]
+    x, p, u = (torch.cat([getattr(wave, name) for wave in waves]) for name in ("x", "p", "u"))
+    return PointSet(x, p, u, count)

@@ -1,0 +1,105 @@
+"""One trial in this process: what it measures, what it writes, and that it goes on where it was saved."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from cnn_core.metrics import FIGURES
+from search_spaces.load import load_study, resolve
+from study.trial import PROJECTED, Trial, choose_device, run_trial
+
+SMALL = {
+    "data.train.amplitude": [0.5, 1.0],
+    "data.train.frequency": [0.5, 1.0],
+    "data.train.points": 10,
+    "data.test.frequency": [2.3, 0.9],
+    "network.widths": [8, 8],
+    "training.dtype": "float64",
+    "training.epochs": 3,
+    "projection.points": 20,
+}
+
+
+def small_trial(**more):
+    return resolve(
+        load_study("helmholtz-quick", SMALL | {name.replace("__", "."): value for name, value in more.items()}), {}
+    )
+
+
+def test_every_epoch_measures_training_and_validation():
+    trial = Trial(small_trial())
+    metrics = trial.step()
+    assert {f"{split}/{figure}" for split in ("train", "validation") for figure in FIGURES} <= set(metrics)
+    assert not [name for name in metrics if name.startswith("test/")]
+    assert all(math.isfinite(float(value)) for value in metrics.values())
+
+
+def test_the_end_measures_the_test_split_and_the_projections():
+    metrics = run_trial(small_trial())
+    assert {
+        f"{split}/{figure}" for split in ("test", *(f"projected/{s}" for s in PROJECTED)) for figure in FIGURES
+    } <= set(metrics)
+    assert metrics["status"] == "completed" and metrics["diverged"] == 0
+
+
+def test_a_projection_that_does_not_move_changes_no_figure():
+    """Projected figures are the same means over the same waves as the unprojected ones."""
+    metrics = run_trial(small_trial(projection__tolerance=1e9))
+    assert metrics["projection/steps"] == 0
+    for split in PROJECTED:
+        for figure in FIGURES:
+            assert metrics[f"projected/{split}/{figure}"] == pytest.approx(metrics[f"{split}/{figure}"], rel=1e-9)
+
+
+def test_a_saved_trial_goes_on_to_the_same_figures(tmp_path):
+    whole, half = Trial(small_trial()), Trial(small_trial())
+    whole.step()
+    half.step()
+    half.save(tmp_path)
+    resumed = Trial(small_trial())
+    resumed.load(tmp_path)
+    for trial in (whole, resumed):
+        while not trial.done:
+            last = trial.step()
+    assert torch.equal(whole.training.theta, resumed.training.theta)
+    one, other = whole.finish(), resumed.finish()
+    for name in one:
+        if not name.startswith(("time/", "memory/")):
+            assert one[name] == other[name], name
+    assert last["diverged"] == 0
+    assert [entry[:2] for entry in whole.percentiles] == [entry[:2] for entry in resumed.percentiles]
+
+
+def test_a_finished_trial_writes_what_figures_are_drawn_from(tmp_path):
+    trial = Trial(small_trial())
+    while not trial.done:
+        trial.step()
+    trial.finish()
+    trial.save(tmp_path)
+    with np.load(tmp_path / "predictions.npz") as arrays:
+        assert {"x", "u", "p", "before", "after", "path_x", "path_steps", "path_predictions", "path_errors"} == set(
+            arrays
+        )
+        assert arrays["p"][1] == 2.3
+        assert len(arrays["path_steps"]) == len(arrays["path_predictions"])
+    with (tmp_path / "percentiles.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["quantity"] for row in rows} == {
+        "residual", "residual_abs", "parameter", "gradient", "projection_parameter_difference",
+    }  # fmt: skip
+    assert all(float(row["p0"]) <= float(row["p50"]) <= float(row["p100"]) for row in rows)
+
+
+def test_the_same_seed_gives_the_same_trial_and_another_another():
+    one, same, other = (run_trial(small_trial(training__seed=seed)) for seed in (0, 0, 1))
+    assert one["validation/data_mse"] == same["validation/data_mse"] != other["validation/data_mse"]
+
+
+def test_a_gpu_that_is_not_there_is_refused():
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="this process sees no GPU; write auto or cpu"):
+            choose_device("cuda")
+    assert choose_device("cpu").type == "cpu"
