@@ -149,8 +149,8 @@ HEADER = (
 def line(row: Row) -> str:
     """A row of the table that HEADER heads; `ratio` is the data error after by the ideal one, at most 99.99."""
     data = "".join(f"{row[f'data_mse_{what}']:9.1e}" for what in ("before", "after", "ideal"))
-    ratio = row["data_mse_after"] / row["data_mse_ideal"]
-    wave = f"{row['frequency']:4.1f} {row['amplitude']:4.1f} {row['phase']:4.1f} {row['seed']:3d}{data}{min(ratio, 99.99):6.2f}"
+    ratio = min(row["data_mse_after"] / row["data_mse_ideal"], 99.99)
+    wave = f"{row['frequency']:4.1f} {row['amplitude']:4.1f} {row['phase']:4.1f} {row['seed']:3d}{data}{ratio:6.2f}"
     residual = f"{row['residual_before']:7.1e} {row['residual_after']:7.1e}"
     return f"{wave} {residual} {row['steps']:5d} {row['seconds']:7.2f} {row['status']}"
 
