@@ -131,8 +131,7 @@ def run(
 ) -> None:
     """Run the study SPACE (a shipped name or a path) and report which method is better, by how much, at which cost."""
     study = _load(space, settings, {"tune.trials": trials} if trials else {})
-    console = Console()
-    console.print(f"{study.study}: starting Ray, some seconds", highlight=False)
+    click.echo(f"{study.study}: starting Ray, some seconds", err=True)
     from study import report, runner, tracking
 
     with _mendable():
@@ -140,6 +139,7 @@ def run(
         directory = runner.claim_directory(RUNS, study.study if name is None else name, exact=name is not None)
         tracker = tracking.Tracker(directory, study, uri)
         outcome = runner.run(study, directory=directory, address=address, storage=storage, hours=hours, tracker=tracker)
+    console = Console()
     paths = report.write_report(directory)
     report.print_summary(console, directory)
     console.print(f"plots    {paths.figures}\nreport   {paths.html}", highlight=False, soft_wrap=True)
