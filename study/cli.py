@@ -131,13 +131,13 @@ def run(
 ) -> None:
     """Run the study SPACE (a shipped name or a path) and report which method is better, by how much, at which cost."""
     study = _load(space, settings, {"tune.trials": trials} if trials else {})
-    click.echo(f"{study.study}: starting Ray, some seconds", err=True)
     from study import report, runner, tracking
 
     with _mendable():
         uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
         directory = runner.claim_directory(RUNS, study.study if name is None else name, exact=name is not None)
         tracker = tracking.Tracker(directory, study, uri)
+        click.echo(f"{directory}: starting Ray, some seconds", err=True)
         outcome = runner.run(study, directory=directory, address=address, storage=storage, hours=hours, tracker=tracker)
     console = Console()
     paths = report.write_report(directory)
