@@ -160,11 +160,18 @@ class _Descent:
             else:
                 self.damping *= 4
             self.errors.append(self.error)
+            if self.steps & (self.steps - 1) == 0:
+                self._remember()
             if 0 < gain < inner_tolerance * before:
                 break
         self.damping = min(self.damping, 1.0)
-        with torch.no_grad():
-            self.path.append((self.steps, self.model.predict(self.at.theta, self.x, self.p)))
+        self._remember()
+
+    def _remember(self) -> None:
+        """Keep the present prediction for the path: at steps 1, 2, 4, 8 … and where a weight is done."""
+        if self.path[-1][0] != self.steps:
+            with torch.no_grad():
+                self.path.append((self.steps, self.model.predict(self.at.theta, self.x, self.p)))
 
     def _step(self, weights: Tensor) -> tuple[Tensor, float]:
         """Where the accelerated step leads, and by how much the plain one should lower the cost."""
