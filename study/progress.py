@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search_spaces.load import load_recorded
+from search_spaces.load import StudyFileError, load_recorded
 from search_spaces.schema import Study
 from study.records import Journal, TrialRecord, TrialStatus
 
@@ -218,7 +218,11 @@ def status_table(directories: Iterable[Path]) -> Table:
     for column in ("study", "trials", "status", "best so far"):
         table.add_column(column, overflow="fold")
     for directory in directories:
-        study = load_recorded(directory / "study.yaml")
+        try:
+            study = load_recorded(directory / "study.yaml")
+        except StudyFileError as error:  # one broken folder must not hide the others
+            table.add_row(directory.name, "", f"cannot be read: {error}", "")
+            continue
         standing = _standing(study, Journal(directory).trials().values())
         counts = ", ".join(f"{count} {status}" for status, count in standing.counts()) or "none yet"
         best = [f"{name} {found.value:.3g} ({found.trial} {found.method})" for name, found in standing.best.items()]

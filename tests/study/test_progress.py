@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from search_spaces.load import load_study
+from search_spaces.load import dump_yaml, load_study
 from study import progress
 from study.progress import Progress, clock, status_table
 from study.records import Journal, TrialStatus
@@ -131,3 +131,14 @@ def test_the_small_study_is_a_valid_file(tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
     path.write_text(load_text_of_small(), encoding="utf-8")
     assert load_study(path).study == "small"
+
+
+def test_a_folder_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "study.yaml").write_text("study: [", encoding="utf-8")
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "whole" / "study.yaml").write_text(dump_yaml(load_study("helmholtz-quick")), encoding="utf-8")
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(status_table([tmp_path / "broken", tmp_path / "whole"]))
+    text = console.export_text()
+    assert "cannot be read" in text and "0/30" in text
