@@ -4,6 +4,7 @@
 """
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -62,9 +63,9 @@ class Training:
 
     def run_epoch(self) -> TrainingStatus:
         """One pass over all points. Stops at the first step that is not finite, with θ as it was before."""
-        batches = list(self.batches())
-        for position, batch in enumerate(batches):
-            if not self.take_step(batch, self.epoch + position / len(batches)):
+        count = math.ceil(len(self.points) / self.batch_size)
+        for position, batch in enumerate(self.batches()):
+            if not self.take_step(batch, self.epoch + position / count):
                 self.status = TrainingStatus.DIVERGED
                 return self.status
         self.epoch += 1

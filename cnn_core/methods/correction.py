@@ -112,6 +112,14 @@ def correct(
         return direction, capped
 
 
+def satisfy(step: Step, *, gain: float, damping: float) -> tuple[BatchTerms, Tensor, Multipliers]:
+    """The batch's terms, and the direction Jᵀ(J Jᵀ)⁻¹ gain·g (P,) that knows no data, with its multipliers."""
+    terms = batch_terms(step)
+    normal = normal_space(step, terms.jacobian, damping=damping)
+    direction, multipliers = correct(step, normal, terms.residuals, torch.zeros_like(terms.gradient), gain=gain)
+    return terms, direction, multipliers
+
+
 def _refined(
     normal: NormalSpace, direction: Tensor, multipliers: Multipliers, wanted: Tensor
 ) -> tuple[Tensor, Multipliers]:

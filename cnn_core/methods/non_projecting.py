@@ -6,10 +6,8 @@ The data loss then works against the constraints instead of falling along them; 
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods.correction import batch_terms, correct, figures_of, normal_space
+from cnn_core.methods.correction import figures_of, satisfy
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problem import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
@@ -31,13 +29,7 @@ class NonProjecting:
         return {}
 
     def direction(self, step: Step, state: State) -> Direction:
-        terms = batch_terms(step)
-        correction, multipliers = correct(
-            step,
-            normal_space(step, terms.jacobian, damping=value_at(self.damping, step.epoch)),
-            terms.residuals,
-            torch.zeros_like(terms.gradient),
-            gain=value_at(self.gain, step.epoch),
-        )
+        gain, damping = value_at(self.gain, step.epoch), value_at(self.damping, step.epoch)
+        terms, correction, multipliers = satisfy(step, gain=gain, damping=damping)
         descent = value_at(self.objective_rate, step.epoch) * terms.gradient
         return Direction(descent + correction, state, figures_of(multipliers))
