@@ -238,7 +238,8 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     except (StudyFileError, BadInputError) as error:
-        click.echo(f"error: {error}", err=True)
+        for line in str(error).splitlines():
+            click.echo(f"error: {line}", err=True)
         sys.exit(BAD_INPUT)
     except RunFailed as error:
         click.echo(f"error: {error}", err=True)

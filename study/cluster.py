@@ -7,20 +7,22 @@ names, so that all run the same code. Everything else must be installed there, a
 import importlib
 import logging
 import os
+import secrets
 import socket
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import ray
+from ray._private import ray_constants
 from ray._private import worker as ray_worker
 from ray._private.state import state
+from ray.exceptions import GetTimeoutError, RayError
 from ray.train._internal import storage as ray_storage
-from ray.util.client import ray as client
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search_spaces.schema import Resources
@@ -41,8 +43,14 @@ ON_NODES = {"RAY_CHDIR_TO_TRIAL_DIR": "0"}
 PACKAGES: Sequence[str] = ("cnn_core", "search_spaces", "study")
 OBJECT_STORE_BYTES = 128 * 2**20
 SECONDS_TO_ANSWER = 5.0
+SECONDS_FOR_A_NODE = 120.0
+"""For importing torch from a slow disk, and for a node to get our packages."""
+
 CLIENT = "ray://"
 OTHERWISE = "start one (see cluster.yaml), or write --address local"
+
+OTHERS = 0o077
+"""The rights of everybody but the owner, in a file's mode."""
 
 SILENT = {"logging_level": logging.CRITICAL, "log_to_driver": False}
 
@@ -64,9 +72,11 @@ def connection(address: str, *, problem: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    tighten_token()
     if address == "local":
-        with _private_token():
-            ray.init(address, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **SILENT)
+        _make_token()
+        ray_constants.ENABLE_RAY_CLUSTER = False  # all of its servers listen on 127.0.0.1 only
+        ray.init(address, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **SILENT)
     else:
         _connect(address, problem)
     try:
@@ -75,14 +85,24 @@ def connection(address: str, *, problem: str) -> Iterator[None]:
         ray.shutdown()
 
 
-@contextmanager
-def _private_token() -> Iterator[None]:
-    """Ray makes a token of its own, readable by everybody, if the user has none; it is nobody else's business."""
-    token = Path.home() / ".ray" / "auth_token"
-    existed = token.exists()
-    yield
-    if not existed and token.exists():
-        token.chmod(0o600)
+def tighten_token() -> None:
+    """The token by which Ray knows its friends is for its owner's eyes only; Ray would make one that all can read."""
+    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    with suppress(FileNotFoundError, PermissionError):  # none yet; or somebody else's, who looks after it
+        if path.stat().st_mode & OTHERS:
+            path.chmod(0o600)
+
+
+def _make_token() -> None:
+    path = Path.home() / ".ray" / "auth_token"
+    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH") or path.exists():
+        return
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as draft:  # mode 0600, and whole once it has its name
+        draft.write(secrets.token_hex(32))
+        draft.flush()
+        with suppress(FileExistsError):
+            os.link(draft.name, path)
 
 
 def _say_nothing(data: Any, ignore_prefix: bool) -> None:
@@ -154,37 +174,37 @@ def autoscaler_limits() -> Mapping[str, float] | None:
         return None
 
 
-def check_storage(storage: str, nodes: Nodes) -> None:
-    """Raises ClusterError if `storage` is a folder that some node does not see, or cannot be made. A URI passes."""
-    if "://" in storage:
-        return
-    try:
-        Path(storage).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ClusterError(
-            f"--storage {storage}: cannot be written ({error.strerror}); choose another folder"
-        ) from None
-    if len(nodes) < 2 and not client.is_connected():
-        return
-    proof = Path(storage) / f".reachable-{uuid4().hex}"
-    proof.touch()
-    try:
-        seen = on_every_node(os.path.exists, str(proof), nodes=nodes)
-    finally:
-        proof.unlink()
-    blind = [node["NodeManagerAddress"] for node, sees in zip(nodes, seen, strict=True) if not sees]
-    if blind:
-        raise ClusterError(
-            f"{storage}: {len(blind)} of {len(nodes)} nodes do not see this folder ({blind[0]}), so trials there "
-            "could not be saved; write --storage with a shared folder or a URI such as s3://bucket/folder"
-        )
+@dataclass(frozen=True)
+class Answer:
+    """What a node, by its address, answered; or the error, one line, for which it could not."""
+
+    node: str
+    value: Any = None
+    error: str = ""
 
 
-def on_every_node(function: Callable[..., Any], *arguments: Any, nodes: Nodes) -> list[Any]:
-    """What `function` returns on each of the nodes."""
-    task = ray.remote(num_cpus=0)(function)
+def on_every_node(
+    function: Callable[..., Any], *arguments: Any, nodes: Nodes, own: Sequence[Any] | None = None
+) -> list[Answer]:
+    """What `function` returns on each of the nodes, or why it does not; `own` is one more argument for each of them."""
+    task = ray.remote(num_cpus=0, max_retries=0)(function)
     pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
-    return ray.get([task.options(scheduling_strategy=node).remote(*arguments) for node in pinned])
+    more = [()] * len(nodes) if own is None else [(argument,) for argument in own]
+    asked = [
+        task.options(scheduling_strategy=node).remote(*arguments, *its) for node, its in zip(pinned, more, strict=True)
+    ]
+    ray.wait(asked, num_returns=len(asked), timeout=SECONDS_FOR_A_NODE)
+    return [_answer(node["NodeManagerAddress"], reference) for node, reference in zip(nodes, asked, strict=True)]
+
+
+def _answer(node: str, reference: ray.ObjectRef) -> Answer:
+    try:
+        return Answer(node, ray.get(reference, timeout=0))
+    except GetTimeoutError:
+        return Answer(node, error=f"does not answer within {SECONDS_FOR_A_NODE:.0f} s")
+    except RayError as error:
+        reason = [line for line in str(error).splitlines() if line.strip()]
+        return Answer(node, error=f"cannot run our code ({reason[-1].strip() if reason else type(error).__name__})")
 
 
 def _require_answer(address: str) -> None:

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from search_spaces.load import dump_yaml
 from search_spaces.schema import Study
-from study import cluster
+from study import cluster, preflight
 from study.progress import Progress
 from study.recorder import TRACEBACK, TRIALS, Recorder
 from study.search import OptunaSearch, database
@@ -36,6 +36,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 class Tracker(Protocol):
     """Whoever follows the journal while the study runs."""
+
+    tracking_uri: str
 
     def start(self) -> None: ...
     def finish(self) -> str | None: ...
@@ -108,19 +110,23 @@ def run(
     directory.mkdir(parents=True, exist_ok=True)
     place = Place.of(directory, storage)
     with _removed_if_empty(directory), cluster.connection(address or "local", problem=study.problem.name):
-        concurrent = _concurrent(study, place.storage)
+        uri = tracker.tracking_uri if tracker is not None else None
+        local = address in (None, "local")
+        ready = preflight.require(study, storage=place.storage, tracking_uri=uri, local=local)
         (directory / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
         search = OptunaSearch(study, database(directory / "optuna.db"))
         with (
             Progress(directory.name, study.objectives, trials=search.trials, hours=hours, console=console) as progress,
             Stopping(hours, say=progress.say) as stopping,
         ):
+            for warning in ready.warnings:
+                progress.say(warning)
             recorder = Recorder(study, directory, progress, on_step=stopping.check)
             recorder.begin(storage=f"{place.storage}/{place.name}")
             if tracker is not None:
                 tracker.start()
             try:
-                _run_trials(study, search, recorder, concurrent, place)
+                _run_trials(study, search, recorder, _concurrent(study, ready.slots), place)
             except BaseException:
                 recorder.end("KILLED" if stopping.by_user else "FAILED")
                 raise
@@ -167,12 +173,9 @@ def _trial_id(trial: Trial) -> str:
     return trial.config["trial"]
 
 
-def _concurrent(study: Study, storage: str) -> int:
-    """How many trials run at once; raises ClusterError if none can."""
-    nodes, limits = cluster.live_nodes(), cluster.autoscaler_limits()
-    held = cluster.capacity(study.resources, nodes, may_grow_to=limits)
-    cluster.check_storage(storage, nodes)
-    return held if study.tune.max_concurrent == "auto" else study.tune.max_concurrent
+def _concurrent(study: Study, slots: int) -> int:
+    """How many trials run at once."""
+    return slots if study.tune.max_concurrent == "auto" else study.tune.max_concurrent
 
 
 def _scheduler(study: Study) -> TrialScheduler:

@@ -47,27 +47,6 @@ def test_a_cluster_that_can_grow_counts_with_its_limits() -> None:
     assert cluster.capacity(Resources(cpu=1, gpu=0.5), [node(2)], may_grow_to={"CPU": 16.0, "GPU": 4.0}) == 8
 
 
-def test_a_folder_that_a_node_does_not_see_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "on_every_node", lambda function, *arguments, nodes: [True, False])
-    with pytest.raises(
-        cluster.ClusterError, match=r"1 of 2 nodes do not see this folder .*; write --storage with a shared"
-    ):
-        cluster.check_storage(str(tmp_path), [node(1), node(1)])
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_folder_that_all_nodes_see_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "on_every_node", lambda function, path, nodes: [function(path)] * len(nodes))
-    cluster.check_storage(str(tmp_path), [node(1), node(1)])
-
-
-def test_a_uri_passes_and_a_folder_under_a_file_is_refused(tmp_path: Path) -> None:
-    cluster.check_storage("s3://bucket/folder", [node(1), node(1)])
-    (tmp_path / "file").touch()
-    with pytest.raises(cluster.ClusterError, match=r"--storage .*: cannot be written .*; choose another folder"):
-        cluster.check_storage(str(tmp_path / "file" / "runs"), [node(1)])
-
-
 @pytest.mark.parametrize("address", ["here", "ray://host", "localhost:abc"])
 def test_an_address_of_no_known_form_is_refused(address: str) -> None:
     with (
@@ -119,3 +98,66 @@ def test_a_study_runs_on_two_nodes_with_half_a_gpu_for_each_trial(tmp_path: Path
     [record] = Journal(tmp_path / "through-client").trials().values()
     assert record.status is TrialStatus.COMPLETED
     assert all("trials" in line for line in done.stderr.splitlines())
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_a_token_that_others_could_read_is_tightened(home: Path) -> None:
+    token = home / ".ray" / "auth_token"
+    token.parent.mkdir()
+    token.write_text("0" * 64)
+    token.chmod(0o644)
+    cluster.tighten_token()
+    assert mode(token) == 0o600
+    assert token.read_text() == "0" * 64
+
+
+def test_a_new_token_is_for_its_owner_only(home: Path) -> None:
+    cluster.tighten_token()
+    cluster._make_token()
+    token = home / ".ray" / "auth_token"
+    assert (mode(token), mode(token.parent)) == (0o600, 0o700)
+    first = token.read_text()
+    cluster._make_token()
+    assert len(first) == 64 and token.read_text() == first
+
+
+def test_a_users_own_token_is_taken(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = home / "mine"
+    own.write_text("secret")
+    own.chmod(0o640)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(own))
+    cluster.tighten_token()
+    cluster._make_token()
+    assert mode(own) == 0o600
+    assert not (home / ".ray").exists()
+
+
+LISTENING = """
+from study import cluster
+import psutil  # the one that comes with Ray
+
+with cluster.connection("local", problem="helmholtz"):
+    ours = psutil.Process()
+    for process in [ours, *ours.children(recursive=True)]:
+        for socket in process.net_connections(kind="inet"):
+            if socket.status == psutil.CONN_LISTEN:
+                print(socket.laddr.ip)
+"""
+
+
+@pytest.mark.ray
+def test_a_local_ray_listens_on_this_machine_only() -> None:
+    done = subprocess.run([sys.executable, "-c", LISTENING], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) >= 4
+    assert {address.removeprefix("::ffff:") for address in done.stdout.splitlines()} == {"127.0.0.1"}

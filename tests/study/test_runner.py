@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianStoppingRule
 
 from search_spaces.load import load_text, resolve
-from search_spaces.schema import Resources, Scheduler
+from search_spaces.schema import Scheduler
 from study import cluster, runner
 from study.records import Journal, TrialRecord, TrialStatus
 from study.trial import run_trial
@@ -215,14 +215,10 @@ def test_schedulers_by_name(name: Any, kind: type) -> None:
 
 
 @pytest.mark.parametrize(("asked", "concurrent"), [("auto", 4), (1, 1), (100, 100)])
-def test_how_many_trials_run_at_once(
-    asked: Any, concurrent: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(cluster, "live_nodes", lambda: [{"Resources": {"CPU": 8.0, "GPU": 2.0}}])
-    monkeypatch.setattr(cluster, "autoscaler_limits", lambda: None)
-    study = small_study(resources=Resources(cpu=1, gpu=0.5))
+def test_how_many_trials_run_at_once(asked: Any, concurrent: int) -> None:
+    study = small_study()
     study = replace(study, tune=replace(study.tune, max_concurrent=asked))
-    assert runner._concurrent(study, str(tmp_path)) == concurrent
+    assert runner._concurrent(study, slots=4) == concurrent
 
 
 def test_ray_keeps_its_files_with_the_study_or_in_a_shared_storage(tmp_path: Path) -> None:
