@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -166,15 +167,30 @@ def report_command(name: str) -> None:
 
 @cli.command()
 @click.argument("name", required=False)
-def status(name: str | None) -> None:
-    """Show how far a study is: NAME, or every study under runs/."""
-    from study.progress import status_table
-
-    directories = [_existing(name)] if name else sorted(path.parent for path in RUNS.glob("*/study.yaml"))
-    if not directories:
-        click.echo(f"no studies under {RUNS.resolve()}; start one with: cnn-study run helmholtz-quick")
+@click.option("--storage", help="Look at what runs elsewhere: the folder or URI that `run` or `submit` was given.")
+def status(name: str | None, storage: str | None) -> None:
+    """Show every trial of the study NAME, or how far each study is: those under runs/, or those of a storage."""
+    if storage is None:
+        _show_status([_existing(name)] if name else sorted(path.parent for path in RUNS.glob("*/study.yaml")), name)
         return
-    Console().print(status_table(directories))
+    from study import published
+
+    with tempfile.TemporaryDirectory() as target, _mendable():
+        _show_status(published.fetch(storage, Path(target), name=name), name, storage=storage)
+
+
+def _show_status(directories: Sequence[Path], name: str | None, *, storage: str | None = None) -> None:
+    from study.status import studies_table, trials_table
+
+    console = Console()
+    if name is not None:
+        for directory in directories:
+            console.print(trials_table(directory))
+    elif directories:
+        console.print(studies_table(directories))
+    if not directories:
+        what = f"no study of the name {name}" if name else "no studies"
+        click.echo(f"{what} under {storage or RUNS.resolve()}; start one with: cnn-study run helmholtz-quick")
 
 
 @cli.command()
@@ -265,7 +281,7 @@ def _make_folder(save: Path) -> None:
 
 def _existing(name: str) -> Path:
     directory = RUNS / name
-    if not (directory / "study.yaml").exists():
+    if Path(name).name != name or not (directory / "study.yaml").exists():
         known = ", ".join(sorted(path.parent.name for path in RUNS.glob("*/study.yaml"))) or "none"
         raise StudyFileError(f"{directory}: there is no such study; write one of: {known}")
     return directory

@@ -2,9 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -12,9 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search_spaces.load import StudyFileError, load_recorded
-from search_spaces.schema import Study
-from study.records import Journal, TrialRecord, TrialStatus
+from study.records import TrialStatus
 
 SECONDS_BETWEEN_LINES = 20.0
 BARS = 8
@@ -210,32 +207,3 @@ def _running_table(running: Mapping[str, Running]) -> Table:
     if len(running) > len(shown):
         table.add_row("", Text(f"and {len(running) - len(shown)} more", style="dim"))
     return table
-
-
-def status_table(directories: Iterable[Path]) -> Table:
-    """How far the studies in these folders are, from their journals."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("study", "trials", "status", "best so far"):
-        table.add_column(column, overflow="fold")
-    for directory in directories:
-        try:
-            study = load_recorded(directory / "study.yaml")
-        except StudyFileError as error:  # one broken folder must not hide the others
-            table.add_row(directory.name, "", f"cannot be read: {error}", "")
-            continue
-        standing = _standing(study, Journal(directory).trials().values())
-        counts = ", ".join(f"{count} {status}" for status, count in standing.counts()) or "none yet"
-        best = [f"{name} {found.value:.3g} ({found.trial} {found.method})" for name, found in standing.best.items()]
-        table.add_row(directory.name, f"{standing.ended.total()}/{standing.trials}", counts, "\n".join(best))
-    return table
-
-
-def _standing(study: Study, records: Iterable[TrialRecord]) -> Standing:
-    standing = Standing(study.objectives, study.tune.trials)
-    for record in records:
-        if record.status is TrialStatus.RUNNING:
-            epoch = record.history[-1][0] if record.history else 0
-            standing.running[record.trial] = Running(record.method, study.training.epochs, epoch)
-        else:
-            standing.end(record.trial, record.method, record.status, record.metrics)
-    return standing

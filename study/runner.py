@@ -7,7 +7,7 @@ order: running trials are marked stopped, the journal is closed; a second Ctrl-C
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +21,7 @@ from search_spaces.load import dump_yaml
 from search_spaces.schema import Study
 from study import cluster, preflight
 from study.progress import Progress
+from study.published import Published
 from study.recorder import TRACEBACK, TRIALS, Recorder
 from study.search import OptunaSearch, database
 from study.stopping import Stopping
@@ -118,6 +119,7 @@ def run(
         with (
             Progress(directory.name, study.objectives, trials=search.trials, hours=hours, console=console) as progress,
             Stopping(hours, say=progress.say) as stopping,
+            nullcontext() if storage is None else Published(directory, f"{place.storage}/{place.name}"),
         ):
             for warning in ready.warnings:
                 progress.say(warning)

@@ -16,6 +16,7 @@ from cnn_core.clock import SECTIONS
 from cnn_core.metrics import FIGURES, WORST
 from search_spaces.load import dump, dump_yaml, load_study, shipped_spaces
 from study.cli import main
+from study.published import Published
 from tests.study.small_study import small_study
 from tests.study.synthetic_journal import METHODS, fill, study
 
@@ -188,9 +189,23 @@ def test_a_study_whose_problem_is_gone_can_be_read(command: Command) -> None:
     assert "mine" in answer.out
 
 
+def test_the_status_of_studies_that_run_elsewhere(command: Command) -> None:
+    Path("there").mkdir()
+    fill(Path("there"), trials=5, epochs=2)
+    Path("there/study.yaml").write_text(dump_yaml(study(trials=5)), encoding="utf-8")
+    Published(Path("there"), str(Path("storage/mine-20260102-030405").absolute())).copy()
+    assert "mine-20260102-030405" in command("status", "--storage", "storage").out
+    assert "0004" in command("status", "mine", "--storage", "storage").out
+    assert "no study of the name other under storage" in command("status", "other", "--storage", "storage").out
+    assert_refused(command("status", "--storage", "nowhere"), "--storage nowhere: cannot be read", "write the one")
+
+
 @pytest.mark.parametrize("name", ["status", "report", "sync"])
-def test_a_study_that_does_not_exist(command: Command, name: str) -> None:
-    assert_refused(command(name, "nothing"), "runs/nothing: there is no such study; write one of: none")
+@pytest.mark.parametrize("study", ["nothing", "../elsewhere", "/etc", ".."])
+def test_a_study_that_does_not_exist(command: Command, name: str, study: str) -> None:
+    Path("elsewhere").mkdir()
+    write_file({}, "elsewhere/study.yaml")
+    assert_refused(command(name, study), f"{Path('runs') / study}: there is no such study; write one of: none")
 
 
 def assert_refused(answer: Answer, *parts: str) -> None:

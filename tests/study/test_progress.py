@@ -6,9 +6,9 @@ from rich.console import Console
 
 from search_spaces.load import dump_yaml, load_study
 from study import progress
-from study.progress import Progress, clock, status_table
-from study.records import Journal, TrialStatus
-from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
+from study.progress import Progress, clock
+from study.records import TrialStatus
+from tests.study.small_study import COMPLETES, small_study
 
 
 def shown(*, terminal: bool, trials: int = 4, hours: float | None = None) -> tuple[Progress, io.StringIO]:
@@ -107,38 +107,7 @@ def test_times_are_readable(seconds: float, text: str) -> None:
     assert clock(seconds) == text
 
 
-def test_the_status_of_studies_comes_from_their_journals(tmp_path: Path) -> None:
-    directory = tmp_path / "mine"
-    directory.mkdir()
-    (directory / "study.yaml").write_text(load_text_of_small(), encoding="utf-8")
-    journal = Journal(directory)
-    for ident in ("0000", "0001"):
-        journal.trial_start(ident, values={LEARNING_RATE: COMPLETES}, method="soft")
-        journal.epoch(ident, 1, {"validation/data_mse": 0.5})
-    journal.trial_end("0000", TrialStatus.COMPLETED, {"validation/data_mse": 0.5})
-    text = io.StringIO()
-    Console(file=text, width=120).print(status_table([directory]))
-    assert "mine   1/2     1 running, 1 completed  validation/data_mse 0.5 (0000 soft)" in text.getvalue()
-
-
-def load_text_of_small() -> str:
-    from search_spaces.load import dump_yaml
-
-    return dump_yaml(small_study(COMPLETES, COMPLETES / 2))
-
-
 def test_the_small_study_is_a_valid_file(tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
-    path.write_text(load_text_of_small(), encoding="utf-8")
+    path.write_text(dump_yaml(small_study(COMPLETES, COMPLETES / 2)), encoding="utf-8")
     assert load_study(path).study == "small"
-
-
-def test_a_folder_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "study.yaml").write_text("study: [", encoding="utf-8")
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "whole" / "study.yaml").write_text(dump_yaml(load_study("helmholtz-quick")), encoding="utf-8")
-    console = Console(width=120, record=True, file=io.StringIO())
-    console.print(status_table([tmp_path / "broken", tmp_path / "whole"]))
-    text = console.export_text()
-    assert "cannot be read" in text and "0/30" in text

@@ -1,0 +1,96 @@
+"""How far studies are, from their journals: a line for each study, or a line for each trial of one."""
+
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from search_spaces.load import StudyFileError, load_recorded
+from search_spaces.schema import Study
+from study.progress import STYLES, Running, Standing, clock
+from study.records import Journal, TrialRecord, TrialStatus, enter
+
+ENDINGS = {"FINISHED": "ended", "KILLED": "stopped", "FAILED": "failed"}
+
+
+def studies_table(directories: Iterable[Path]) -> Table:
+    """How far the studies in these folders are."""
+    table = _table("study", "trials", "status", "best so far", "last sign")
+    for directory in directories:
+        try:
+            study = load_recorded(directory / "study.yaml")
+        except StudyFileError as error:  # one broken folder must not hide the others
+            table.add_row(Text(directory.name), "", Text(f"cannot be read: {error}"))
+            continue
+        records, last = _read(directory)
+        standing = _standing(study, records.values())
+        counts = ", ".join(f"{count} {status}" for status, count in standing.counts()) or "none yet"
+        best = [f"{name} {found.value:.3g} ({found.trial} {found.method})" for name, found in standing.best.items()]
+        trials = f"{standing.ended.total()}/{standing.trials}"
+        table.add_row(Text(directory.name), trials, counts, Text("\n".join(best)), last_sign(last))
+    return table
+
+
+def trials_table(directory: Path) -> Group:
+    """The study in this folder, and every trial of it that has begun. Raises StudyFileError if it cannot be read."""
+    study = load_recorded(directory / "study.yaml")
+    table = _table("trial", "method", "status", "epoch", *study.objectives, "time", "error")
+    for record in Journal(directory).trials().values():
+        epoch = record.history[-1][0] if record.history else 0
+        metrics = record.metrics or (record.history[-1][2] if record.history else {})
+        epochs = record.values.get("training.epochs", study.training.epochs)
+        figures = [_shown(metrics.get(name)) for name in study.objectives]
+        seconds = (record.ended or _newest(record)) - record.started
+        status = Text(str(record.status), style=STYLES[record.status])
+        error = Text(record.error or "", style=STYLES[TrialStatus.FAILED])
+        trial, method = Text(record.trial), Text(record.method)
+        table.add_row(trial, method, status, f"{epoch}/{epochs}", *figures, clock(seconds), error)
+    return Group(studies_table([directory]), "", table)
+
+
+def last_sign(event: Mapping[str, Any] | None) -> str:
+    """How long ago the journal's last event was written, or that it is the study's end."""
+    if event is None:
+        return "none yet"
+    if event["event"] == "study-end":
+        return ENDINGS[event.get("status", "FINISHED")]
+    return f"{clock(max(0.0, time.time() - event['time']))} ago"
+
+
+def _read(directory: Path) -> tuple[Mapping[str, TrialRecord], Mapping[str, Any] | None]:
+    """A journal's trials and its last event."""
+    records: dict[str, TrialRecord] = {}
+    event = None
+    for _, event in Journal(directory).events():
+        enter(event, records)
+    return records, event
+
+
+def _newest(record: TrialRecord) -> float:
+    return record.history[-1][1] if record.history else record.started
+
+
+def _shown(value: float | str | None) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else ""
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _standing(study: Study, records: Iterable[TrialRecord]) -> Standing:
+    standing = Standing(study.objectives, study.tune.trials)
+    for record in records:
+        if record.status is TrialStatus.RUNNING:
+            epoch = record.history[-1][0] if record.history else 0
+            standing.running[record.trial] = Running(record.method, study.training.epochs, epoch)
+        else:
+            standing.end(record.trial, record.method, record.status, record.metrics)
+    return standing

@@ -1,0 +1,58 @@
+import io
+import time
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+
+from search_spaces.load import dump_yaml, load_study
+from study.records import Journal, TrialStatus
+from study.status import last_sign, studies_table, trials_table
+from tests.study import tracked_study
+from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
+
+
+def text_of(renderable: RenderableType, width: int = 140) -> str:
+    console = Console(file=io.StringIO(), width=width, record=True)
+    console.print(renderable)
+    return console.export_text()
+
+
+def test_the_status_of_studies_comes_from_their_journals(tmp_path: Path) -> None:
+    directory = tmp_path / "mine"
+    directory.mkdir()
+    (directory / "study.yaml").write_text(dump_yaml(small_study(COMPLETES, COMPLETES / 2)), encoding="utf-8")
+    journal = Journal(directory)
+    for ident in ("0000", "0001"):
+        journal.trial_start(ident, values={LEARNING_RATE: COMPLETES}, method="soft")
+        journal.epoch(ident, 1, {"validation/data_mse": 0.5})
+    journal.trial_end("0000", TrialStatus.COMPLETED, {"validation/data_mse": 0.5})
+    [line] = [line for line in text_of(studies_table([directory])).splitlines() if line.startswith("mine")]
+    assert line.split("  ")[0] == "mine"
+    for part in ("1/2", "1 running, 1 completed", "validation/data_mse 0.5 (0000 soft)", "0:00 ago"):
+        assert part in line
+
+
+def test_a_folder_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "study.yaml").write_text("study: [", encoding="utf-8")
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "whole" / "study.yaml").write_text(dump_yaml(load_study("helmholtz-quick")), encoding="utf-8")
+    text = text_of(studies_table([tmp_path / "broken", tmp_path / "whole"]))
+    assert "cannot be read" in text and "0/30" in text and "none yet" in text
+
+
+def test_every_trial_of_a_study_has_a_line(tmp_path: Path) -> None:
+    tracked_study.fill(tmp_path / "mine")
+    lines = [line.split() for line in text_of(trials_table(tmp_path / "mine")).splitlines()]
+    trials = {line[0]: line[1:] for line in lines if line and line[0].startswith("000")}
+    assert trials["0001"][:5] == ["soft", "completed", "3/3", "0.05", "0.02"]
+    assert trials["0003"][:5] == ["soft", "pruned", "1/3", "2.7", "0.03"] or trials["0003"][1] == "pruned"
+    assert " ".join(trials["0005"]).endswith("RuntimeError: out of memory")
+    assert len(trials) == 6
+
+
+def test_when_a_study_was_last_heard_of() -> None:
+    assert last_sign(None) == "none yet"
+    assert last_sign({"event": "epoch", "time": time.time() - 65}) == "1:05 ago"
+    endings = {"FINISHED": "ended", "KILLED": "stopped", "FAILED": "failed"}
+    assert {status: last_sign({"event": "study-end", "status": status}) for status in endings} == endings
