@@ -8,17 +8,15 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console, Group
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from cnn_core.metrics import FIGURES
 from search_spaces.load import (
     StudyFileError,
     dump,
@@ -30,12 +28,12 @@ from search_spaces.load import (
     shipped_spaces,
 )
 from search_spaces.schema import Study
+from study.exit_codes import INTERRUPTED, BadInputError, RunFailed, exit_codes, mendable
+from study.metrics_table import metrics_table
 
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+Command = Callable[..., None]
 
 RUNS = Path("runs")
-
-SPLITS = ("train", "validation", "test", "projected/validation", "projected/test")
 
 settings_option = click.option(
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a setting of the study file; repeatable."
@@ -84,7 +82,7 @@ def trial(space: str, settings: tuple[str, ...], as_json: bool, save: Path | Non
     if save is not None:
         _make_folder(save)
     console = Console(stderr=True)
-    with _mendable():
+    with mendable():
         running = Trial(study)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
@@ -104,22 +102,34 @@ def trial(space: str, settings: tuple[str, ...], as_json: bool, save: Path | Non
         status = metrics.pop("status")
         click.echo(json.dumps({"config": dump(study), "metrics": metrics, "status": status}))
     else:
-        Console().print(_metrics_table(metrics))
+        Console().print(metrics_table(metrics))
+
+
+def _study_options(command: Command) -> Command:
+    """The options that `run` and `submit` share."""
+    name = "The study's name and its folder under runs/; default: the study file's, numbered if taken."
+    for option in reversed(
+        (
+            click.argument("space"),
+            settings_option,
+            click.option("--name", help=name),
+            click.option("--trials", type=click.IntRange(min=1), help="How many trials; default: the study file's."),
+            click.option(
+                "--hours",
+                type=click.FloatRange(min=0, min_open=True),
+                help="Start no trial and stop all after this long.",
+            ),
+            click.option("--storage", help="A folder or URI that every node reaches; default: runs/ of the driver."),
+            click.option("--tracking-uri", help="An MLflow tracking server or database; default: SQLite in runs/."),
+        )
+    ):
+        command = option(command)
+    return command
 
 
 @cli.command()
-@click.argument("space")
-@settings_option
-@click.option(
-    "--name", help="The study's name and its folder under runs/; default: the study file's, numbered if taken."
-)
-@click.option("--trials", type=click.IntRange(min=1), help="How many trials; default: the study file's.")
-@click.option(
-    "--hours", type=click.FloatRange(min=0, min_open=True), help="Start no trial and stop all after this long."
-)
+@_study_options
 @click.option("--address", default="local", show_default=True, help="local, auto, or ray://HOST:PORT of a cluster.")
-@click.option("--storage", help="A folder or URI that every node reaches; default: runs/ here.")
-@click.option("--tracking-uri", help="An MLflow tracking server or database; default: SQLite in runs/.")
 def run(
     space: str,
     settings: tuple[str, ...],
@@ -134,7 +144,7 @@ def run(
     study = _load(space, settings, {"tune.trials": trials} if trials else {})
     from study import report, runner, tracking
 
-    with _mendable():
+    with mendable():
         uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
         directory = runner.claim_directory(RUNS, study.study if name is None else name, exact=name is not None)
         tracker = tracking.Tracker(directory, study, uri)
@@ -151,6 +161,42 @@ def run(
         raise RunFailed(outcome.error)
     if outcome.stopped:
         sys.exit(INTERRUPTED)
+
+
+@cli.command()
+@_study_options
+@click.option("--address", default="http://127.0.0.1:8265", show_default=True, help="The cluster's dashboard.")
+@click.option("--directory", default="~/cnn-study", show_default=True, help="Where runs/ is on the head node.")
+def submit(
+    space: str,
+    settings: tuple[str, ...],
+    name: str | None,
+    trials: int | None,
+    hours: float | None,
+    storage: str | None,
+    tracking_uri: str | None,
+    address: str,
+    directory: str,
+) -> None:
+    """Run the study SPACE as a job on a cluster, with this machine's code, and follow its log.
+
+    Neither Ctrl-C nor closing this machine ends it. What `run` leaves is in --directory on the head node.
+    """
+    study = _load(space, settings, {"tune.trials": trials} if trials else {})
+    from study.submission import Job
+
+    options = {"--name": name, "--hours": str(hours or ""), "--storage": storage, "--tracking-uri": tracking_uri}
+    with mendable():
+        job = Job.submit(study, address=address, directory=directory, options=options)
+    click.echo(f"{job.ident} is submitted; Ctrl-C ends this view of it, not the study", err=True)
+    try:
+        code = job.follow(lambda text: click.echo(text, nl=False))
+    finally:
+        where = f"{job.ident} --address {address}"
+        click.echo(f"log      ray job logs --follow {where}\nstop     ray job stop {where}", err=True)
+        if storage:
+            click.echo(f"trials   cnn-study status --storage {storage}", err=True)
+    sys.exit(code)
 
 
 @cli.command(name="report")
@@ -175,7 +221,7 @@ def status(name: str | None, storage: str | None) -> None:
         return
     from study import published
 
-    with tempfile.TemporaryDirectory() as target, _mendable():
+    with tempfile.TemporaryDirectory() as target, mendable():
         _show_status(published.fetch(storage, Path(target), name=name), name, storage=storage)
 
 
@@ -201,7 +247,7 @@ def sync(name: str, tracking_uri: str | None) -> None:
     from study import tracking
 
     directory = _existing(name)
-    with _mendable():
+    with mendable():
         uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
     try:
         click.echo(f"{tracking.sync(directory, uri)} events of {name} uploaded to {uri}")
@@ -216,7 +262,7 @@ def ui(tracking_uri: str | None, port: int) -> None:
     """Open the results in the MLflow UI, on this machine only."""
     from study import tracking
 
-    with _mendable():
+    with mendable():
         uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
     command, environment = tracking.ui_process(uri, port=port)
     server = f"http://127.0.0.1:{port}"
@@ -227,39 +273,10 @@ def ui(tracking_uri: str | None, port: int) -> None:
     os.execvpe(command[0], command, {**os.environ, **environment})
 
 
-class BadInputError(Exception):
-    """What the user can mend, in one line."""
-
-
-class RunFailed(Exception):
-    """A command that ended without a result."""
-
-
-@contextmanager
-def _mendable() -> Iterator[None]:
-    """For calls whose documented errors are about the user's input: they become one line and exit code 2."""
-    try:
-        yield
-    except (ValueError, FileExistsError, PermissionError, NotADirectoryError) as error:
-        raise BadInputError(str(error)) from error
-
-
 def main() -> None:
     """Entry point: turns what a user can mend into one line and an exit code."""
-    try:
+    with exit_codes():
         cli.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code if isinstance(error, click.UsageError) else FAILED)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(INTERRUPTED)
-    except (StudyFileError, BadInputError) as error:
-        for line in str(error).splitlines():
-            click.echo(f"error: {line}", err=True)
-        sys.exit(BAD_INPUT)
-    except RunFailed as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(FAILED)
 
 
 def _load(space: str, settings: tuple[str, ...], more: Mapping[str, Any] | None = None) -> Study:
@@ -297,20 +314,3 @@ def _ui_command(tracking_uri: str | None) -> str:
     program = Path(sys.argv[0])
     command = program.name if shutil.which(program.name) == str(program) else os.path.relpath(program)
     return f"{command} ui" + (f" --tracking-uri {tracking_uri}" if tracking_uri else "")
-
-
-def _metrics_table(metrics: Mapping[str, float | str]) -> Group:
-    """Errors with a column for every split they were measured on; below, everything else."""
-    splits = [split for split in SPLITS if f"{split}/{FIGURES[0]}" in metrics]
-    table = Table("", *(split.replace("/", "\n") for split in splits), box=None, header_style="bold")
-    for figure in FIGURES:
-        table.add_row(figure, *(_shown(metrics[f"{split}/{figure}"]) for split in splits))
-    others = Table(box=None, show_header=False)
-    for name, value in sorted(metrics.items()):
-        if name.rpartition("/")[0] not in splits:
-            others.add_row(name, _shown(value))
-    return Group(table, "", others)
-
-
-def _shown(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
