@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,9 @@ from study.cluster import ClusterError
 
 STUDY = "study.yaml"
 SECONDS_TO_TRY_AGAIN = 5.0
+SECONDS_OF_SILENCE = 60.0
+"""A study says something more often than this: the connection may have been lost while this machine slept."""
+
 ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "RAY_USAGE_STATS_ENABLED": "0", "MLFLOW_DISABLE_TELEMETRY": "true"}
 FAILED, STOPPED = 1, 130
 TALKATIVE = (
@@ -65,7 +69,7 @@ class Job:
             try:
                 asyncio.run(self._follow(say))
                 status = self.client.get_job_status(self.ident)
-            except (RuntimeError, OSError) as error:
+            except Exception as error:  # whatever a connection ends with
                 say(f"the connection is lost ({_one_line(error)}); trying again\n")
                 time.sleep(SECONDS_TO_TRY_AGAIN)
                 continue
@@ -73,13 +77,16 @@ class Job:
                 return self._exit_code(status)
 
     async def _follow(self, say: Callable[[str], None]) -> None:
-        """The log comes from its beginning each time; only what is new is said."""
+        """The log comes from its beginning each time; only what is new is said. Ends when nothing more comes."""
         position = 0
-        async for text in self.client.tail_job_logs(self.ident):
-            position += len(text)
-            if position > self.said:
-                new, self.said = position - self.said, position
-                say(text[-new:])
+        log = self.client.tail_job_logs(self.ident)
+        with suppress(StopAsyncIteration, TimeoutError):
+            while True:
+                text = await asyncio.wait_for(anext(log), SECONDS_OF_SILENCE)
+                position += len(text)
+                if position > self.said:
+                    new, self.said = position - self.said, position
+                    say(text[-new:])
 
     def _exit_code(self, status: JobStatus) -> int:
         if status is JobStatus.SUCCEEDED:

@@ -66,13 +66,14 @@ class Cluster:
     """A cluster whose log grows, and whose connection breaks after every part of `parts`."""
 
     def __init__(self, *parts: str, status: JobStatus, code: int | None = None) -> None:
-        self.parts, self.status, self.code, self.asked = parts, status, code, 0
+        self.parts, self.status, self.code, self.asked, self.sleeps = parts, status, code, 0, 0
 
     async def tail_job_logs(self, ident: str) -> AsyncIterator[str]:
         self.asked += 1
         for part in self.parts[: self.asked]:
             yield part
-            await asyncio.sleep(0)
+        if self.asked == self.sleeps:
+            await asyncio.sleep(60.0)
         if self.asked < len(self.parts):
             raise RuntimeError("WebSocket connection closed unexpectedly")
 
@@ -103,3 +104,16 @@ def test_the_log_is_followed_across_lost_connections(
     assert Job("http://host:8265", "mine").follow(said.append) == exit_code
     lost = "the connection is lost (WebSocket connection closed unexpectedly); trying again\n"
     assert said == ["one\n", lost, "two\n", lost, "three\n"]
+
+
+def test_a_connection_that_fell_asleep_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    there: Any = Cluster("one\n", "two\n", status=JobStatus.RUNNING)
+    there.sleeps = 2
+    statuses = iter([JobStatus.RUNNING, JobStatus.SUCCEEDED])
+    monkeypatch.setattr(there, "get_job_status", lambda ident: next(statuses))
+    monkeypatch.setattr(submission, "_client", lambda address: there)
+    monkeypatch.setattr(submission, "SECONDS_TO_TRY_AGAIN", 0.0)
+    monkeypatch.setattr(submission, "SECONDS_OF_SILENCE", 0.1)
+    said: list[str] = []
+    assert Job("http://host:8265", "mine").follow(said.append) == 0
+    assert [text for text in said if "lost" not in text] == ["one\n", "two\n"]
