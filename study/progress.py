@@ -1,9 +1,7 @@
 """How far a study is: a live view in a terminal, a line now and then in a log file. Both go to stderr."""
 
 import time
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -12,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from study.records import TrialStatus
+from study.standing import Best, Running, Slots, Standing
 
 SECONDS_BETWEEN_LINES = 20.0
 BARS = 8
-"""At most this many running trials are shown one by one."""
+"""At most this many running trials, and methods, are shown one by one."""
 
 STYLES: Mapping[TrialStatus, str] = {
     TrialStatus.RUNNING: "cyan",
@@ -27,60 +26,6 @@ STYLES: Mapping[TrialStatus, str] = {
 }
 
 
-@dataclass
-class Best:
-    """The best value of an objective so far, and whose it is."""
-
-    value: float
-    trial: str
-    method: str
-
-
-@dataclass
-class Running:
-    """A trial that is being trained."""
-
-    method: str
-    epochs: int
-    epoch: int = 0
-
-
-@dataclass
-class Standing:
-    """What is known of a study while it runs."""
-
-    objectives: Mapping[str, str]
-    trials: int
-    running: dict[str, Running] = field(default_factory=dict)
-    ended: Counter[TrialStatus] = field(default_factory=Counter)
-    best: dict[str, Best] = field(default_factory=dict)
-
-    @property
-    def fraction(self) -> float:
-        """The part of the work that is done, 0 to 1; a running trial counts by its epochs."""
-        begun = sum(trial.epoch / trial.epochs for trial in self.running.values())
-        return min(1.0, (self.ended.total() + begun) / self.trials)
-
-    def end(self, ident: str, method: str, status: TrialStatus, metrics: Mapping[str, float | str]) -> None:
-        """Count a trial that ended; only completed ones can be best."""
-        self.running.pop(ident, None)
-        self.ended[status] += 1
-        for name, mode in self.objectives.items():
-            value = metrics.get(name)
-            if status is TrialStatus.COMPLETED and isinstance(value, float) and self._better(name, mode, value):
-                self.best[name] = Best(value, ident, method)
-
-    def _better(self, name: str, mode: str, value: float) -> bool:
-        if name not in self.best:
-            return True
-        return value < self.best[name].value if mode == "min" else value > self.best[name].value
-
-    def counts(self) -> list[tuple[TrialStatus, int]]:
-        """How many trials there are of every status that occurs."""
-        counted = Counter(self.ended) + Counter({TrialStatus.RUNNING: len(self.running)})
-        return [(status, counted[status]) for status in TrialStatus if counted[status]]
-
-
 class Progress:
     """Shows a study while it runs. A context manager: the terminal is given back at the end."""
 
@@ -90,10 +35,13 @@ class Progress:
         objectives: Mapping[str, str],
         *,
         trials: int,
+        slots: int = 1,
         hours: float | None = None,
+        backlog: Callable[[], int] = lambda: 0,
         console: Console | None = None,
     ) -> None:
-        self.name, self.hours = name, hours
+        self.name, self.hours, self.backlog = name, hours, backlog
+        self.slots = Slots(slots)
         self.standing = Standing(objectives, trials)
         self.console = console or Console(stderr=True)
         self.running = True
@@ -117,6 +65,7 @@ class Progress:
     def started(self, ident: str, method: str, *, epochs: int) -> None:
         """A trial began."""
         self.standing.running[ident] = Running(method, epochs)
+        self.slots.begin(ident)
 
     def advanced(self, ident: str, epoch: int) -> None:
         """A trial ended an epoch."""
@@ -128,6 +77,7 @@ class Progress:
         """A trial ended; an error is shown at once."""
         method = self.standing.running[ident].method
         self.standing.end(ident, method, status, metrics)
+        self.slots.end(ident)
         if error:
             self.say(f"trial {ident} ({method}) {status}: {error}")
 
@@ -158,12 +108,23 @@ class Progress:
         left = self.left() if self.running else None
         return f"{clock(self.elapsed())} elapsed" + ("" if left is None else f", about {clock(left)} left")
 
+    def facts(self) -> list[str]:
+        """Slot use, the size of the Pareto set, and what waits for its upload, as far as there is any."""
+        standing = self.standing
+        facts = [f"{len(standing.running)}/{self.slots.count} slots, {self.slots.use(self.elapsed()):.0%} used"]
+        if len(standing.objectives) > 1 and standing.pareto:
+            facts.append(f"Pareto set {len(standing.pareto)}")
+        if waiting := self.backlog():
+            facts.append(f"{size(waiting)} to upload")
+        return facts
+
     def line(self) -> str:
         """The standing as one line."""
         standing = self.standing
         counts = ", ".join(f"{count} {status}" for status, count in standing.counts()) or "starting"
         best = "".join(f"; best {name} {found.value:.3g}" for name, found in standing.best.items())
-        return f"{standing.ended.total()}/{standing.trials} trials ({counts}); {self.times()}{best}"
+        facts = "".join(f"; {fact}" for fact in self.facts())
+        return f"{standing.ended.total()}/{standing.trials} trials ({counts}); {self.times()}{best}{facts}"
 
     def view(self) -> RenderableType:
         """The standing as a live view, at most 80 columns wide."""
@@ -173,10 +134,11 @@ class Progress:
         parts: list[RenderableType] = [Text.assemble((self.name, "bold"), "  ", (self.times(), "dim")), bar]
         if counts := standing.counts():
             parts.append(Text("  ").join(Text(f"{count} {status}", style=STYLES[status]) for status, count in counts))
-        if standing.best:
-            parts.append(_best_table(standing.best))
+        parts.append(Text("  ".join(self.facts()), style="dim"))
+        if standing.methods:
+            parts += ["", _methods_table(standing)]
         if standing.running:
-            parts.append(_running_table(standing.running))
+            parts += ["", _running_table(standing.running)]
         return Group(*parts)
 
 
@@ -187,15 +149,38 @@ def clock(seconds: float) -> str:
     return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
 
 
+def size(count: int) -> str:
+    """Bytes as 812 B, 1.5 kB or 20 MB."""
+    for unit, bytes_ in (("MB", 1e6), ("kB", 1e3)):
+        if count >= bytes_:
+            return f"{count / bytes_:.2g} {unit}" if count < 10 * bytes_ else f"{count / bytes_:.0f} {unit}"
+    return f"{count} B"
+
+
 def _bar(fraction: float, *, width: int) -> ProgressBar:
     return ProgressBar(total=1.0, completed=fraction, width=width, complete_style="green", finished_style="green")
 
 
-def _best_table(best: Mapping[str, Best]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for name, found in best.items():
-        table.add_row("best", name, Text(f"{found.value:.3g}", style="green"), f"{found.trial} {found.method}")
+def _methods_table(standing: Standing) -> Table:
+    """The best of every method, by the first objective; the best of all in green."""
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("method", "ended", *(name.replace("/", "\n") for name in standing.objectives)):
+        table.add_column(column, vertical="bottom")
+    (first, mode), *_ = standing.objectives.items()
+    worst = float("inf") if mode == "min" else float("-inf")
+    values = {method: best[first].value if first in best else worst for method, best in standing.methods.items()}
+    ordered = sorted(values, key=lambda method: values[method], reverse=mode == "max")
+    for method in ordered[:BARS]:
+        best = standing.methods[method]
+        figures = [_figure(best.get(name), standing.best.get(name)) for name in standing.objectives]
+        table.add_row(method, str(standing.ended_by_method[method]), *figures)
     return table
+
+
+def _figure(own: Best | None, best: Best | None) -> Text:
+    if own is None:
+        return Text("")
+    return Text(f"{own.value:.2e}  {own.trial}", style="green" if own == best else "")
 
 
 def _running_table(running: Mapping[str, Running]) -> Table:

@@ -42,6 +42,7 @@ class Tracker(Protocol):
 
     def start(self) -> None: ...
     def finish(self) -> str | None: ...
+    def backlog(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,19 @@ def run(
         ready = preflight.require(study, storage=place.storage, tracking_uri=uri, local=local)
         (directory / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
         search = OptunaSearch(study, database(directory / "optuna.db"))
+        slots = _concurrent(study, ready.slots)
+        backlog = tracker.backlog if tracker is not None else lambda: 0
+        shown = Progress(
+            directory.name,
+            study.objectives,
+            trials=search.trials,
+            slots=min(slots, ready.slots),
+            hours=hours,
+            backlog=backlog,
+            console=console,
+        )
         with (
-            Progress(directory.name, study.objectives, trials=search.trials, hours=hours, console=console) as progress,
+            shown as progress,
             Stopping(hours, say=progress.say) as stopping,
             nullcontext() if storage is None else Published(directory, f"{place.storage}/{place.name}"),
         ):
@@ -128,7 +140,7 @@ def run(
             if tracker is not None:
                 tracker.start()
             try:
-                _run_trials(study, search, recorder, _concurrent(study, ready.slots), place)
+                _run_trials(study, search, recorder, slots, place)
             except BaseException:
                 recorder.end("KILLED" if stopping.by_user else "FAILED")
                 raise

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from search_spaces.load import StudyFileError, load_recorded
 from search_spaces.schema import Study
-from study.progress import STYLES, Running, Standing, clock
+from study.progress import STYLES, clock
 from study.records import Journal, TrialRecord, TrialStatus, enter
+from study.standing import Running, Standing
 
 ENDINGS = {"FINISHED": "ended", "KILLED": "stopped", "FAILED": "failed"}
 

@@ -56,6 +56,7 @@ class Tracker:
     def __init__(self, directory: Path, study: Study, tracking_uri: str) -> None:
         self.directory, self.study, self.tracking_uri = directory, study, check_uri(tracking_uri)
         self._problem: str | None = None
+        self._reached = Place.read(directory, tracking_uri).offset
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="mlflow", daemon=True)
 
@@ -77,6 +78,11 @@ class Tracker:
             f"({self._problem or 'there was not enough time'}); upload them with: cnn-study sync {name}"
         )
 
+    def backlog(self) -> int:
+        """How many bytes of the journal wait for their upload."""
+        path = Journal(self.directory).path
+        return max(0, path.stat().st_size - self._reached) if path.exists() else 0
+
     def add_report(self) -> str | None:
         """Upload the folder `report`, after `finish`; a sentence if that was not possible."""
         try:
@@ -94,6 +100,7 @@ class Tracker:
                 with _alone(self.directory):
                     upload = upload or Upload(self.directory, self.study, Store(self.tracking_uri))
                     upload.advance()
+                    self._reached = upload.place.offset
                 self._problem = None
             except Exception as error:  # the study goes on, whatever it is; the next round starts from the saved place
                 upload, self._problem = None, _one_line(error)

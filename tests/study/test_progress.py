@@ -14,7 +14,17 @@ from tests.study.small_study import COMPLETES, small_study
 def shown(*, terminal: bool, trials: int = 4, hours: float | None = None) -> tuple[Progress, io.StringIO]:
     text = io.StringIO()
     console = Console(file=text, force_terminal=terminal, width=80, color_system=None)
-    return Progress("small", small_study().objectives, trials=trials, hours=hours, console=console), text
+    of = Progress(
+        "small",
+        small_study().objectives,
+        trials=trials,
+        slots=2,
+        hours=hours,
+        backlog=lambda: 1234,
+        console=console,
+    )
+    of.slots.use = lambda elapsed: 0.0  # type: ignore[method-assign]
+    return of, text
 
 
 def end(of: Progress, ident: str, status: TrialStatus, error: float, message: str | None = None) -> None:
@@ -33,7 +43,8 @@ def test_a_log_file_gets_a_line_at_begin_and_end_and_for_errors() -> None:
         "small: 4 trials",
         "trial 0001 (soft) failed: ValueError: no",
         "2/4 trials (1 completed, 1 failed); 0:00 elapsed; "
-        "best validation/data_mse 0.1; best validation/constraint_mse 0.2",
+        "best validation/data_mse 0.1; best validation/constraint_mse 0.2; "
+        "0/2 slots, 0% used; Pareto set 1; 1.2 kB to upload",
     ]
 
 
@@ -58,6 +69,8 @@ def test_a_terminal_is_told_what_runs_in_80_columns() -> None:
     assert max(map(len, lines)) <= 80
     assert "11 running  1 completed  1 pruned  1 diverged  1 failed  1 stopped" in map(str.strip, lines)
     assert any("0005  augmented-lagrangian" in line and "epoch 50/1000" in line for line in lines)
+    assert "11/2 slots, 0% used  Pareto set 1  1.2 kB to upload" in map(str.strip, lines)
+    assert any(line.split() == ["soft", "5", "1.00e-01", "0000", "2.00e-01", "0000"] for line in lines)
     assert lines[-1].strip() == "and 3 more"
 
 
@@ -67,26 +80,6 @@ def test_the_live_view_ends_with_the_last_standing() -> None:
         end(of, "0000", TrialStatus.COMPLETED, 0.1)
     assert "1/1 trials" in text.getvalue()
     assert "1 completed" in text.getvalue()
-
-
-def test_only_completed_trials_are_best() -> None:
-    of, _ = shown(terminal=False)
-    for ident, status, error in (
-        ("0000", TrialStatus.COMPLETED, 0.3),
-        ("0001", TrialStatus.COMPLETED, 0.2),
-        ("0002", TrialStatus.PRUNED, 0.1),
-        ("0003", TrialStatus.STOPPED, 0.0),
-    ):
-        end(of, ident, status, error)
-    assert of.standing.best["validation/data_mse"] == progress.Best(0.2, "0001", "soft")
-
-
-def test_the_best_of_an_objective_to_maximize_is_the_largest() -> None:
-    of, _ = shown(terminal=False)
-    of.standing.objectives = {"validation/data_mse": "max"}
-    for ident, error in (("0000", 0.3), ("0001", 0.2)):
-        end(of, ident, TrialStatus.COMPLETED, error)
-    assert of.standing.best["validation/data_mse"].trial == "0000"
 
 
 def test_time_left_follows_the_pace_and_the_limit() -> None:
@@ -100,6 +93,14 @@ def test_time_left_follows_the_pace_and_the_limit() -> None:
     assert of.left() == pytest.approx(60, abs=1)
     of.hours = 0.02
     assert of.left() == pytest.approx(12, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (45_678, "46 kB"), (2e6, "2 MB"), (2e9, "2000 MB")],
+)
+def test_sizes_are_readable(count: int, text: str) -> None:
+    assert progress.size(count) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(5, "0:05"), (245.9, "4:05"), (3845, "1:04:05")])

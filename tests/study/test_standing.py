@@ -1,0 +1,72 @@
+import pytest
+
+from study import standing
+from study.records import TrialStatus
+from study.standing import Best, Slots, Standing
+
+DATA, CONSTRAINT = "validation/data_mse", "validation/constraint_mse"
+
+
+def of_two_objectives() -> Standing:
+    return Standing({DATA: "min", CONSTRAINT: "min"}, trials=10)
+
+
+def end(of: Standing, ident: str, method: str, data: float, constraint: float, status: str = "completed") -> None:
+    of.end(ident, method, TrialStatus(status), {DATA: data, CONSTRAINT: constraint})
+
+
+def test_only_completed_trials_are_best() -> None:
+    of = of_two_objectives()
+    for ident, data, status in (
+        ("0000", 0.3, "completed"),
+        ("0001", 0.2, "completed"),
+        ("0002", 0.1, "pruned"),
+        ("0003", 0.0, "stopped"),
+    ):
+        end(of, ident, "soft", data, 1.0, status)
+    assert of.best[DATA] == Best(0.2, "0001", "soft")
+    assert of.ended_by_method == {"soft": 4}
+
+
+def test_the_best_of_an_objective_to_maximize_is_the_largest() -> None:
+    of = Standing({DATA: "max"}, trials=2)
+    for ident, value in (("0000", 0.3), ("0001", 0.2)):
+        of.end(ident, "soft", TrialStatus.COMPLETED, {DATA: value})
+    assert of.best[DATA].trial == "0000"
+    assert of.pareto == [[-0.3]]
+
+
+def test_every_method_has_a_best_of_its_own() -> None:
+    of = of_two_objectives()
+    end(of, "0000", "soft", 0.3, 0.1)
+    end(of, "0001", "batch", 0.2, 0.4)
+    end(of, "0002", "soft", 0.4, 0.05)
+    assert {method: best[DATA].trial for method, best in of.methods.items()} == {"soft": "0000", "batch": "0001"}
+    assert {method: best[CONSTRAINT].trial for method, best in of.methods.items()} == {"soft": "0002", "batch": "0001"}
+
+
+def test_the_pareto_set_holds_what_no_other_trial_beats() -> None:
+    of = of_two_objectives()
+    for ident, data, constraint in (("0000", 3.0, 3.0), ("0001", 1.0, 4.0), ("0002", 2.0, 2.0), ("0003", 2.0, 5.0)):
+        end(of, ident, "soft", data, constraint)
+    assert of.pareto == [[1.0, 4.0], [2.0, 2.0]]
+    end(of, "0004", "soft", 2.0, 2.0)  # the same again
+    assert len(of.pareto) == 3
+    end(of, "0005", "soft", 0.5, 0.5)
+    assert of.pareto == [[0.5, 0.5]]
+
+
+def test_the_use_of_slots_is_the_time_that_they_held_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(standing.time, "monotonic", lambda: now[0])
+    slots = Slots(2)
+    slots.begin("0000")
+    now[0] += 10
+    assert slots.use(elapsed=10) == pytest.approx(0.5)
+    slots.begin("0000")  # again, on another node
+    slots.end("0000")
+    slots.end("0001")  # never begun
+    slots.begin("0002")
+    now[0] += 10
+    assert slots.use(elapsed=20) == pytest.approx(0.5)
+    assert Slots(2).use(elapsed=0) == 0
