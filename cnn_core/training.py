@@ -113,6 +113,7 @@ class Training:
                 "shuffler": self.shuffler.get_state(),
                 "epoch": self.epoch,
                 "status": str(self.status),
+                "figures": dict(self.figures),
                 "seconds": dict(self.clock.seconds),
             }
         )
@@ -133,6 +134,7 @@ class Training:
         self.status = TrainingStatus(state["status"])
         if self.status is TrainingStatus.COMPLETED and self.epoch < self.epochs:
             self.status = TrainingStatus.RUNNING  # more epochs were asked for than the checkpoint had
+        self.figures = dict(state["figures"])
         self.clock.seconds.update(state["seconds"])
 
 

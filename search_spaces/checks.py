@@ -105,6 +105,8 @@ def _check_objectives(study: Study) -> None:
         raise StudyFileError(f"objectives: write 1 to {MOST_OBJECTIVES} metrics, got {len(study.objectives)}")
     for metric in study.objectives:
         _check_metric(metric, f"objectives.{metric}", (*EVERY_EPOCH, *AFTER_PROJECTION))
+    for metric in study.bounds:
+        _check_metric(metric, f"bounds.{metric}", (*EVERY_EPOCH, *AFTER_PROJECTION))
 
 
 def _check_scheduler(study: Study) -> None:

@@ -68,7 +68,10 @@ def setting(settings: Mapping[str, Any], path: str) -> Any:
 
 
 def release(study: Study, fixed: Sequence[str]) -> Study:
-    """The study that no longer searches `fixed` paths, what lies under or over them, and what then is never active."""
+    """The study that no longer searches `fixed` paths, what lies under or over them, and what then is never active.
+
+    Points to try first that agree with what is fixed are kept, without it.
+    """
     kept = [path for path in study.search if not any(_touch(path, other) for other in fixed)]
     search = {path: study.search[path] for path in kept}
     settings = write(study)
@@ -81,7 +84,12 @@ def release(study: Study, fixed: Sequence[str]) -> Study:
         for path in dropped:
             del search[path]
     balance = study.tune.balance if study.tune.balance in search else None
-    return replace(study, search=search, tune=replace(study.tune, balance=balance))
+    first = tuple(
+        {path: value for path, value in point.items() if path in search}
+        for point in study.tune.first
+        if all(path in search or _allowed(settings, path, (value,)) for path, value in point.items())
+    )
+    return replace(study, search=search, tune=replace(study.tune, balance=balance, first=first))
 
 
 def _touch(path: str, other: str) -> bool:

@@ -2,8 +2,8 @@
 
 Setting a `name` (or `solver`) starts its block afresh with the new variant's defaults; a block that has that name
 already keeps its settings. Outer blocks are set before inner ones, and a block's name before its other keys, whatever
-order they were written in. A path under null creates the block; `solver: null` removes it. What stands after `search.`
-or `objectives.` is one key.
+order they were written in. A path under null creates the block; `solver: null` removes it. What stands after `search.`,
+`objectives.` or `bounds.` is one key.
 """
 
 import copy
@@ -15,7 +15,7 @@ from search_spaces.errors import StudyFileError, shown
 from search_spaces.schema import Study
 from search_spaces.yaml_text import value_of
 
-ONE_KEY = ("search", "objectives")
+ONE_KEY = ("search", "objectives", "bounds")
 """Blocks whose keys hold dots or slashes themselves."""
 
 

@@ -136,7 +136,11 @@ class Scheduler:
 
 @dataclass(frozen=True)
 class Tune:
-    """How the search runs. `balance` names a searched choice whose values share the trials equally."""
+    """How the search runs. `balance` names a searched choice whose values share the trials equally.
+
+    `first` are points to try before any other, dotted path → value; what they leave out the sampler chooses. A trial
+    saves itself every `checkpoint_seconds`: so much is lost at most when its process or node is.
+    """
 
     trials: Annotated[int, Field(ge=1)] = 32
     sampler: Literal["tpe", "random", "grid", "nsga2", "gp"] = "tpe"
@@ -144,6 +148,8 @@ class Tune:
     max_concurrent: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
     balance: str | None = None
+    first: tuple[Mapping[str, Value], ...] = ()
+    checkpoint_seconds: Annotated[float, Field(gt=0)] = 60.0
 
 
 @dataclass(frozen=True)
@@ -168,6 +174,7 @@ class Study:
     objectives: Mapping[str, Literal["min", "max"]] = field(
         default_factory=lambda: {"validation/data_mse": "min", "validation/constraint_mse": "min"}
     )
+    bounds: Mapping[str, float] = field(default_factory=dict)
     tune: Tune = field(default_factory=Tune)
     resources: Resources = field(default_factory=Resources)
 

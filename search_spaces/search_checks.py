@@ -4,7 +4,7 @@ Trials are drawn at both ends of every range and at every choice, with the condi
 combination is refused before a study starts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -15,7 +15,7 @@ from search_spaces.conditions import Values, assignments, ordered, setting
 from search_spaces.convert import grid_values
 from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
 from search_spaces.overrides import applied, keys_of
-from search_spaces.schema import Choice, Study
+from search_spaces.schema import Choice, Study, Value
 
 OF_A_TRIAL = ("problem", "data", "network", "training", "projection")
 """The blocks that a search may reach into."""
@@ -35,6 +35,7 @@ def check_search(study: Study) -> None:
     ordered(study)
     _check_sampler(study)
     _check_balance(study)
+    _check_first(study)
     bare = replace(study, search={}, tune=replace(study.tune, balance=None))
     for values in _samples(study):
         _check_trial(study, bare, values)
@@ -101,6 +102,45 @@ def _check_balance(study: Study) -> None:
         raise StudyFileError("tune.balance has no effect on a grid, which is balanced already; remove it")
 
 
+def _check_first(study: Study) -> None:
+    if study.tune.first and study.tune.sampler == "grid":
+        raise StudyFileError("tune.first has no effect on a grid, which tries every point; remove it")
+    for position, point in enumerate(study.tune.first):
+        where = f"tune.first[{position}]"
+        for path, value in point.items():
+            if path not in study.search:
+                raise StudyFileError(f"{where}.{path} is not searched; {_near(path, [*study.search])}")
+            _check_possible(study, path, value, f"{where}.{path}")
+            _check_active(study, path, point, f"{where}.{path}")
+        if study.tune.balance is not None and study.tune.balance not in point:
+            raise StudyFileError(f"{where}.{study.tune.balance} is missing, whose values are balanced; write it, too")
+    for value, points, turns in _turns(study):
+        if points > turns:
+            which = "" if value is None else f" with {study.tune.balance}: {value}"
+            raise StudyFileError(
+                f"tune.first has {points} points{which}, but there are {turns} such trials; "
+                "write more tune.trials, or fewer points"
+            )
+
+
+def _check_active(study: Study, path: str, point: Values, where: str) -> None:
+    for other, allowed in study.search[path].when.items():
+        if other in point and point[other] not in allowed:
+            names = ", ".join(map(str, allowed))
+            raise StudyFileError(f"{where} is not asked for where {other} is {point[other]}, only where it is {names}")
+
+
+def _turns(study: Study) -> Iterator[tuple[Value, int, int]]:
+    """Per balanced value: it, how many points to try first have it, how many trials will; one row if none is."""
+    path, first, trials = study.tune.balance, study.tune.first, study.tune.trials
+    if path is None:
+        yield None, len(first), trials
+        return
+    values = _ends(study, path)
+    for index, value in enumerate(values):
+        yield value, sum(point[path] == value for point in first), len(range(index, trials, len(values)))
+
+
 def _samples(study: Study) -> list[Values]:
     """Trials at the ends: every combination of structural parameters, with each other parameter at each of its ends."""
     structural = {other for parameter in study.search.values() for other in parameter.when}
@@ -136,10 +176,11 @@ def _check_trial(study: Study, bare: Study, values: Values) -> None:
         raise StudyFileError(_unknown(study, bare, values, error)) from None
     except StudyFileError as error:
         raise StudyFileError(f"search.{error}{_given(values)}") from None
-    projected = [metric for metric in study.objectives if metric in AFTER_PROJECTION]
+    asked = [f"objectives.{metric}" for metric in study.objectives] + [f"bounds.{metric}" for metric in study.bounds]
+    projected = [name for name in asked if name.partition(".")[2] in AFTER_PROJECTION]
     if projected and trial.projection is None:
         raise StudyFileError(
-            f"objectives.{projected[0]} is not measured in a trial without projection{_given(values)}; "
+            f"{projected[0]} is not measured in a trial without projection{_given(values)}; "
             "write projection: {solver: adam}, or an objective without projected/"
         )
     check_settings(trial)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -22,6 +22,7 @@ from search_spaces.load import (
     dump,
     dump_yaml,
     json_schema,
+    load_recorded,
     load_study,
     load_trial,
     parse_setting,
@@ -30,6 +31,10 @@ from search_spaces.load import (
 from search_spaces.schema import Study
 from study.exit_codes import INTERRUPTED, BadInputError, RunFailed, exit_codes, mendable
 from study.metrics_table import metrics_table
+
+if TYPE_CHECKING:
+    from study.runner import Outcome
+    from study.tracking import Tracker
 
 Command = Callable[..., None]
 
@@ -142,7 +147,7 @@ def run(
 ) -> None:
     """Run the study SPACE (a shipped name or a path) and report which method is better, by how much, at which cost."""
     study = _load(space, settings, {"tune.trials": trials} if trials else {})
-    from study import report, runner, tracking
+    from study import runner, tracking
 
     with mendable():
         uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
@@ -150,17 +155,43 @@ def run(
         tracker = tracking.Tracker(directory, study, uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
         outcome = runner.run(study, directory=directory, address=address, storage=storage, hours=hours, tracker=tracker)
+    _conclude(directory, outcome, tracker)
+
+
+def _conclude(directory: Path, outcome: "Outcome", tracker: "Tracker") -> None:
+    """Say what came of a study."""
+    from study import report
+
     console = Console()
     paths = report.write_report(directory)
     report.print_summary(console, directory)
     console.print(f"plots    {paths.figures}\nreport   {paths.html}", highlight=False, soft_wrap=True)
     if unsent := outcome.unsent or tracker.add_report():
         console.print(unsent, highlight=False, soft_wrap=True)
-    console.print(f"MLflow   {_ui_command(tracking_uri)}", highlight=False, soft_wrap=True)
+    console.print(f"MLflow   {_ui_command(tracker.tracking_uri)}", highlight=False, soft_wrap=True)
     if outcome.error:
         raise RunFailed(outcome.error)
     if outcome.stopped:
         sys.exit(INTERRUPTED)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--trials", "more", type=click.IntRange(min=1), metavar="MORE", help="So many trials more than it had.")
+@click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Stop again after this long.")
+@click.option("--address", help="Where to run; default: where it ran before.")
+@click.option("--tracking-uri", help="An MLflow tracking server or database; default: the one it had.")
+def resume(name: str, more: int | None, hours: float | None, address: str | None, tracking_uri: str | None) -> None:
+    """Go on with the study NAME, however it ended: trials that did not end go on from their checkpoints."""
+    directory = _existing(name)
+    from study import runner, tracking
+
+    with mendable():
+        uri = tracking.check_uri(tracking_uri or _tracked_at(runner.whereabouts(directory)))
+        tracker = tracking.Tracker(directory, load_recorded(directory / "study.yaml"), uri)
+        click.echo(f"{directory}: starting Ray, some seconds", err=True)
+        outcome = runner.resume(directory, more=more or 0, address=address, hours=hours, tracker=tracker)
+    _conclude(directory, outcome, tracker)
 
 
 @cli.command()
@@ -309,8 +340,20 @@ def _first_comment(path: Path) -> str:
     return first.removeprefix("#").strip()
 
 
-def _ui_command(tracking_uri: str | None) -> str:
+def _tracked_at(where: Mapping[str, str]) -> str:
+    """The MLflow that a study had; the usual database if its own is not where it was."""
+    from study import tracking
+
+    uri = where.get("tracking_uri", "")
+    lost = uri.startswith("sqlite:") and not Path(uri.partition("///")[2]).exists()
+    return tracking.default_uri(RUNS) if not uri or lost else uri
+
+
+def _ui_command(tracking_uri: str) -> str:
     """How the user who started this program opens the MLflow UI."""
+    from study import tracking
+
     program = Path(sys.argv[0])
     command = program.name if shutil.which(program.name) == str(program) else os.path.relpath(program)
-    return f"{command} ui" + (f" --tracking-uri {tracking_uri}" if tracking_uri else "")
+    usual = tracking_uri == tracking.default_uri(RUNS)
+    return f"{command} ui" + ("" if usual else f" --tracking-uri {tracking_uri}")

@@ -62,6 +62,12 @@ class Progress:
         else:
             self.say(self.line())
 
+    def recall(self, records: Iterable[TrialRecord]) -> None:
+        """Trials that had ended before the study was resumed."""
+        for record in records:
+            if record.status.final:
+                self.standing.end(record.trial, record.method, record.status, record.metrics)
+
     def started(self, ident: str, method: str, *, epochs: int) -> None:
         """A trial began."""
         self.standing.running[ident] = Running(method, epochs)

@@ -1,6 +1,6 @@
 """What happens in a study → its journal, the files of its trials, what the user sees. The only writer of the journal.
 
-Tune calls it in the driver. A trial's files come through Ray's storage, whichever node they were written on.
+Tune calls it in the driver. A trial's files come from where trials leave them, whichever node they were written on.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,9 +11,10 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from search_spaces.schema import Study
+from study import trial_folder
 from study.progress import Progress
 from study.provenance import provenance
-from study.records import Journal, TrialStatus
+from study.records import Journal, TrialRecord, TrialStatus
 from study.trainable import one_line
 
 TRIALS = "trials"
@@ -23,30 +24,38 @@ TRACEBACK = "traceback.txt"
 class Recorder(Callback):
     """Writes down the trials of one study in `directory`."""
 
-    def __init__(self, study: Study, directory: Path, progress: Progress, *, on_step: Callable[[], None]) -> None:
+    def __init__(
+        self, study: Study, directory: Path, progress: Progress, *, folder: str, on_step: Callable[[], None]
+    ) -> None:
         self.study, self.directory, self.progress, self.on_step = study, directory, progress, on_step
+        self.folder = folder
         self.journal = Journal(directory)
-        self.running: dict[str, dict[str, float]] = {}
-        self.endings: list[TrialStatus] = []
-        self.first_error: str | None = None
+        self.records = self.journal.trials()
+        self.running: dict[str, TrialRecord] = {}
+        self.endings = [record.status for record in self.records.values() if record.status.final]
+        self.first_error = next((record.error for record in self.records.values() if record.error), None)
+        progress.recall(self.records.values())
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         ident, values = trial.config["trial"], trial.config["values"]
         if ident in self.running:  # again, on another node
             return
         method = values.get("training.method.name", self.study.training.method.name)
-        self.running[ident] = {}
+        self.running[ident] = self.records.pop(ident, None) or TrialRecord(ident, values, method)
         self.journal.trial_start(ident, values=values, method=method)
         self.progress.started(ident, method, epochs=values.get("training.epochs", self.study.training.epochs))
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
+        ident = trial.config["trial"]
+        for note in result.get("notes", ()):
+            self.progress.say(f"trial {ident}: {note}")
         if "metrics" not in result:
             return
-        ident = trial.config["trial"]
-        self.running[ident] = result["metrics"]
-        self.journal.epoch(ident, result["epoch"], result["metrics"])
+        for epoch, metrics in enumerate(result.get("earlier", ()), start=1):
+            self._epoch(ident, epoch, metrics)
+        self._epoch(ident, result["epoch"], result["metrics"])
         self.progress.advanced(ident, result["epoch"])
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -55,16 +64,16 @@ class Recorder(Callback):
             error = result["error"]
             self._keep_traceback(ident, result["traceback"])
         else:
-            error = self._fetch(trial, self.directory / TRIALS / ident)
+            error = self._fetch(ident)
         self._end(ident, ending(result), result.get("final", {}), error)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        ident, error = trial.config["trial"], trial.get_pickled_error()
-        self._keep_traceback(ident, str(trial.get_error()))
+        ident, text = trial.config["trial"], str(trial.get_error())
+        self._keep_traceback(ident, text)
+        self.on_trial_start(iteration, trials, trial)  # unless it had started
         times = trial.run_metadata.num_failures
         lost = f"its process was lost {times} times; does it have enough memory?"
-        cause = getattr(error, "cause", None)  # of what the process itself raised
-        self._end(ident, TrialStatus.FAILED, {}, one_line(cause) if cause else lost)
+        self._end(ident, TrialStatus.FAILED, {}, raised(text) or lost)
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self.progress.say(f"trial {trial.config['trial']} lost its process or its node; it is started again")
@@ -73,9 +82,9 @@ class Recorder(Callback):
         self.progress.tick()
         self.on_step()
 
-    def begin(self, *, storage: str) -> None:
-        """The study begins; `storage` is where Ray keeps its files of it."""
-        self.journal.append("study-start", study=self.study.study, provenance=provenance(), storage=storage)
+    def begin(self, **where: str | None) -> None:
+        """The study begins or goes on; `where` is what a later resume must know."""
+        self.journal.append("study-start", study=self.study.study, provenance=provenance(), **where)
 
     def end(self, status: str) -> None:
         """The study ends, with one of MLflow's statuses; trials that still run are marked as stopped."""
@@ -88,30 +97,43 @@ class Recorder(Callback):
         """Whether trials ended, and every one of them with an error."""
         return bool(self.endings) and all(status is TrialStatus.FAILED for status in self.endings)
 
+    def _epoch(self, ident: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Write down an epoch, unless it was: a trial that goes on repeats those since its last checkpoint."""
+        history = self.running[ident].history
+        if epoch > (history[-1][0] if history else 0):
+            history[:] = [(epoch, 0.0, dict(metrics))]
+            self.journal.epoch(ident, epoch, metrics)
+
     def _end(self, ident: str, status: TrialStatus, final: Mapping[str, float | str], error: str | None) -> None:
-        metrics = self.running.pop(ident, {}) | dict(final)
+        history = self.running.pop(ident).history
+        metrics = dict(final) | (history[-1][2] if history else {})
         self.endings.append(status)
         if status is TrialStatus.FAILED and self.first_error is None:
             self.first_error = f"trial {ident}: {error}"
         self.journal.trial_end(ident, status, metrics, error)
         self.progress.ended(ident, status, metrics, error)
 
-    def _fetch(self, trial: Trial, target: Path) -> str | None:
-        """Bring what `Trial.save` wrote; says what is wrong if that fails, which does not make the trial a failure."""
-        if trial.checkpoint is None:
+    def _fetch(self, ident: str) -> str | None:
+        """Bring the trial's files here; says what is wrong if that fails, which does not make the trial a failure."""
+        target = self.directory / TRIALS / ident
+        if self.folder == str(target.parent):
             return None
         try:
-            trial.checkpoint.to_directory(str(target))
+            trial_folder.fetch(f"{self.folder}/{ident}", target)
         except OSError as error:
             return f"its files could not be fetched: {one_line(error)}"
-        for path in target.glob(".*"):
-            path.unlink()  # Tune's own
         return None
 
     def _keep_traceback(self, ident: str, text: str) -> None:
         folder = self.directory / TRIALS / ident
         folder.mkdir(parents=True, exist_ok=True)
         (folder / TRACEBACK).write_text(text, encoding="utf-8")
+
+
+def raised(text: str) -> str | None:
+    """The error that a trial's process raised last, from Tune's words about it; None if the process was lost."""
+    last = text.rpartition("Failure # ")[2]
+    return last.strip().rpartition("\n")[2] if "Traceback (most recent call last)" in last else None
 
 
 def ending(result: Mapping[str, Any]) -> TrialStatus:

@@ -1,13 +1,17 @@
 """The journal of a study: an append-only file of events, one JSON object a line, written by the driver alone.
 
-It is the one source of truth about what happened. Tracking uploads from it, analysis reads it, and both may do so
-while the study runs, after it was killed, or without any server. A last line that was cut off by a crash is ignored,
-by readers and by the next writer.
+It is the one source of truth about what happened. Tracking uploads from it, analysis reads it, a resumed study goes
+on from it, and all may do so while the study runs, after it was killed, or without any server. A last line that was
+cut off by a crash is ignored, by readers and by the next writer.
+
+An event is in the file once `append` returns, and stays when the process is killed. When the machine loses its power,
+epochs since the last other event may be lost: a trial that goes on reports them again.
 """
 
 import json
 import os
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,7 +30,12 @@ class TrialStatus(StrEnum):
     PRUNED = "pruned"  # stopped early by the scheduler
     DIVERGED = "diverged"
     FAILED = "failed"  # an error, not a numerical failure
-    STOPPED = "stopped"  # by the user, or by the time limit
+    STOPPED = "stopped"  # by the user, or by the time limit; goes on when the study is resumed
+
+    @property
+    def final(self) -> bool:
+        """Whether a trial that stands so has ended for good."""
+        return self not in (TrialStatus.RUNNING, TrialStatus.STOPPED)
 
 
 Figures = Mapping[str, float | str]
@@ -52,14 +61,21 @@ class Journal:
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / FILE
+        self._descriptor: int | None = None
 
     def append(self, event: str, **content: Any) -> None:
         """Write one event. `event` is one of study-start, trial-start, epoch, trial-end, study-end."""
-        line = json.dumps({"event": event, "time": time.time(), **content}, allow_nan=False)
-        with self.path.open("ab") as file:
-            file.write(self._ending_of_torn_line() + line.encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        line = json.dumps({"event": event, "time": time.time(), **content}, allow_nan=False).encode() + b"\n"
+        file = self._opened()
+        os.write(file, _ending_of_torn_line(file) + line)
+        if event != "epoch":
+            os.fsync(file)
+
+    def _opened(self) -> int:
+        if self._descriptor is None:
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            weakref.finalize(self, os.close, self._descriptor)
+        return self._descriptor
 
     def trial_start(self, trial: str, *, values: Mapping[str, Any], method: str) -> None:
         """A trial begins with the sampled `values` (dotted path → value)."""
@@ -86,20 +102,18 @@ class Journal:
                 with suppress(json.JSONDecodeError):  # a line that a crash cut off
                     yield start, json.loads(line)
 
-    def _ending_of_torn_line(self) -> bytes:
-        """What a last line needs that a crash cut off, so that the next event has a line of its own."""
-        if not self.path.exists() or self.path.stat().st_size == 0:
-            return b""
-        with self.path.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return b"" if file.read(1) == b"\n" else b"\n"
-
     def trials(self) -> dict[str, TrialRecord]:
         """All trials by id, in the order in which they started. Repeated epochs of a resumed trial count once."""
         records: dict[str, TrialRecord] = {}
         for _, event in self.events():
             enter(event, records)
         return records
+
+
+def _ending_of_torn_line(file: int) -> bytes:
+    """What a last line needs that a crash cut off, so that the next event has a line of its own."""
+    size = os.fstat(file).st_size
+    return b"" if size == 0 or os.pread(file, 1, size - 1) == b"\n" else b"\n"
 
 
 def enter(event: Mapping[str, Any], records: dict[str, TrialRecord]) -> None:
@@ -109,10 +123,12 @@ def enter(event: Mapping[str, Any], records: dict[str, TrialRecord]) -> None:
             trial, values, method = event["trial"], event["values"], event["method"]
             records[trial] = TrialRecord(trial, values, method, started=event["time"])
         case "trial-start":  # resumed
-            records[event["trial"]].status = TrialStatus.RUNNING
+            record = records[event["trial"]]
+            record.status, record.ended, record.metrics, record.error = TrialStatus.RUNNING, None, {}, None
         case "epoch":
             record = records[event["trial"]]
-            record.history = [entry for entry in record.history if entry[0] < event["epoch"]]
+            while record.history and record.history[-1][0] >= event["epoch"]:
+                record.history.pop()
             record.history.append((event["epoch"], event["time"], event["metrics"]))
         case "trial-end":
             record = records[event["trial"]]

@@ -1,28 +1,33 @@
 """A study, from its file to its last trial: Tune runs the trials, Optuna chooses them, the recorder writes them down.
 
 Nothing of a study that exists is ever overwritten. The first Ctrl-C (or SIGTERM, or the time limit) ends a study in
-order: running trials are marked stopped, the journal is closed; a second Ctrl-C ends it at once.
+order: running trials are marked stopped, the journal is closed; a second Ctrl-C ends it at once. Either way, or when
+the driver was killed, `resume` goes on from the journal, Optuna's file and the trials' own checkpoints. Of what Tune
+and Ray save themselves nothing is read.
 """
 
+import fcntl
+import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 from rich.console import Console
 
-from search_spaces.load import dump_yaml
+from search_spaces.load import dump_yaml, load_recorded
 from search_spaces.schema import Study
 from study import cluster, preflight
 from study.progress import Progress
 from study.published import Published
 from study.recorder import TRACEBACK, TRIALS, Recorder
+from study.records import Journal, TrialRecord
 from study.search import OptunaSearch, database
 from study.stopping import Stopping
 from study.trainable import TrialActor
@@ -31,15 +36,20 @@ LOST_PROCESSES = 3
 """How often a trial is started again whose process or node was lost. Errors of the trial itself are not tried again."""
 
 NO_LIMIT = 10**9
-EPOCH = "training_iteration"
+EPOCH = "epoch"
+STUDY, RAY = "study.yaml", "ray"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
+class BusyError(ValueError):
+    """A study that another process runs."""
+
+
 class Tracker(Protocol):
-    """Whoever follows the journal while the study runs."""
+    """Whoever follows the journal while the study runs, and takes it to `tracking_uri`."""
 
-    tracking_uri: str
-
+    @property
+    def tracking_uri(self) -> str: ...
     def start(self) -> None: ...
     def finish(self) -> str | None: ...
     def backlog(self) -> int: ...
@@ -56,7 +66,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Place:
-    """Where Ray keeps its own files of a study: the folder `name` in `storage`, a folder or URI."""
+    """Where a study's files are besides its directory: Ray's own in the folder `name` of `storage`, a folder or URI."""
 
     storage: str
     name: str
@@ -65,9 +75,28 @@ class Place:
     def of(directory: Path, storage: str | None) -> "Place":
         """In the study's own directory, or in a shared `storage` under a name that is not used twice."""
         if storage is None:
-            return Place(str(directory), "ray")
+            return Place(str(directory), RAY)
         path = storage if "://" in storage else str(Path(storage).resolve())
         return Place(path, f"{directory.name}-{time.strftime('%Y%m%d-%H%M%S')}")
+
+    @staticmethod
+    def again(directory: Path, place: str) -> "Place":
+        """What `str` said of it, even if the study's directory was moved since."""
+        storage, _, name = place.rpartition("/")
+        return Place.of(directory, None) if name == RAY else Place(storage, name)
+
+    def __str__(self) -> str:
+        return f"{self.storage}/{self.name}"
+
+    @property
+    def shared(self) -> bool:
+        """Whether this is another folder than the study's own."""
+        return self.name != RAY
+
+    @property
+    def trials(self) -> str:
+        """Where trials leave their files."""
+        return f"{self if self.shared else self.storage}/{TRIALS}"
 
 
 def claim_directory(runs: Path, name: str, *, exact: bool = True) -> Path:
@@ -107,62 +136,113 @@ def run(
     limits the time. Raises ClusterError if the study cannot run at `address`; its name is then free again.
     """
     directory = directory.resolve()
-    if (directory / "study.yaml").exists():
+    if (directory / STUDY).exists():
         raise FileExistsError(f"{directory}: a study of this name exists already; write another --name")
     directory.mkdir(parents=True, exist_ok=True)
     place = Place.of(directory, storage)
-    with _removed_if_empty(directory), cluster.connection(address or "local", problem=study.problem.name):
+    with _removed_if_empty(directory):
+        return _go_on(study, directory, place, address or "local", hours=hours, tracker=tracker, console=console)
+
+
+def resume(
+    directory: Path,
+    *,
+    more: int = 0,
+    address: str | None = None,
+    hours: float | None = None,
+    tracker: Tracker | None = None,
+    console: Console | None = None,
+) -> Outcome:
+    """Go on with the study in `directory`, wherever it ended or was killed, and run `more` trials than it had.
+
+    At the address where it ran, unless another is given. Trials that did not end go on from their checkpoints. Raises
+    BusyError while another process runs it, ClusterError if it cannot run at `address`, StudyFileError without a study.
+    """
+    directory = directory.resolve()
+    study = load_recorded(directory / STUDY)
+    study = replace(study, tune=replace(study.tune, trials=study.tune.trials + more))
+    where = whereabouts(directory)
+    place = Place.again(directory, where["storage"]) if "storage" in where else Place.of(directory, None)
+    address = address or where.get("address") or "local"
+    return _go_on(study, directory, place, address, hours=hours, tracker=tracker, console=console)
+
+
+def whereabouts(directory: Path) -> Mapping[str, str]:
+    """Where a study ran last: `storage`, `address`, `tracking_uri`; empty if it never began."""
+    starts = [event for _, event in Journal(directory).events() if event["event"] == "study-start"]
+    return {name: value for name, value in starts[-1].items() if isinstance(value, str)} if starts else {}
+
+
+def _go_on(
+    study: Study,
+    directory: Path,
+    place: Place,
+    address: str,
+    *,
+    hours: float | None,
+    tracker: Tracker | None,
+    console: Console | None,
+) -> Outcome:
+    with cluster.connection(address, problem=study.problem.name), _alone(directory):
         uri = tracker.tracking_uri if tracker is not None else None
-        local = address in (None, "local")
-        ready = preflight.require(study, storage=place.storage, tracking_uri=uri, local=local)
-        (directory / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
-        search = OptunaSearch(study, database(directory / "optuna.db"))
+        ready = preflight.require(study, storage=place.storage, tracking_uri=uri, local=address == "local")
+        _write(directory / STUDY, dump_yaml(study))
+        records = Journal(directory).trials()
+        search = OptunaSearch(study, database(directory / "optuna.db"), records)
+        scheduler = _scheduler(study, records.values())
         slots = _concurrent(study, ready.slots)
-        backlog = tracker.backlog if tracker is not None else lambda: 0
         shown = Progress(
             directory.name,
             study.objectives,
             trials=search.trials,
             slots=min(slots, ready.slots),
             hours=hours,
-            backlog=backlog,
+            backlog=tracker.backlog if tracker is not None else lambda: 0,
             console=console,
         )
         with (
             shown as progress,
             Stopping(hours, say=progress.say) as stopping,
-            nullcontext() if storage is None else Published(directory, f"{place.storage}/{place.name}"),
+            Published(directory, str(place)) if place.shared else nullcontext(),
         ):
             for warning in ready.warnings:
                 progress.say(warning)
-            recorder = Recorder(study, directory, progress, on_step=stopping.check)
-            recorder.begin(storage=f"{place.storage}/{place.name}")
+            recorder = Recorder(study, directory, progress, folder=place.trials, on_step=stopping.check)
+            recorder.begin(storage=str(place), address=address, tracking_uri=uri)
             if tracker is not None:
                 tracker.start()
             try:
-                _run_trials(study, search, recorder, slots, place)
+                _run_trials(study, search, recorder, scheduler, slots, place)
             except BaseException:
                 recorder.end("KILLED" if stopping.by_user else "FAILED")
                 raise
             recorder.end("KILLED" if stopping.by_user else "FAILED" if recorder.all_failed else "FINISHED")
-    unsent = tracker.finish() if tracker is not None else None
+        unsent = tracker.finish() if tracker is not None else None
     return Outcome(_without_result(recorder), unsent, stopping.by_user)
 
 
-def _run_trials(study: Study, search: OptunaSearch, recorder: Recorder, concurrent: int, place: Place) -> None:
+def _run_trials(
+    study: Study,
+    search: OptunaSearch,
+    recorder: Recorder,
+    scheduler: TrialScheduler,
+    concurrent: int,
+    place: Place,
+) -> None:
+    if not search.left:
+        return
     # Not the Tuner: it pickles callbacks and search, and runs them on the head node when the driver is a Ray client.
     tune.run(
         TrialActor,
-        config={"study": dump_yaml(study)},
+        config={"study": dump_yaml(study), "folder": place.trials},
         resources_per_trial={"cpu": study.resources.cpu, "gpu": study.resources.gpu},
-        num_samples=search.trials,
+        num_samples=search.left,
         search_alg=search,
-        scheduler=_scheduler(study),
+        scheduler=scheduler,
         max_concurrent_trials=concurrent,
         reuse_actors=True,
         max_failures=LOST_PROCESSES,
         raise_on_failed_trial=False,
-        checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_at_end=True),
         callbacks=[recorder],
         trial_name_creator=_trial_id,
         trial_dirname_creator=_trial_id,
@@ -171,6 +251,25 @@ def _run_trials(study: Study, search: OptunaSearch, recorder: Recorder, concurre
         storage_path=place.storage,
         name=place.name,
     )
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """While entered, no other process runs the study; the lock goes with the process, however that ends."""
+    folder = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise BusyError(f"{directory}: another process runs this study; wait until it has ended") from None
+    finally:
+        os.close(folder)
+
+
+def _write(path: Path, text: str) -> None:
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
 
 
 @contextmanager
@@ -192,17 +291,32 @@ def _concurrent(study: Study, slots: int) -> int:
     return slots if study.tune.max_concurrent == "auto" else study.tune.max_concurrent
 
 
-def _scheduler(study: Study) -> TrialScheduler:
+def _scheduler(study: Study, records: Iterable[TrialRecord] = ()) -> TrialScheduler:
+    """The study's scheduler, as it was after the epochs in `records`."""
     scheduler = study.tune.scheduler
     metric, mode, grace = f"metrics/{scheduler.metric}", scheduler.mode, scheduler.grace
     match scheduler.name:
         case "asha":
             factor = scheduler.reduction_factor
-            return ASHAScheduler(EPOCH, metric, mode, max_t=NO_LIMIT, grace_period=grace, reduction_factor=factor)
+            made = ASHAScheduler(EPOCH, metric, mode, max_t=NO_LIMIT, grace_period=grace, reduction_factor=factor)
         case "median":
-            return MedianStoppingRule(EPOCH, metric, mode, grace_period=grace)
+            made = MedianStoppingRule(EPOCH, metric, mode, grace_period=grace)
         case _:
             return FIFOScheduler()
+    for record in records:
+        if record.status.final and record.history:
+            _tell_scheduler(made, record, str(scheduler.metric))
+    return made
+
+
+def _tell_scheduler(scheduler: ASHAScheduler | MedianStoppingRule, record: TrialRecord, metric: str) -> None:
+    ended: Any = Trial("ended", stub=True, trial_id=record.trial)
+    controller: Any = None  # neither scheduler needs Tune for this
+    results = [{EPOCH: epoch, f"metrics/{metric}": metrics[metric]} for epoch, _, metrics in record.history]
+    scheduler.on_trial_add(controller, ended)
+    for result in results:
+        scheduler.on_trial_result(controller, ended, result)
+    scheduler.on_trial_complete(controller, ended, results[-1])
 
 
 def _without_result(recorder: Recorder) -> str | None:

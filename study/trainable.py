@@ -1,7 +1,10 @@
 """A trial as a Ray Tune actor. One step is one epoch; the last also measures the test split, projects, and is `done`.
 
-What Tune hands over: `trial` (its id), `study` (the text of the study file) and `values` (dotted path → sampled value).
-What a step reports: `epoch`, `metrics` of that epoch, in the last step `final`, what `Trial.finish` measured.
+What Tune hands over: `trial` (its id), `study` (the text of the study file), `values` (dotted path → sampled value) and
+`folder`, where trials leave their files. A trial goes on from what it finds there; Tune's own checkpoints are not used.
+What a step reports: `epoch`, `metrics` of that epoch, in the last step `final`, what `Trial.finish` measured. The
+first step also reports the epochs that the trial had done before, `earlier`: some may not have arrived. `notes` are
+lines for the user.
 
 An error inside a trial is reported, not raised: `error` (one line) and `traceback`. The process serves the next trial,
 and Tune's retries are left for lost processes and lost nodes.
@@ -17,25 +20,25 @@ from typing import Any
 
 import torch
 from ray import tune
-from ray.tune.result import DONE, SHOULD_CHECKPOINT
+from ray.tune.result import DONE
 
 from search_spaces.load import StudyFileError, load_text, resolve
 from search_spaces.schema import Study
+from study import trial_folder
 from study.trial import Trial
-
-CHECKPOINT_SECONDS = 60.0
-"""A trial that trains for longer saves itself this often, so that a lost node costs little."""
 
 
 class TrialActor(tune.Trainable):
     """Steps through one trial after another; a new one starts with a new config."""
 
+    trial: Trial | None = None
+
     def setup(self, config: dict[str, Any]) -> None:
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.cleanup()
         self.request = new_config
-        self.trial: Trial | None = None
         self.saved = time.monotonic()
         _forget_peak_memory()
         return True
@@ -46,31 +49,49 @@ class TrialActor(tune.Trainable):
         except torch.AcceleratorError:
             raise  # this process can no longer use its GPU; Tune starts the trial again in another one
         except Exception as error:
+            self.trial = None
             return {DONE: True, "error": one_line(error), "traceback": traceback.format_exc()}
 
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        if self.trial is not None:
-            self.trial.save(Path(checkpoint_dir))
-        self.saved = time.monotonic()
-
-    def load_checkpoint(self, checkpoint: Any) -> None:
-        self.trial = self._build()
-        self.trial.load(Path(checkpoint))
-
-    def _build(self) -> Trial:
-        study = _load(self.request["study"])
-        return Trial(place(resolve(study, self.request["values"])))
+    def cleanup(self) -> None:
+        """Called when a trial was stopped before its end, too: it is saved, and may go on later."""
+        if self.trial is not None and not self.trial.done:
+            self._save(self.trial)
+        self.trial = None
 
     def _advance(self) -> dict[str, Any]:
-        self.trial = trial = self.trial or self._build()
-        epoch = trial.epoch + 1
-        metrics = trial.step()
-        result: dict[str, Any] = {"epoch": epoch, "metrics": metrics}
+        result: dict[str, Any] = {"notes": []}
+        if self.trial is None:
+            self.trial, result["notes"] = self._begin()
+            result["earlier"] = [*self.trial.history]
+        trial = self.trial
+        if not trial.done:
+            trial.step()
+        final = trial.finish() if trial.done else {}
+        result["epoch"] = len(trial.history)
+        result["metrics"] = {name: final.get(name, value) for name, value in trial.history[-1].items()}
         if trial.done:
-            result |= {"final": trial.finish(), DONE: True}
-        elif time.monotonic() - self.saved > CHECKPOINT_SECONDS:
-            result[SHOULD_CHECKPOINT] = True
+            result |= {"final": final, DONE: True}
+        if trial.done or time.monotonic() - self.saved > trial.study.tune.checkpoint_seconds:
+            result["notes"] += self._save(trial)
         return result
+
+    def _begin(self) -> tuple[Trial, list[str]]:
+        """The trial, new or as far as it came before; what was wrong with its checkpoints."""
+        study = _load(self.request["study"])
+        return trial_folder.begin(place(resolve(study, self.request["values"])), self._folder)
+
+    def _save(self, trial: Trial) -> list[str]:
+        """What was wrong, if it could not be saved: the trial goes on, and may be saved later."""
+        self.saved = time.monotonic()
+        try:
+            trial_folder.save(trial, self._folder)
+        except OSError as error:
+            return [f"{self._folder}: it could not be saved ({one_line(error)})"]
+        return []
+
+    @property
+    def _folder(self) -> str:
+        return f"{self.request['folder']}/{self.request['trial']}"
 
 
 _load = lru_cache(maxsize=1)(load_text)  # all trials of a process belong to one study

@@ -4,6 +4,7 @@
 """
 
 import csv
+import json
 import resource
 import time
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from cnn_core.problem import PointSet, sample
 from cnn_core.projection import ProjectionResult, project
 from cnn_core.solvers import ProjectionStatus, Solver
 from cnn_core.training import Training, TrainingStatus
-from search_spaces.load import build_problem, dump_yaml
+from search_spaces.load import build_problem, dump, dump_yaml
 from search_spaces.schema import Study
 
 Metrics = dict[str, float | str]
@@ -30,18 +31,23 @@ Metrics = dict[str, float | str]
 TRAIN_POINTS_MEASURED = 5000
 """At most this many training points, of waves picked at random, are measured after each epoch."""
 
+DIFFERENCE = "projection_parameter_difference"
+
 PROJECTED = ("validation", "test")
 """The splits whose waves are projected at the end of a trial."""
 
 BOUNDED = [f"{split}/{figure}" for split in ("train", "validation") for figure in ("data_mse", "constraint_mse")]
 """A training diverged, too, where θ is finite and one of these errors counts as the worst."""
 
+SETTINGS = ("problem", "data", "network", "training", "projection")
+"""The blocks of a study file that make a trial what it is."""
+
 SPLIT_SEEDS = {"train": 0, "validation": 0x76616C69, "test": 0x74657374}
 """Added to the seed, so that splits drawn at random do not share their points."""
 
 
 class Trial:
-    """A trial in progress: `step` an epoch until `done`, then `finish`."""
+    """A trial in progress: `step` an epoch until `done`, then `finish`. `history` holds the metrics of every epoch."""
 
     def __init__(self, study: Study) -> None:
         settings = study.training
@@ -78,6 +84,7 @@ class Trial:
         self.measured_train = _some_waves(self.splits["train"], TRAIN_POINTS_MEASURED)
         self.projections: dict[str, list[ProjectionResult]] = {}
         self.percentiles: list[tuple[int, str, list[float]]] = []
+        self.history: list[Metrics] = []
         self.seconds = 0.0
 
     @property
@@ -106,10 +113,11 @@ class Trial:
         if diverged:
             metrics = dict.fromkeys(metrics, WORST)
         figures = {f"method/{key}": finite(value) for key, value in self.training.figures.items()}
-        return metrics | figures | self._costs() | {"diverged": float(diverged)}
+        self.history.append(metrics | figures | self._costs() | {"diverged": float(diverged)})
+        return self.history[-1]
 
     def finish(self) -> Metrics:
-        """Measure the test split, project the waves of validation and test, and measure those: call once, when `done`.
+        """Measure the test split, project the waves of validation and test, and measure those: call when `done`.
 
         A diverged trial is neither measured nor projected: all its errors are `WORST`.
         """
@@ -126,19 +134,30 @@ class Trial:
     def save(self, directory: Path) -> None:
         """Write checkpoint.pt and trial.yaml, and once finished predictions.npz and percentiles.csv."""
         directory.mkdir(parents=True, exist_ok=True)
-        state = {"training": self.training.state_dict(), "seconds": self.seconds, "percentiles": self.percentiles}
-        checkpoint.save(state, directory / "checkpoint.pt")
+        checkpoint.save(self._state(), directory / "checkpoint.pt")
         (directory / "trial.yaml").write_text(dump_yaml(self.study), encoding="utf-8")
         if self.done:
             np.savez(directory / "predictions.npz", **self._predictions())
             self._write_percentiles(directory / "percentiles.csv")
 
     def load(self, directory: Path) -> None:
-        """Go on from what `save` wrote. Raises CheckpointError or ValueError if it is not this trial's."""
-        state = checkpoint.load(directory / "checkpoint.pt", device=self.device)
+        """Go on from what `save` wrote. Raises CheckpointError or ValueError if this network cannot."""
+        self.restore(checkpoint.load(directory / "checkpoint.pt", device=self.device))
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from the state in a checkpoint. Raises ValueError if this network cannot."""
         self.training.load_state_dict(state["training"])
-        self.seconds = state["seconds"]
+        self.seconds, self.history = state["seconds"], state["history"]
         self.percentiles = [(epoch, quantity, values) for epoch, quantity, values in state["percentiles"]]
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "settings": settings_of(self.study),
+            "training": self.training.state_dict(),
+            "seconds": self.seconds,
+            "history": self.history,
+            "percentiles": self.percentiles,
+        }
 
     def _project(self, solver: Solver) -> Metrics:
         metrics: Metrics = {}
@@ -160,7 +179,8 @@ class Trial:
             metrics[f"projection/{figure}"] = finite(fmean(getattr(result, figure) for result in results))
         metrics["projection/status"] = worst_status([result.status for result in results])
         difference = torch.stack([result.theta - self.training.theta.detach() for result in results])
-        self.percentiles.append((self.epoch, "projection_parameter_difference", percentiles(difference)))
+        others = [entry for entry in self.percentiles if entry[1] != DIFFERENCE]  # finished before it was resumed
+        self.percentiles = [*others, (self.epoch, DIFFERENCE, percentiles(difference))]
         return metrics
 
     def _measure(self, points: PointSet) -> Measurement:
@@ -209,6 +229,12 @@ def run_trial(study: Study, on_step: Callable[[Trial, Metrics], Any] | None = No
         if on_step is not None:
             on_step(trial, metrics)
     return metrics | trial.finish()
+
+
+def settings_of(study: Study) -> str:
+    """What makes a trial this trial, as text: the same in every study that it may be part of."""
+    settings = dump(study)
+    return json.dumps({name: settings[name] for name in SETTINGS}, sort_keys=True)
 
 
 def choose_device(device: str) -> torch.device:

@@ -3,7 +3,9 @@
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import ray
 
@@ -32,3 +34,14 @@ def dies_once(mark: str) -> Problem:
         Path(mark).touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return helmholtz()
+
+
+def slow(seconds: float) -> Problem:
+    """The Helmholtz problem, whose residual takes its time: a long training that leaves the processor alone."""
+    problem = helmholtz()
+
+    def residual(u: Any, x: Any, p: Any) -> Any:
+        time.sleep(seconds)
+        return problem.residual(u, x, p)
+
+    return replace(problem, residual=residual)

@@ -1,9 +1,12 @@
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from study import trial_folder
 from study.progress import Progress
 from study.recorder import Recorder, ending
 from study.records import TrialStatus
@@ -12,42 +15,36 @@ from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
 DONE = {"epoch": 3, "metrics": {"validation/data_mse": 0.1}, "final": {"status": "completed", "test/data_mse": 0.2}}
 
 
-class Folder:
-    """A checkpoint as Tune hands it over."""
-
-    def to_directory(self, path: str) -> str:
-        Path(path).mkdir(parents=True)
-        for name in ("trial.yaml", ".tune_metadata"):
-            (Path(path) / name).write_text("content")
-        return path
+def trial(result: dict[str, Any] | None = None) -> Any:
+    return SimpleNamespace(config={"trial": "0000", "values": {LEARNING_RATE: COMPLETES}}, last_result=result)
 
 
-class Unreachable:
-    def to_directory(self, path: str) -> str:
-        raise OSError("no such bucket")
-
-
-def trial(result: dict[str, Any] | None = None, checkpoint: Any = None) -> Any:
-    return SimpleNamespace(
-        config={"trial": "0000", "values": {LEARNING_RATE: COMPLETES}}, last_result=result, checkpoint=checkpoint
-    )
-
-
-@pytest.fixture
-def recorder(tmp_path: Path) -> Recorder:
+def recording(directory: Path, *, folder: Path | None = None, console: Console | None = None) -> Recorder:
     study = small_study(COMPLETES)
-    recorder = Recorder(study, tmp_path, Progress("small", study.objectives, trials=1), on_step=lambda: None)
+    progress = Progress("small", study.objectives, trials=1, console=console)
+    recorder = Recorder(study, directory, progress, folder=str(folder or directory / "trials"), on_step=lambda: None)
     recorder.on_trial_start(0, [], trial())
     return recorder
 
 
-def complete(recorder: Recorder, result: dict[str, Any], checkpoint: Any = None) -> None:
+@pytest.fixture
+def recorder(tmp_path: Path) -> Recorder:
+    return recording(tmp_path)
+
+
+def complete(recorder: Recorder, result: dict[str, Any]) -> None:
     recorder.on_trial_result(0, [], trial(), result)
-    recorder.on_trial_complete(0, [], trial(result, checkpoint))
+    recorder.on_trial_complete(0, [], trial(result))
+
+
+def epochs(recorder: Recorder) -> list[tuple[int, dict[str, float]]]:
+    """What the journal's own lines say, repetitions included."""
+    events = [event for _, event in recorder.journal.events()]
+    return [(event["epoch"], event["metrics"]) for event in events if event["event"] == "epoch"]
 
 
 def test_a_trial_is_written_down_from_start_to_end(recorder: Recorder) -> None:
-    complete(recorder, DONE, Folder())
+    complete(recorder, DONE)
     record = recorder.journal.trials()["0000"]
     assert (record.method, record.values) == ("unconstrained", {LEARNING_RATE: COMPLETES})
     assert [(epoch, metrics) for epoch, _, metrics in record.history] == [(3, {"validation/data_mse": 0.1})]
@@ -55,16 +52,51 @@ def test_a_trial_is_written_down_from_start_to_end(recorder: Recorder) -> None:
     assert record.metrics == {"validation/data_mse": 0.1, "status": "completed", "test/data_mse": 0.2}
 
 
-def test_its_files_are_brought_without_those_of_tune(recorder: Recorder) -> None:
-    complete(recorder, DONE, Folder())
+def test_its_files_are_brought_from_a_shared_storage(tmp_path: Path) -> None:
+    (tmp_path / "shared" / "0000").mkdir(parents=True)
+    (tmp_path / "shared" / "0000" / "trial.yaml").write_text("content")
+    recorder = recording(tmp_path, folder=tmp_path / "shared")
+    complete(recorder, DONE)
     assert [path.name for path in (recorder.directory / "trials" / "0000").iterdir()] == ["trial.yaml"]
 
 
-def test_a_trial_whose_files_are_lost_is_still_a_result(recorder: Recorder) -> None:
-    complete(recorder, DONE, Unreachable())
+def test_a_trial_whose_files_are_lost_is_still_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(folder: str, target: Path) -> None:
+        raise OSError("no such bucket")
+
+    monkeypatch.setattr(trial_folder, "fetch", unreachable)
+    recorder = recording(tmp_path, folder=tmp_path / "shared")
+    complete(recorder, DONE)
     record = recorder.journal.trials()["0000"]
     assert record.status is TrialStatus.COMPLETED
     assert record.error == "its files could not be fetched: OSError: no such bucket"
+
+
+def test_an_epoch_that_is_repeated_is_written_once_and_one_that_was_lost_is_added(tmp_path: Path) -> None:
+    first = recording(tmp_path)
+    for epoch in (1, 2):
+        first.on_trial_result(0, [], trial(), {"epoch": epoch, "metrics": {"time/train_s": 1.0 * epoch}})
+    again = recording(tmp_path)  # the driver was killed; the checkpoint is of the third epoch, whose report got lost
+    earlier = [{"time/train_s": 1.5}, {"time/train_s": 2.5}, {"time/train_s": 3.5}]
+    complete(again, DONE | {"epoch": 4, "metrics": {"time/train_s": 4.5}, "earlier": earlier})
+    assert [(epoch, metrics["time/train_s"]) for epoch, metrics in epochs(again)] == [
+        (1, 1.0), (2, 2.0), (3, 3.5), (4, 4.5)
+    ]  # fmt: skip
+    assert again.journal.trials()["0000"].status is TrialStatus.COMPLETED
+
+
+def test_the_last_epoch_and_the_end_agree_where_the_end_was_reported_twice(tmp_path: Path) -> None:
+    recording(tmp_path).on_trial_result(0, [], trial(), DONE | {"metrics": {"memory/peak_mib": 400.0}})
+    again = recording(tmp_path)
+    complete(again, DONE | {"metrics": {"memory/peak_mib": 500.0}, "final": {"status": "completed", "time/x": 1.0}})
+    assert len(epochs(again)) == 1
+    assert again.journal.trials()["0000"].metrics == {"memory/peak_mib": 400.0, "status": "completed", "time/x": 1.0}
+
+
+def test_what_a_trial_notes_is_shown(tmp_path: Path) -> None:
+    console = Console(file=StringIO())
+    complete(recording(tmp_path, console=console), DONE | {"notes": ["a checkpoint is not used"]})
+    assert "trial 0000: a checkpoint is not used" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_failed_trial_leaves_its_traceback(recorder: Recorder) -> None:
@@ -80,20 +112,30 @@ def test_a_failed_trial_leaves_its_traceback(recorder: Recorder) -> None:
     ("error", "said"),
     [
         (
-            SimpleNamespace(cause=RuntimeError("CUDA error: device-side assert")),
+            "Traceback (most recent call last):\n  …\nRuntimeError: CUDA error: device-side assert",
             "RuntimeError: CUDA error: device-side assert",
         ),
-        (None, "its process was lost 4 times; does it have enough memory?"),
+        ("The actor died unexpectedly", "its process was lost 4 times; does it have enough memory?"),
     ],
 )
-def test_a_trial_whose_process_is_lost_too_often_fails(error: Any, said: str, recorder: Recorder) -> None:
-    lost = trial()
-    lost.get_pickled_error, lost.get_error = lambda: error, lambda: "Failure # 4 …"
+def test_a_trial_whose_process_is_lost_too_often_fails(error: str, said: str, recorder: Recorder) -> None:
+    lost, text = trial(), f"Failure # 3\nTraceback (most recent call last):\nOld: one\nFailure # 4\n{error}\n"
+    lost.get_error = lambda: text
     lost.run_metadata = SimpleNamespace(num_failures=4)
     recorder.on_trial_error(0, [], lost)
     record = recorder.journal.trials()["0000"]
     assert (record.status, record.error) == (TrialStatus.FAILED, said)
-    assert (recorder.directory / "trials" / "0000" / "traceback.txt").read_text() == "Failure # 4 …"
+    assert (recorder.directory / "trials" / "0000" / "traceback.txt").read_text() == text
+
+
+def test_a_trial_that_fails_before_it_starts_is_written_down(tmp_path: Path) -> None:
+    recorder = recording(tmp_path)
+    never = trial()
+    never.config = never.config | {"trial": "0001"}
+    never.get_error = lambda: "no such node"
+    never.run_metadata = SimpleNamespace(num_failures=1)
+    recorder.on_trial_error(0, [], never)
+    assert recorder.journal.trials()["0001"].status is TrialStatus.FAILED
 
 
 def test_a_trial_that_starts_again_elsewhere_is_the_same_trial(recorder: Recorder) -> None:

@@ -1,4 +1,3 @@
-import json
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from ray.tune.search import Searcher
 from cnn_core.metrics import WORST
 from cnn_core.networks import Dense
 from search_spaces.schema import Choice, Integer, SearchedParameter, Study, Tune, Uniform
+from study.records import TrialRecord, TrialStatus
 from study.search import SAMPLERS, OptunaSearch, database
 from tests.study.small_study import LEARNING_RATE, small_study
 
@@ -121,20 +121,22 @@ def test_a_failed_trial_is_told_as_failed(ending: Any) -> None:
     assert only_trial(search).state is TrialState.FAIL
 
 
-def test_a_pruned_trial_is_told_as_pruned_with_its_last_value() -> None:
+def test_a_pruned_trial_is_told_as_pruned_with_its_values_so_far() -> None:
     search = searching(searched(objectives=ONE))
     search.suggest("a")
+    search.on_trial_result("a", {"epoch": 1, "metrics/validation/data_mse": 0.9})
     search.on_trial_complete("a", {"epoch": 2, "metrics/validation/data_mse": 0.7})
     assert only_trial(search).state is TrialState.PRUNED
-    assert only_trial(search).intermediate_values == {2: 0.7}
+    assert only_trial(search).intermediate_values == {1: 0.9, 2: 0.7}
 
 
-def test_a_pruned_trial_of_several_objectives_has_no_values() -> None:
+def test_a_pruned_trial_of_several_objectives_keeps_its_last_figures() -> None:
     search = searching(searched())
     search.suggest("a")
     search.on_trial_complete("a", {"epoch": 2, "metrics/validation/data_mse": 0.7})
     assert only_trial(search).state is TrialState.PRUNED
     assert only_trial(search).values is None
+    assert only_trial(search).user_attrs["figures"] == {"validation/data_mse": 0.7, "validation/constraint_mse": WORST}
 
 
 def test_balanced_values_share_the_trials_equally_and_learn_apart() -> None:
@@ -166,38 +168,155 @@ def test_a_grid_tries_every_point_once() -> None:
     assert search.suggest("more") == Searcher.FINISHED
 
 
+def ended(ident: str, status: TrialStatus = TrialStatus.COMPLETED, **changes: Any) -> TrialRecord:
+    """What the journal says of a trial that ended after two epochs."""
+    figures = {"validation/data_mse": 0.5, "validation/constraint_mse": 0.1}
+    history = [(1, 0.0, {"validation/data_mse": 0.7}), (2, 0.0, {"validation/data_mse": 0.5})]
+    return replace(TrialRecord(ident, {}, "soft", status, history=history, metrics=dict(figures)), **changes)
+
+
+def states(search: OptunaSearch) -> list[TrialState]:
+    return [trial.state for trial in search.searches[0].trials]
+
+
 def test_a_queued_point_is_not_queued_again_after_a_crash() -> None:
     study, storage = small_study(1e-2, 1e-3, 1e-4), InMemoryStorage()
     crashed = searching(study, storage)
     assert values_of(crashed, "a") == {LEARNING_RATE: 1e-2}
-    crashed.searches[0].enqueue_trial({LEARNING_RATE: 1e-3})  # and no more: the driver died
-    again = searching(study, storage)
+    crashed.searches[0].enqueue_trial({LEARNING_RATE: 1e-3}, user_attrs={"trial": "0001"})  # and no more
+    again = OptunaSearch(study, storage, {"0000": ended("0000", values={LEARNING_RATE: 1e-2})})
     assert [values_of(again, trial)[LEARNING_RATE] for trial in ("b", "c")] == [1e-3, 1e-4]
+    assert [trial.user_attrs["trial"] for trial in again.searches[0].trials] == ["0000", "0001", "0002"]
 
 
 def test_a_search_goes_on_with_other_trials_than_before() -> None:
-    study, storage = searched("random", trials=20), InMemoryStorage()
-    asked = [values_of(searching(study, storage), trial)[LEARNING_RATE] for trial in ("a", "b", "c")]
+    study, storage, records = searched("random", trials=20), InMemoryStorage(), {}
+    asked = []
+    for position in range(3):
+        values = values_of(OptunaSearch(study, storage, records), "any")
+        records[f"{position:04d}"] = ended(f"{position:04d}", values=values)
+        asked.append(values[LEARNING_RATE])
     assert len(set(asked)) == 3
 
 
-def test_a_restored_search_takes_up_what_ran_and_fails_what_was_forgotten(tmp_path: Path) -> None:
-    study, state = searched(), tmp_path / "state.json"
-    before = searching(study, database(tmp_path / "optuna.db"))
-    before.suggest("known")
-    before.save(str(state))
-    before.suggest("forgotten")
-    after = searching(study, database(tmp_path / "optuna.db"))
-    after.restore(str(state))
-    after.on_trial_complete("known", DONE)
-    assert [trial.state for trial in after.searches[0].trials] == [TrialState.COMPLETE, TrialState.FAIL]
+def test_what_was_asked_for_and_did_not_begin_comes_first_as_it_was(tmp_path: Path) -> None:
+    before = searching(searched(), database(tmp_path / "optuna.db"))
+    first, second = before.suggest("a"), before.suggest("b")
+    after = searching(searched(), database(tmp_path / "optuna.db"))
+    assert [after.suggest("c"), after.suggest("d")] == [first, second]
+    assert after.left == searched().tune.trials - 2
+    after.on_trial_complete("c", DONE)
+    assert states(after) == [TrialState.COMPLETE, TrialState.RUNNING]
 
 
-def test_the_saved_state_is_plain_text(tmp_path: Path) -> None:
-    search = searching(searched())
+def test_what_ran_goes_on_with_the_journals_values(tmp_path: Path) -> None:
+    before = searching(searched(objectives=ONE), database(tmp_path / "optuna.db"))
+    values = values_of(before, "a")
+    running = ended("0000", TrialStatus.RUNNING, values=values, metrics={})
+    after = OptunaSearch(searched(objectives=ONE), database(tmp_path / "optuna.db"), {"0000": running})
+    assert after.suggest("b") == {"trial": "0000", "values": values}
+    after.on_trial_result("b", {"epoch": 3, "metrics/validation/data_mse": 0.4})
+    after.on_trial_complete("b", {"epoch": 4, "metrics/validation/data_mse": 0.3})
+    assert only_trial(after).intermediate_values == {1: 0.7, 2: 0.5, 3: 0.4, 4: 0.3}
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (TrialStatus.COMPLETED, TrialState.COMPLETE),
+        (TrialStatus.DIVERGED, TrialState.COMPLETE),
+        (TrialStatus.PRUNED, TrialState.PRUNED),
+        (TrialStatus.FAILED, TrialState.FAIL),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False], ids=["known to Optuna", "lost with Optuna's file"])
+def test_what_ended_in_the_journal_is_told(known: bool, status: TrialStatus, state: TrialState, tmp_path: Path) -> None:
+    values = values_of(searching(searched(objectives=ONE), database(tmp_path / "optuna.db")), "a")
+    file = "optuna.db" if known else "other.db"
+    record = ended("0000", status, values=values)
+    after = OptunaSearch(searched(objectives=ONE), database(tmp_path / file), {"0000": record})
+    trial = only_trial(after)
+    assert trial.state is state
+    assert trial.value == {"COMPLETE": 0.5, "PRUNED": 0.5, "FAIL": None}[state.name] or status is TrialStatus.DIVERGED
+    assert trial.params.keys() == values.keys()
+    assert after.left == 5
+
+
+def test_what_optuna_was_told_before_the_journal_is_not_told_twice(tmp_path: Path) -> None:
+    before = searching(searched(), database(tmp_path / "optuna.db"))
+    values = values_of(before, "a")
+    before.on_trial_complete("a", DONE)  # and then the driver was killed
+    running = ended("0000", TrialStatus.RUNNING, values=values, metrics={})
+    after = OptunaSearch(searched(), database(tmp_path / "optuna.db"), {"0000": running})
+    assert after.suggest("b") == {"trial": "0000", "values": values}
+    after.on_trial_complete("b", DONE)
+    assert states(after) == [TrialState.COMPLETE]
+
+
+def test_a_trial_from_optunas_dashboard_is_one_of_the_study() -> None:
+    search = searching(searched(trials=2))
+    search.searches[0].enqueue_trial({LEARNING_RATE: 5e-3})
+    assert values_of(search, "a")[LEARNING_RATE] == 5e-3
+    assert search.suggest("b") != Searcher.FINISHED
+    assert search.suggest("c") == Searcher.FINISHED
+    assert [trial.user_attrs["trial"] for trial in search.searches[0].trials] == ["0000", "0001"]
+
+
+def test_a_longer_study_asks_for_more() -> None:
+    storage = InMemoryStorage()
+    values = values_of(searching(searched(trials=1), storage), "a")
+    records = {"0000": ended("0000", values=values)}
+    assert OptunaSearch(searched(trials=1), storage, records).left == 0
+    longer = OptunaSearch(searched(trials=3), storage, records)
+    assert longer.left == 2
+    assert isinstance(longer.suggest("b"), dict)
+
+
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "grid"])
+def test_trials_asked_for_at_once_differ(sampler: str) -> None:
+    search = searching(searched(sampler, trials=20, objectives=ONE))
+    for position in range(12):
+        search.suggest(str(position))
+        search.on_trial_complete(str(position), DONE | {"metrics/validation/data_mse": 1.0 / (position + 1)})
+    asked = [str(values_of(search, f"parallel {position}")) for position in range(8)]
+    assert len(set(asked)) == 8
+
+
+def test_points_to_try_first_come_first_and_the_sampler_completes_them() -> None:
+    first = ({LEARNING_RATE: 2e-3, METHOD: "soft", WEIGHT: 3.0, "network.widths": (8, 8)}, {LEARNING_RATE: 4e-3})
+    search = searching(with_first(searched(), *first))
+    asked = [values_of(search, str(position)) for position in range(3)]
+    assert asked[0].items() >= first[0].items()
+    assert asked[1][LEARNING_RATE] == 4e-3
+    assert asked[2][LEARNING_RATE] not in (2e-3, 4e-3)
+
+
+def test_points_to_try_first_are_tried_in_their_methods_turn() -> None:
+    first = ({METHOD: "soft", WEIGHT: 3.0}, {METHOD: "soft", WEIGHT: 4.0})
+    search = searching(with_first(searched(balance=METHOD), *first))
+    asked = [values_of(search, str(position)) for position in range(6)]
+    assert [values[METHOD] for values in asked] == ["unconstrained", "soft"] * 3
+    assert [values[WEIGHT] for values in asked[1::2]][:2] == [3.0, 4.0]
+
+
+def with_first(study: Study, *points: dict[str, Any]) -> Study:
+    return replace(study, tune=replace(study.tune, first=points))
+
+
+@pytest.mark.parametrize("error", [0.05, 0.2])
+def test_optuna_knows_which_trials_are_feasible(error: float) -> None:
+    search = searching(searched(bounds={"validation/constraint_mse": 0.1}))
     search.suggest("a")
-    search.save(str(tmp_path / "state"))
-    assert json.loads((tmp_path / "state").read_text()) == {"a": "0000"}
+    search.on_trial_complete("a", DONE | {"metrics/validation/constraint_mse": error})
+    assert only_trial(search).constraints == {"validation/constraint_mse": pytest.approx(error - 0.1)}
+    assert len(search.searches[0].best_trials) == (error <= 0.1)
+
+
+def test_a_diverged_trial_is_not_feasible() -> None:
+    search = searching(searched(bounds={"validation/constraint_mse": 0.1}))
+    search.suggest("a")
+    search.on_trial_complete("a", DONE | {"final/status": "diverged"})
+    assert only_trial(search).constraints == {"validation/constraint_mse": pytest.approx(WORST)}
 
 
 def test_a_study_without_search_runs_its_trials() -> None:

@@ -1,0 +1,107 @@
+"""What a trial leaves in its folder, on a disk or at a URI, and how it goes on from there wherever it starts again.
+
+The folder holds the newest checkpoint and, until the trial has ended, the one before. A file appears under its name
+once it is whole. A checkpoint that cannot be read, or is another trial's, is told and passed over: the one before it is
+used, and without any the trial begins anew. Nothing that is read here can run code.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
+
+from cnn_core import checkpoint
+from search_spaces.schema import Study
+from study.trial import Trial, settings_of
+
+NEWEST, BEFORE = "checkpoint.pt", "checkpoint.before.pt"
+PARTIAL = ".partial"
+
+
+class ForeignCheckpoint(ValueError):
+    """A checkpoint of another trial."""
+
+
+def begin(study: Study, folder: str) -> tuple[Trial, list[str]]:
+    """The trial as its newest usable checkpoint left it, or a new one; and a line about each that is not usable."""
+    unusable: list[str] = []
+    with _scratch() as scratch:
+        for name in (NEWEST, BEFORE):
+            if not _fetch(folder, name, scratch / name):
+                continue
+            trial = Trial(study)
+            try:
+                state = checkpoint.load(scratch / name, device=trial.device)
+                _require_own(state["settings"], trial)
+                trial.restore(state)
+            except ValueError as error:
+                reason = str(error).removeprefix(f"{scratch / name}: ")
+                unusable.append(f"{folder}/{name}: {reason}; it is not used")
+            else:
+                return trial, unusable
+    return Trial(study), unusable
+
+
+def save(trial: Trial, folder: str) -> None:
+    """Write down the trial as it is; after its end all of its files, the checkpoint last."""
+    files, path = FileSystem.from_uri(folder)
+    files.create_dir(path, recursive=True)
+    with _scratch() as scratch:
+        trial.save(scratch)
+        for name in sorted((file.name for file in scratch.iterdir()), key=lambda name: name == NEWEST):
+            partial = f"{path}/{name}.{uuid4().hex}{PARTIAL}"
+            copy_files(str(scratch / name), partial, LocalFileSystem(), files)
+            if name == NEWEST and _exists(files, f"{path}/{NEWEST}"):
+                _move(files, f"{path}/{NEWEST}", f"{path}/{BEFORE}")
+            _move(files, partial, f"{path}/{name}")
+    if trial.done:
+        _tidy(files, path)
+
+
+def fetch(folder: str, target: Path) -> None:
+    """Bring the files of an ended trial, if there are any. Raises OSError if that cannot be."""
+    files, path = FileSystem.from_uri(folder)
+    if _exists(files, path):
+        target.mkdir(parents=True, exist_ok=True)
+        copy_files(path, str(target), files, LocalFileSystem())
+
+
+def _require_own(settings: str, trial: Trial) -> None:
+    ours = settings_of(trial.study)
+    if settings != ours:
+        theirs, own = json.loads(settings), json.loads(ours)
+        others = [block for block in own if theirs.get(block) != own[block]]
+        raise ForeignCheckpoint(f"this checkpoint is of another trial, which differs in {', '.join(others)}")
+
+
+def _fetch(folder: str, name: str, target: Path) -> bool:
+    files, path = FileSystem.from_uri(folder)
+    if not _exists(files, f"{path}/{name}"):
+        return False
+    copy_files(f"{path}/{name}", str(target), files, LocalFileSystem())
+    return True
+
+
+def _move(files: FileSystem, source: str, target: str) -> None:
+    files.move(source, target)
+
+
+def _exists(files: FileSystem, path: str) -> bool:
+    return files.get_file_info(path).type is not FileType.NotFound
+
+
+def _tidy(files: FileSystem, path: str) -> None:
+    """Remove what only a trial in progress needs, and what killed processes left."""
+    for file in files.get_file_info(FileSelector(path)):
+        if file.base_name == BEFORE or file.base_name.endswith(PARTIAL):
+            files.delete_file(file.path)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="cnn-study-") as folder:
+        yield Path(folder)
