@@ -123,7 +123,7 @@ def _check_first(study: Study) -> None:
             )
 
 
-def _check_active(study: Study, path: str, point: Values, where: str) -> None:
+def _check_active(study: Study, path: str, point: Mapping[str, Value], where: str) -> None:
     for other, allowed in study.search[path].when.items():
         if other in point and point[other] not in allowed:
             names = ", ".join(map(str, allowed))

@@ -1,7 +1,7 @@
 """How far a study is: a live view in a terminal, a line now and then in a log file. Both go to stderr."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from study.records import TrialStatus
+from study.records import TrialRecord, TrialStatus
 from study.standing import Best, Running, Slots, Standing
 
 SECONDS_BETWEEN_LINES = 20.0

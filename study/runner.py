@@ -258,10 +258,11 @@ def _alone(directory: Path) -> Iterator[None]:
     """While entered, no other process runs the study; the lock goes with the process, however that ends."""
     folder = os.open(directory, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(f"{directory}: another process runs this study; wait until it has ended") from None
         yield
-    except BlockingIOError:
-        raise BusyError(f"{directory}: another process runs this study; wait until it has ended") from None
     finally:
         os.close(folder)
 

@@ -200,7 +200,7 @@ def run(folder: Path, wanted: Study, *, each: int, seed: int, between: float) ->
     """Run the study and kill `each` processes of every kind; a study that ends too early is extended."""
     (folder / "chaos.yaml").write_text(dump_yaml(wanted), encoding="utf-8")
     with chaos(folder, seed) as processes:
-        where = ("--address", processes.cluster.address, "--tracking-uri", processes.uri)
+        where = ("--address", str(processes.cluster.address), "--tracking-uri", processes.uri)
         processes.start_driver("run", "chaos.yaml", "--name", NAME, *where)
         plan = [kind for kind in KINDS for _ in range(each)]
         processes.random.shuffle(plan)
@@ -303,7 +303,7 @@ def say(text: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--each", type=int, default=6, help="how many processes of every kind are killed")
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))

@@ -12,9 +12,10 @@ from typing import Any
 import optuna
 import pytest
 from optuna.trial import TrialState
-from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianStoppingRule
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
-from search_spaces.load import load_text, resolve
+from search_spaces.load import StudyFileError, load_text, resolve
 from search_spaces.schema import Scheduler
 from study import cluster, runner
 from study.records import Journal, TrialRecord, TrialStatus
@@ -219,6 +220,50 @@ def test_how_many_trials_run_at_once(asked: Any, concurrent: int) -> None:
     study = small_study()
     study = replace(study, tune=replace(study.tune, max_concurrent=asked))
     assert runner._concurrent(study, slots=4) == concurrent
+
+
+def test_a_study_that_another_process_runs_is_left_alone(tmp_path: Path) -> None:
+    with (
+        runner._alone(tmp_path),
+        pytest.raises(ValueError, match="another process runs this study; wait until it has ended"),
+        runner._alone(tmp_path),
+    ):
+        pass
+
+
+def test_the_lock_of_a_study_goes_with_its_process(tmp_path: Path) -> None:
+    code = f"from study.runner import _alone; from pathlib import Path\nwith _alone(Path({str(tmp_path)!r})):\n"
+    dies = f"{code}    import os; os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", dies], cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    with runner._alone(tmp_path):
+        pass
+
+
+def test_there_is_nothing_to_resume_without_a_study(tmp_path: Path) -> None:
+    with pytest.raises(StudyFileError, match=r"study\.yaml"):
+        runner.resume(tmp_path)
+
+
+def test_a_resumed_asha_knows_the_trials_that_ended() -> None:
+    asha = Scheduler("asha", metric="validation/data_mse", reduction_factor=2.0)
+    history = [(epoch, 0.0, {"validation/data_mse": 0.1}) for epoch in (1, 2)]
+    records = [
+        TrialRecord("0000", {}, "soft", TrialStatus.COMPLETED, history=history),
+        TrialRecord("0001", {}, "soft", TrialStatus.FAILED),
+    ]
+    scheduler: Any = runner._scheduler(small_study(COMPLETES, scheduler=asha), records)
+    trial = Trial("new", stub=True)
+    scheduler.on_trial_add(None, trial)
+    worse = {"epoch": 1, "metrics/validation/data_mse": 0.2}
+    assert scheduler.on_trial_result(None, trial, worse) == TrialScheduler.STOP
+
+
+def test_a_study_that_was_moved_is_found_again(tmp_path: Path) -> None:
+    for storage in (None, "s3://bucket/folder"):
+        place = runner.Place.of(tmp_path / "here", storage)
+        moved = runner.Place.again(tmp_path / "there", str(place))
+        assert moved == (place if storage else runner.Place.of(tmp_path / "there", None))
+        assert moved.trials == (f"{place}/trials" if storage else f"{tmp_path}/there/trials")
 
 
 def test_ray_keeps_its_files_with_the_study_or_in_a_shared_storage(tmp_path: Path) -> None:
