@@ -10,7 +10,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install study test test-all check bench ui
+.PHONY: help install study test test-all check bench chaos ui
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,9 @@ bench: install  ## Measure what exact multipliers cost, how constraints decay, a
 	@$(BIN)/python -m benchmarks.multipliers
 	@$(BIN)/python -m benchmarks.decay
 	@$(BIN)/python -m benchmarks.projection --amplitude 2 --phase 0.2 --seed 0
+
+chaos: install  ## Kill the processes of a study at random moments; it must end as if nothing had happened
+	@$(BIN)/python -m tests.study.chaos
 
 ui: install  ## Open the results in the MLflow UI
 	@$(BIN)/cnn-study ui

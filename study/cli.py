@@ -5,12 +5,11 @@ Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted.
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from rich.console import Console
@@ -29,12 +28,8 @@ from search_spaces.load import (
     shipped_spaces,
 )
 from search_spaces.schema import Study
-from study.exit_codes import INTERRUPTED, BadInputError, RunFailed, exit_codes, mendable
+from study.exit_codes import BadInputError, RunFailed, exit_codes, mendable
 from study.metrics_table import metrics_table
-
-if TYPE_CHECKING:
-    from study.runner import Outcome
-    from study.tracking import Tracker
 
 Command = Callable[..., None]
 
@@ -148,6 +143,7 @@ def run(
     """Run the study SPACE (a shipped name or a path) and report which method is better, by how much, at which cost."""
     study = _load(space, settings, {"tune.trials": trials} if trials else {})
     from study import runner, tracking
+    from study.conclusion import conclude
 
     with mendable():
         uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
@@ -155,24 +151,7 @@ def run(
         tracker = tracking.Tracker(directory, study, uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
         outcome = runner.run(study, directory=directory, address=address, storage=storage, hours=hours, tracker=tracker)
-    _conclude(directory, outcome, tracker)
-
-
-def _conclude(directory: Path, outcome: "Outcome", tracker: "Tracker") -> None:
-    """Say what came of a study."""
-    from study import report
-
-    console = Console()
-    paths = report.write_report(directory)
-    report.print_summary(console, directory)
-    console.print(f"plots    {paths.figures}\nreport   {paths.html}", highlight=False, soft_wrap=True)
-    if unsent := outcome.unsent or tracker.add_report():
-        console.print(unsent, highlight=False, soft_wrap=True)
-    console.print(f"MLflow   {_ui_command(tracker.tracking_uri)}", highlight=False, soft_wrap=True)
-    if outcome.error:
-        raise RunFailed(outcome.error)
-    if outcome.stopped:
-        sys.exit(INTERRUPTED)
+    conclude(directory, outcome, tracker)
 
 
 @cli.command()
@@ -185,13 +164,14 @@ def resume(name: str, more: int | None, hours: float | None, address: str | None
     """Go on with the study NAME, however it ended: trials that did not end go on from their checkpoints."""
     directory = _existing(name)
     from study import runner, tracking
+    from study.conclusion import conclude, tracked_at
 
     with mendable():
-        uri = tracking.check_uri(tracking_uri or _tracked_at(runner.whereabouts(directory)))
+        uri = tracking.check_uri(tracking_uri or tracked_at(directory))
         tracker = tracking.Tracker(directory, load_recorded(directory / "study.yaml"), uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
         outcome = runner.resume(directory, more=more or 0, address=address, hours=hours, tracker=tracker)
-    _conclude(directory, outcome, tracker)
+    conclude(directory, outcome, tracker)
 
 
 @cli.command()
@@ -338,22 +318,3 @@ def _existing(name: str) -> Path:
 def _first_comment(path: Path) -> str:
     first = path.read_text(encoding="utf-8").partition("\n")[0]
     return first.removeprefix("#").strip()
-
-
-def _tracked_at(where: Mapping[str, str]) -> str:
-    """The MLflow that a study had; the usual database if its own is not where it was."""
-    from study import tracking
-
-    uri = where.get("tracking_uri", "")
-    lost = uri.startswith("sqlite:") and not Path(uri.partition("///")[2]).exists()
-    return tracking.default_uri(RUNS) if not uri or lost else uri
-
-
-def _ui_command(tracking_uri: str) -> str:
-    """How the user who started this program opens the MLflow UI."""
-    from study import tracking
-
-    program = Path(sys.argv[0])
-    command = program.name if shutil.which(program.name) == str(program) else os.path.relpath(program)
-    usual = tracking_uri == tracking.default_uri(RUNS)
-    return f"{command} ui" + ("" if usual else f" --tracking-uri {tracking_uri}")

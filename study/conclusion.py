@@ -1,0 +1,43 @@
+"""What the user is told when a study has ended: tables, where the plots are, what MLflow lacks, how to look at it."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from study import report, tracking
+from study.exit_codes import INTERRUPTED, RunFailed
+from study.runner import Outcome, whereabouts
+from study.tracking import Tracker
+
+
+def conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
+    """Print what came of a study; exits unless it ended well. Raises RunFailed if it has no result."""
+    console = Console()
+    paths = report.write_report(directory)
+    report.print_summary(console, directory)
+    console.print(f"plots    {paths.figures}\nreport   {paths.html}", highlight=False, soft_wrap=True)
+    if unsent := outcome.unsent or tracker.add_report():
+        console.print(unsent, highlight=False, soft_wrap=True)
+    console.print(f"MLflow   {_ui_command(directory.parent, tracker.tracking_uri)}", highlight=False, soft_wrap=True)
+    if outcome.error:
+        raise RunFailed(outcome.error)
+    if outcome.stopped:
+        sys.exit(INTERRUPTED)
+
+
+def tracked_at(directory: Path) -> str:
+    """The MLflow that a study had; the usual database if its own is not where it was."""
+    uri = whereabouts(directory).get("tracking_uri", "")
+    lost = uri.startswith("sqlite:") and not Path(uri.partition("///")[2]).exists()
+    return tracking.default_uri(directory.parent) if not uri or lost else uri
+
+
+def _ui_command(runs: Path, tracking_uri: str) -> str:
+    """How the user who started this program opens the MLflow UI."""
+    program = Path(sys.argv[0])
+    command = program.name if shutil.which(program.name) == str(program) else os.path.relpath(program)
+    usual = tracking_uri == tracking.default_uri(runs)
+    return f"{command} ui" + ("" if usual else f" --tracking-uri {tracking_uri}")
