@@ -180,6 +180,10 @@ class Study:
 
     __pydantic_config__ = CONFIG
 
+    def feasible(self, metrics: Mapping[str, Any]) -> bool:
+        """Whether a trial with these metrics keeps all bounds."""
+        return all(metrics.get(name, float("inf")) <= bound for name, bound in self.bounds.items())
+
 
 def _require_range(low: float, high: float, *, log: bool) -> None:
     if low >= high:

@@ -4,13 +4,14 @@ A trial leaves one or two *variants*: the network as trained and, if the study p
 carry their errors under the same names (`validation/data_mse`, `test/constraint_mse` …), so that they can be compared.
 
 * Selection uses validation figures alone. Test figures are carried along and choose nothing.
-* Only completed trials can be best or in the Pareto set. Pruned and stopped ones were cut short.
+* Only completed trials can be best or in the Pareto set, of those only ones that keep the study's bounds. Pruned and
+  stopped ones were cut short.
 * A diverged trial counts as the worst value in a median; leaving it out would flatter a method that often diverges.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -41,6 +42,7 @@ class Variant:
     status: TrialStatus
     figures: Mapping[str, float]
     seconds: float | None
+    feasible: bool = True
 
     def figure(self, name: str) -> float | None:
         """A figure by its plain name; None where it was not measured or counts as the worst."""
@@ -102,9 +104,25 @@ class Analysis:
 def analyse(study: Study, records: Mapping[str, TrialRecord]) -> Analysis:
     """All tables of a study, finished or not."""
     metric, mode = selection(study)
-    variants = [variant for record in records.values() for variant in variants_of(record)]
+    variants = [
+        replace(variant, feasible=keeps_bounds(study, variant))
+        for record in records.values()
+        for variant in variants_of(record)
+    ]
     rows = leaderboard(variants, metric=metric, mode=mode)
     return Analysis(study, records, variants, rows, pareto_set(variants), metric, mode)
+
+
+def keeps_bounds(study: Study, variant: Variant) -> bool:
+    """Whether a network's own errors are within the study's bounds; `projected/…` ones are for projected networks."""
+    for name, bound in study.bounds.items():
+        split, _, _ = name.partition("/")
+        if split == ("train" if variant.projected else "projected"):  # not measured of such a network
+            continue
+        value = variant.figure(name.removeprefix("projected/"))
+        if value is None or value > bound:
+            return False
+    return True
 
 
 def selection(study: Study) -> tuple[str, str]:
@@ -158,6 +176,7 @@ def pareto_set(variants: Iterable[Variant]) -> list[Variant]:
         for variant in variants
         if variant.status is TrialStatus.COMPLETED
         and variant.moved
+        and variant.feasible
         and (data := variant.figure(DATA)) is not None
         and (constraint := variant.figure(CONSTRAINT)) is not None
     ]
@@ -191,7 +210,7 @@ def best_so_far(analysis: Analysis) -> dict[str, list[float | None]]:
     ended = [record for record in analysis.records.values() if record.status is not TrialStatus.RUNNING]
     for record in sorted(ended, key=lambda record: record.ended or record.started):
         curve = curves.setdefault(record.method, [])
-        values = (curve[-1] if curve else None, _score(record, analysis.metric))
+        values = (curve[-1] if curve else None, _score(analysis, record))
         known = [value for value in values if value is not None]
         curve.append(min(known, key=lambda value: _cost(value, analysis.mode)) if known else None)
     return curves
@@ -239,7 +258,9 @@ def _row(group: Sequence[Variant], *, metric: str, mode: str, baseline: float | 
     ranked = [
         (value, variant)
         for variant in group
-        if variant.status is TrialStatus.COMPLETED and (value := variant.figure(metric)) is not None
+        if variant.status is TrialStatus.COMPLETED
+        and variant.feasible
+        and (value := variant.figure(metric)) is not None
     ]
     best = min(ranked, key=lambda pair: _cost(pair[0], mode))[1] if ranked else None
     seconds = _seconds(group)
@@ -268,8 +289,10 @@ def _seconds(group: Sequence[Variant]) -> float | None:
     return median(seconds) if seconds else None
 
 
-def _score(record: TrialRecord, metric: str) -> float | None:
-    return variants_of(record)[0].figure(metric) if record.status is TrialStatus.COMPLETED else None
+def _score(analysis: Analysis, record: TrialRecord) -> float | None:
+    trained = variants_of(record)[0]
+    counts = record.status is TrialStatus.COMPLETED and keeps_bounds(analysis.study, trained)
+    return trained.figure(analysis.metric) if counts else None
 
 
 def _cost(value: float, mode: str) -> float:

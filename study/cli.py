@@ -34,6 +34,7 @@ from study.metrics_table import metrics_table
 Command = Callable[..., None]
 
 RUNS = Path("runs")
+NOTHING: Mapping[str, Any] = {}
 
 settings_option = click.option(
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a setting of the study file; repeatable."
@@ -119,6 +120,7 @@ def _study_options(command: Command) -> Command:
                 type=click.FloatRange(min=0, min_open=True),
                 help="Start no trial and stop all after this long.",
             ),
+            click.option("--warm-start", metavar="NAME", help="Try first what was best in the study NAME."),
             click.option("--storage", help="A folder or URI that every node reaches; default: runs/ of the driver."),
             click.option("--tracking-uri", help="An MLflow tracking server or database; default: SQLite in runs/."),
         )
@@ -137,11 +139,12 @@ def run(
     trials: int | None,
     hours: float | None,
     address: str,
+    warm_start: str | None,
     storage: str | None,
     tracking_uri: str | None,
 ) -> None:
     """Run the study SPACE (a shipped name or a path) and report which method is better, by how much, at which cost."""
-    study = _load(space, settings, {"tune.trials": trials} if trials else {})
+    study = _load(space, settings, {"tune.trials": trials} if trials else {}, warm_start)
     from study import runner, tracking
     from study.conclusion import conclude
 
@@ -184,6 +187,7 @@ def submit(
     name: str | None,
     trials: int | None,
     hours: float | None,
+    warm_start: str | None,
     storage: str | None,
     tracking_uri: str | None,
     address: str,
@@ -193,7 +197,7 @@ def submit(
 
     Neither Ctrl-C nor closing this machine ends it. What `run` leaves is in --directory on the head node.
     """
-    study = _load(space, settings, {"tune.trials": trials} if trials else {})
+    study = _load(space, settings, {"tune.trials": trials} if trials else {}, warm_start)
     from study.submission import Job
 
     options = {"--name": name, "--hours": str(hours or ""), "--storage": storage, "--tracking-uri": tracking_uri}
@@ -290,9 +294,16 @@ def main() -> None:
         cli.main(standalone_mode=False)
 
 
-def _load(space: str, settings: tuple[str, ...], more: Mapping[str, Any] | None = None) -> Study:
-    overrides = dict(parse_setting(setting) for setting in settings)
-    return load_study(space, overrides | dict(more or {}))
+def _load(
+    space: str, settings: tuple[str, ...], more: Mapping[str, Any] = NOTHING, warm_start: str | None = None
+) -> Study:
+    overrides = dict(parse_setting(setting) for setting in settings) | dict(more)
+    study = load_study(space, overrides)
+    if warm_start is None:
+        return study
+    from study.warm_start import best_points
+
+    return load_study(space, overrides | {"tune.first": best_points(study, _existing(warm_start))})
 
 
 def _make_folder(save: Path) -> None:

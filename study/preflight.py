@@ -38,11 +38,21 @@ class Preflight:
 
 
 def require(study: Study, *, storage: str, tracking_uri: str | None = None, local: bool) -> Preflight:
-    """The preflight of a study that may start where Ray is connected to. Raises ClusterError, a line per failure."""
-    found = inspect(study, storage=storage, tracking_uri=tracking_uri, local=local)
-    if found.failures:
-        raise ClusterError("\n".join(found.failures))
-    return found
+    """The preflight of a study that may start where Ray is connected to. Raises ClusterError, a line per failure.
+
+    Where nodes came or went meanwhile, failures may be those of a node that is no more: it looks again.
+    """
+    while True:
+        before = _idents()
+        found = inspect(study, storage=storage, tracking_uri=tracking_uri, local=local)
+        if not found.failures:
+            return found
+        if _idents() == before:
+            raise ClusterError("\n".join(found.failures))
+
+
+def _idents() -> set[str]:
+    return {node["NodeID"] for node in cluster.live_nodes()}
 
 
 def inspect(study: Study, *, storage: str, tracking_uri: str | None = None, local: bool) -> Preflight:

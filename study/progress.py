@@ -35,6 +35,7 @@ class Progress:
         objectives: Mapping[str, str],
         *,
         trials: int,
+        feasible: Callable[[Mapping[str, float | str]], bool] = lambda metrics: True,
         slots: int = 1,
         hours: float | None = None,
         backlog: Callable[[], int] = lambda: 0,
@@ -42,7 +43,8 @@ class Progress:
     ) -> None:
         self.name, self.hours, self.backlog = name, hours, backlog
         self.slots = Slots(slots)
-        self.standing = Standing(objectives, trials)
+        self.standing = Standing(objectives, trials, feasible=feasible)
+        self.before = 0.0
         self.console = console or Console(stderr=True)
         self.running = True
         self.began = self.last_line = time.monotonic()
@@ -67,6 +69,7 @@ class Progress:
         for record in records:
             if record.status.final:
                 self.standing.end(record.trial, record.method, record.status, record.metrics)
+        self.before = self.standing.fraction
 
     def started(self, ident: str, method: str, *, epochs: int) -> None:
         """A trial began."""
@@ -104,7 +107,8 @@ class Progress:
     def left(self) -> float | None:
         """Seconds left at the pace so far, or until the time limit; None while that is unknown."""
         fraction = self.standing.fraction
-        by_pace = self.elapsed() * (1 - fraction) / fraction if fraction > 0 else None
+        gained = fraction - self.before
+        by_pace = self.elapsed() * (1 - fraction) / gained if gained > 0 else None
         by_limit = max(0.0, self.hours * 3600 - self.elapsed()) if self.hours is not None else None
         known = [seconds for seconds in (by_pace, by_limit) if seconds is not None]
         return min(known, default=None)

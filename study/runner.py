@@ -195,6 +195,7 @@ def _go_on(
             directory.name,
             study.objectives,
             trials=search.trials,
+            feasible=study.feasible,
             slots=min(slots, ready.slots),
             hours=hours,
             backlog=tracker.backlog if tracker is not None else lambda: 0,

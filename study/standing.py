@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from study.records import TrialStatus
@@ -37,6 +37,7 @@ class Standing:
     best: dict[str, Best] = field(default_factory=dict)
     methods: dict[str, dict[str, Best]] = field(default_factory=dict)
     ended_by_method: Counter[str] = field(default_factory=Counter)
+    feasible: Callable[[Mapping[str, float | str]], bool] = lambda metrics: True
     pareto: list[Sequence[float]] = field(default_factory=list)
     """The objectives' values, smaller being better, of the completed trials that no other one beats in all of them."""
 
@@ -47,12 +48,12 @@ class Standing:
         return min(1.0, (self.ended.total() + begun) / self.trials)
 
     def end(self, ident: str, method: str, status: TrialStatus, metrics: Mapping[str, float | str]) -> None:
-        """Count a trial that ended; only completed ones can be best."""
+        """Count a trial that ended; only completed, feasible ones can be best."""
         self.running.pop(ident, None)
         self.ended[status] += 1
         self.ended_by_method[method] += 1
         figures = {name: value for name in self.objectives if isinstance(value := metrics.get(name), float)}
-        if status is not TrialStatus.COMPLETED:
+        if status is not TrialStatus.COMPLETED or not self.feasible(metrics):
             return
         for name, value in figures.items():
             for best in (self.best, self.methods.setdefault(method, {})):

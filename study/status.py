@@ -87,7 +87,7 @@ def _table(*columns: str) -> Table:
 
 
 def _standing(study: Study, records: Iterable[TrialRecord]) -> Standing:
-    standing = Standing(study.objectives, study.tune.trials)
+    standing = Standing(study.objectives, study.tune.trials, feasible=study.feasible)
     for record in records:
         if record.status is TrialStatus.RUNNING:
             epoch = record.history[-1][0] if record.history else 0

@@ -93,8 +93,11 @@ def study_figures(study: Study, records: Mapping[str, TrialRecord]) -> dict[str,
     figures = {f"trials/{status}": count for status, count in counts.items()}
     figures["pareto/size"] = float(len(analyse(study, records).pareto))
     for objective, mode in study.objectives.items():
-        completed = [record for record in records.values() if record.status is TrialStatus.COMPLETED]
-        values = [float(record.metrics[objective]) for record in completed if objective in record.metrics]
+        values = [
+            float(record.metrics[objective])
+            for record in records.values()
+            if record.status is TrialStatus.COMPLETED and objective in record.metrics and study.feasible(record.metrics)
+        ]
         if values:
             figures[f"best/{objective}"] = min(values) if mode == "min" else max(values)
     return figures

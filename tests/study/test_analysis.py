@@ -60,6 +60,37 @@ def test_the_pareto_set_is_what_no_other_variant_beats(errors: list[tuple[float,
     assert [member.figures[DATA] for member in front] == sorted(member.figures[DATA] for member in front)
 
 
+@pytest.mark.parametrize(
+    ("bounds", "best", "size"),
+    [
+        ({}, "0", 2),
+        ({CONSTRAINT: 0.1}, "1", 1),
+        ({CONSTRAINT: 0.001}, None, 0),
+        ({"projected/validation/data_mse": 0.0}, "0", 2),
+        ({"train/data_mse": 1.0}, None, 0),
+    ],
+)
+def test_only_feasible_trials_are_best_or_in_the_pareto_set(
+    bounds: dict[str, float], best: str | None, size: int
+) -> None:
+    study = replace(synthetic_journal.study(), bounds=bounds)
+    trials = [
+        record("0", validation__data_mse=0.1, validation__constraint_mse=0.5),
+        record("1", validation__data_mse=0.2, validation__constraint_mse=0.05),
+    ]
+    analysis = analyse(study, {trial.trial: trial for trial in trials})
+    assert {name: found.trial for name, found in analysis.best_trials().items()} == ({"soft": best} if best else {})
+    assert len(analysis.pareto) == size
+    assert [value is not None for value in best_so_far(analysis)["soft"]] == [best == "0", best is not None]
+
+
+def test_a_projected_network_keeps_bounds_by_its_own_errors() -> None:
+    study = replace(synthetic_journal.study(), bounds={CONSTRAINT: 0.1, "train/data_mse": 1.0})
+    figures = {"projected/validation/data_mse": 0.3, "projected/validation/constraint_mse": 0.01}
+    trial = replace(record("0", validation__data_mse=0.1, validation__constraint_mse=0.5), metrics=figures)
+    assert [variant.feasible for variant in analyse(study, {"0": trial}).variants] == [False, True]
+
+
 def test_equal_errors_do_not_beat_each_other() -> None:
     assert len(pareto_set([variant(1.0, 2.0), variant(1.0, 2.0), variant(1.0, 3.0)])) == 2
 

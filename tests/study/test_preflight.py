@@ -158,6 +158,21 @@ def test_on_this_machine_only_the_folder_is_asked_after(tmp_path: Path, monkeypa
     assert preflight.require(study, storage=str(tmp_path), local=True).slots == 2
 
 
+def test_failures_of_nodes_that_went_away_meanwhile_are_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = [{"NodeID": "a"}, {"NodeID": "b"}]
+    found = iter([preflight.Preflight(0, ["node b: cannot run our code"], []), preflight.Preflight(1, [], [])])
+
+    def inspect(*arguments: Any, **options: Any) -> preflight.Preflight:
+        del nodes[1:]
+        return next(found)
+
+    monkeypatch.setattr(cluster, "live_nodes", lambda: nodes)
+    monkeypatch.setattr(preflight, "inspect", inspect)
+    assert preflight.require(small_study(), storage=str(tmp_path), local=False).slots == 1
+
+
 def test_a_node_says_which_imports_fail() -> None:
     assert node_probe.versions({"PyYAML": "yaml"}, ["json", "no_such_module"]) == {
         "PyYAML": OURS["PyYAML"],

@@ -70,3 +70,11 @@ def test_the_use_of_slots_is_the_time_that_they_held_trials(monkeypatch: pytest.
     now[0] += 10
     assert slots.use(elapsed=20) == pytest.approx(0.5)
     assert Slots(2).use(elapsed=0) == 0
+
+
+def test_what_exceeds_a_bound_is_not_best() -> None:
+    of = Standing({DATA: "min"}, trials=2, feasible=lambda metrics: float(metrics[CONSTRAINT]) <= 0.1)
+    of.end("0", "soft", TrialStatus.COMPLETED, {DATA: 0.1, CONSTRAINT: 0.2})
+    of.end("1", "soft", TrialStatus.COMPLETED, {DATA: 0.2, CONSTRAINT: 0.1})
+    assert of.best[DATA].trial == "1"
+    assert len(of.pareto) == 1
