@@ -30,10 +30,11 @@ check: install  ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: install  ## Measure what exact multipliers cost, how constraints decay, and what a projection keeps
+bench: install  ## Measure what exact multipliers cost, how constraints decay, what a projection keeps, what tracking costs
 	@$(BIN)/python -m benchmarks.multipliers
 	@$(BIN)/python -m benchmarks.decay
 	@$(BIN)/python -m benchmarks.projection --amplitude 2 --phase 0.2 --seed 0
+	@$(BIN)/python -m benchmarks.tracking
 
 chaos: install  ## Kill the processes of a study at random moments; it must end as if nothing had happened
 	@$(BIN)/python -m tests.study.chaos

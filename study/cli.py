@@ -256,14 +256,15 @@ def _show_status(directories: Sequence[Path], name: str | None, *, storage: str 
 
 @cli.command()
 @click.argument("name")
-@click.option("--tracking-uri", help="Where to; default: the SQLite file in runs/.")
+@click.option("--tracking-uri", help="Where to; default: where the study's own figures went.")
 def sync(name: str, tracking_uri: str | None) -> None:
     """Upload what MLflow lacks of the study NAME; nothing is sent twice."""
     from study import tracking
+    from study.conclusion import tracked_at
 
     directory = _existing(name)
     with mendable():
-        uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
+        uri = tracking.check_uri(tracking_uri or tracked_at(directory))
     try:
         click.echo(f"{tracking.sync(directory, uri)} events of {name} uploaded to {uri}")
     except tracking.TrackingError as error:

@@ -29,7 +29,12 @@ def default_uri(runs: Path) -> str:
 
 
 def check_uri(tracking_uri: str) -> str:
-    """The tracking URI itself. Raises ValueError if it is none that MLflow takes."""
+    """The tracking URI itself. Raises ValueError if it is none that MLflow takes, or if it holds a password."""
+    if urlsplit(tracking_uri).password is not None:
+        raise ValueError(
+            "--tracking-uri holds a password, which would be kept in files and logs; leave it out and set PGPASSWORD "
+            "for a PostgreSQL database, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD for a server"
+        )
     if urlsplit(tracking_uri).scheme.partition("+")[0] in SCHEMES:
         return tracking_uri
     raise ValueError(

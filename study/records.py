@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = "records.jsonl"
+ENCODE = json.JSONEncoder(allow_nan=False).encode
 
 
 class TrialStatus(StrEnum):
@@ -62,12 +63,15 @@ class Journal:
     def __init__(self, directory: Path) -> None:
         self.path = directory / FILE
         self._descriptor: int | None = None
+        self._end = -1  # where our last line ended
 
     def append(self, event: str, **content: Any) -> None:
         """Write one event. `event` is one of study-start, trial-start, epoch, trial-end, study-end."""
-        line = json.dumps({"event": event, "time": time.time(), **content}, allow_nan=False).encode() + b"\n"
+        line = ENCODE({"event": event, "time": time.time(), **content}).encode() + b"\n"
         file = self._opened()
-        os.write(file, _ending_of_torn_line(file) + line)
+        if (size := os.fstat(file).st_size) != self._end:
+            line = _ending_of_torn_line(file, size) + line
+        self._end = size + os.write(file, line)
         if event != "epoch":
             os.fsync(file)
 
@@ -110,9 +114,8 @@ class Journal:
         return records
 
 
-def _ending_of_torn_line(file: int) -> bytes:
+def _ending_of_torn_line(file: int, size: int) -> bytes:
     """What a last line needs that a crash cut off, so that the next event has a line of its own."""
-    size = os.fstat(file).st_size
     return b"" if size == 0 or os.pread(file, 1, size - 1) == b"\n" else b"\n"
 
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from ray import tune
 from ray.tune.experiment import Trial
@@ -76,6 +77,11 @@ class Place:
         """In the study's own directory, or in a shared `storage` under a name that is not used twice."""
         if storage is None:
             return Place(str(directory), RAY)
+        if urlsplit(storage).password is not None:
+            raise ValueError(
+                "--storage holds a secret key, which would be kept in files and logs; leave it out and set "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY on every node"
+            )
         path = storage if "://" in storage else str(Path(storage).resolve())
         return Place(path, f"{directory.name}-{time.strftime('%Y%m%d-%H%M%S')}")
 
@@ -139,8 +145,8 @@ def run(
     if (directory / STUDY).exists():
         raise FileExistsError(f"{directory}: a study of this name exists already; write another --name")
     directory.mkdir(parents=True, exist_ok=True)
-    place = Place.of(directory, storage)
     with _removed_if_empty(directory):
+        place = Place.of(directory, storage)
         return _go_on(study, directory, place, address or "local", hours=hours, tracker=tracker, console=console)
 
 

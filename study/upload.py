@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 PLACES, REPORT = "tracking.json", "report"
 TRIAL_FILES = ("trial.yaml", "percentiles.csv", "predictions.npz", "traceback.txt")
 FIGURES_AT_ONCE = 1000
+"""A run's figures are sent when there are so many; what is less waits for the end of the round."""
+
+FIGURES_PER_PLACE = 100_000
+"""The place is remembered at least this often, so that an upload that broke need not repeat more."""
+
 RUNNING = {"status": str(TrialStatus.RUNNING)}
 
 RUN_STATUS = {
@@ -81,6 +86,7 @@ class Upload:
         self.trials_ended = 0
         self.code_tags: dict[str, str] = {}
         self.pending: defaultdict[str, list[Figure]] = defaultdict(list)
+        self.sent = 0
 
     def advance(self) -> int:
         """Upload all events that are in the journal by now, then the files of ended trials; returns how many events."""
@@ -140,7 +146,7 @@ class Upload:
         for offset, event in self.journal.events(self.place.offset):
             self._send(event)
             self.place.offset, events = offset, events + 1
-            if sum(map(len, self.pending.values())) >= FIGURES_AT_ONCE:
+            if self.sent >= FIGURES_PER_PLACE:
                 self._save()
         if events:
             self._describe()
@@ -245,13 +251,21 @@ class Upload:
         self.store.log(self.place.study_run, tags={"mlflow.note.content": text})
 
     def _add(self, run: str | None, figures: Mapping[str, float], when: int, step: int) -> None:
-        if run is not None:  # a run that was deleted in MLflow stays deleted
-            self.pending[run] += [(name, float(value), when, step) for name, value in figures.items()]
+        if run is None:  # a run that was deleted in MLflow stays deleted
+            return
+        self.pending[run] += [(name, float(value), when, step) for name, value in figures.items()]
+        if len(self.pending[run]) >= FIGURES_AT_ONCE:
+            self._flush(run)
+
+    def _flush(self, run: str) -> None:
+        figures = self.pending.pop(run)
+        self.store.add(run, figures)
+        self.sent += len(figures)
 
     def _save(self) -> None:
-        for run, figures in self.pending.items():
-            self.store.add(run, figures)
-        self.pending.clear()
+        for run in list(self.pending):
+            self._flush(run)
+        self.sent = 0
         self.place.write(self.directory, self.store.tracking_uri)
 
 

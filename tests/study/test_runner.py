@@ -239,6 +239,15 @@ def test_the_lock_of_a_study_goes_with_its_process(tmp_path: Path) -> None:
         pass
 
 
+def test_a_secret_key_in_the_storage_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    storage = "s3://key:secret@bucket/folder"
+    message = r"--storage holds a secret key.*; leave it out and set AWS_ACCESS_KEY_ID"
+    with pytest.raises(ValueError, match=message) as caught:
+        runner.run(small_study(), directory=tmp_path / "study", storage=storage)
+    assert "secret@" not in str(caught.value)
+    assert not (tmp_path / "study").exists()
+
+
 def test_there_is_nothing_to_resume_without_a_study(tmp_path: Path) -> None:
     with pytest.raises(StudyFileError, match=r"study\.yaml"):
         runner.resume(tmp_path)

@@ -300,6 +300,14 @@ def test_a_tracking_uri_that_is_none(journal: Journal) -> None:
         Tracker(journal.path.parent, tracked_study.study(), "mlruns")
 
 
+@pytest.mark.parametrize("uri", ["postgresql://me:secret@db/mlflow", "https://me:secret@mlflow.example.org"])
+def test_a_password_is_refused_and_not_repeated(journal: Journal, uri: str) -> None:
+    message = r"--tracking-uri holds a password.*; leave it out and set PGPASSWORD"
+    with pytest.raises(ValueError, match=message) as caught:
+        Tracker(journal.path.parent, tracked_study.study(), uri)
+    assert "secret" not in str(caught.value)
+
+
 def test_mlflow_is_silent_and_imported_late(journal: Journal, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"

@@ -233,6 +233,22 @@ def test_histories_are_dropped_from_memory_when_their_trial_has_ended(directory:
     assert lengths == {"0001": 1, "0002": 1, "0003": 1, "0004": 1, "0005": 0, "0006": 2}
 
 
+def test_figures_of_many_trials_at_once_are_sent_in_full_requests(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "FIGURES_AT_ONCE", 30)
+    journal, sizes = Journal(directory), []
+    for trial in ("0007", "0008", "0009"):
+        journal.trial_start(trial, values=SOFT, method="soft")
+    for epoch in range(1, 31):
+        for trial in ("0007", "0008", "0009"):
+            journal.epoch(trial, epoch, {"train/data_mse": 1.0, "validation/data_mse": 2.0, "time/train_s": 3.0})
+    store = MemoryStore()
+    store.add = lambda run, figures: sizes.append(len(figures))  # type: ignore[method-assign]
+    new_upload(directory, store).advance()
+    assert sizes.count(30) == 9
+
+
 def test_many_figures_are_sent_in_few_requests(directory: Path) -> None:
     journal = Journal(directory)
     tracked_study.begin(journal, "0007", SOFT, data=1.0, constraint=1.0, epochs=100)

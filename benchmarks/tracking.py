@@ -1,0 +1,158 @@
+"""What tracking costs: the driver's share of time for logging, and how fast figures reach an MLflow server.
+
+python -m benchmarks.tracking [--json] [--seconds S] [--values N]
+
+* Logging: trials report 20 metrics a second each, to the recorder of a study whose uploading thread works beside it.
+  The share is what the recorder takes of the driver's time, its waiting for that thread included.
+* Uploading: a journal of N values goes to an MLflow server of one process on SQLite, as `cnn-study sync` does it.
+"""
+
+import argparse
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.request import urlopen
+
+from rich.console import Console
+
+from search_spaces.load import dump_yaml, load_study
+from search_spaces.schema import Study
+from study.mlflow_ui import SERVER_ENVIRONMENT
+from study.progress import Progress
+from study.recorder import Recorder
+from study.tracking import Tracker, sync
+
+TRIALS, METRICS = 100, 20
+PORT = 5461
+SERVER = f"http://127.0.0.1:{PORT}"
+
+
+def main() -> None:
+    """Measure and print, as a table or as JSON."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--values", type=int, default=10**6)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder)):
+        figures = logging_share(Path(folder), options.seconds) | upload_rate(Path(folder), options.values)
+    if options.json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:40} {value:12.4g}")
+
+
+def logging_share(folder: Path, seconds: int) -> dict[str, float]:
+    """The part of the driver's time that 100 trials with a report a second take, and milliseconds a report."""
+    directory, study = begun(folder, "logging")
+    tracker = Tracker(directory, study, SERVER)
+    recorder = recorder_of(directory, study)
+    recorder.begin(storage=str(directory))
+    for trial in trials():
+        recorder.on_trial_start(0, [], trial)
+    tracker.start()
+    spent, began = 0.0, time.perf_counter()
+    for second in range(1, seconds + 1):
+        reports = [(trial, {"epoch": second, "metrics": metrics(second)}) for trial in trials()]
+        before = time.perf_counter()
+        for trial, result in reports:
+            recorder.on_trial_result(0, [], trial, result)
+        spent += time.perf_counter() - before
+        time.sleep(max(0.0, began + second - time.perf_counter()))
+    wall = time.perf_counter() - began
+    tracker.finish()
+    return {"logging/share": spent / wall, "logging/ms_per_report": 1000 * spent / (seconds * TRIALS)}
+
+
+def upload_rate(folder: Path, values: int) -> dict[str, float]:
+    """How many values a second reach the server, and how many of them are there."""
+    directory, study = begun(folder, "uploading")
+    recorder = recorder_of(directory, study)
+    recorder.begin(storage=str(directory))
+    for trial in trials():
+        recorder.on_trial_start(0, [], trial)
+    for epoch in range(1, values // (TRIALS * METRICS) + 1):
+        for trial in trials():
+            recorder.on_trial_result(0, [], trial, {"epoch": epoch, "metrics": metrics(epoch)})
+    before, there = time.perf_counter(), stored(folder)
+    sync(directory, SERVER)
+    seconds, arrived = time.perf_counter() - before, stored(folder) - there
+    return {"upload/values": arrived, "upload/seconds": seconds, "upload/values_per_s": arrived / seconds}
+
+
+def begun(folder: Path, name: str) -> tuple[Path, Study]:
+    """The directory of a new study."""
+    directory, study = folder / name, load_study("helmholtz-quick")
+    directory.mkdir()
+    (directory / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
+    return directory, study
+
+
+def recorder_of(directory: Path, study: Study) -> Recorder:
+    """What a driver tells about its trials."""
+    progress = Progress(directory.name, study.objectives, trials=TRIALS, console=Console(file=StringIO()))
+    return Recorder(study, directory, progress, folder=str(directory / "trials"), on_step=lambda: None)
+
+
+def trials() -> Iterator[Any]:
+    """Trials as Tune hands them over."""
+    for number in range(TRIALS):
+        yield SimpleNamespace(config={"trial": f"{number:04d}", "values": {"training.method.name": "soft"}})
+
+
+def metrics(epoch: int) -> dict[str, float]:
+    """As many as a trial reports, with all their digits."""
+    return {f"validation/figure_{index}": (index + 1) / (3.0 * epoch) for index in range(METRICS)}
+
+
+def stored(folder: Path) -> int:
+    """How many values the server's database holds."""
+    with sqlite3.connect(folder / "mlflow.db", timeout=60) as database:
+        return database.execute("select count(*) from metrics").fetchone()[0]
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[None]:
+    """An MLflow server of one process, on this machine only."""
+    options = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "files")]
+    command = [sys.executable, "-m", "mlflow", "server", *options, "--host", "127.0.0.1", "--port", str(PORT)]
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--workers", "1"],
+            env={**os.environ, **SERVER_ENVIRONMENT},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        _wait(process)
+        yield
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            urlopen(f"{SERVER}/health", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise TimeoutError(f"the MLflow server does not answer at {SERVER}")
+
+
+if __name__ == "__main__":
+    main()
