@@ -74,15 +74,6 @@ def test_nodes_get_our_packages_and_the_users_module() -> None:
     assert cluster.modules("tests.study.own_problems:two_nodes_meet") == [*ours, str(ROOT / "tests")]
 
 
-def test_the_cluster_file_is_valid() -> None:
-    from ray.autoscaler._private.util import prepare_config, validate_config
-
-    config = yaml.safe_load((ROOT / "cluster.yaml").read_text(encoding="utf-8"))
-    validate_config(prepare_config(config))
-    assert config["available_node_types"]["gpu"]["resources"]["GPU"] == 1
-    assert any("constraints.txt" in command for command in config["setup_commands"])
-
-
 @pytest.mark.slow
 @pytest.mark.ray
 def test_a_study_runs_on_two_nodes_with_half_a_gpu_for_each_trial(tmp_path: Path) -> None:
@@ -161,3 +152,52 @@ def test_a_local_ray_listens_on_this_machine_only() -> None:
     done = subprocess.run([sys.executable, "-c", LISTENING], cwd=ROOT, capture_output=True, text=True, check=True)
     assert len(done.stdout.splitlines()) >= 4
     assert {address.removeprefix("::ffff:") for address in done.stdout.splitlines()} == {"127.0.0.1"}
+
+
+CLUSTERS = ["cluster.yaml", "docs/clusters/on-premise.yaml"]
+
+
+def cluster_file(name: str) -> Any:
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_the_cluster_files_are_valid(name: str) -> None:
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    validate_config(prepare_config(cluster_file(name)))
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_every_cluster_pins_its_versions_and_asks_for_the_token(name: str) -> None:
+    config = cluster_file(name)
+    commands = [*config["setup_commands"], *config.get("head_setup_commands", [])]
+    installs = [command for command in commands if "pip" in command]
+    assert installs and all("-c ~/cnn-study/constraints.txt" in command for command in installs)
+    assert any(target.endswith("/.ray/auth_token") for target in config["file_mounts"])
+    assert "chmod 600 ~/.ray/auth_token" in config["setup_commands"][0]
+    for kind in ("head", "worker"):
+        start = config[f"{kind}_start_ray_commands"][-1]
+        assert start.startswith("export RAY_AUTH_MODE=token")
+    assert "--dashboard-host=127.0.0.1" in config["head_start_ray_commands"][-1]
+
+
+def test_the_cloud_cluster_grows_from_nothing_and_opens_no_port() -> None:
+    config = cluster_file("cluster.yaml")
+    head, *workers = (config["available_node_types"][name] for name in ("head", "gpu", "gpu-spot"))
+    assert head["resources"] == {"CPU": 0}
+    assert [(worker["min_workers"], worker["resources"]["GPU"]) for worker in workers] == [(0, 1), (0, 1)]
+    assert all(worker["max_workers"] > 0 for worker in workers)
+    assert workers[1]["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
+    assert config["idle_timeout_minutes"] > 0
+    for node in (head, *workers):  # without a group of the user's, Ray makes one that opens SSH to the world
+        assert node["node_config"]["SecurityGroupIds"]
+        assert node["node_config"]["IamInstanceProfile"]
+
+
+def test_the_slurm_script_is_a_shell_script_that_runs_a_study_on_all_nodes() -> None:
+    script = ROOT / "docs/clusters/slurm.sh"
+    subprocess.run(["bash", "-n", str(script)], check=True)
+    text = script.read_text(encoding="utf-8")
+    assert 'srun ray symmetric-run --address "$address:$port" --min-nodes "$SLURM_JOB_NUM_NODES"' in text
+    assert "RAY_AUTH_MODE=token" in text
