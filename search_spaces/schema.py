@@ -59,7 +59,10 @@ class Data:
 
 @dataclass(frozen=True)
 class Training:
-    """How one network is trained. `threads` is torch's thread count on the CPU; `device` is auto, cpu or cuda."""
+    """How one network is trained. `device` is auto, cpu or cuda.
+
+    `threads` is torch's thread count on the CPU; auto: as many as `resources.cpu` has whole cores.
+    """
 
     method: _one_of(METHODS)  # type: ignore[valid-type]
     optimizer: _one_of(OPTIMIZERS) = field(default_factory=Adam)  # type: ignore[valid-type]
@@ -68,7 +71,7 @@ class Training:
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
     dtype: Literal["float32", "float64"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: Annotated[int, Field(ge=1)] = 1
+    threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -125,12 +128,16 @@ class SearchedParameter:
 
 @dataclass(frozen=True)
 class Scheduler:
-    """Early stopping of poor trials. `metric` is one figure reported every epoch; `grace` epochs are always granted."""
+    """Early stopping of poor trials. `metric` is one figure reported every epoch.
+
+    `grace` epochs and `grace_seconds` of training are always granted.
+    """
 
     name: Literal["asha", "median", "none"] = "none"
     metric: str | None = None
     mode: Literal["min", "max"] = "min"
     grace: Annotated[int, Field(ge=1)] = 1
+    grace_seconds: Annotated[float, Field(ge=0)] = 0.0
     reduction_factor: Annotated[float, Field(gt=1)] = 4.0
 
 

@@ -146,14 +146,17 @@ def run(
     """Run the study SPACE (a shipped name or a path) and report which method is better, by how much, at which cost."""
     study = _load(space, settings, {"tune.trials": trials} if trials else {}, warm_start)
     from study import runner, tracking
-    from study.conclusion import conclude
+    from study.conclusion import conclude, resumable
 
     with mendable():
         uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
         directory = runner.claim_directory(RUNS, study.study if name is None else name, exact=name is not None)
         tracker = tracking.Tracker(directory, study, uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
-        outcome = runner.run(study, directory=directory, address=address, storage=storage, hours=hours, tracker=tracker)
+        with resumable(directory):
+            outcome = runner.run(
+                study, directory=directory, address=address, storage=storage, hours=hours, tracker=tracker
+            )
     conclude(directory, outcome, tracker)
 
 
@@ -167,13 +170,14 @@ def resume(name: str, more: int | None, hours: float | None, address: str | None
     """Go on with the study NAME, however it ended: trials that did not end go on from their checkpoints."""
     directory = _existing(name)
     from study import runner, tracking
-    from study.conclusion import conclude, tracked_at
+    from study.conclusion import conclude, resumable, tracked_at
 
     with mendable():
         uri = tracking.check_uri(tracking_uri or tracked_at(directory))
         tracker = tracking.Tracker(directory, load_recorded(directory / "study.yaml"), uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
-        outcome = runner.resume(directory, more=more or 0, address=address, hours=hours, tracker=tracker)
+        with resumable(directory):
+            outcome = runner.resume(directory, more=more or 0, address=address, hours=hours, tracker=tracker)
     conclude(directory, outcome, tracker)
 
 
@@ -273,15 +277,18 @@ def sync(name: str, tracking_uri: str | None) -> None:
 
 @cli.command()
 @click.option("--tracking-uri", help="What to show; default: the SQLite file in runs/.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets everybody in who reaches this machine."
+)
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
-def ui(tracking_uri: str | None, port: int) -> None:
-    """Open the results in the MLflow UI, on this machine only."""
+def ui(tracking_uri: str | None, host: str, port: int) -> None:
+    """Open the results in the MLflow UI, on this machine only unless another --host is given."""
     from study import tracking
 
     with mendable():
         uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
-    command, environment = tracking.ui_process(uri, port=port)
-    server = f"http://127.0.0.1:{port}"
+    command, environment = tracking.ui_process(uri, host=host, port=port)
+    server = f"http://{host}:{port}"
     click.echo(f"{server}  (end with Ctrl-C)", err=True)
     for directory in sorted(path.parent for path in RUNS.glob("*/study.yaml")):
         if page := tracking.addresses(directory, uri, server=server).get(tracking.STUDY_PAGE):

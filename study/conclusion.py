@@ -3,12 +3,17 @@
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import click
 from rich.console import Console
 
+from search_spaces.load import load_recorded
 from study import report, tracking
 from study.exit_codes import INTERRUPTED, RunFailed
+from study.records import Journal
 from study.runner import Outcome, whereabouts
 from study.tracking import Tracker
 
@@ -22,10 +27,37 @@ def conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
     if unsent := outcome.unsent or tracker.add_report():
         console.print(unsent, highlight=False, soft_wrap=True)
     console.print(f"MLflow   {_ui_command(directory.parent, tracker.tracking_uri)}", highlight=False, soft_wrap=True)
+    if left := _trials_left(directory):
+        console.print(
+            f"left     {left} trials; go on with: {resume_command(directory)}", highlight=False, soft_wrap=True
+        )
     if outcome.error:
         raise RunFailed(outcome.error)
     if outcome.stopped:
         sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def resumable(directory: Path) -> Iterator[None]:
+    """Around a study that runs: if it is ended at once, says that nothing is lost, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (directory / "study.yaml").exists():
+            click.echo(
+                f"ended at once; all that trials reported is kept. Go on with: {resume_command(directory)}", err=True
+            )
+        raise
+
+
+def resume_command(directory: Path) -> str:
+    """How the user who started this program goes on with a study."""
+    return f"{_program()} resume {directory.name}"
+
+
+def _trials_left(directory: Path) -> int:
+    ended = sum(record.status.final for record in Journal(directory).trials().values())
+    return max(0, load_recorded(directory / "study.yaml").tune.trials - ended)
 
 
 def tracked_at(directory: Path) -> str:
@@ -37,7 +69,10 @@ def tracked_at(directory: Path) -> str:
 
 def _ui_command(runs: Path, tracking_uri: str) -> str:
     """How the user who started this program opens the MLflow UI."""
-    program = Path(sys.argv[0])
-    command = program.name if shutil.which(program.name) == str(program) else os.path.relpath(program)
     usual = tracking_uri == tracking.default_uri(runs)
-    return f"{command} ui" + ("" if usual else f" --tracking-uri {tracking_uri}")
+    return f"{_program()} ui" + ("" if usual else f" --tracking-uri {tracking_uri}")
+
+
+def _program() -> str:
+    program = Path(sys.argv[0])
+    return program.name if shutil.which(program.name) == str(program) else os.path.relpath(program)

@@ -50,16 +50,16 @@ def artifact_location(tracking_uri: str, experiment: str = "") -> str | None:
     return (database.parent / "mlartifacts" / experiment).as_uri()
 
 
-def ui_process(tracking_uri: str, *, port: int = 5000) -> tuple[list[str], dict[str, str]]:
+def ui_process(tracking_uri: str, *, host: str = "127.0.0.1", port: int = 5000) -> tuple[list[str], dict[str, str]]:
     """The process that shows the results, and its environment beyond the usual one.
 
-    For a database it is a server of one worker, for this machine only; for a server that runs already, a browser.
+    For a database it is a server of one worker, for this machine only by default; for a server that runs, a browser.
     """
     python = [sys.executable, "-m"]
     if urlsplit(tracking_uri).scheme in ("http", "https"):
         return [*python, "webbrowser", tracking_uri], {}
     options = ["--backend-store-uri", tracking_uri, "--registry-store-uri", tracking_uri]
-    options += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--uvicorn-opts", "--log-level=warning"]
+    options += ["--host", host, "--port", str(port), "--workers", "1", "--uvicorn-opts", "--log-level=warning"]
     if location := artifact_location(tracking_uri):
         options += ["--artifacts-destination", location]
     return [*python, "mlflow", "server", *options], SERVER_ENVIRONMENT

@@ -62,7 +62,8 @@ class Published:
 
     def _enter(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "study-start":
-            self.began, self.ended = event, None
+            public = {key: value for key, value in event.items() if key != "tracking_uri"}  # it may hold a password
+            self.began, self.ended = public, None
         elif event["event"] == "study-end":
             self.ended = event
         else:

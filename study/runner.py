@@ -10,25 +10,25 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from ray import tune
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
+from ray.tune.schedulers import TrialScheduler
 from rich.console import Console
 
 from search_spaces.load import dump_yaml, load_recorded
 from search_spaces.schema import Study
-from study import cluster, preflight
+from study import cluster, preflight, schedulers
 from study.progress import Progress
 from study.published import Published
 from study.recorder import TRACEBACK, TRIALS, Recorder
-from study.records import Journal, TrialRecord
+from study.records import Journal
 from study.search import OptunaSearch, database
 from study.stopping import Stopping
 from study.trainable import TrialActor
@@ -36,8 +36,6 @@ from study.trainable import TrialActor
 LOST_PROCESSES = 3
 """How often a trial is started again whose process or node was lost. Errors of the trial itself are not tried again."""
 
-NO_LIMIT = 10**9
-EPOCH = "epoch"
 STUDY, RAY = "study.yaml", "ray"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -195,7 +193,7 @@ def _go_on(
         _write(directory / STUDY, dump_yaml(study))
         records = Journal(directory).trials()
         search = OptunaSearch(study, database(directory / "optuna.db"), records)
-        scheduler = _scheduler(study, records.values())
+        scheduler = schedulers.build(study.tune.scheduler, records.values())
         slots = _concurrent(study, ready.slots)
         shown = Progress(
             directory.name,
@@ -297,34 +295,6 @@ def _trial_id(trial: Trial) -> str:
 def _concurrent(study: Study, slots: int) -> int:
     """How many trials run at once."""
     return slots if study.tune.max_concurrent == "auto" else study.tune.max_concurrent
-
-
-def _scheduler(study: Study, records: Iterable[TrialRecord] = ()) -> TrialScheduler:
-    """The study's scheduler, as it was after the epochs in `records`."""
-    scheduler = study.tune.scheduler
-    metric, mode, grace = f"metrics/{scheduler.metric}", scheduler.mode, scheduler.grace
-    match scheduler.name:
-        case "asha":
-            factor = scheduler.reduction_factor
-            made = ASHAScheduler(EPOCH, metric, mode, max_t=NO_LIMIT, grace_period=grace, reduction_factor=factor)
-        case "median":
-            made = MedianStoppingRule(EPOCH, metric, mode, grace_period=grace)
-        case _:
-            return FIFOScheduler()
-    for record in records:
-        if record.status.final and record.history:
-            _tell_scheduler(made, record, str(scheduler.metric))
-    return made
-
-
-def _tell_scheduler(scheduler: ASHAScheduler | MedianStoppingRule, record: TrialRecord, metric: str) -> None:
-    ended: Any = Trial("ended", stub=True, trial_id=record.trial)
-    controller: Any = None  # neither scheduler needs Tune for this
-    results = [{EPOCH: epoch, f"metrics/{metric}": metrics[metric]} for epoch, _, metrics in record.history]
-    scheduler.on_trial_add(controller, ended)
-    for result in results:
-        scheduler.on_trial_result(controller, ended, result)
-    scheduler.on_trial_complete(controller, ended, results[-1])
 
 
 def _without_result(recorder: Recorder) -> str | None:

@@ -51,7 +51,7 @@ class Trial:
 
     def __init__(self, study: Study) -> None:
         settings = study.training
-        torch.set_num_threads(settings.threads)
+        torch.set_num_threads(threads(study))
         self.study = study
         self.device = choose_device(settings.device)
         if self.device.type == "cuda":
@@ -235,6 +235,12 @@ def settings_of(study: Study) -> str:
     """What makes a trial this trial, as text: the same in every study that it may be part of."""
     settings = dump(study)
     return json.dumps({name: settings[name] for name in SETTINGS}, sort_keys=True)
+
+
+def threads(study: Study) -> int:
+    """How many threads a trial computes with on the CPU."""
+    asked = study.training.threads
+    return max(1, int(study.resources.cpu)) if asked == "auto" else asked
 
 
 def choose_device(device: str) -> torch.device:

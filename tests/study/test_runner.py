@@ -12,11 +12,8 @@ from typing import Any
 import optuna
 import pytest
 from optuna.trial import TrialState
-from ray.tune.experiment import Trial
-from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
 from search_spaces.load import StudyFileError, load_text, resolve
-from search_spaces.schema import Scheduler
 from study import cluster, runner
 from study.records import Journal, TrialRecord, TrialStatus
 from study.trial import run_trial
@@ -206,15 +203,6 @@ def test_a_study_that_is_refused_leaves_its_name_free(tmp_path: Path) -> None:
     assert not directory.exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [("asha", AsyncHyperBandScheduler), ("median", MedianStoppingRule), ("none", FIFOScheduler)],
-)
-def test_schedulers_by_name(name: Any, kind: type) -> None:
-    study = small_study(COMPLETES, scheduler=Scheduler(name, metric="validation/data_mse", grace=2))
-    assert type(runner._scheduler(study)) is kind
-
-
 @pytest.mark.parametrize(("asked", "concurrent"), [("auto", 4), (1, 1), (100, 100)])
 def test_how_many_trials_run_at_once(asked: Any, concurrent: int) -> None:
     study = small_study()
@@ -251,20 +239,6 @@ def test_a_secret_key_in_the_storage_is_refused_and_not_repeated(tmp_path: Path)
 def test_there_is_nothing_to_resume_without_a_study(tmp_path: Path) -> None:
     with pytest.raises(StudyFileError, match=r"study\.yaml"):
         runner.resume(tmp_path)
-
-
-def test_a_resumed_asha_knows_the_trials_that_ended() -> None:
-    asha = Scheduler("asha", metric="validation/data_mse", reduction_factor=2.0)
-    history = [(epoch, 0.0, {"validation/data_mse": 0.1}) for epoch in (1, 2)]
-    records = [
-        TrialRecord("0000", {}, "soft", TrialStatus.COMPLETED, history=history),
-        TrialRecord("0001", {}, "soft", TrialStatus.FAILED),
-    ]
-    scheduler: Any = runner._scheduler(small_study(COMPLETES, scheduler=asha), records)
-    trial = Trial("new", stub=True)
-    scheduler.on_trial_add(None, trial)
-    worse = {"epoch": 1, "metrics/validation/data_mse": 0.2}
-    assert scheduler.on_trial_result(None, trial, worse) == TrialScheduler.STOP
 
 
 def test_a_study_that_was_moved_is_found_again(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ import torch
 
 from cnn_core.metrics import FIGURES
 from search_spaces.load import load_study, resolve
-from study.trial import PROJECTED, Trial, choose_device, run_trial
+from search_spaces.schema import Resources
+from study.trial import PROJECTED, Trial, choose_device, run_trial, threads
+from tests.study.small_study import small_study
 
 SMALL = {
     "data.train.amplitude": [0.5, 1.0],
@@ -103,3 +107,9 @@ def test_a_gpu_that_is_not_there_is_refused():
         with pytest.raises(ValueError, match="this process sees no GPU; write auto or cpu"):
             choose_device("cuda")
     assert choose_device("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize(("cpu", "asked", "count"), [(1, "auto", 1), (0.5, "auto", 1), (4, "auto", 4), (4, 2, 2)])
+def test_threads_follow_the_cores_of_a_trial(cpu: float, asked: Any, count: int) -> None:
+    study = small_study(resources=Resources(cpu=cpu))
+    assert threads(replace(study, training=replace(study.training, threads=asked))) == count
