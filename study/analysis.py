@@ -71,7 +71,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class LeaderboardRow:
-    """A method, with or without projection. `data` and `constraint` spread over its completed and diverged trials."""
+    """A method, with or without projection. Validation and test errors spread over its completed, diverged trials."""
 
     method: str
     projected: bool
@@ -79,6 +79,8 @@ class LeaderboardRow:
     best: Variant | None
     data: Spread | None
     constraint: Spread | None
+    test_data: Spread | None
+    test_constraint: Spread | None
     seconds: float | None
     cost: float | None
 
@@ -271,6 +273,8 @@ def _row(group: Sequence[Variant], *, metric: str, mode: str, baseline: float | 
         best=best,
         data=spread(_values(group, DATA)),
         constraint=spread(_values(group, CONSTRAINT)),
+        test_data=spread(_values(group, "test/data_mse")),
+        test_constraint=spread(_values(group, "test/constraint_mse")),
         seconds=seconds,
         cost=seconds / baseline if seconds is not None and baseline else None,
     )

@@ -145,19 +145,30 @@ def run(
 ) -> None:
     """Run the study SPACE (a shipped name or a path) and report which method is better, by how much, at which cost."""
     study = _load(space, settings, {"tune.trials": trials} if trials else {}, warm_start)
-    from study import runner, tracking
-    from study.conclusion import conclude, resumable
+    where = {"address": address, "storage": storage, "hours": hours}
+    from study.conclusion import run_and_conclude
 
-    with mendable():
-        uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
-        directory = runner.claim_directory(RUNS, study.study if name is None else name, exact=name is not None)
-        tracker = tracking.Tracker(directory, study, uri)
-        click.echo(f"{directory}: starting Ray, some seconds", err=True)
-        with resumable(directory):
-            outcome = runner.run(
-                study, directory=directory, address=address, storage=storage, hours=hours, tracker=tracker
-            )
-    conclude(directory, outcome, tracker)
+    name, exact = (study.study, False) if name is None else (name, True)
+    run_and_conclude(study, RUNS, name, exact=exact, tracking_uri=tracking_uri, **where)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--seeds", default=6, show_default=True, type=click.IntRange(min=1), help="Trials of every method.")
+@click.option("--address", default="local", show_default=True, help="local, auto, or ray://HOST:PORT of a cluster.")
+@click.option("--storage", help="A folder or URI that every node reaches; default: runs/ here.")
+@click.option("--tracking-uri", help="An MLflow tracking server or database; default: SQLite in runs/.")
+def confirm(name: str, seeds: int, address: str, storage: str | None, tracking_uri: str | None) -> None:
+    """Train the best trial of every method of the study NAME again with new seeds, as the study NAME-confirm.
+
+    Its medians and intervals are honest: no seed of it chose anything. Six seeds are the fewest that have intervals.
+    """
+    directory = _existing(name)
+    from study.conclusion import run_and_conclude
+    from study.confirmation import confirming
+
+    study, where = confirming(directory, seeds=seeds), {"address": address, "storage": storage}
+    run_and_conclude(study, RUNS, f"{name}-confirm", exact=False, tracking_uri=tracking_uri, **where)
 
 
 @cli.command()

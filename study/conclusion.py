@@ -1,4 +1,4 @@
-"""What the user is told when a study has ended: tables, where the plots are, what MLflow lacks, how to look at it."""
+"""A study as the user sees it run, and what they are told when it has ended: tables, plots, what MLflow lacks."""
 
 import os
 import shutil
@@ -6,16 +6,32 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
 from search_spaces.load import load_recorded
-from study import report, tracking
-from study.exit_codes import INTERRUPTED, RunFailed
+from search_spaces.schema import Study
+from study import report, runner, tracking
+from study.exit_codes import INTERRUPTED, RunFailed, mendable
 from study.records import Journal
 from study.runner import Outcome, whereabouts
 from study.tracking import Tracker
+
+
+def run_and_conclude(
+    study: Study, runs: Path, name: str, *, exact: bool, tracking_uri: str | None, **where: Any
+) -> None:
+    """Run a new study as `runs`/`name`, numbered if that exists and need not be `exact`, and print what came of it."""
+    with mendable():
+        uri = tracking.check_uri(tracking_uri or tracking.default_uri(runs))
+        directory = runner.claim_directory(runs, name, exact=exact)
+        tracker = Tracker(directory, study, uri)
+        click.echo(f"{directory}: starting Ray, some seconds", err=True)
+        with resumable(directory):
+            outcome = runner.run(study, directory=directory, tracker=tracker, **where)
+    conclude(directory, outcome, tracker)
 
 
 def conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:

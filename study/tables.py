@@ -9,6 +9,7 @@ from study.analysis import BASELINE, Analysis, LeaderboardRow, Spread, Variant
 from study.records import TrialStatus
 
 FLAT_MARK = "*"
+SEED = "training.seed"
 
 
 @dataclass(frozen=True)
@@ -80,23 +81,34 @@ def leaderboard_table(analysis: Analysis) -> TextTable:
 
 
 def spread_table(analysis: Analysis) -> TextTable:
-    """How the errors of a method's trials spread."""
+    """How the validation errors of a method's trials spread."""
+    return _spread_table(analysis, "validation", [(row.data, row.constraint) for row in analysis.leaderboard])
+
+
+def seeds_table(analysis: Analysis) -> TextTable:
+    """How the test errors spread over the seeds of one and the same settings, in a study that confirms another."""
+    return _spread_table(analysis, "test", [(row.test_data, row.test_constraint) for row in analysis.leaderboard])
+
+
+def _spread_table(
+    analysis: Analysis, split: str, spreads: Sequence[tuple[Spread | None, Spread | None]]
+) -> TextTable:
     columns = (
         METHOD,
         Column("n", "completed and diverged trials"),
-        Column("median\ndata", "median of the validation data error"),
+        Column("median\ndata", f"median of the {split} data error"),
         Column("95 %\ninterval", "distribution-free interval of that median"),
-        Column("median\nconstr.", "median of the validation constraint error"),
+        Column("median\nconstr.", f"median of the {split} constraint error"),
         Column("95 %\ninterval", "distribution-free interval of that median"),
     )
     rows = [
-        (_name(row), str(row.data.count if row.data else 0), *_spread(row.data), *_spread(row.constraint))
-        for row in analysis.leaderboard
+        (_name(row), str(data.count if data else 0), *_spread(data), *_spread(constraint))
+        for row, (data, constraint) in zip(analysis.leaderboard, spreads, strict=True)
     ]
     notes = ["Over completed and diverged trials; a diverged one counts as worst."]
     if any(row.data and row.data.interval is None for row in analysis.leaderboard):
         notes.append("Fewer than 6 trials have no 95 % interval.")
-    return TextTable("Median validation errors of every method", columns, rows, notes, "No trial has ended yet.")
+    return TextTable(f"Median {split} errors of every method", columns, rows, notes, "No trial has ended yet.")
 
 
 def trials_table(analysis: Analysis) -> TextTable:
@@ -146,7 +158,9 @@ def pareto_table(analysis: Analysis) -> TextTable:
 
 def all_tables(analysis: Analysis) -> tuple[TextTable, ...]:
     """The tables of a study in the order in which they are read."""
-    return tuple(table(analysis) for table in (leaderboard_table, pareto_table, spread_table, trials_table))
+    seeds = [seeds_table] if SEED in analysis.study.search else []
+    tables = (leaderboard_table, pareto_table, spread_table, *seeds, trials_table)
+    return tuple(table(analysis) for table in tables)
 
 
 def counts_text(analysis: Analysis) -> str:
