@@ -34,6 +34,7 @@ bench: install  ## Measure what exact multipliers cost, how constraints decay, w
 	@$(BIN)/python -m benchmarks.multipliers
 	@$(BIN)/python -m benchmarks.decay
 	@$(BIN)/python -m benchmarks.projection --amplitude 2 --phase 0.2 --seed 0
+	@$(BIN)/python -m benchmarks.efficiency
 	@$(BIN)/python -m benchmarks.tracking
 
 chaos: install  ## Kill the processes of a study at random moments; it must end as if nothing had happened
