@@ -3,18 +3,21 @@
 A constraint's gradient may vanish or repeat, and the Gram matrix G = J Jᵀ of many nearby points is nearly singular, so
 a plain Cholesky factorisation fails. The damping δ is relative to the mean diagonal s, so that it has no units. It is
 what the caller asks for where that works; otherwise the least that works, and the result says so. The solve is in
-float64 whatever the network's precision.
+float64 whatever the network's precision. A large float32 G is factorised as it is, and what that leaves over in λ is
+solved for again with residuals in float64 (mixed-precision iterative refinement): the same λ at half the cost.
 
 λ itself may be large and cancel in Jᵀλ, and G has the square of J's condition number. A direction d + Jᵀλ is therefore
 exact only after its own error has been solved for as well, with the factor at hand: see `cnn_core.methods.correction`.
 
 References: Jergensen 2019, Constrained Neural Nets Workbook, for λ; Nocedal & Wright 2006, §18.1, for the linear
-algebra; Higham 2002, Accuracy and Stability of Numerical Algorithms, ch. 10, for the rounding errors of the pivots.
+algebra; Higham 2002, Accuracy and Stability of Numerical Algorithms, ch. 10 for the rounding errors of the pivots,
+ch. 12 for iterative refinement.
 """
 
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -23,6 +26,14 @@ DAMPING_GROWTH = 10.0
 
 ROUNDING_ERRORS = 100
 """A pivot below this many rounding errors (or m of them, if that is more) of its own diagonal entry counts as zero."""
+
+
+LARGE = 256
+"""Constraints from which on factorising in float32 pays for the refinement of λ."""
+
+MOST_REFINEMENTS = 10
+REFINED = 1e-12
+"""Refinement ends at this relative residual, or where it no longer halves it."""
 
 
 class SolveStatus(StrEnum):
@@ -35,44 +46,88 @@ class SolveStatus(StrEnum):
 
 
 @dataclass(frozen=True)
-class Multipliers:
-    """λ (m,) in the dtype of b, with the relative damping used and an estimate of the damped matrix's condition number.
+class Factorisation:
+    """G + δ·s·I = `matrix` (m, m) = L Lᵀ, L the lower triangle `factor`, or None where there was nothing to factorise.
 
-    `condition` is the largest ratio of a diagonal entry to its pivot: a lower bound of the condition number that the
-    matrix has with its rows and columns scaled to a unit diagonal. The constraints' units have no say in it.
+    `damping` is the δ used, `shift` = δ·s. `condition` is the largest ratio of a diagonal entry to its pivot: a lower
+    bound of the condition number that the damped matrix has with its rows and columns scaled to a unit diagonal. The
+    constraints' units have no say in it.
     """
 
-    values: Tensor
+    matrix: Tensor
+    factor: Tensor | None
     damping: float
+    shift: float
     condition: float
     status: SolveStatus
 
-    def capped(self, cap: float | None) -> "Multipliers":
-        """These multipliers, scaled down together so that none exceeds `cap` in size."""
-        largest = float(self.values.abs().max())
-        if cap is None or largest <= cap:
-            return self
-        return replace(self, values=self.values * (cap / largest))
+    @cached_property
+    def rank(self) -> float:
+        """Effective rank: tr G (G + δ·s·I)⁻¹, between 0 and m, the number of constraints that the damping leaves free.
+
+        An eigenvalue of G counts as 1 where it is large against δ·s, and as 0 where it is small. Costs about what the
+        factorisation did, when it is first asked for.
+        """
+        if self.factor is None:
+            return 0.0
+        return len(self.matrix) - self.shift * float(torch.cholesky_inverse(self.factor).diagonal().double().sum())
+
+    def solve(self, right_side: Tensor) -> "Multipliers":
+        """λ for b (m,). λ is zero where G could not be factorised or λ would not be finite."""
+        if self.factor is None:
+            return Multipliers(torch.zeros_like(right_side), self, self.status)
+        values = self._solved(right_side.double()).to(right_side.dtype)
+        if not torch.isfinite(values).all():
+            return Multipliers(torch.zeros_like(right_side), self, SolveStatus.NOT_FINITE)
+        return Multipliers(values, self, self.status)
+
+    def _solved(self, right_side: Tensor) -> Tensor:
+        values = self._substituted(right_side)
+        if self.factor.dtype == torch.float64:  # type: ignore[union-attr]
+            return values
+        before, tolerance = math.inf, REFINED * float(right_side.norm())
+        for _ in range(MOST_REFINEMENTS):
+            missing = right_side - self.matrix @ values
+            length = float(missing.norm())
+            if not tolerance < length < 0.5 * before:
+                break
+            values, before = values + self._substituted(missing / length) * length, length
+        return values
+
+    def _substituted(self, right_side: Tensor) -> Tensor:
+        assert self.factor is not None
+        return torch.cholesky_solve(right_side.to(self.factor.dtype)[:, None], self.factor)[:, 0].double()
 
 
 @dataclass(frozen=True)
-class Factorisation:
-    """G + δ·s·I = L Lᵀ with the lower triangle L (m, m), or None where there was nothing to factorise."""
+class Multipliers:
+    """λ (m,) in the dtype of b, and the factorisation that it comes from."""
 
-    factor: Tensor | None
-    damping: float
-    condition: float
+    values: Tensor
+    factorisation: Factorisation
     status: SolveStatus
 
-    def solve(self, right_side: Tensor) -> Multipliers:
-        """λ for b (m,). λ is zero where G could not be factorised or λ would not be finite."""
-        zero = torch.zeros_like(right_side)
-        if self.factor is None:
-            return Multipliers(zero, self.damping, self.condition, self.status)
-        values = torch.cholesky_solve(right_side.double()[:, None], self.factor)[:, 0].to(right_side.dtype)
-        if not torch.isfinite(values).all():
-            return Multipliers(zero, self.damping, self.condition, SolveStatus.NOT_FINITE)
-        return Multipliers(values, self.damping, self.condition, self.status)
+    @property
+    def damping(self) -> float:
+        """The relative damping δ used."""
+        return self.factorisation.damping
+
+    @property
+    def condition(self) -> float:
+        """The condition estimate of G + δ·s·I; see `Factorisation`."""
+        return self.factorisation.condition
+
+    @property
+    def rank(self) -> float:
+        """The effective rank of G; see `Factorisation`."""
+        return self.factorisation.rank
+
+    def capped(self, cap: float | None) -> "Multipliers":
+        """These multipliers, scaled down together so that none exceeds `cap` in size."""
+        if cap is None:
+            return self
+        largest = float(self.values.abs().max())
+        return self if largest <= cap else replace(self, values=self.values * (cap / largest))
 
 
 def solve_multipliers(gram: Tensor, right_side: Tensor, *, damping: float = 0.0) -> Multipliers:
@@ -90,21 +145,24 @@ def factorise(gram: Tensor, *, damping: float = 0.0) -> Factorisation:
     matrix = gram.double()
     scale = float(matrix.diagonal().mean())
     if not math.isfinite(scale):
-        return Factorisation(None, damping, math.inf, SolveStatus.NOT_FINITE)
+        return Factorisation(matrix, None, damping, 0.0, math.inf, SolveStatus.NOT_FINITE)
     if scale <= 0:
-        return Factorisation(None, damping, math.inf, SolveStatus.ZERO)
+        return Factorisation(matrix, None, damping, 0.0, math.inf, SolveStatus.ZERO)
+    factorised = matrix if len(gram) < LARGE else gram
     used = damping
     while used <= max(damping, 1 / noise):
-        factor, condition = _cholesky(matrix, used * scale)
+        shifted = _shifted(factorised, used * scale)
+        factor, failed = torch.linalg.cholesky_ex(shifted)
+        condition = math.inf if int(failed) else float((shifted.diagonal() / factor.diagonal().square()).max())
         if condition * noise < 1:
-            return Factorisation(factor, used, condition, SolveStatus.SOLVED if used == damping else SolveStatus.DAMPED)
+            status = SolveStatus.SOLVED if used == damping else SolveStatus.DAMPED
+            matrix = shifted if shifted.dtype == matrix.dtype else _shifted(matrix, used * scale)
+            return Factorisation(matrix, factor, used, used * scale, condition, status)
         used = max(used * DAMPING_GROWTH, noise)
-    return Factorisation(None, used, math.inf, SolveStatus.NOT_FINITE)
+    return Factorisation(matrix, None, used, 0.0, math.inf, SolveStatus.NOT_FINITE)
 
 
-def _cholesky(matrix: Tensor, shift: float) -> tuple[Tensor, float]:
-    shifted = matrix + shift * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
-    factor, info = torch.linalg.cholesky_ex(shifted)
-    if int(info) != 0:
-        return factor, math.inf
-    return factor, float((shifted.diagonal() / factor.diagonal().square()).max())
+def _shifted(matrix: Tensor, shift: float) -> Tensor:
+    shifted = matrix.clone()
+    shifted.diagonal().add_(shift)
+    return shifted

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import point_losses
-from cnn_core.jacobian import Jacobian, term_jacobian
+from cnn_core.jacobian import Jacobian
 from cnn_core.methods.method import Direction, State, Step
-from cnn_core.multipliers import Factorisation, Multipliers, SolveStatus, factorise
+from cnn_core.multipliers import LARGE, Factorisation, Multipliers, SolveStatus, factorise
 
 REFINEMENTS = 2
 """At most this often the error of an undamped direction is solved for."""
@@ -53,16 +53,10 @@ class BatchTerms(NamedTuple):
 
 
 def batch_terms(step: Step) -> BatchTerms:
-    """One constraint per point and name, and the data loss, from one pass and one pull-back."""
-    evaluation = step.evaluate()
-    batch = step.batch
-    with step.clock.section("jacobian"):
-        jacobian = term_jacobian(step.model, step.theta, evaluation, batch.x, batch.p, batch.u)
-    residuals = evaluation.residuals.detach()
-    points, constraints = residuals.shape
+    """One constraint per point and name, and the data loss, from one pass."""
+    terms = step.terms()
     with step.clock.section("step"):
-        gradient = jacobian.part(0, 1).transposed_times(torch.full_like(residuals[:, 0], 1 / points))
-    return BatchTerms(residuals.flatten(), jacobian.part(1, 1 + constraints), gradient)
+        return BatchTerms(terms.residuals.flatten(), terms.constraints, terms.loss_gradient())
 
 
 @dataclass(frozen=True)
@@ -135,8 +129,9 @@ def _refined(
 
 
 def figures_of(multipliers: Multipliers) -> Mapping[str, float]:
-    """What is worth watching about a solve."""
-    return {
+    """What is worth watching about a solve; the rank only where it costs next to nothing."""
+    rank = {"rank": multipliers.rank} if len(multipliers.values) < LARGE else {}
+    return rank | {
         "multipliers_max": float(multipliers.values.abs().max()),
         "condition": multipliers.condition,
         "damping": multipliers.damping,

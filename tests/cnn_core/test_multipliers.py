@@ -225,6 +225,73 @@ def test_a_cap_scales_all_multipliers_together() -> None:
     assert multipliers.capped(4.0).values.tolist() == multipliers.capped(None).values.tolist() == [1.0, -4.0, 2.0]
 
 
+def least_squares_direction(rows: Tensor, constraints: Tensor, gradient: Tensor, damping: float) -> Tensor:
+    """∇f + Jᵀλ from the singular values of J in float64, with λ damped by `damping`·trace(JJᵀ)/m."""
+    left, sizes, right = torch.linalg.svd(rows.double(), full_matrices=False)
+    shift = damping * float(sizes.square().mean())
+    wanted = left.T @ (constraints.double() - rows.double() @ gradient.double())
+    return gradient.double() + right.T @ (sizes / (sizes.square() + shift) * wanted)
+
+
+@pytest.mark.parametrize("damping", [0.0, 1e-3, 0.1])
+@pytest.mark.parametrize("rows", [100, 1000])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_well_conditioned_directions_against_singular_values(dtype: torch.dtype, rows: int, damping: float) -> None:
+    jacobian = random_rows(rows, 3 * rows).to(dtype)
+    constraints, gradient = random_rows(1, rows, seed=1)[0].to(dtype), random_rows(1, 3 * rows, seed=2)[0].to(dtype)
+    direction, multipliers = corrected(ExplicitJacobian(jacobian, 1), constraints, gradient, damping=damping)
+    expected = least_squares_direction(jacobian, constraints, gradient, damping)
+    assert (multipliers.status, multipliers.damping) == (SolveStatus.SOLVED, damping)
+    assert relative(direction.double(), expected) < (1e-5 if dtype == torch.float32 else 1e-12)
+
+
+@pytest.mark.parametrize("rows", [100, 400])
+def test_a_network_s_own_float32_direction_against_singular_values(rows: int) -> None:
+    """Helmholtz on the main grid, with the damping that the result reports."""
+    model = make_model(make_problem("helmholtz"), Modulated(widths=(30, 30)))
+    points = grid_points(model.problem, rows).to(dtype=torch.float32, device="cpu")
+    theta = theta_of(model).detach().float().requires_grad_()
+    evaluation = model.evaluate(theta, points.x, points.p)
+    jacobian = residual_jacobian(model, theta, evaluation, points.x, points.p)
+    constraints, zero = evaluation.residuals.detach().flatten(), torch.zeros_like(theta).detach()
+    direction, multipliers = corrected(jacobian, constraints, zero, damping=0.1)
+    assert (multipliers.status, multipliers.damping) == (SolveStatus.SOLVED, 0.1)
+    expected = least_squares_direction(jacobian.matrix(), constraints, zero, 0.1)
+    assert relative(direction.double(), expected) < 1e-3
+
+
+def test_a_large_float32_system_is_solved_as_in_float64() -> None:
+    rows = random_rows(500, 550)
+    gram, right_side = (rows @ rows.T).float(), random_rows(1, 500, seed=1)[0]
+    solved = factorise(gram, damping=1e-4)
+    assert solved.factor is not None and solved.factor.dtype == torch.float32
+    values = solved.solve(right_side).values
+    assert (solved.matrix @ values - right_side).norm() < 1e-10 * right_side.norm()
+
+
+def test_rank_counts_the_constraints_that_say_something_new() -> None:
+    """20 rows, of which two repeat others, one is the sum of some, and one is zero."""
+    rows = random_rows(20)
+    rows[5], rows[9] = rows[2], -3 * rows[4]
+    rows[12], rows[19] = rows[:12].sum(dim=0), 0
+    for damping in (0.0, 1e-9, 1e-6):
+        assert factorise(rows @ rows.T, damping=damping).rank == pytest.approx(16, abs=0.05)
+
+
+@pytest.mark.parametrize("damping", [0.0, 1e-3, 1.0])
+def test_rank_is_a_sum_over_eigenvalues(damping: float) -> None:
+    gram = (rows := random_rows(30)) @ rows.T
+    values, shift = torch.linalg.eigvalsh(gram), damping * float(gram.diagonal().mean())
+    assert factorise(gram, damping=damping).rank == pytest.approx(float((values / (values + shift)).sum()), rel=1e-12)
+
+
+def test_more_constraints_than_parameters_have_the_rank_of_the_parameters() -> None:
+    rows = random_rows(50, 30)
+    result = factorise(rows @ rows.T)
+    assert result.status is SolveStatus.DAMPED
+    assert result.rank == pytest.approx(30, abs=0.05)
+
+
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("rows", [100, 1000])
 def test_float32_is_finite_and_useful(rows: int) -> None:
