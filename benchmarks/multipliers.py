@@ -7,17 +7,22 @@ from the batch to the updated parameters, Adam included; only the rows of scope 
 an optimizer. Both sides of a ratio are measured in turn in the same process, warm, and medians of the repeats are
 compared.
 
-Paths: `ours` (Taylor mode, Gram matrix from the layers), `nested` (soft step, residual by nested jvp), `vmap` (J by
-vmap of gradients, then J Jᵀ). The floor of a `batch` row is (m²P + m³/3) operations at the rate of a 1000 × 4000 ×
-1000 matrix product measured in the same run, plus two soft steps.
+Paths: `ours` (Taylor mode, Gram matrix from the layers; eager and compiled), `nested` (soft step, residual by nested
+jvp), `vmap` (torch.func: J by vmap of gradients, then J Jᵀ), `jax` (the same in JAX, jitted; the soft step beside it is
+ours, compiled). The floor of a `batch` row is (m²P + m³/3) operations at the rate of a 1000 × 4000 × 1000 matrix
+product measured in the same run, plus two soft steps. Compiling takes some ten seconds for each shape the first time;
+`--second-trial` measures what it costs a later process.
 """
 
 import argparse
+import itertools
 import json
+import os
+import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 
 import torch
@@ -25,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from benchmarks import jax_steps
 from cnn_core.constrained import ConstrainedNetwork, point_losses
 from cnn_core.functional import parameter_vector
 from cnn_core.methods import Batch, Method, Sample, Soft
@@ -38,13 +44,12 @@ REPEATS = 20
 LAYERS = 5
 METHODS: dict[str, Method] = {"sample": Sample(), "batch": Batch(damping=1e-6)}
 
-ROWS = [
-    ("soft", "ours", 100, 50), ("soft", "nested", 100, 50), ("soft", "ours", 1000, 50), ("soft", "nested", 1000, 50),
-    ("sample", "ours", 100, 50), ("sample", "ours", 1000, 50),
-    ("batch", "ours", 100, 50), ("batch", "vmap", 100, 50), ("batch", "ours", 1000, 50), ("batch", "vmap", 1000, 50),
-    ("batch", "ours", 100, 256), ("batch", "vmap", 100, 256),
-]  # fmt: skip
-"""(scope, path, batch, width)."""
+SIZES = [("soft", 100, 50), ("soft", 1000, 50), ("sample", 100, 50), ("sample", 1000, 50), ("batch", 100, 50),
+         ("batch", 1000, 50), ("batch", 100, 256)]  # fmt: skip
+"""(scope, batch, width)."""
+
+WAYS = [("ours", False), ("ours", True), ("nested", False), ("vmap", False), ("jax", True)]
+"""(path, compiled)."""
 
 
 @dataclass(frozen=True)
@@ -67,22 +72,27 @@ class Row:
     peak_mib: float
 
 
-def measure(scope: str, path: str, batch: int, width: int, dtype: torch.dtype, gemm_gflops: float) -> Row:
+def measure(
+    scope: str, path: str, batch: int, width: int, dtype: torch.dtype, *, gemm_gflops: float, compiled: bool
+) -> Row:
     """One row of the table."""
-    model, points = setting(batch, width, dtype)
-    ours = ConstrainedNetwork(model.problem, model.network, taylor=path == "ours")
-    if scope == "soft":
-        soft, step = soft_gradient(model, points), soft_gradient(ours, points)
+    eager, points = setting(batch, width, dtype)
+    ours = replace(eager, compile=compiled)
+    model = replace(eager, taylor=False) if path in ("nested", "vmap") else ours
+    soft = soft_gradient(ours, points) if scope == "soft" else training_step(ours, points, Soft())
+    if path == "jax":
+        step = jax_steps.step(scope, eager, points)
     else:
-        soft, step = training_step(model, points, Soft()), training_step(ours, points, METHODS[scope])
+        step = soft_gradient(model, points) if scope == "soft" else training_step(model, points, METHODS[scope])
     soft_ms, step_ms = alternately(soft, step)
     floor = None
     if scope == "batch":
         rows, size = batch * len(model.problem.constraints), model.layout.size
         floor = (rows**2 * size + rows**3 / 3) / gemm_gflops / 1e6 + 2 * soft_ms
     return Row(
-        path, False, model.problem.name, scope, batch, width, model.layout.size, str(dtype).removeprefix("torch."),
-        step_ms, soft_ms, step_ms / soft_ms, gemm_gflops, floor, peak_memory_mib(torch.device("cpu")),
+        path, compiled, model.problem.name, scope, batch, width, model.layout.size,
+        str(dtype).removeprefix("torch."), step_ms, soft_ms, step_ms / soft_ms, gemm_gflops, floor,
+        peak_memory_mib(torch.device("cpu")),
     )  # fmt: skip
 
 
@@ -105,16 +115,15 @@ def training_step(model: ConstrainedNetwork, points: PointSet, method: Method) -
     return lambda: training.take_step(batch, 0.0)
 
 
-def soft_gradient(model: ConstrainedNetwork, points: PointSet) -> Callable[[], Tensor]:
+def soft_gradient(model: ConstrainedNetwork, points: PointSet) -> Callable[[], object]:
     """Loss and gradient of a soft-constrained step, no optimizer."""
     theta = parameter_vector(model.network).requires_grad_()
+    return lambda: model.gradient(theta, points.x, points.p, mean_squares, points.u)
 
-    def gradient() -> Tensor:
-        evaluation = model.evaluate(theta, points.x, points.p)
-        loss = point_losses(evaluation.prediction, points.u).mean() + evaluation.residuals.square().mean()
-        return torch.autograd.grad(loss, theta)[0]
 
-    return gradient
+def mean_squares(prediction: Tensor, residuals: Tensor, u: Tensor) -> Tensor:
+    """The objective of a soft-constrained step of weight 1."""
+    return point_losses(prediction, u).mean() + residuals.square().mean()
 
 
 def alternately(*calls: Callable[[], object]) -> list[float]:
@@ -137,16 +146,44 @@ def matrix_product_rate(dtype: torch.dtype) -> float:
 
 def table(rows: list[Row]) -> Table:
     """The rows for a terminal."""
-    result = Table("scope", "path", box=None, header_style="bold")
+    result = Table("scope", "path", "compiled", box=None, header_style="bold")
     for column in ("batch", "width", "ms", "soft ms", "ratio", "floor ms", "MiB"):
         result.add_column(column, justify="right")
     for row in rows:
         floor = "" if row.floor_milliseconds is None else f"{row.floor_milliseconds:.1f}"
         result.add_row(
-            row.scope, row.path, str(row.batch), str(row.width), f"{row.milliseconds:.2f}",
-            f"{row.soft_milliseconds:.2f}", f"{row.ratio_to_soft:.2f}", floor, f"{row.peak_mib:.0f}",
+            row.scope, row.path, "yes" if row.compiled else "no", str(row.batch), str(row.width),
+            f"{row.milliseconds:.2f}", f"{row.soft_milliseconds:.2f}", f"{row.ratio_to_soft:.2f}", floor,
+            f"{row.peak_mib:.0f}",
         )  # fmt: skip
     return result
+
+
+def cases(
+    options: argparse.Namespace, ways: list[tuple[str, bool]]
+) -> Iterator[tuple[tuple[str, int, int], tuple[str, bool]]]:
+    """What was asked for: each size in each way that has a step of its scope, once."""
+    sizes = [
+        (scope, options.batch or batch, options.width or width)
+        for scope, batch, width in SIZES
+        if options.scope in (None, scope)
+    ]
+    for size, way in itertools.product(dict.fromkeys(sizes), ways):
+        if (way[0] != "nested" or size[0] == "soft") and (way[0] != "vmap" or size[0] != "soft"):
+            yield size, way
+
+
+def seconds_of_a_later_process() -> float:
+    """What `Training.compile` takes in a process that starts after this one has compiled the same."""
+    program = (
+        "from dataclasses import replace; import torch; from benchmarks.multipliers import *; torch.set_num_threads(1);"
+        "model, points = setting(100, 50, torch.float32);"
+        "print(Training(replace(model, compile=True), points, Soft(), batch_size=100, epochs=1).compile())"
+    )
+    outputs = [
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True) for _ in "ab"
+    ]
+    return float(outputs[1].stdout)
 
 
 def main() -> None:
@@ -156,20 +193,24 @@ def main() -> None:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--width", type=int)
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    parser.add_argument("--second-trial", action="store_true", help="only what compiling costs a later process")
     parser.add_argument("--json", action="store_true", help="end with a JSON list of rows")
     options = parser.parse_args()
+    if options.second_trial:
+        print(f"a later process pays {seconds_of_a_later_process():.1f} s to compile a soft step")
+        return
     torch.set_num_threads(1)
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # JAX has no other way to be held to one core
     dtype = getattr(torch, options.dtype)
-    chosen = [
-        (scope, path, options.batch or batch, options.width or width)
-        for scope, path, batch, width in ROWS
-        if options.scope in (None, scope)
-    ]
+    ways = WAYS
+    if not jax_steps.available():
+        ways = [way for way in WAYS if way[0] != "jax"]
+        print("jax is not installed, so its rows are left out; pip install -e '.[bench]'", file=sys.stderr)
     rate = matrix_product_rate(dtype)
     rows = []
-    for case in dict.fromkeys(chosen):
-        rows.append(measure(*case, dtype, rate))
-        print(f"measured {' '.join(map(str, case))}", file=sys.stderr)
+    for (scope, batch, width), (path, compiled) in cases(options, ways):
+        rows.append(measure(scope, path, batch, width, dtype, gemm_gflops=rate, compiled=compiled))
+        print(f"measured {scope} {path} {batch} {width} {'compiled' * compiled}", file=sys.stderr)
     if options.json:
         print(json.dumps([asdict(row) for row in rows]))
     else:
