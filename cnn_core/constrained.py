@@ -7,16 +7,17 @@
 Axis names: N points, C constraints, O outputs, D coordinates, K parameters, P parameters of the network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.func import functional_call
+from torch.func import functional_call, grad
 
 from cnn_core.clock import Clock
+from cnn_core.compilation import compiled
 from cnn_core.derivatives import Field, Jet, Order, PointField
 from cnn_core.functional import Layout, layout_of
 from cnn_core.networks import LayeredNetwork, Trace
@@ -43,9 +44,23 @@ class Evaluation(NamedTuple):
     layers: LayerPass | None
 
 
+class Pulled(NamedTuple):
+    """A scalar objective's gradient in θ (P,), and the pass's predictions (N, O) and residuals (N, C); no graph."""
+
+    gradient: Tensor
+    prediction: Tensor
+    residuals: Tensor
+
+
+Objective = Callable[..., Tensor]
+"""(predictions (N, O), residuals (N, C), …) → a scalar."""
+
+
 @dataclass(frozen=True, eq=False)
 class ConstrainedNetwork:
     """A network bound to a problem. `scaled` divides residual rows by the problem's scale; `taylor` allows Taylor mode.
+
+    `compile` lets torch compile the Taylor-mode passes (`cnn_core.compilation`); the general path runs as it is.
 
     `network` is a module with `forward(x (N, D), p (N, K)) → (N, O)`. Our own networks (`LayeredNetwork`) take the
     Taylor-mode path whenever the residual reads derivatives up to second order (`path` says which).
@@ -55,10 +70,13 @@ class ConstrainedNetwork:
     network: nn.Module
     scaled: bool = True
     taylor: bool = True
+    compile: bool = False
     layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layout", layout_of(self.network))
+        if self.compile:
+            _ = self.problem.constraints  # found out by running the residual, which cannot happen while tracing
 
     @property
     def path(self) -> str:
@@ -86,39 +104,63 @@ class ConstrainedNetwork:
         if not isinstance(self.network, LayeredNetwork) or self.path == "general":
             theta = theta if torch.is_grad_enabled() else theta.detach()
             with clock.section("residual"), torch.enable_grad():  # without, torch lacks second derivatives of SiLU
-                prediction, residuals = torch.vmap(self._at_point, in_dims=(None, 0, 0))(theta, x, p)
+                prediction, residuals = torch.vmap(self.at_point, in_dims=(None, 0, 0))(theta, x, p)
             return Evaluation(prediction, residuals, None)
         with clock.section("forward"):
             layers = self._propagate(self.network, theta, x, p, self.problem.order)
         with clock.section("residual"):
-            jet = jet_of(layers.streams, self.network.inputs, layers.trace.order)
-            return Evaluation(jet.value, self._residuals_of(jet, x, p), layers)
+            return Evaluation(*self.read(layers.streams, x, p), layers)
 
-    def _propagate(self, network: LayeredNetwork, theta: Tensor, x: Tensor, p: Tensor, order: Order) -> LayerPass:
-        parameters = self.layout.unflatten(theta.detach())
-        with torch.no_grad():
-            streams, trace = network.propagate(parameters, x, p, order)
-        layers = LayerPass(streams, trace, parameters)
-        return layers._replace(streams=_Attached.apply(theta, self, layers))
+    def gradient(
+        self, theta: Tensor, x: Tensor, p: Tensor, objective: Objective, *arguments: Any, clock: Clock | None = None
+    ) -> Pulled:
+        """∂objective(predictions, residuals, *arguments)/∂θ at x (N, D) for p (N, K).
 
-    def point_terms(self, theta: Tensor, x: Tensor, p: Tensor, u: Tensor) -> Tensor:
-        """[ℓ, g_1 … g_C] at one point, (1 + C,), by the general path; u (O,) is the data there."""
-        prediction, residuals = self._at_point(theta, x, p)
-        return torch.cat([(prediction - u).square().mean()[None], residuals])
+        `objective` is a module's function and its arguments are what varies: a compiled pass is compiled anew for
+        every other function. Compiled, all of it counts as the section `step`.
+        """
+        clock = clock or Clock()
+        if self.compile and self.path == "layers":
+            arguments = tuple(theta.new_tensor(one) if isinstance(one, float) else one for one in arguments)
+            with clock.section("step"):
+                return self.kernel(_gradient)(self, theta.detach(), x, p, objective, *arguments)
+        evaluation = self.evaluate(theta, x, p, clock)
+        with clock.section("step"):
+            loss = objective(evaluation.prediction, evaluation.residuals, *arguments)
+            gradient = torch.autograd.grad(loss, theta)[0]
+        return Pulled(gradient, evaluation.prediction.detach(), evaluation.residuals.detach())
 
-    def point_field(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
-        """[u_1 … u_O, g_1 … g_C] at one point, (O + C,), by the general path."""
-        return torch.cat(self._at_point(theta, x, p))
+    def kernel(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A pure tensor function as it is to be called: compiled, if this network compiles."""
+        return compiled(function) if self.compile else function
 
-    def _residuals_of(self, jet: Jet, x: Tensor, p: Tensor) -> Tensor:
+    def read(self, streams: Tensor, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+        """Predictions (N, O) and residuals (N, C) from the outputs' streams (S, N, O)."""
+        jet = jet_of(streams, x.shape[-1], self.problem.order)
         known = {name: tensor for name, tensor in jet._asdict().items() if tensor is not None}
 
         def at_point(known: dict[str, Tensor], x: Tensor, p: Tensor) -> Tensor:
             return self.problem.point_residuals(Jet(**known), x, p, scaled=self.scaled)  # type: ignore[arg-type]
 
-        return torch.vmap(at_point)(known, x, p)
+        return jet.value, torch.vmap(at_point)(known, x, p)
 
-    def _at_point(self, theta: Tensor, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+    def _propagate(self, network: LayeredNetwork, theta: Tensor, x: Tensor, p: Tensor, order: Order) -> LayerPass:
+        parameters = self.layout.unflatten(theta.detach())
+        with torch.no_grad():
+            streams, trace = self.kernel(_propagate)(network, parameters, x, p, order)
+        layers = LayerPass(streams, trace, parameters)
+        return layers._replace(streams=_Attached.apply(theta, self, layers))
+
+    def point_terms(self, theta: Tensor, x: Tensor, p: Tensor, u: Tensor) -> Tensor:
+        """[ℓ, g_1 … g_C] at one point, (1 + C,), by the general path; u (O,) is the data there."""
+        prediction, residuals = self.at_point(theta, x, p)
+        return torch.cat([(prediction - u).square().mean()[None], residuals])
+
+    def point_field(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
+        """[u_1 … u_O, g_1 … g_C] at one point, (O + C,), by the general path."""
+        return torch.cat(self.at_point(theta, x, p))
+
+    def at_point(self, theta: Tensor, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
         parameters = self.layout.unflatten(theta)
 
         def function(at: Tensor) -> Tensor:
@@ -139,9 +181,35 @@ class _Attached(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, weights: Tensor) -> tuple[Tensor, None, None]:
-        network, layers = ctx.model.network, ctx.layers
-        deltas = network.pull_back(layers.parameters, layers.trace, weights.unsqueeze(2))
-        return ctx.model.layout.flatten(network.parameter_gradient(layers.trace, deltas)), None, None
+        model, layers = ctx.model, ctx.layers
+        return model.kernel(_pull)(model, layers.parameters, layers.trace, weights), None, None
+
+
+def _propagate(
+    network: LayeredNetwork, parameters: Mapping[str, Tensor], x: Tensor, p: Tensor, order: Order
+) -> tuple[Tensor, Trace]:
+    return network.propagate(parameters, x, p, order)
+
+
+def _pull(model: ConstrainedNetwork, parameters: Mapping[str, Tensor], trace: Trace, weights: Tensor) -> Tensor:
+    network = cast(LayeredNetwork, model.network)
+    deltas = network.pull_back(parameters, trace, weights.unsqueeze(2))
+    return model.layout.flatten(network.parameter_gradient(trace, deltas))
+
+
+def _gradient(
+    model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, objective: Objective, *arguments: Any
+) -> Pulled:
+    """`ConstrainedNetwork.gradient` as one graph."""
+    parameters = model.layout.unflatten(theta)
+    streams, trace = cast(LayeredNetwork, model.network).propagate(parameters, x, p, model.problem.order)
+
+    def value(streams: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        prediction, residuals = model.read(streams, x, p)
+        return objective(prediction, residuals, *arguments), (prediction, residuals)
+
+    weights, (prediction, residuals) = grad(value, has_aux=True)(streams)
+    return Pulled(_pull(model, parameters, trace, weights), prediction, residuals)
 
 
 def point_losses(prediction: Tensor, u: Tensor) -> Tensor:

@@ -15,16 +15,17 @@ Axis names: S streams, N points, Q quantities, R = N·Q rows, P parameters; `inp
 out).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
-from torch.func import jacrev
+from torch.func import jacrev, vjp
 
-from cnn_core.constrained import ConstrainedNetwork, Evaluation, LayerPass, point_losses
-from cnn_core.gram import gram_matrix, layer_rows, weighted_gram_matrix
+from cnn_core.clock import Clock
+from cnn_core.constrained import ConstrainedNetwork, Evaluation, LayerPass
+from cnn_core.gram import TILE_ROWS, gram_matrix, layer_rows, weighted_gram_matrix
 from cnn_core.networks import LayeredNetwork, LinearTrace, Trace
 
 GENERAL_CHUNK = 256
@@ -40,8 +41,8 @@ class Jacobian(Protocol):
         """J M Jᵀ, (R, R), for the diagonal `metric` M (P,), or the identity."""
         ...
 
-    def point_gram(self) -> Tensor:
-        """The blocks of J Jᵀ that belong to one point each, (N, Q, Q)."""
+    def point_products(self, other: Any) -> Tensor:
+        """The blocks of J Kᵀ that belong to one point each, (N, Q, Q'), for J itself or a K that goes with it."""
         ...
 
     def part(self, start: int, stop: int) -> "Jacobian":
@@ -72,13 +73,11 @@ class ExplicitJacobian:
     def gram(self, metric: Tensor | None = None) -> Tensor:
         return self.rows @ (self.rows if metric is None else self.rows * metric).T
 
-    def point_gram(self) -> Tensor:
-        blocks = self.rows.view(-1, self.quantities, self.rows.shape[-1])
-        return blocks @ blocks.mT
+    def point_products(self, other: "ExplicitJacobian") -> Tensor:
+        return self._blocks() @ other._blocks().mT
 
     def part(self, start: int, stop: int) -> "ExplicitJacobian":
-        rows = self.rows.view(-1, self.quantities, self.rows.shape[-1])[:, start:stop]
-        return ExplicitJacobian(rows.flatten(0, 1), stop - start, self.path)
+        return ExplicitJacobian(self._blocks()[:, start:stop].flatten(0, 1), stop - start, self.path)
 
     def times(self, vector: Tensor) -> Tensor:
         return self.rows @ vector
@@ -88,6 +87,9 @@ class ExplicitJacobian:
 
     def matrix(self) -> Tensor:
         return self.rows
+
+    def _blocks(self) -> Tensor:
+        return self.rows.view(-1, self.quantities, self.rows.shape[-1])
 
 
 @dataclass(frozen=True)
@@ -101,43 +103,25 @@ class LayerJacobian:
 
     def gram(self, metric: Tensor | None = None) -> Tensor:
         if metric is None:
-            return gram_matrix([(layer.inputs, deltas) for layer, deltas in self._layers()])
+            kernel = self.model.kernel if self.rows <= TILE_ROWS else _as_it_is
+            return kernel(gram_matrix)([(layer.inputs, deltas) for layer, deltas in self._layers()])
         pieces = self.model.layout.unflatten(metric)
         return weighted_gram_matrix(
             [(layer.inputs, deltas, pieces[layer.weight], pieces[layer.bias]) for layer, deltas in self._layers()]
         )
 
-    def point_gram(self) -> Tensor:
-        _, points, quantities, _ = self.deltas[0].shape
-        gram = self.deltas[0].new_zeros(points, quantities, quantities)
-        for layer, deltas in self._layers():
-            streams = len(deltas)
-            inputs = layer.inputs.transpose(0, 1)
-            overlaps = inputs @ inputs.mT
-            overlaps[:, 0, 0] += 1  # the bias
-            weights = deltas.transpose(0, 1).flatten(1, 2)
-            products = (weights @ weights.mT).view(points, streams, quantities, streams, quantities)
-            gram += torch.einsum("nsqtr,nst->nqr", products, overlaps)
-        return gram
+    def point_products(self, other: "LayerJacobian") -> Tensor:
+        """As in `Jacobian`; K may have fewer streams, as quantities of the values alone do."""
+        return self.model.kernel(_point_products)(self.trace, self.deltas, other.deltas)
 
     def part(self, start: int, stop: int) -> "LayerJacobian":
         return replace(self, deltas=[deltas[:, :, start:stop] for deltas in self.deltas])
 
     def times(self, vector: Tensor) -> Tensor:
-        pieces = self.model.layout.unflatten(vector)
-        total: Tensor | int = 0
-        for layer, deltas in self._layers():
-            outputs = layer.inputs @ pieces[layer.weight].T
-            outputs[0] += pieces[layer.bias]
-            total = total + torch.einsum("snqo,sno->nq", deltas, outputs)
-        return total.reshape(-1)  # type: ignore[union-attr]
+        return self.model.kernel(_times)(self.model, self.trace, self.deltas, vector)
 
     def transposed_times(self, weights: Tensor) -> Tensor:
-        shares = weights.view(1, *self.deltas[0].shape[1:3], 1)
-        gradient = cast(LayeredNetwork, self.model.network).parameter_gradient(
-            self.trace, [deltas * shares for deltas in self.deltas]
-        )
-        return self.model.layout.flatten(gradient)
+        return self.model.kernel(_transposed_times)(self.model, self.trace, self.deltas, weights)
 
     def matrix(self) -> Tensor:
         pieces: dict[str, Tensor] = {}
@@ -146,8 +130,60 @@ class LayerJacobian:
             pieces[layer.bias] = deltas[0].flatten(0, 1)
         return torch.cat([pieces[name] for name in self.model.layout.names], dim=1)
 
+    @property
+    def rows(self) -> int:
+        """R."""
+        return self.deltas[0].shape[1] * self.deltas[0].shape[2]
+
     def _layers(self) -> Iterator[tuple[LinearTrace, Tensor]]:
         return zip(self.trace.linears, self.deltas, strict=True)
+
+
+def _as_it_is(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return function
+
+
+def _point_products(trace: Trace, deltas: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
+    (streams, points, rows, _), (fewer, _, columns, _) = deltas[0].shape, others[0].shape
+    total = deltas[0].new_zeros(points, rows, columns)
+    for layer, mine, theirs in zip(trace.linears, deltas, others, strict=True):
+        streams, fewer = len(mine), len(theirs)
+        inputs = layer.inputs.transpose(0, 1)
+        overlaps = inputs @ inputs[:, :fewer].mT
+        overlaps[:, 0, 0] += 1  # the bias
+        products = mine.transpose(0, 1).flatten(1, 2) @ theirs.transpose(0, 1).flatten(1, 2).mT
+        products = products.view(points, streams, rows, fewer, columns)
+        total += torch.einsum("nsqtr,nst->nqr", products, overlaps)
+    return total
+
+
+def _times(model: ConstrainedNetwork, trace: Trace, deltas: Sequence[Tensor], vector: Tensor) -> Tensor:
+    pieces = model.layout.unflatten(vector)
+    total = deltas[0].new_zeros(deltas[0].shape[1:3])
+    for layer, delta in zip(trace.linears, deltas, strict=True):
+        outputs = layer.inputs @ pieces[layer.weight].T
+        outputs[0] += pieces[layer.bias]
+        total = total + torch.einsum("snqo,sno->nq", delta, outputs)
+    return total.reshape(-1)
+
+
+def _transposed_times(model: ConstrainedNetwork, trace: Trace, deltas: Sequence[Tensor], weights: Tensor) -> Tensor:
+    shares = weights.view(1, *deltas[0].shape[1:3], 1)
+    network = cast(LayeredNetwork, model.network)
+    return model.layout.flatten(network.parameter_gradient(trace, [delta * shares for delta in deltas]))
+
+
+class Terms(NamedTuple):
+    """A batch's quantities: residuals g (N, C), J of every point's data loss (N rows), and J of the residuals."""
+
+    residuals: Tensor
+    losses: Jacobian
+    constraints: Jacobian
+
+    def loss_gradient(self) -> Tensor:
+        """∇f (P,) for f the mean of the points' losses."""
+        points = len(self.residuals)
+        return self.losses.transposed_times(self.residuals.new_full((points,), 1 / points))
 
 
 def residual_jacobian(
@@ -161,15 +197,43 @@ def residual_jacobian(
     return ExplicitJacobian(rows.flatten(0, 1).detach(), rows.shape[1])
 
 
-def term_jacobian(
-    model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor, u: Tensor
-) -> Jacobian:
-    """J of every point's data loss and residuals, rows n·(1 + C) + [ℓ, g_1 … g_C]; u (N, O) is the data."""
-    if evaluation.layers is not None:
-        losses = point_losses(evaluation.prediction, u)
-        return _layer_jacobian(model, evaluation.layers, torch.cat([losses[:, None], evaluation.residuals], dim=1))
-    rows = _general_rows(model, theta, x, p, u)
-    return ExplicitJacobian(rows.flatten(0, 1).detach(), rows.shape[1])
+def term_jacobians(
+    model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, u: Tensor, clock: Clock | None = None
+) -> Terms:
+    """What a batch asks for at θ (P,), x (N, D), p (N, K) with the data u (N, O), from one pass.
+
+    `clock` gets the sections `forward`, `residual` and `jacobian`; compiled passes count as `jacobian`.
+    """
+    clock = clock or Clock()
+    if model.path == "layers" and model.compile:
+        with clock.section("jacobian"):
+            residuals, trace, losses, constraints = model.kernel(_layer_terms)(model, theta.detach(), x, p, u)
+            return Terms(
+                residuals, LayerJacobian(model, trace.of_values(), losses), LayerJacobian(model, trace, constraints)
+            )
+    evaluation = model.evaluate(theta, x, p, clock)
+    residuals = evaluation.residuals.detach()
+    with clock.section("jacobian"):
+        if evaluation.layers is None:
+            rows = _general_rows(model, theta, x, p, u)
+            everything = ExplicitJacobian(rows.flatten(0, 1).detach(), rows.shape[1])
+            return Terms(residuals, everything.part(0, 1), everything.part(1, rows.shape[1]))
+        losses = _loss_jacobian(model, evaluation.layers, evaluation.prediction.detach(), u)
+        return Terms(residuals, losses, _layer_jacobian(model, evaluation.layers, evaluation.residuals))
+
+
+def _layer_terms(
+    model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, u: Tensor
+) -> tuple[Tensor, Trace, Sequence[Tensor], Sequence[Tensor]]:
+    """Residuals (N, C), the trace, and δ of the losses and of the residuals, as one graph."""
+    network = cast(LayeredNetwork, model.network)
+    parameters = model.layout.unflatten(theta)
+    streams, trace = network.propagate(parameters, x, p, model.problem.order)
+    residuals, pull = vjp(lambda streams: model.read(streams, x, p)[1], streams)  # pyright: ignore[reportAssignmentType]
+    each = torch.eye(residuals.shape[1], dtype=x.dtype, device=x.device)
+    weights = torch.stack([pull(one.expand_as(residuals))[0] for one in each], dim=2)
+    losses = _loss_jacobian(model, LayerPass(streams, trace, parameters), streams[0], u).deltas
+    return residuals, trace, losses, network.pull_back(parameters, trace, weights)
 
 
 def field_jacobian(model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor) -> Jacobian:
@@ -196,3 +260,11 @@ def _layer_jacobian(model: ConstrainedNetwork, layers: LayerPass, quantities: Te
     return LayerJacobian(
         model, layers.trace, network.pull_back(layers.parameters, layers.trace, torch.stack(weights, dim=2))
     )
+
+
+def _loss_jacobian(model: ConstrainedNetwork, layers: LayerPass, prediction: Tensor, u: Tensor) -> LayerJacobian:
+    """J of the points' losses ℓ = mean over the outputs of (u_θ − u)², which read no derivative in x."""
+    trace = layers.trace.of_values()
+    weights = (2 / u.shape[1]) * (prediction - u)
+    network = cast(LayeredNetwork, model.network)
+    return LayerJacobian(model, trace, network.pull_back(layers.parameters, trace, weights[None, :, None]))

@@ -82,6 +82,11 @@ class Trace(NamedTuple):
     linears: list[LinearTrace]
     hidden: list[HiddenTrace]
 
+    def of_values(self) -> "Trace":
+        """The part that quantities of the values alone, not of their derivatives in x, are pulled back through."""
+        linears = [layer._replace(inputs=layer.inputs[:1]) for layer in self.linears]
+        return Trace(Order.VALUE, linears, [HiddenTrace(a[:1], b[:1], rates) for a, b, rates in self.hidden])
+
 
 class LayeredNetwork(nn.Module):
     """The module behind `dense` and `modulated`."""

@@ -66,12 +66,12 @@ class Problem:
             if not names:
                 raise ValueError(f"problem {self.name!r}: {what} is empty; name at least one")
 
-    @cached_property
+    @property
     def order(self) -> Order:
         """The derivatives that the residual reads, found by running it once on a probe."""
         return self._probed[0]
 
-    @cached_property
+    @property
     def constraints(self) -> tuple[str, ...]:
         """The names of the residuals, in the order of the constraint axis."""
         return self._probed[1]

@@ -7,11 +7,15 @@ Every reduction here has a zero gradient where the residual is zero. A multiplie
 therefore ill-posed near the solution (∂R/∂θ → 0 while R → 0): see `cnn_core.methods.reduction`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
+
+Parts = tuple[Callable[..., Tensor], tuple[float, ...]]
+"""A reduction as a function of (residuals, *numbers) and its numbers, which a compiled pass takes as inputs."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +31,12 @@ class Lp:
 
     def __call__(self, residuals: Tensor) -> Tensor:
         """(points, constraints) → (constraints,)."""
-        if self.exponent == 2:
-            return residuals.square().mean(dim=0)
-        return residuals.abs().pow(self.exponent).mean(dim=0)
+        function, numbers = self.parts
+        return function(residuals, *numbers)
+
+    @property
+    def parts(self) -> Parts:
+        return (_mean_square, ()) if self.exponent == 2 else (_mean_power, (self.exponent,))
 
 
 @dataclass(frozen=True)
@@ -45,10 +52,25 @@ class Huber:
 
     def __call__(self, residuals: Tensor) -> Tensor:
         """(points, constraints) → (constraints,)."""
-        loss = torch.nn.functional.huber_loss(
-            residuals, torch.zeros_like(residuals), reduction="none", delta=self.delta
-        )
-        return loss.mean(dim=0)
+        function, numbers = self.parts
+        return function(residuals, *numbers)
+
+    @property
+    def parts(self) -> Parts:
+        return _mean_huber, (self.delta,)
+
+
+def _mean_square(residuals: Tensor) -> Tensor:
+    return residuals.square().mean(dim=0)
+
+
+def _mean_power(residuals: Tensor, exponent: float) -> Tensor:
+    return residuals.abs().pow(exponent).mean(dim=0)
+
+
+def _mean_huber(residuals: Tensor, delta: float) -> Tensor:
+    size = residuals.abs()
+    return torch.where(size <= delta, 0.5 * size.square(), delta * (size - 0.5 * delta)).mean(dim=0)
 
 
 REDUCTIONS = {"lp": Lp, "huber": Huber}

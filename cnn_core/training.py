@@ -4,7 +4,9 @@
 """
 
 import copy
+import itertools
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -73,9 +75,9 @@ class Training:
             self.status = TrainingStatus.COMPLETED
         return self.status
 
-    def take_step(self, batch: MiniBatch, time: float) -> bool:
-        """One step on one batch at `time` in epochs; False, with θ as it was, if it would not be finite."""
-        step = Step(self.model, self.theta, batch, time, self.optimizer, self.clock)
+    def take_step(self, batch: MiniBatch, epoch: float) -> bool:
+        """One step on one batch at `epoch` in epochs; False, with θ as it was, if it would not be finite."""
+        step = Step(self.model, self.theta, batch, epoch, self.optimizer, self.clock)
         self.gradient, self.method_state, figures, complete = self.method.direction(step, self.method_state)
         self.figures = dict(figures) or self.figures
         before = self.theta.detach().clone()
@@ -84,24 +86,40 @@ class Training:
                 with torch.no_grad():
                     self.theta -= self.gradient
             else:
-                self._let_optimizer_step(time)
+                self._let_optimizer_step(epoch)
         if torch.isfinite(self.theta).all():
             return True
         with torch.no_grad():
             self.theta.copy_(before)
         return False
 
-    def _let_optimizer_step(self, time: float) -> None:
+    def _let_optimizer_step(self, epoch: float) -> None:
         self.theta.grad = self.gradient
         for group in self.stepper.param_groups:
-            group["lr"] = value_at(self.optimizer.learning_rate, time)
+            group["lr"] = value_at(self.optimizer.learning_rate, epoch)
         self.stepper.step()
 
     def batches(self) -> Iterator[MiniBatch]:
         """The training points once, in a new random order."""
         order = torch.randperm(len(self.points), generator=self.shuffler).to(self.points.x.device)
-        for index in order.split(self.batch_size):
-            yield MiniBatch(self.points.x[index], self.points.p[index], self.points.u[index], index)
+        return map(self._batch, order.split(self.batch_size))
+
+    def compile(self) -> float:
+        """Take a step of either kind on every size of batch and forget it: the seconds that compiling took.
+
+        A training would compile by itself, in its first steps; this keeps the time apart. Both kinds are a method's
+        first step and, where `warm_up` puts its constraints off, the first one with them.
+        """
+        started = time.perf_counter()
+        order = torch.arange(len(self.points), device=self.points.x.device)
+        sizes = {len(index): index for index in order.split(self.batch_size)}
+        for index, epoch in itertools.product(sizes.values(), (0, self.epochs)):
+            step = Step(self.model, self.theta, self._batch(index), epoch, self.optimizer)
+            self.method.direction(step, self.method_state)
+        return time.perf_counter() - started
+
+    def _batch(self, index: Tensor) -> MiniBatch:
+        return MiniBatch(self.points.x[index], self.points.p[index], self.points.u[index], index)
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of everything that resuming needs: tensors, numbers and strings only."""

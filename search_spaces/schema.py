@@ -62,6 +62,8 @@ class Training:
     """How one network is trained. `device` is auto, cpu or cuda.
 
     `threads` is torch's thread count on the CPU; auto: as many as `resources.cpu` has whole cores.
+
+    `compile` lets torch compile the passes of a step: some ten seconds once per machine and shape, faster steps after.
     """
 
     method: _one_of(METHODS)  # type: ignore[valid-type]
@@ -72,6 +74,7 @@ class Training:
     dtype: Literal["float32", "float64"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    compile: bool = False
 
 
 @dataclass(frozen=True)

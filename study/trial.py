@@ -8,6 +8,7 @@ import json
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -73,7 +74,7 @@ class Trial:
         network.to(dtype=self.dtype, device=self.device)
         self.model = ConstrainedNetwork(problem, network, scaled=study.problem.scaled)
         self.training = Training(
-            self.model,
+            replace(self.model, compile=settings.compile),  # measuring stays as it is: its shapes are met only rarely
             self.splits["train"],
             settings.method,
             settings.optimizer,
@@ -81,6 +82,7 @@ class Trial:
             settings.epochs,
             settings.seed,
         )
+        self.compiling = self.training.compile() if settings.compile else 0.0
         self.measured_train = _some_waves(self.splits["train"], TRAIN_POINTS_MEASURED)
         self.projections: dict[str, list[ProjectionResult]] = {}
         self.percentiles: list[tuple[int, str, list[float]]] = []
@@ -124,12 +126,12 @@ class Trial:
         if self.training.status is TrainingStatus.DIVERGED:
             splits = ["test", *(f"projected/{name}" for name in PROJECTED if self.study.projection is not None)]
             metrics: Metrics = {f"{split}/{figure}": WORST for split in splits for figure in FIGURES}
-            return metrics | self._costs() | {"diverged": 1.0, "status": "diverged"}
+            return metrics | self._costs() | {"diverged": 1.0, "path": self.model.path, "status": "diverged"}
         test = self.splits["test"]
         metrics = _named("test", self._measure(test), test)
         if self.study.projection is not None:
             metrics |= self._project(self.study.projection)
-        return metrics | self._costs() | {"diverged": 0.0, "status": "completed"}
+        return metrics | self._costs() | {"diverged": 0.0, "path": self.model.path, "status": "completed"}
 
     def save(self, directory: Path) -> None:
         """Write checkpoint.pt and trial.yaml, and once finished predictions.npz and percentiles.csv."""
@@ -197,7 +199,8 @@ class Trial:
 
     def _costs(self) -> Metrics:
         sections: Metrics = {f"time/{name}_s": self.training.clock.seconds[name] for name in SECTIONS}
-        return sections | {"time/train_s": self.seconds, "memory/peak_mib": peak_memory_mib(self.device)}
+        seconds = {"time/train_s": self.seconds, "time/compile_s": self.compiling}
+        return sections | seconds | {"memory/peak_mib": peak_memory_mib(self.device)}
 
     def _predictions(self) -> dict[str, Any]:
         wave = self.splits["test"].wave(0)

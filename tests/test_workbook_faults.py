@@ -257,7 +257,7 @@ def test_the_jacobian_has_no_graph(kind: str) -> None:
     found = [
         jacobian.matrix(),
         jacobian.gram(),
-        jacobian.point_gram(),
+        jacobian.point_products(jacobian),
         jacobian.times(torch.ones_like(theta)),
         jacobian.transposed_times(torch.ones(16, dtype=torch.float64)),
     ]

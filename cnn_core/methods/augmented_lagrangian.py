@@ -9,7 +9,7 @@ bound for g → 0, the multipliers take over and μ may stay moderate.
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
+from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork, point_losses
 from cnn_core.methods.method import Direction, State, Step
@@ -35,17 +35,18 @@ class AugmentedLagrangian:
         return {"multipliers": points.x.new_zeros(len(points), len(model.problem.constraints))}
 
     def direction(self, step: Step, state: State) -> Direction:
-        evaluation = step.evaluate()
         penalty = value_at(self.penalty, step.epoch)
         multipliers = state["multipliers"][step.batch.index]
+        pulled = step.gradient(_lagrangian, step.batch.u, multipliers, penalty)
         with step.clock.section("step"):
-            residuals = evaluation.residuals
-            terms = multipliers * residuals + 0.5 * penalty * residuals.square()
-            loss = point_losses(evaluation.prediction, step.batch.u).mean() + terms.sum(dim=1).mean()
-            gradient = torch.autograd.grad(loss, step.theta)[0]
             rate = value_at(self.multiplier_rate, step.epoch)
-            moved = multipliers + rate * penalty * residuals.detach()
+            moved = multipliers + rate * penalty * pulled.residuals
             moved = moved if self.cap is None else moved.clamp(-self.cap, self.cap)
             multipliers = state["multipliers"].index_copy(0, step.batch.index, moved)
         figures = {"penalty": penalty, "multipliers_max": float(moved.abs().max())}
-        return Direction(gradient, {"multipliers": multipliers}, figures)
+        return Direction(pulled.gradient, {"multipliers": multipliers}, figures)
+
+
+def _lagrangian(prediction: Tensor, residuals: Tensor, u: Tensor, multipliers: Tensor, penalty: float) -> Tensor:
+    terms = multipliers * residuals + 0.5 * penalty * residuals.square()
+    return point_losses(prediction, u).mean() + terms.sum(dim=1).mean()

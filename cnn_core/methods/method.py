@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor
 
 from cnn_core.clock import Clock
-from cnn_core.constrained import ConstrainedNetwork, Evaluation
+from cnn_core.constrained import ConstrainedNetwork, Evaluation, Objective, Pulled
+from cnn_core.jacobian import Terms, term_jacobians
 from cnn_core.optimizers import Adam, Optimizer
 from cnn_core.problem import PointSet
 
@@ -42,6 +43,14 @@ class Step:
     def evaluate(self) -> Evaluation:
         """Predictions and residuals of the batch, differentiable in θ."""
         return self.model.evaluate(self.theta, self.batch.x, self.batch.p, self.clock)
+
+    def gradient(self, objective: Objective, *arguments: Any) -> Pulled:
+        """The gradient of objective(predictions, residuals, *arguments), with predictions and residuals."""
+        return self.model.gradient(self.theta, self.batch.x, self.batch.p, objective, *arguments, clock=self.clock)
+
+    def terms(self) -> Terms:
+        """Residuals of the batch, and the Jacobians of its points' data losses and residuals."""
+        return term_jacobians(self.model, self.theta, self.batch.x, self.batch.p, self.batch.u, clock=self.clock)
 
 
 class Direction(NamedTuple):

@@ -11,7 +11,6 @@ from typing import Literal
 import torch
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.jacobian import term_jacobian
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problem import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
@@ -39,19 +38,18 @@ class Sample:
 
     def direction(self, step: Step, state: State) -> Direction:
         rate, gain = value_at(self.objective_rate, step.epoch), value_at(self.gain, step.epoch)
-        evaluation = step.evaluate()
-        with step.clock.section("jacobian"):
-            batch = step.batch
-            jacobian = term_jacobian(step.model, step.theta, evaluation, batch.x, batch.p, batch.u)
+        terms = step.terms()
         with step.clock.section("gram"):
-            gram = jacobian.point_gram()
+            grams = terms.constraints.point_products(terms.constraints)
+            pulls = terms.constraints.point_products(terms.losses)[:, :, 0]
         with step.clock.section("factorisation"):
-            right_side = gain * evaluation.residuals.detach() - rate * gram[:, 1:, 0]
-            multipliers = _solve_each(gram[:, 1:, 1:], right_side, value_at(self.damping, step.epoch))
+            right_sides = gain * terms.residuals - rate * pulls
+            multipliers = _solve_each(grams, right_sides, value_at(self.damping, step.epoch))
         with step.clock.section("step"):
-            weights = torch.cat([torch.full_like(multipliers[:, :1], rate), multipliers], dim=1) / len(multipliers)
+            descent = rate * terms.loss_gradient()
+            mean_pull = terms.constraints.transposed_times(multipliers.flatten() / len(multipliers))
             figures = {"multipliers_max": float(multipliers.abs().max())}
-            return Direction(jacobian.transposed_times(weights.flatten()), state, figures)
+            return Direction(descent + mean_pull, state, figures)
 
 
 def _solve_each(grams: torch.Tensor, right_sides: torch.Tensor, damping: float) -> torch.Tensor:

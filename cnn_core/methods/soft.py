@@ -3,10 +3,11 @@
 The workbook fixed the weight at 1, which compares the other methods with an untuned straw man: search it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-import torch
+from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork, point_losses
 from cnn_core.methods.method import Direction, State, Step
@@ -30,9 +31,13 @@ class Soft:
         return {}
 
     def direction(self, step: Step, state: State) -> Direction:
-        evaluation = step.evaluate()
         weight = value_at(self.weight, step.epoch)
-        with step.clock.section("step"):
-            penalty = self.reduction(evaluation.residuals).sum()
-            loss = point_losses(evaluation.prediction, step.batch.u).mean() + weight * penalty
-            return Direction(torch.autograd.grad(loss, step.theta)[0], state, {"weight": weight})
+        reduce, numbers = self.reduction.parts
+        pulled = step.gradient(_objective, step.batch.u, weight, reduce, *numbers)
+        return Direction(pulled.gradient, state, {"weight": weight})
+
+
+def _objective(
+    prediction: Tensor, residuals: Tensor, u: Tensor, weight: float, reduce: Callable[..., Tensor], *numbers: float
+) -> Tensor:
+    return point_losses(prediction, u).mean() + weight * reduce(residuals, *numbers).sum()

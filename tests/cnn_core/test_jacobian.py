@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork, point_losses
-from cnn_core.jacobian import Jacobian, residual_jacobian, term_jacobian
+from cnn_core.jacobian import Jacobian, Terms, residual_jacobian, term_jacobians
 from cnn_core.networks import Dense, Modulated, Network
 from cnn_core.problem import PointSet, Problem
 from cnn_core.problems import PROBLEMS, helmholtz
@@ -36,12 +36,13 @@ def naive_rows(model: ConstrainedNetwork, points: PointSet, *, losses: bool) -> 
     return torch.stack([torch.autograd.grad(row, theta, retain_graph=True)[0] for row in quantities.flatten()])
 
 
-def jacobian_of(model: ConstrainedNetwork, points: PointSet, *, losses: bool) -> Jacobian:
+def jacobian_of(model: ConstrainedNetwork, points: PointSet) -> Jacobian:
     theta = theta_of(model)
-    evaluation = model.evaluate(theta, points.x, points.p)
-    if losses:
-        return term_jacobian(model, theta, evaluation, points.x, points.p, points.u)
-    return residual_jacobian(model, theta, evaluation, points.x, points.p)
+    return residual_jacobian(model, theta, model.evaluate(theta, points.x, points.p), points.x, points.p)
+
+
+def terms_of(model: ConstrainedNetwork, points: PointSet) -> Terms:
+    return term_jacobians(model, theta_of(model), points.x, points.p, points.u)
 
 
 def assert_operator(jacobian: Jacobian, rows: Tensor, quantities: int) -> None:
@@ -54,39 +55,46 @@ def assert_operator(jacobian: Jacobian, rows: Tensor, quantities: int) -> None:
     assert relative(jacobian.times(vector), rows @ vector) < 1e-12
     assert relative(jacobian.transposed_times(weights), weights @ rows) < 1e-12
     blocks = rows.view(-1, quantities, rows.shape[1])
-    assert relative(jacobian.point_gram(), blocks @ blocks.mT) < 1e-12
+    assert relative(jacobian.point_products(jacobian), blocks @ blocks.mT) < 1e-12
 
 
-@pytest.mark.parametrize("losses", [False, True], ids=["residuals", "terms"])
+def assert_terms(model: ConstrainedNetwork, points: PointSet, path: str) -> None:
+    """Both Jacobians of a batch, and their products point by point, against rows of one backward pass each."""
+    terms = terms_of(model, points)
+    constraints = len(model.problem.constraints)
+    rows = naive_rows(model, points, losses=True).view(len(points), 1 + constraints, -1)
+    assert (terms.losses.path, terms.constraints.path) == (path, path)
+    assert_operator(terms.losses, rows[:, 0], 1)
+    assert_operator(terms.constraints, rows[:, 1:].flatten(0, 1), constraints)
+    products = rows[:, 1:] @ rows[:, :1].mT
+    assert (terms.constraints.point_products(terms.losses) - products).norm() <= 1e-12 * rows.square().sum()
+    assert relative(terms.loss_gradient(), rows[:, 0].mean(dim=0)) < 1e-12
+
+
 @pytest.mark.parametrize("problem", EVERY_PROBLEM, ids=lambda problem: problem.name)
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
-def test_our_networks_against_naive_rows(network: Network, problem: Problem, losses: bool) -> None:
-    model = make_model(problem, network)
-    points = grid_points(problem, POINTS)
-    jacobian = jacobian_of(model, points, losses=losses)
-    assert jacobian.path == "layers"
-    quantities = len(problem.constraints) + losses
-    rows = naive_rows(model, points, losses=losses)
-    assert_operator(jacobian, rows, quantities)
-    kept = rows.view(POINTS, quantities, -1)[:, :1].flatten(0, 1)
-    assert_operator(jacobian.part(0, 1), kept, 1)
+def test_our_networks_against_naive_rows(network: Network, problem: Problem) -> None:
+    model, points = make_model(problem, network), grid_points(problem, POINTS)
+    assert_operator(jacobian_of(model, points), naive_rows(model, points, losses=False), len(problem.constraints))
+    assert_terms(model, points, "layers")
 
 
-@pytest.mark.parametrize("losses", [False, True], ids=["residuals", "terms"])
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_a_researchers_own_module_against_naive_rows(name: str, losses: bool) -> None:
+def test_a_researchers_own_module_against_naive_rows(name: str) -> None:
     problem = make_problem(name)
     network = OwnNetwork(len(problem.coordinates), len(problem.parameters), len(problem.outputs))
-    model = ConstrainedNetwork(problem, network)
-    points = grid_points(problem, POINTS)
-    jacobian = jacobian_of(model, points, losses=losses)
-    assert jacobian.path == "general"
-    quantities = len(problem.constraints) + losses
-    rows = naive_rows(model, points, losses=losses)
-    assert_operator(jacobian, rows, quantities)
-    kept = rows.view(POINTS, quantities, -1)[:, 1:].flatten(0, 1)
-    if quantities > 1:
-        assert_operator(jacobian.part(1, quantities), kept, quantities - 1)
+    model, points = ConstrainedNetwork(problem, network), grid_points(problem, POINTS)
+    assert_operator(jacobian_of(model, points), naive_rows(model, points, losses=False), len(problem.constraints))
+    assert_terms(model, points, "general")
+
+
+@pytest.mark.parametrize("general", [False, True], ids=["layers", "general"])
+def test_a_part_holds_some_quantities_of_every_point(general: bool) -> None:
+    problem = make_problem("viscous-flow")
+    model, points = make_model(problem, Modulated(widths=(6, 5))), grid_points(problem, POINTS)
+    model = general_twin(model) if general else model
+    rows = naive_rows(model, points, losses=False).view(POINTS, 4, -1)
+    assert_operator(jacobian_of(model, points).part(1, 3), rows[:, 1:3].flatten(0, 1), 2)
 
 
 @pytest.mark.parametrize("widths", [(3,), (40,), (64, 2), (2, 64), (10,) * 6])
@@ -95,7 +103,7 @@ def test_a_researchers_own_module_against_naive_rows(name: str, losses: bool) ->
 def test_gram_whatever_way_is_cheapest(kind: type[Dense | Modulated], points: int, widths: tuple[int, ...]) -> None:
     """Layers of every shape: the cheapest way of filling G must not change it."""
     model = make_model(helmholtz(), kind(widths=widths))
-    jacobian = jacobian_of(model, grid_points(helmholtz(), points), losses=False)
+    jacobian = jacobian_of(model, grid_points(helmholtz(), points))
     matrix = jacobian.matrix()
     gram = jacobian.gram()
     assert relative(gram, matrix @ matrix.T) < 1e-13
@@ -106,7 +114,7 @@ def test_gram_of_many_rows_is_filled_everywhere() -> None:
     """More rows than fit in one tile, and a number that no tile size divides."""
     problem = make_problem("viscous-flow")
     model = make_model(problem, Dense(widths=(20, 20)))
-    jacobian = jacobian_of(model, grid_points(problem, 211), losses=False)
+    jacobian = jacobian_of(model, grid_points(problem, 211))
     matrix = jacobian.matrix()
     assert relative(jacobian.gram(), matrix @ matrix.T) < 1e-13
 
@@ -114,7 +122,7 @@ def test_gram_of_many_rows_is_filled_everywhere() -> None:
 def test_float32_agrees_with_float64() -> None:
     model = make_model(helmholtz(), Modulated(widths=(20, 20)))
     points = grid_points(helmholtz(), 30)
-    exact = jacobian_of(model, points, losses=False).gram()
+    exact = jacobian_of(model, points).gram()
     single = points.to(dtype=torch.float32, device="cpu")
     theta = theta_of(model).detach().float().requires_grad_()
     evaluation = model.evaluate(theta, single.x, single.p)

@@ -1,0 +1,43 @@
+"""Compiled passes: pure tensor functions, traced once and fused into few kernels by `torch.compile`.
+
+A function is compiled for the shapes it first meets, which takes seconds to half a minute, and once more for any
+others. What was compiled is kept on disk by torch (in /tmp, or where `TORCHINDUCTOR_CACHE_DIR` says), so the next
+process loads it in a few seconds, and the next network of the same shape in this process pays nothing. Numbers that
+change between steps or trials enter as tensors and compile nothing anew.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from torch._dynamo.exc import TorchDynamoException
+
+BACKEND = "inductor"
+
+MOST_VARIANTS = 64
+"""How many shapes of one function a process keeps; torch gives up on a function beyond its own, smaller number."""
+
+
+class CompilationError(RuntimeError):
+    """A pass could not be compiled: no C++ compiler, or a residual that torch cannot trace."""
+
+
+@cache
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, compiled when it is first called. Raises CompilationError where that fails."""
+    graph = torch.compile(  # pyright: ignore[reportCallIssue]
+        function, backend=BACKEND, fullgraph=True, recompile_limit=MOST_VARIANTS
+    )
+
+    def call(*arguments: Any) -> Any:
+        try:
+            return graph(*arguments)
+        except TorchDynamoException as error:
+            reason = " ".join(str(error).split("\n\n")[0].split())
+            raise CompilationError(
+                f"compile: {function.__name__} cannot be compiled ({reason}); install a C++ compiler such as g++ if "
+                "none is there, or write compile: false"
+            ) from error
+
+    return call

@@ -1,0 +1,124 @@
+"""Compiled passes against the same passes as they are. Most tests only trace, which is where things go wrong."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from cnn_core import compilation
+from cnn_core.compilation import CompilationError, compiled
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.methods import METHODS, AugmentedLagrangian, Batch, Method, Sample, Soft
+from cnn_core.networks import Modulated
+from cnn_core.optimizers import Adam
+from cnn_core.problem import PointSet
+from cnn_core.reductions import Huber, Lp
+from cnn_core.training import Training
+from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, make_step, relative
+
+
+@pytest.fixture(autouse=True)
+def only_traced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing compiled before, and no code generated."""
+    monkeypatch.setattr(compilation, "BACKEND", "aot_eager")
+    compiled.cache_clear()
+    torch._dynamo.reset()
+    yield
+    compiled.cache_clear()
+    torch._dynamo.reset()
+
+
+def direction(model: ConstrainedNetwork, points: PointSet, method: Method) -> Tensor:
+    return method.direction(make_step(model, points), method.start(model, points)).gradient
+
+
+def compilations(call: Callable[[], object]) -> int:
+    """How many graphs a call compiles."""
+    counters = torch._dynamo.utils.counters
+    before = counters["stats"]["unique_graphs"]
+    call()
+    return counters["stats"]["unique_graphs"] - before
+
+
+def test_other_networks_and_weights_compile_nothing_anew() -> None:
+    points = grid_points(make_problem("helmholtz"), 6)
+
+    def run(method: Method, seed: int) -> None:
+        model = make_model(make_problem("helmholtz"), Modulated(widths=(4, 3)), seed=seed)
+        expected = direction(model, points, method)
+        assert relative(direction(replace(model, compile=True), points, method), expected) < 1e-12
+
+    assert compilations(lambda: run(Soft(weight=0.5), 0)) == 1
+    assert compilations(lambda: run(Soft(weight=7.0), 1)) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_generated_code_goes_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilation, "BACKEND", "inductor")
+    points = grid_points(make_problem("helmholtz"), 6)
+    model = make_model(make_problem("helmholtz"), Modulated(widths=(4, 3)))
+    for method in (Soft(), Batch(damping=1e-3)):
+        expected = direction(model, points, method)
+        assert relative(direction(replace(model, compile=True), points, method), expected) < 1e-10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["helmholtz", "viscous-flow", "synthetic"])
+def test_every_method_goes_the_same_way(name: str) -> None:
+    problem = make_problem(name)
+    model, points = make_model(problem, Modulated(widths=(4, 3))), grid_points(problem, 5)
+    for kind in METHODS.values():
+        compiled_model = replace(model, compile=True)
+        assert relative(direction(compiled_model, points, kind()), direction(model, points, kind())) < 1e-9, kind
+
+
+def test_what_varies_between_trials_compiles_at_most_once_more() -> None:
+    """Numbers inside of a reduction are constants to the first graph and inputs to the second."""
+    problem = make_problem("helmholtz")
+    model = replace(make_model(problem, Modulated(widths=(4,))), compile=True)
+    points = grid_points(problem, 6)
+    for make in (
+        lambda value: Soft(weight=value, reduction=Huber(value)),
+        lambda value: Soft(weight=value, reduction=Lp(2 + value)),
+        lambda value: AugmentedLagrangian(penalty=value),
+        lambda value: Batch(gain=value, damping=0.1 * value),
+        lambda value: Sample(gain=value, objective_rate=value, damping=0.1 * value),
+    ):
+        for value in (0.5, 2.0):
+            direction(model, points, make(value))
+        assert compilations(lambda make=make: [direction(model, points, make(value)) for value in (0.7, 4.0)]) == 0
+
+
+def test_a_module_of_ones_own_runs_as_it_is() -> None:
+    problem = make_problem("helmholtz")
+    model, points = ConstrainedNetwork(problem, OwnNetwork(1, 3, 1)), grid_points(problem, 6)
+    assert torch.equal(direction(replace(model, compile=True), points, Soft()), direction(model, points, Soft()))
+
+
+@pytest.mark.slow
+def test_a_training_compiles_before_it_starts() -> None:
+    """Both sizes of batch, before and after a warm-up: the training itself compiles nothing, and is the same."""
+    problem = make_problem("helmholtz")
+    model, points = make_model(problem, Modulated(widths=(4,))), grid_points(problem, 7)
+    method = Batch(warm_up=1.0, damping=1e-3)
+    trainings = [Training(replace(model, compile=flag), points, method, Adam(), 5, 2) for flag in (False, True)]
+    assert trainings[1].compile() > 0
+
+    def run() -> None:
+        for training in trainings:
+            training.run_epoch()
+            training.run_epoch()
+
+    assert compilations(run) == 0
+    assert relative(trainings[1].theta, trainings[0].theta) < 1e-9
+
+
+def test_what_cannot_be_compiled_says_so() -> None:
+    def hopeless(x: Tensor) -> Tensor:
+        return x * float(input())
+
+    with pytest.raises(CompilationError, match=r"hopeless cannot be compiled .*; install a C\+\+ compiler"):
+        compiled(hopeless)(torch.ones(2))
