@@ -13,16 +13,13 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
 from study.mlflow_ui import STUDY_PAGE, artifact_location, check_uri, default_uri, ui_command, ui_process
 from study.records import Journal
 from study.upload import Figure, Place, Upload
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Plot
 
 __all__ = [
     "STUDY_PAGE", "Store", "Tracker", "TrackingError", "addresses", "check_uri", "default_uri", "sync", "ui_command",
@@ -180,10 +177,6 @@ class Store:
             self.client.log_artifacts(run, str(path), path.name)
         else:
             self.client.log_artifact(run, str(path))
-
-    def plot(self, run: str, figure: "Plot", name: str) -> None:
-        """Keep a plot as an image."""
-        self.client.log_figure(run, figure, name)
 
     def end(self, run: str, status: str, when: int | None = None) -> None:
         """Mark a run as FINISHED, FAILED or KILLED."""

@@ -7,23 +7,21 @@ Uploading is idempotent. A study and its trials are found again by their tags, t
 import getpass
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.load import dump, resolve
 from search_spaces.schema import Study
-from study import mlflow_views, tracked
+from study import drawing, mlflow_views, tracked
 from study.analysis import analyse
 from study.mlflow_ui import STUDY_PAGE, links
 from study.records import Journal, TrialRecord, TrialStatus, enter
-from study.trial_figures import convergence_figure, prediction_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Plot
-
     from study.tracking import Store
 
 PLACES, REPORT = "tracking.json", "report"
@@ -218,19 +216,13 @@ class Upload:
         for path in (folder / name for name in TRIAL_FILES):
             if path.exists():
                 self.store.file(run, path)
-        if record.history:
-            self._plot(run, "convergence.png", lambda: convergence_figure(record))
-        if (predictions := folder / "predictions.npz").exists():
-            self._plot(run, "prediction.png", lambda: prediction_figure(predictions))
+        with TemporaryDirectory(prefix="cnn-study-") as target:
+            for name, missing in drawing.draw(record, folder, Path(target)).items():
+                if missing:
+                    self.store.log(run, tags={f"missing/{name}": missing[: tracked.LONGEST_TEXT]})
+                else:
+                    self.store.file(run, Path(target) / name)
         self._forget(record)
-
-    def _plot(self, run: str, name: str, draw: Callable[[], "Plot"]) -> None:
-        try:
-            plot = draw()
-        except Exception as error:  # a trial without one of its plots is still a result
-            self.store.log(run, tags={f"missing/{name}": f"{type(error).__name__}: {error}"[: tracked.LONGEST_TEXT]})
-        else:
-            self.store.plot(run, plot, name)
 
     def _forget(self, record: TrialRecord) -> None:
         if record.status not in (TrialStatus.RUNNING, TrialStatus.STOPPED, TrialStatus.FAILED):  # those may go on

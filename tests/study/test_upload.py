@@ -11,7 +11,8 @@ import pytest
 from search_spaces.load import resolve
 from search_spaces.schema import Study
 from study import tracked, upload
-from study.records import Journal, TrialStatus
+from study.drawing import CONVERGENCE, PREDICTION
+from study.records import Journal, TrialRecord, TrialStatus
 from study.upload import Figure, Place, Upload
 from tests.study import tracked_study
 from tests.study.tracked_study import SOFT
@@ -77,9 +78,6 @@ class MemoryStore:
     def file(self, run: str, path: Path) -> None:
         self.call(lambda: self.content[run]["files"].add(path.name))
 
-    def plot(self, run: str, figure: object, name: str) -> None:
-        self.call(lambda: self.content[run]["files"].add(name))
-
     def end(self, run: str, status: str, when: int | None = None) -> None:
         self.call(lambda: self.content[run].update(status=status))
 
@@ -103,12 +101,16 @@ def resolve_once(study: Study, values: Mapping[str, Any]) -> Study:
     return known[key]
 
 
+def draw_nothing(record: TrialRecord, folder: Path, target: Path) -> Mapping[str, str]:
+    there = {CONVERGENCE: bool(record.history), PREDICTION: (folder / "predictions.npz").exists()}
+    return {name: "" for name, drawn in there.items() if drawn}
+
+
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of uploads: draw nothing, and resolve every trial once."""
     monkeypatch.setattr(upload, "resolve", resolve_once)
-    monkeypatch.setattr(upload, "convergence_figure", lambda record: len(record.history))
-    monkeypatch.setattr(upload, "prediction_figure", lambda path: None)
+    monkeypatch.setattr(upload.drawing, "draw", draw_nothing)
 
 
 @pytest.fixture
@@ -215,10 +217,7 @@ def test_places_of_several_servers_are_kept_apart(tmp_path: Path) -> None:
 def test_a_plot_that_cannot_be_drawn_is_told_and_holds_nothing_up(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(path: Path) -> None:
-        raise KeyError("u")
-
-    monkeypatch.setattr(upload, "prediction_figure", fail)
+    monkeypatch.setattr(upload.drawing, "draw", lambda *_: {CONVERGENCE: "", PREDICTION: "KeyError: 'u'"})
     store = MemoryStore()
     new_upload(directory, store).advance()
     run = store.by_name()["0002 batch"]
