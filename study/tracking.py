@@ -63,9 +63,11 @@ class Tracker:
         self._thread.start()
 
     def finish(self, timeout: float = 60.0) -> str | None:
-        """Upload what is left, for at most `timeout` seconds; a sentence about what MLflow lacks then, if anything."""
+        """Upload what is left, until nothing was taken for `timeout` seconds; then a sentence about what MLflow lacks."""
         self._ending.set()
-        if self._thread.is_alive():
+        before: Place | None = None
+        while self._thread.is_alive() and (now := Place.read(self.directory, self.tracking_uri)) != before:
+            before = now
             self._thread.join(timeout)
         name, place = self.directory.name, Place.read(self.directory, self.tracking_uri)
         events = sum(1 for _ in Journal(self.directory).events(place.offset))
