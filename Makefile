@@ -10,10 +10,10 @@ export RAY_USAGE_STATS_ENABLED := 0
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install study test test-all check bench chaos ui
+.PHONY: help install study test test-all test-services check bench chaos ui
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install: $(STAMP)  ## Create .venv and install cnn-study with exact versions (does nothing when up to date)
 
@@ -21,10 +21,14 @@ study: install  ## Run the study helmholtz-quick with everything local; prints w
 	@$(BIN)/cnn-study run helmholtz-quick
 
 test: install  ## Run the tests that are not marked slow
-	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(BIN)/python -m pytest -q -m "not slow and not services"
 
-test-all: install  ## Run all tests
-	@$(BIN)/python -m pytest -q
+test-all: install  ## Run all tests but those of services
+	@$(BIN)/python -m pytest -q -m "not services"
+
+test-services: install  ## Test with PostgreSQL (apt-get install postgresql) and an S3 server
+	@$(PIP) install -c constraints.txt -e ".[services]"
+	@$(BIN)/python -m pytest -q -m services tests/services
 
 check: install  ## Check style and types
 	@$(BIN)/ruff check .
