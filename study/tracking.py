@@ -63,7 +63,7 @@ class Tracker:
         self._thread.start()
 
     def finish(self, timeout: float = 60.0) -> str | None:
-        """Upload what is left, until nothing was taken for `timeout` seconds; then a sentence about what MLflow lacks."""
+        """Upload what is left, until nothing was taken for `timeout` seconds; then a sentence on what MLflow lacks."""
         self._ending.set()
         before: Place | None = None
         while self._thread.is_alive() and (now := Place.read(self.directory, self.tracking_uri)) != before:
