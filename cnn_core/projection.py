@@ -5,12 +5,13 @@ The result is a new θ for each wave; the trained one is never touched. How θ m
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.problem import Problem, collocation_points
 from cnn_core.solvers.solver import ProjectionStatus, Solver
@@ -27,7 +28,7 @@ class ProjectionResult:
     `residual_on` and `residual_off` are the mean squares of the scaled residuals at the collocation points `x` (n, D)
     and at 500 others. `distance_parameters` is |θ − θ₀|, `distance_function` the root mean square of u_θ − u_θ₀ at x.
     `errors` is the solver's own error at every step, `path` holds (step, prediction (n, O)) at x before, during and
-    after.
+    after, `distances` the distance in function at every step.
     """
 
     theta: Tensor
@@ -41,39 +42,57 @@ class ProjectionResult:
     x: Tensor
     path: list[tuple[int, Tensor]]
     errors: list[float]
+    distances: list[float]
     figures: Mapping[str, float]
 
 
 def project(
-    model: ConstrainedNetwork, theta: Tensor, waves: Tensor, solver: Solver, *, seed: int = 0
+    model: ConstrainedNetwork,
+    theta: Tensor,
+    waves: Tensor,
+    solver: Solver,
+    *,
+    conditions: Sequence[Condition] = (),
+    seed: int = 0,
 ) -> list[ProjectionResult]:
     """Project θ (P,) for every wave of `waves` (W, K), each by itself from the same θ; W results.
 
-    `seed` picks the points at which `residual_off` is measured.
+    `conditions` hold for every wave, together with the PDE. `seed` picks the points where `residual_off` is measured.
     """
     x = projection_points(model.problem, solver.points).to(theta)
     check = collocation_points(model.problem, CHECK_POINTS, "random", seed=seed + CHECK_SEED).to(theta)
-    return [_project_wave(model, theta.detach(), p, solver, x, check) for p in waves.to(theta)]
+    return [_project_wave(model, theta.detach(), p, solver, conditions, x, check) for p in waves.to(theta)]
 
 
 def projection_points(problem: Problem, count: int) -> Tensor:
-    """Collocation points of a projection: the centres of k^D equal cells, k^D ≈ `count`, (k^D, D) in float64.
+    """Collocation points of a projection: a lattice of `count` points, (count, D) in float64.
 
-    Equal cells make the mean over the points a good quadrature. With irregular points a network finds functions that
-    obey the PDE at the points and oscillate between them.
+    In one dimension these are the centres of equal cells. In D dimensions the first coordinate is that of such centres
+    and the others are multiples of the powers of 1/φ, φ^D = φ + 1, modulo 1: every axis is covered by `count` different
+    values, whereas k^D cells have only k of them. Both are good quadratures. With irregular points a network finds
+    functions that obey the PDE at the points and oscillate between them.
     """
     low, high = torch.tensor(list(problem.coordinates.values()), dtype=torch.float64).T
     dimensions = len(low)
-    side = max(1, round(count ** (1 / dimensions)))
-    centres = (torch.arange(side, dtype=torch.float64) + 0.5) / side
-    return low + (high - low) * torch.cartesian_prod(*[centres] * dimensions).reshape(-1, dimensions)
+    ratio = 2.0
+    for _ in range(64):
+        ratio = (ratio + 1) ** (1 / dimensions)  # a fixed point for D > 1
+    index = torch.arange(count, dtype=torch.float64)
+    axes = [(index + 0.5) / count, *((0.5 + index * ratio**-power) % 1 for power in range(1, dimensions))]
+    return low + (high - low) * torch.stack(axes, dim=1)
 
 
 def _project_wave(
-    model: ConstrainedNetwork, theta: Tensor, p: Tensor, solver: Solver, x: Tensor, check: Tensor
+    model: ConstrainedNetwork,
+    theta: Tensor,
+    p: Tensor,
+    solver: Solver,
+    conditions: Sequence[Condition],
+    x: Tensor,
+    check: Tensor,
 ) -> ProjectionResult:
     started = time.perf_counter()
-    solution = solver.solve(model, theta, x, p)
+    solution = solver.solve(model, theta, x, p, conditions)
     seconds = time.perf_counter() - started
     move = model.predict(solution.theta, x, p.expand(len(x), -1)) - model.predict(theta, x, p.expand(len(x), -1))
     return ProjectionResult(
@@ -88,6 +107,7 @@ def _project_wave(
         x=x,
         path=solution.path,
         errors=solution.errors,
+        distances=solution.distances,
         figures=solution.figures,
     )
 

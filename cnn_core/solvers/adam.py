@@ -5,15 +5,18 @@ the wave itself, so this projection flattens what the network learned (the workb
 comparison).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.reductions import Lp, Reduction
-from cnn_core.solvers.solver import ProjectionStatus, Solution
+from cnn_core.solvers.rows import condition_block
+from cnn_core.solvers.solver import Accept, Course, ProjectionStatus, Solution, require_common
 
 
 @dataclass(frozen=True)
@@ -30,34 +33,36 @@ class AdamProjection:
     max_steps: int = 10_000
     points: int = 100
     waves: int | Literal["all"] = "all"
+    every: int | None = None
+    accept: Accept = "always"
     solver: Literal["adam"] = "adam"
 
     def __post_init__(self) -> None:
+        require_common(self)
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
         if self.tolerance < 0:
             raise ValueError(f"tolerance must not be negative, got {self.tolerance}")
-        for name in ("max_steps", "points", "waves"):
-            if getattr(self, name) != "all" and getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
-    def solve(self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor) -> Solution:
+    def solve(
+        self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Condition] = ()
+    ) -> Solution:
         moving = theta.clone().requires_grad_()
         optimizer = torch.optim.Adam([moving], lr=self.learning_rate)
-        errors: list[float] = []
-        path: list[tuple[int, Tensor]] = []
+        blocks = [condition_block(model, condition, p) for condition in conditions]
+        course: Course | None = None
         while True:
             evaluation = model.evaluate(moving, x, p.expand(len(x), -1))
-            error = self.error(evaluation.residuals).sum()
-            step = len(errors)
-            errors.append(float(error.detach()))
-            status = self._status(errors)
-            if status is not None or step & (step - 1) == 0:
-                path.append((step, evaluation.prediction.detach()))
-            if status is ProjectionStatus.DIVERGED:
-                return Solution(theta, status, errors, path)
+            residuals = [evaluation.residuals, *(block.residuals(moving) for block in blocks)]
+            error = torch.stack([self.error(one).sum() for one in residuals]).sum()
+            if course is None:
+                course = Course(evaluation.prediction.detach(), float(error.detach()))
+            else:
+                course.note(float(error.detach()), evaluation.prediction.detach())
+            status = self._status(course.errors)
             if status is not None:
-                return Solution(moving.detach(), status, errors, path)
+                diverged = status is ProjectionStatus.DIVERGED
+                return course.solution(theta if diverged else moving.detach(), status)
             moving.grad = torch.autograd.grad(error, moving)[0]
             optimizer.step()
 

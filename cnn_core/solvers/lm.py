@@ -2,55 +2,48 @@
 
 * `nearest: function` keeps the network near its own predictions u₀ = u_θ₀ at the n collocation points:
   min ½ mean (u_θ − u₀)² subject to g(θ) = 0. It uses no data, only the predictions and the PDE.
-  `derivatives: d` keeps the derivatives up to order d near those of u₀, too, each in the unit in which u₀ and its
-  derivative are equally large. A nonlinear PDE may have solutions that are glued together from pieces, each nearer to
-  u₀ than a smooth one: this tells them apart.
 * `nearest: parameters` keeps it near its parameters: min ½ |θ − θ₀|² subject to g(θ) = 0.
 
-Both are met by continuation: ½ |F(θ)|² + ½ s² |θ − θ₀|² is minimised for growing weights w, where
+Both are met by continuation: ½ |F(θ)|² + ½ s² |θ − θ₀|² is minimised (`cnn_core.solvers.descent`) for growing w, where
 
     F = [(u_θ − u₀)/√(n O), w g/√(n C)], s = 0       or       F = w g/√(n C), s = 1,
 
 and each w must be minimised well (`inner_tolerance`) before the next: a constraint that is enforced too early flattens
-the wave. With J = ∂F/∂θ, d = θ − θ₀ and a = s² + μ a step solves a system of the size of F instead of that of θ,
+the wave. Conditions add rows of their own to g.
 
-    (J Jᵀ + a I) y = F − (s²/a) J d,        Δ = −(s²/a) d − Jᵀ y,
+A nonlinear ODE may have solutions that are glued together from pieces, each nearer to u₀ than a smooth one. With
+`solutions: general` the network is first moved to the nearest u₁ that satisfies the explicit form e of the equation
+(`cnn_core.explicit`), which the glued ones do not; then, with e enforced, to the nearest solution to u₁ in the norm
+|u|² + ℓ² |u'|², ℓ = |u₀|/|u₀'|.
 
-followed by half the geodesic acceleration, −½ Jᵀ (J Jᵀ + a I)⁻¹ F_ΔΔ, which follows the bend of the valley and needs
-one more evaluation and no factorisation. The damping μ moves by the gain ratio.
-
-References: Nocedal & Wright 2006, ch. 10 and 17; Transtrum & Sethna 2012, arXiv:1201.5885 (geodesic acceleration).
-All of it runs in float64, whatever the network's precision.
+Reference: Nocedal & Wright 2006, ch. 17. All of it runs in float64, whatever the network's precision.
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import ConstrainedNetwork, Evaluation
-from cnn_core.derivatives import Field
-from cnn_core.jacobian import Jacobian, field_jacobian
-from cnn_core.problem import Problem
-from cnn_core.solvers.solver import ProjectionStatus, Solution
-
-FIRST_DAMPING = 1e-3
-"""μ at the first step, relative to the mean diagonal of J Jᵀ."""
-
-LARGEST_DAMPING = 1e9
-"""The relative μ at which no step helps any more."""
+from cnn_core.condition import Condition
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.explicit import with_explicit_form
+from cnn_core.solvers.descent import Descent
+from cnn_core.solvers.rows import Block, Rows, condition_block
+from cnn_core.solvers.solver import Accept, Course, ProjectionStatus, Solution, require_common
 
 LARGEST_WEIGHT = 1e6
 
-PROBE = 0.1
-"""The fraction of a step at which the second derivative along it is probed."""
+PATIENCE = 3
+"""So many weights in a row that lower the error by less than a tenth say that no weight will."""
 
-LARGEST_BEND = 0.75
-"""An acceleration longer than this times the step says that the step is too long for it."""
+FIRST_TELLING_WEIGHT = 100.0
+"""At smaller weights an error may rest, while the network moves along."""
+
+STATIONARY = 1e-3
+"""|Jᵀg| / (|J| |g|) below which g ≠ 0 is a least-squares solution of constraints that contradict each other."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +54,7 @@ class LevenbergMarquardt:
     """
 
     nearest: Literal["function", "parameters"] = "function"
-    derivatives: Literal[0, 1, 2] = 0
+    solutions: Literal["all", "general"] = "all"
     tolerance: float = 1e-8
     max_steps: int = 400
     first_weight: float = 0.3
@@ -69,183 +62,151 @@ class LevenbergMarquardt:
     inner_tolerance: float = 3e-4
     points: int = 200
     waves: int | Literal["all"] = "all"
+    every: int | None = None
+    accept: Accept = "always"
     solver: Literal["lm"] = "lm"
 
     def __post_init__(self) -> None:
-        for name in ("max_steps", "points", "waves"):
-            if getattr(self, name) != "all" and getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        require_common(self)
         for name in ("tolerance", "first_weight", "inner_tolerance"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.growth <= 1:
             raise ValueError(f"growth must be above 1, got {self.growth}")
-        if self.derivatives not in (0, 1, 2):
-            raise ValueError(f"derivatives must be 0, 1 or 2, got {self.derivatives}")
-        if self.derivatives and self.nearest == "parameters":
-            raise ValueError(f"derivatives belong to nearest: function, got {self.derivatives}; write 0")
+        if self.solutions == "general" and self.nearest == "parameters":
+            raise ValueError("solutions: general belongs to nearest: function, got parameters; write solutions: all")
 
-    def solve(self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor) -> Solution:
-        descent = _Descent(
-            model, theta.double(), x.double(), p.double(), stay=self.nearest, derivatives=self.derivatives
-        )
-        if not math.isfinite(descent.error):
-            return Solution(theta, ProjectionStatus.DIVERGED, descent.errors, descent.path)
-        weight = self.first_weight
-        while descent.error > self.tolerance and descent.steps < self.max_steps and weight <= LARGEST_WEIGHT:
-            descent.minimise(weight, inner_tolerance=self.inner_tolerance, max_steps=self.max_steps)
-            weight *= self.growth
-        met = descent.error <= self.tolerance
-        status = ProjectionStatus.CONVERGED if met else ProjectionStatus.TOLERANCE_NOT_MET
-        return Solution(descent.at.theta.to(theta.dtype), status, descent.errors, descent.path)
+    def solve(
+        self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Condition] = ()
+    ) -> Solution:
+        journey = _Journey(self, model, theta, x.double(), p.double(), conditions)
+        if not math.isfinite(journey.course.errors[0]):
+            return journey.course.solution(theta, ProjectionStatus.DIVERGED)
+        if journey.course.errors[0] > journey.tolerance:
+            journey.travel()
+        return journey.arrive(theta)
 
 
-class _Point(NamedTuple):
-    """θ, the unweighted rows there (R,), their Jacobian and its Gram matrix (R, R)."""
-
-    theta: Tensor
-    rows: Tensor
-    jacobian: Jacobian
-    gram: Tensor
-
-
-class _Descent:
-    """θ on its way, with the damping that served it last."""
+class _Journey:
+    """One projection in progress. The quantities of its points are [u, g], of a general solution [u, e, g, u']."""
 
     def __init__(
         self,
+        settings: LevenbergMarquardt,
         model: ConstrainedNetwork,
         theta: Tensor,
         x: Tensor,
         p: Tensor,
-        *,
-        stay: Literal["function", "parameters"],
-        derivatives: int,
+        conditions: Sequence[Condition],
     ) -> None:
-        self.constraints = len(model.problem.constraints)
-        self.model = replace(model, problem=_with_derivatives(model.problem, derivatives))
-        self.x, self.p = x, p.expand(len(x), -1)
-        self.start = theta
-        self.outputs = len(model.problem.outputs) if stay == "function" else 0
-        self.pull = 1.0 if stay == "parameters" else 0.0
-        with torch.no_grad():
-            first = self.model.evaluate(theta, x, self.p)
-        self.predicted = first.prediction
-        self.slopes = first.residuals[:, self.constraints :]
-        scale = self.predicted.square().mean().sqrt() / self.slopes.square().mean(dim=0).sqrt()
-        self.units = torch.where(torch.isfinite(scale), scale, 0.0)
-        self.at = self._point(theta)
-        self.damping = FIRST_DAMPING
-        self.steps = 0
-        self.errors = [self.error]
-        self.path = [(0, self.predicted)]
+        self.settings = settings
+        self.general = settings.solutions == "general"
+        self.outputs, self.constraints = len(model.problem.outputs), len(model.problem.constraints)
+        self.first_constraint = self.outputs + (1 if self.general else 0)
+        if self.general:
+            model = replace(model, problem=with_explicit_form(model.problem))
+        nothing = x.new_zeros(1)
+        self.field = Block(model, x, p.expand(len(x), -1), targets=nothing, fixed=nothing, growing=nothing)
+        self.conditions = [condition_block(model, condition, p) for condition in conditions]
+        start = theta.double()
+        self.start = self._everything(start)
+        self.course = Course(self.start[0][:, : self.outputs], self._error(self.start))
+        self.tolerance = max(settings.tolerance, self._rounding(start, torch.finfo(theta.dtype).eps))
+        pull = 1.0 if settings.nearest == "parameters" else 0.0
+        self.descent = Descent(start, pull=pull, on_step=self._note)
 
-    @property
-    def error(self) -> float:
-        """Mean g² at θ."""
-        residuals = self.at.rows.view(len(self.x), -1)[:, self.outputs : self.outputs + self.constraints]
-        return float(residuals.square().mean())
+    def travel(self) -> None:
+        """Go through the weights, for general solutions twice."""
+        outputs, constraints = self.outputs, self.constraints
+        stay, obey = [1 / math.sqrt(outputs)] * outputs, [1 / math.sqrt(constraints)] * constraints
+        if self.general:
+            self._find_general_solution()
+        elif self.settings.nearest == "function":
+            self._continue(self._block(fixed=[*stay, *[0.0] * constraints], growing=[*[0.0] * outputs, *obey]))
+        else:
+            self._continue(self._block(fixed=[0.0] * constraints, growing=obey, start=outputs))
 
-    def minimise(self, weight: float, *, inner_tolerance: float, max_steps: int) -> None:
-        """Descend at one weight until a step gains little, none helps, or the steps run out."""
-        weights = self._weights(weight)
-        while self.steps < max_steps and self.damping < LARGEST_DAMPING:
-            before = self._cost(self.at.theta, self.at.rows, weights)
-            theta, promised = self._step(weights)
-            gain = before - self._cost(theta, self._rows(theta), weights)
-            self.steps += 1
-            if math.isfinite(gain) and gain > 1e-3 * promised:
-                self.at = self._point(theta)
-                self.damping *= 1 / 3 if gain > 0.75 * promised else 2 if gain < 0.25 * promised else 1
-            else:
-                self.damping *= 4
-            self.errors.append(self.error)
-            if self.steps & (self.steps - 1) == 0:
-                self._remember()
-            if 0 < gain < inner_tolerance * before:
-                break
-        self.damping = min(self.damping, 1.0)
-        self._remember()
+    def arrive(self, theta: Tensor) -> Solution:
+        """The result, at the precision of the trained θ (P,)."""
+        arrived = self.descent.theta.to(theta.dtype)
+        figures = {"tolerance": self.tolerance}
+        if self.course.errors[-1] <= self.tolerance:
+            return self.course.solution(arrived, ProjectionStatus.CONVERGED, figures)
+        figures["gradient"] = self._relative_gradient()
+        stationary = figures["gradient"] <= STATIONARY
+        status = ProjectionStatus.LEAST_SQUARES if stationary else ProjectionStatus.TOLERANCE_NOT_MET
+        return self.course.solution(arrived, status, figures)
 
-    def _remember(self) -> None:
-        """Keep the present prediction for the path: at steps 1, 2, 4, 8 … and where a weight is done."""
-        if self.path[-1][0] != self.steps:
-            with torch.no_grad():
-                self.path.append((self.steps, self.model.predict(self.at.theta, self.x, self.p)))
+    def _find_general_solution(self) -> None:
+        value, slope = (self.start[0][:, column].square().mean().sqrt() for column in (0, 3))
+        length = float(value / slope)
+        explicit = length**2
+        weight = self._continue(
+            self._block(fixed=[1.0, 0.0], growing=[0.0, explicit]),
+            lambda quantities: explicit**2 * float(quantities[0][:, 1].square().mean()),
+        )
+        held = [1.0, weight * explicit, 0.0, length]
+        near = self._everything(self.descent.theta)
+        block = self._block(fixed=held, growing=[0.0, 0.0, 1.0, 0.0], near=near)
+        self._continue(block, growth=self.settings.growth**2)  # from one general solution to another: an easy way
 
-    def _step(self, weights: Tensor) -> tuple[Tensor, float]:
-        """Where the accelerated step leads, and by how much the plain one should lower the cost."""
-        theta, rows, jacobian, gram = self.at
-        distance, values = theta - self.start, weights * rows
-        gram = weights[:, None] * gram * weights
-        slack = self.pull + self.damping * float(gram.diagonal().mean())
-        shrink = self.pull / slack
-        factor = _factor(gram, slack)
+    def _continue(
+        self, block: Block, error: Callable[[Sequence[Tensor]], float] | None = None, *, growth: float | None = None
+    ) -> float:
+        """Minimise at growing weights until the error meets the tolerance; returns the last weight."""
+        growth = growth or self.settings.growth
+        settings, descent, error = self.settings, self.descent, error or self._error
+        rows = Rows([block, *self.conditions])
+        weight, idle, last = settings.first_weight, 0, math.inf
+        while True:
+            descent.minimise(rows, weight, inner_tolerance=settings.inner_tolerance, max_steps=settings.max_steps)
+            now = error(self._everything(descent.theta))
+            idle = idle + 1 if weight >= FIRST_TELLING_WEIGHT and now > 0.9 * last else 0
+            spent = descent.steps >= settings.max_steps or weight > LARGEST_WEIGHT or idle >= PATIENCE
+            if now <= self.tolerance or spent:
+                return weight
+            weight, last = weight * growth, now
 
-        def pulled_back(right_side: Tensor) -> tuple[Tensor, Tensor]:
-            y = torch.cholesky_solve(right_side[:, None], factor)[:, 0]
-            return y, -jacobian.transposed_times(weights * y)
+    def _block(
+        self, *, fixed: Sequence[float], growing: Sequence[float], start: int = 0, near: Sequence[Tensor] | None = None
+    ) -> Block:
+        """The points' rows: near the values and slopes that `near`, or else θ₀, has there."""
+        targets = (near or self.start)[0].clone()
+        targets[:, self.outputs : self.first_constraint + self.constraints] = 0
+        as_tensor = self.field.x.new_tensor
+        return replace(self.field, targets=targets, fixed=as_tensor(fixed), growing=as_tensor(growing), start=start)
 
-        leaning = weights * jacobian.times(distance) if self.pull else torch.zeros_like(values)
-        y, step = pulled_back(values - shrink * leaning)
-        step = step - shrink * distance
-        slope = -shrink * leaning - gram @ y
-        promised = 0.5 * float(values.square().sum() - (values + slope).square().sum())
-        promised += 0.5 * self.pull * float(distance.square().sum() - (distance + step).square().sum())
-        probe = weights * self._rows(theta + PROBE * step)
-        bend = 2 / PROBE * ((probe - values) / PROBE - slope)
-        acceleration = pulled_back(bend)[1]
-        if float(acceleration.norm()) <= LARGEST_BEND * float(step.norm()):
-            step = step + 0.5 * acceleration
-        return theta + step, promised
+    def _everything(self, theta: Tensor) -> list[Tensor]:
+        """All quantities at θ: of the points as they are, of the conditions less their values."""
+        return Rows([self.field, *self.conditions]).evaluate(theta)
 
-    def _point(self, theta: Tensor) -> _Point:
-        theta = theta.detach().requires_grad_()
-        evaluation = self.model.evaluate(theta, self.x, self.p)
-        everything = field_jacobian(self.model, theta, evaluation, self.x, self.p)
-        outputs, constraints = len(self.model.problem.outputs), len(self.model.problem.constraints)
-        jacobian = everything.part(outputs - self.outputs, outputs + constraints)
-        return _Point(theta.detach(), self._select(evaluation), jacobian, jacobian.gram())
+    def _error(self, quantities: Sequence[Tensor]) -> float:
+        """Mean g² at the points, plus that of every condition."""
+        points, *others = quantities
+        errors = [points[:, self.first_constraint : self.first_constraint + self.constraints].square().mean()]
+        errors += [block.rows(rows).square().mean() for block, rows in zip(self.conditions, others, strict=True)]
+        return float(torch.stack(errors).sum())
 
-    def _rows(self, theta: Tensor) -> Tensor:
-        with torch.no_grad():
-            return self._select(self.model.evaluate(theta, self.x, self.p))
+    def _note(self, quantities: Sequence[Tensor]) -> None:
+        self.course.note(self._error(quantities), quantities[0][:, : self.outputs])
 
-    def _select(self, evaluation: Evaluation) -> Tensor:
-        moved = evaluation.prediction.detach() - self.predicted
-        residuals, slopes = evaluation.residuals.detach().tensor_split([self.constraints], dim=1)
-        return torch.cat([moved[:, : self.outputs], residuals, slopes - self.slopes], dim=1).flatten()
+    def _rounding(self, theta: Tensor, precision: float) -> float:
+        """What rounding θ to its precision can do to the error: four times what a seeded rounding does to g."""
+        signs = torch.randint(2, theta.shape, generator=torch.Generator().manual_seed(0)).to(theta) * 2 - 1
+        rounded = self._everything(theta * (1 + 0.5 * precision * signs))
+        constraints = slice(self.first_constraint, self.first_constraint + self.constraints)
+        parts = [slice(None) if index else constraints for index in range(len(rounded))]
+        moves = [(a - b)[:, part] for a, b, part in zip(rounded, self.start, parts, strict=True)]
+        return 4 * sum(float(move.square().mean()) for move in moves)
 
-    def _weights(self, weight: float) -> Tensor:
-        points, stay, slopes = len(self.x), self.x.new_ones(self.outputs), self.slopes.shape[1]
-        obey = self.x.new_full((self.constraints,), weight)
-        columns = [stay / math.sqrt(max(1, self.outputs)), obey / math.sqrt(self.constraints)]
-        columns.append(self.units / math.sqrt(max(1, slopes)))
-        return torch.cat(columns).repeat(points) / math.sqrt(points)
-
-    def _cost(self, theta: Tensor, rows: Tensor, weights: Tensor) -> float:
-        return 0.5 * float((weights * rows).square().sum() + self.pull * (theta - self.start).square().sum())
-
-
-def _with_derivatives(problem: Problem, highest: int) -> Problem:
-    """The problem with all entries of ∇u, and of the Laplacian if `highest` is 2, as further residuals."""
-
-    def residual(u: Field, x: Tensor, p: Tensor) -> Mapping[str, Tensor]:
-        slopes = torch.cat([u.gradient.flatten(), u.laplacian]) if highest == 2 else u.gradient.flatten()
-        return {**problem.residual(u, x, p), **{f"derivative {i}": slopes[i] for i in range(len(slopes))}}
-
-    def scale(p: Tensor) -> Mapping[str, Tensor | float]:
-        known = problem.scale(p) if problem.scale else dict.fromkeys(problem.constraints, 1.0)
-        return defaultdict(lambda: 1.0, known)
-
-    return replace(problem, residual=residual, scale=scale) if highest else problem
-
-
-def _factor(gram: Tensor, slack: float) -> Tensor:
-    """The Cholesky factor of G + slack·I, with the least more slack that makes it positive definite."""
-    identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    while True:
-        factor, info = torch.linalg.cholesky_ex(gram + slack * identity)
-        if int(info) == 0 or not math.isfinite(slack):
-            return factor
-        slack = max(4 * slack, 1e-15 * float(gram.diagonal().mean()))
+    def _relative_gradient(self) -> float:
+        """|Jᵀg| / (|J| |g|) for all constraints: 0 where no small move lowers |g|."""
+        constraints = self.constraints
+        growing = [1 / math.sqrt(constraints)] * constraints
+        rows = Rows(
+            [self._block(fixed=[0.0] * constraints, growing=growing, start=self.first_constraint), *self.conditions]
+        )
+        at, weights = rows.linearise(self.descent.theta), rows.weights(1.0)
+        residuals = weights * rows.select(at.quantities)
+        size = float((weights.square() * at.gram.diagonal()).sum().sqrt() * residuals.norm())
+        return float(at.jacobian.transposed_times(weights * residuals).norm()) / max(size, 1e-300)

@@ -1,18 +1,22 @@
 """What every projection solver is: a frozen dataclass of settings that moves θ onto the constraint of one wave."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
 from torch import Tensor
 
+from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
+
+Accept = Literal["always", "if-better-on-validation"]
 
 
 class ProjectionStatus(StrEnum):
     """How a projection ended."""
 
     CONVERGED = "converged"
+    LEAST_SQUARES = "least squares"  # no small move lowers |g|, which is not 0: the constraints contradict each other
     TOLERANCE_NOT_MET = "tolerance not met"
     DIVERGED = "diverged"  # a step was not finite; θ is the trained one again
 
@@ -20,18 +24,48 @@ class ProjectionStatus(StrEnum):
 class Solution(NamedTuple):
     """Where a solver arrived: θ (P,), how, its own error before every step and at the end, and figures worth watching.
 
-    `path` holds (step, prediction (n, O)) at the collocation points: before, at a few steps on the way, and after.
+    `distances` are the root mean squares of u_θ − u_θ₀ at the collocation points where `errors` were measured. `path`
+    holds (step, prediction (n, O)) there: before, at a few steps on the way, and after.
     """
 
     theta: Tensor
     status: ProjectionStatus
     errors: list[float]
+    distances: list[float]
     path: list[tuple[int, Tensor]]
     figures: Mapping[str, float] = {}
 
 
+class Course:
+    """What a solver notes on its way: at first, and after every step."""
+
+    def __init__(self, prediction: Tensor, error: float) -> None:
+        self.errors, self.distances = [error], [0.0]
+        self.path = [(0, prediction)]
+        self._last = prediction
+
+    def note(self, error: float, prediction: Tensor) -> None:
+        """After a step: the solver's error and the prediction (n, O), which is kept at steps 1, 2, 4, 8 …"""
+        step = len(self.errors)
+        self.errors.append(error)
+        self.distances.append(float((prediction - self.path[0][1]).square().mean().sqrt()))
+        self._last = prediction
+        if step & (step - 1) == 0:
+            self.path.append((step, prediction))
+
+    def solution(self, theta: Tensor, status: ProjectionStatus, figures: Mapping[str, float] | None = None) -> Solution:
+        """The course as it ended, with θ (P,)."""
+        end = len(self.errors) - 1
+        path = self.path if self.path[-1][0] == end else [*self.path, (end, self._last)]
+        return Solution(theta, status, self.errors, self.distances, path, figures or {})
+
+
 class Solver(Protocol):
-    """A projection solver. `points` are collocation points a wave; `waves` bounds the waves projected of a split."""
+    """A projection solver, with the settings that all have.
+
+    `points` are collocation points a wave; `waves` bounds the waves projected of a split; `every` is the number of
+    epochs between projections during a training, `accept` says which projections a trial keeps.
+    """
 
     @property
     def solver(self) -> str: ...
@@ -39,6 +73,22 @@ class Solver(Protocol):
     def points(self) -> int: ...
     @property
     def waves(self) -> int | Literal["all"]: ...
-    def solve(self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor) -> Solution:
-        """Move a copy of θ (P,) so that the residuals vanish at x (n, D) for the wave p (K,)."""
+    @property
+    def every(self) -> int | None: ...
+    @property
+    def accept(self) -> Accept: ...
+    def solve(
+        self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Condition] = ()
+    ) -> Solution:
+        """Move a copy of θ (P,) so that the residuals vanish at x (n, D) for the wave p (K,), and conditions hold."""
         ...
+
+
+def require_common(solver: Solver) -> None:
+    """Check the settings that all solvers have. Raises ValueError."""
+    for name in ("max_steps", "points", "waves", "every"):
+        value = getattr(solver, name)
+        if value not in ("all", None) and value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+    if solver.accept not in ("always", "if-better-on-validation"):
+        raise ValueError(f"accept must be always or if-better-on-validation, got {solver.accept!r}")

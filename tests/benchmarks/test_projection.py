@@ -5,12 +5,24 @@ import json
 import pytest
 import torch
 
-from benchmarks.projection import HEADER, ideal_mse, line, options, row, rows, solver_of, summary
+from benchmarks.projection import (
+    CASES,
+    header,
+    ideal_mse,
+    line,
+    options,
+    row,
+    rows,
+    solver_of,
+    speed_ups,
+    summary,
+    trained,
+)
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.functional import parameter_vector
 from cnn_core.networks import Modulated
 from cnn_core.problem import Split, sample
-from cnn_core.problems import helmholtz, pythagorean
+from cnn_core.problems import helmholtz, pythagorean, viscous_flow
 from cnn_core.solvers import AdamProjection, LevenbergMarquardt
 
 WAVE = torch.tensor([1.3, 1.0, 0.1], dtype=torch.float64)
@@ -48,7 +60,7 @@ def test_adam_gets_several_learning_rates_and_says_the_same():
 
 def test_the_table_fits_100_columns(one_row):
     widest = {**one_row, "status": "tolerance not met", "steps": 20_000, "seconds": 999.99, "phase": -0.3}
-    assert len(line(widest)) <= 100 and all(len(heading) <= 100 for heading in HEADER.splitlines())
+    assert len(line(widest)) <= 100 and all(len(heading) <= 100 for heading in header("helmholtz").splitlines())
 
 
 def test_the_ideal_keeps_a_wave_and_drops_what_is_none():
@@ -67,11 +79,46 @@ def test_the_summary_counts_rows(one_row):
     assert figures["share of rows with residual ≤ 1e-6 A²"] == 0.5
 
 
-def test_the_network_is_trained_once_and_any_wave_can_be_asked_for(monkeypatch):
-    asked = options().parse_args(["--frequency", "0.7", "1.1", "--amplitude", "2", "--phase", "0.2", "--seed", "4"])
-    monkeypatch.setattr("benchmarks.projection.trained", lambda model, seed: parameter_vector(model.network))
-    monkeypatch.setattr("benchmarks.projection.solver_of", lambda *asked: LevenbergMarquardt(max_steps=1))
-    assert [(one["frequency"], one["seed"]) for one in rows(asked)] == [(0.7, 4), (1.1, 4)]
+def test_a_flow_has_no_ideal_and_is_named_by_its_own_parameters():
+    network = Modulated(widths=(6,)).build(inputs=3, parameters=3, outputs=3, seed=0)
+    model, wave = ConstrainedNetwork(viscous_flow(), network), torch.tensor([1.0, 0.5, 0.7], dtype=torch.float64)
+    solver = LevenbergMarquardt(points=8, max_steps=1)
+    one = row(model, parameter_vector(network), wave, solver, test_points=27)
+    assert set(one) == KEYS | {"u_infinity", "suction", "w_infinity"}
+    assert one["data_mse_ideal"] is None and one["frequency"] is None and one["suction"] == 0.5
+    assert len(line(one)) <= 100 and line(one).startswith(" 1.0  0.5  0.7")
+    assert header("viscous-flow").splitlines()[1].startswith("   U    V    W")
+    assert "share of rows with residual ≤ 1e-6 A²" not in summary([one])
+
+
+def test_the_network_is_trained_once(monkeypatch, tmp_path):
+    trainings = []
+
+    def train(model, points, *args, **settings):
+        trainings.append(len(points))
+        return parameter_vector(model.network)
+
+    monkeypatch.setattr("benchmarks.projection.train", train)
+    for name in ("helmholtz", "pythagorean", "viscous-flow", "viscous-flow"):
+        model, theta = trained(CASES[name], 3, tmp_path)
+        assert torch.equal(theta, parameter_vector(model.network))
+    assert trainings == [50_000, 50_000]
+
+
+def test_any_wave_can_be_asked_for_and_any_solver(monkeypatch):
+    asked = options().parse_args(
+        ["--frequency", "0.7", "1.1", "--amplitude", "2", "--phase", "0.2", "--seed", "4", "--solver", "lm", "adam"]
+    )
+    network = Modulated(widths=(5,)).build(inputs=1, parameters=3, outputs=1, seed=0)
+    model = ConstrainedNetwork(helmholtz(), network)
+    one_step = {"lm": LevenbergMarquardt(max_steps=1), "adam": AdamProjection(max_steps=1)}
+    monkeypatch.setattr("benchmarks.projection.trained", lambda case, seed: (model, parameter_vector(network)))
+    monkeypatch.setattr("benchmarks.projection.solver_of", lambda _, name, nearest: one_step[name])
+    table = list(rows(asked))
+    assert [(one["frequency"], one["seed"], one["solver"]) for one in table] == [
+        (0.7, 4, "lm"), (0.7, 4, "adam"), (1.1, 4, "lm"), (1.1, 4, "adam"),
+    ]  # fmt: skip
+    assert len(speed_ups(table)) == 2 and all(ratio > 0 for ratio in speed_ups(table))
 
 
 def test_adam_stops_where_lm_does():

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.networks import Dense, Modulated
 from cnn_core.problem import Split, collocation_points, sample
@@ -64,6 +65,39 @@ def test_every_wave_is_projected_by_itself(solver: str) -> None:
         assert torch.equal(first.theta, third.theta)
         assert torch.equal(first.theta, second.theta)
     assert not torch.equal(together[0].theta, together[1].theta)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_wave_that_fails_does_not_spoil_the_others(solver: str) -> None:
+    model = helmholtz_model()
+    theta = theta_of(model)
+    broken = torch.tensor([[1.0, 0.0, 0.1], [math.nan, 0.7, 0.0]], dtype=torch.float64)  # the first has scale 0
+    results = project(model, theta, torch.cat([WAVES[:1], broken, WAVES[1:]]), small(solver))
+    assert [result.status is ProjectionStatus.DIVERGED for result in results] == [False, True, True, False]
+    for result, wave in zip((results[0], results[3]), WAVES, strict=True):
+        assert torch.equal(result.theta, project(model, theta, wave[None], small(solver))[0].theta)
+    for result in results[1:3]:
+        assert torch.equal(result.theta, theta.detach())
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_no_waves_give_no_results(solver: str) -> None:
+    model = helmholtz_model()
+    assert project(model, theta_of(model), WAVES[:0], small(solver)) == []
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_conditions_hold_besides_the_pde(solver: str) -> None:
+    model = helmholtz_model()
+    at, values = torch.tensor([[0.0]]), torch.tensor([[0.4, -1.0]])
+    initial = Condition(at, lambda u, x, p: {"value": u.value[0], "slope": u.gradient[0, 0]}, values)
+    settings = replace(small(solver, steps=3000), tolerance=1e-4)  # type: ignore[type-var]
+    if isinstance(settings, AdamProjection):
+        settings = replace(settings, learning_rate=3e-3)
+    (result,) = project(model, theta_of(model), WAVES[:1], settings, conditions=[initial])
+    assert result.status is ProjectionStatus.CONVERGED
+    assert float(model.predict(result.theta, at.double(), WAVES[:1])) == pytest.approx(0.4, abs=0.02)
+    assert result.residual_on <= 1e-4
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -219,9 +253,15 @@ def test_points_lie_inside_and_are_nobody_elses(name: str) -> None:
         assert torch.cdist(points, split.x).min() > 1e-6
 
 
-def test_points_in_several_dimensions_are_the_nearest_power() -> None:
-    assert len(projection_points(viscous_flow(), 100)) == 125
-    assert len(projection_points(viscous_flow(), 1)) == 1
+def test_points_are_the_centres_of_cells_on_an_axis_and_spread_over_several() -> None:
+    assert projection_points(helmholtz_model().problem, 4)[:, 0].tolist() == [-0.75, -0.25, 0.25, 0.75]
+    flow = projection_points(viscous_flow(), 100)
+    assert flow.shape == (100, 3)
+    for axis in flow.T:
+        gaps = axis.sort().values.diff()
+        assert gaps.min() > 0 and gaps.max() < 3 / 100
+    for power in (1, 2, 3):  # the lattice is a good quadrature
+        assert flow.prod(dim=1).pow(power).mean() == pytest.approx((power + 1) ** -3, rel=0.3)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

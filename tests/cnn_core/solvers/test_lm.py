@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.functional import parameter_vector
 from cnn_core.methods import Unconstrained
@@ -27,6 +28,10 @@ def trained():
     network = Modulated(widths=(20, 20)).build(inputs=1, parameters=3, outputs=1, seed=0).double()
     model = ConstrainedNetwork(problem, network)
     return model, train(model, sample(problem, split), Unconstrained(), optimizer=Adam(1e-2), batch_size=80, epochs=400)
+
+
+def value_of(u, x, p):
+    return {"value": u.value[0]}
 
 
 def data_error(model, theta, p=WAVE[0]):
@@ -56,18 +61,18 @@ def test_nearest_function_satisfies_the_pde_and_keeps_the_data(trained):
     assert torch.equal(theta, before)
 
 
-def test_derivatives_tell_smooth_solutions_from_glued_ones(trained):
+def test_general_solutions_are_told_from_glued_ones(trained):
     model, theta = trained
     nonlinear = ConstrainedNetwork(pythagorean(), model.network)
     wave = torch.tensor([1.6, 0.8, -0.3], dtype=torch.float64)
-    glued, smooth = (
-        data_error(nonlinear, project(nonlinear, theta, wave[None], solver)[0].theta, wave)
-        for solver in (
-            LevenbergMarquardt(points=60, inner_tolerance=1e-3, max_steps=150, derivatives=derivatives)
-            for derivatives in (0, 2)
-        )
+    every, general = (
+        project(nonlinear, theta, wave[None], LevenbergMarquardt(points=60, solutions=solutions, max_steps=200))[0]
+        for solutions in ("all", "general")
     )
-    assert smooth < 0.2 * glued < 0.2 * data_error(nonlinear, theta, wave)
+    assert general.status is ProjectionStatus.CONVERGED
+    assert general.residual_off <= 1e-7
+    assert data_error(nonlinear, general.theta, wave) < 0.5 * data_error(nonlinear, theta, wave)
+    assert data_error(nonlinear, general.theta, wave) < 0.2 * data_error(nonlinear, every.theta, wave)
 
 
 def test_nearest_parameters_moves_them_less_and_the_function_more(trained):
@@ -92,6 +97,37 @@ def test_a_converged_result_does_not_move_again(trained):
     assert twice.steps == 0 and torch.equal(twice.theta, once.theta)
 
 
+def test_contradictory_conditions_end_in_least_squares(trained):
+    model, theta = trained
+    at = torch.zeros(1, 1, dtype=torch.float64)
+    both = [Condition(at, value_of, values=torch.tensor([[value]])) for value in (0.0, 1.0)]
+    (result,) = project(model, theta, WAVE, LevenbergMarquardt(points=30, max_steps=200), conditions=both)
+    assert result.status is ProjectionStatus.LEAST_SQUARES
+    assert result.figures["gradient"] <= 1e-3
+    assert result.errors[-1] == pytest.approx(0.5, abs=0.01)  # 0.5² + 0.5² is the least that is possible
+    assert result.residual_on < 0.01
+    assert float(model.predict(result.theta, at, WAVE)) == pytest.approx(0.5, abs=0.01)
+
+
+def test_more_constraints_than_parameters_are_met_in_the_least_squares_sense():
+    network = Modulated(widths=(2,)).build(inputs=1, parameters=3, outputs=1, seed=0).double()
+    model, theta = ConstrainedNetwork(helmholtz(), network), parameter_vector(network)
+    assert len(theta) < 40
+    wave = torch.tensor([[1.0, 2.0, 0.3]], dtype=torch.float64)
+    known = [Condition(torch.tensor([[-0.5], [0.5]]), value_of, values=torch.tensor([[1.0], [-1.0]]))]
+    solver = LevenbergMarquardt(nearest="parameters", points=40, first_weight=10.0)
+    (result,) = project(model, theta, wave, solver, conditions=known)
+    assert result.status is ProjectionStatus.LEAST_SQUARES
+    assert result.errors[-1] < result.errors[0]
+
+
+def test_the_distance_moved_is_noted_at_every_step(trained):
+    model, theta = trained
+    (result,) = project(model, theta, WAVE, LevenbergMarquardt(points=60, max_steps=7))
+    assert len(result.distances) == len(result.errors) == 8
+    assert result.distances[0] == 0 and result.distances[-1] == pytest.approx(result.distance_function, rel=1e-9)
+
+
 def test_steps_are_bounded_and_the_status_says_so(trained):
     model, theta = trained
     (result,) = project(model, theta, WAVE, LevenbergMarquardt(points=60, max_steps=2))
@@ -108,12 +144,18 @@ def test_parameters_that_are_not_finite_are_left_alone(trained):
     assert torch.equal(result.theta, broken) or result.theta.isnan().all()
 
 
-def test_float32_is_projected_in_float64(trained):
+def test_float32_is_projected_in_float64_to_what_it_can_hold(trained):
     model, theta = trained
     (result,) = project(model, theta.float(), WAVE, LevenbergMarquardt(points=60))
     assert result.theta.dtype is torch.float32
     assert result.status is ProjectionStatus.CONVERGED
     assert result.residual_on <= 1e-6
+    strict = LevenbergMarquardt(points=60, tolerance=1e-20)
+    (once,) = project(model, theta.float(), WAVE, strict)
+    assert once.status is ProjectionStatus.CONVERGED
+    assert 1e-20 < once.figures["tolerance"] < 1e-8 and once.errors[-1] <= once.figures["tolerance"]
+    (twice,) = project(model, once.theta, WAVE, strict)
+    assert twice.steps == 0 and torch.equal(twice.theta, once.theta)
 
 
 def test_vector_problems_in_three_dimensions():
@@ -132,18 +174,14 @@ def _at(problem, wave):
     return x, wave.expand(len(x), -1)
 
 
-def test_collocation_points_are_the_centres_of_equal_cells():
-    assert projection_points(helmholtz(), 4)[:, 0].tolist() == [-0.75, -0.25, 0.25, 0.75]
-    assert projection_points(viscous_flow(), 10).shape == (8, 3)
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"growth": 1.0}, "growth must be above 1, got 1.0"),
         ({"tolerance": 0.0}, "tolerance must be positive, got 0.0"),
-        ({"derivatives": 3}, "derivatives must be 0, 1 or 2, got 3"),
-        ({"derivatives": 1, "nearest": "parameters"}, "derivatives belong to nearest: function, got 1; write 0"),
+        ({"solutions": "general", "nearest": "parameters"}, "belongs to nearest: function, got parameters; write sol"),
+        ({"every": 0}, "every must be at least 1, got 0"),
+        ({"accept": "never"}, "accept must be always or if-better-on-validation, got 'never'"),
         ({"points": 0}, "points must be at least 1, got 0"),
     ],
 )

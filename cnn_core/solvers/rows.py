@@ -1,0 +1,135 @@
+"""The rows F(θ) of a least-squares problem: quantities of u at points, each with a target and a weight.
+
+A block holds the quantities [u_1 … u_O, g_1 … g_C] of one residual at one set of points; the first block's points are
+the collocation points, the others' those of conditions. Row r = n·Q + q of a block is the quantity q at the point n.
+
+Axis names: N points of a block, A all quantities of its pass, Q those of them that are rows, R rows of all blocks.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cnn_core.condition import Condition
+from cnn_core.constrained import ConstrainedNetwork, Evaluation
+from cnn_core.jacobian import Jacobian, field_jacobian
+
+
+class Linear(NamedTuple):
+    """F at some θ to first order: all quantities by block (N, A), the Jacobian of the rows, J Jᵀ (R, R)."""
+
+    quantities: list[Tensor]
+    jacobian: "StackedJacobian"
+    gram: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Quantities start … start + Q − 1 of `model` at x (N, D) for p (N, K) are rows, less their targets (N, A).
+
+    The rows' weights are (fixed + w·growing)/√N, both (Q,): what stays, and what is enforced more and more.
+    """
+
+    model: ConstrainedNetwork
+    x: Tensor
+    p: Tensor
+    targets: Tensor
+    fixed: Tensor
+    growing: Tensor
+    start: int = 0
+
+    def evaluate(self, theta: Tensor) -> Tensor:
+        """All quantities, (N, A), without a graph."""
+        with torch.no_grad():
+            return _quantities(self.model.evaluate(theta, self.x, self.p))
+
+    def linearise(self, theta: Tensor) -> tuple[Tensor, Jacobian]:
+        """All quantities, and the Jacobian of the rows."""
+        theta = theta.detach().requires_grad_()
+        evaluation = self.model.evaluate(theta, self.x, self.p)
+        jacobian = field_jacobian(self.model, theta, evaluation, self.x, self.p)
+        return _quantities(evaluation), jacobian.part(self.start, self.start + len(self.fixed))
+
+    def residuals(self, theta: Tensor) -> Tensor:
+        """The residuals less their targets, (N, C), differentiable once in θ."""
+        residuals = self.model.residuals(theta, self.x, self.p)
+        return residuals - self.targets[:, self.targets.shape[1] - residuals.shape[1] :]
+
+    def rows(self, quantities: Tensor) -> Tensor:
+        """The unweighted rows (N·Q,) among all quantities (N, A)."""
+        return (quantities - self.targets)[:, self.start : self.start + len(self.fixed)].flatten()
+
+    def weights(self, weight: float) -> Tensor:
+        return (self.fixed + weight * self.growing).repeat(len(self.x)) / math.sqrt(len(self.x))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All blocks of a least-squares problem as one F(θ)."""
+
+    blocks: Sequence[Block]
+
+    def evaluate(self, theta: Tensor) -> list[Tensor]:
+        """All quantities, by block."""
+        return [block.evaluate(theta) for block in self.blocks]
+
+    def linearise(self, theta: Tensor) -> Linear:
+        quantities, parts = zip(*(block.linearise(theta) for block in self.blocks), strict=True)
+        jacobian = StackedJacobian(parts, [len(block.x) * len(block.fixed) for block in self.blocks])
+        return Linear(list(quantities), jacobian, jacobian.gram())
+
+    def select(self, quantities: Sequence[Tensor]) -> Tensor:
+        """The unweighted rows (R,) among all quantities."""
+        return torch.cat([block.rows(values) for block, values in zip(self.blocks, quantities, strict=True)])
+
+    def weights(self, weight: float) -> Tensor:
+        return torch.cat([block.weights(weight) for block in self.blocks])
+
+
+@dataclass(frozen=True)
+class StackedJacobian:
+    """J of several blocks of rows, one below the other; `sizes` counts the rows of each."""
+
+    parts: Sequence[Jacobian]
+    sizes: Sequence[int]
+
+    def gram(self) -> Tensor:
+        """J Jᵀ (R, R); the first part may be large, the others should be small."""
+        gram = self.parts[0].gram()
+        for index, part in enumerate(self.parts[1:], 1):
+            rows = part.matrix()
+            across = torch.stack([torch.cat([above.times(row) for above in self.parts[:index]]) for row in rows], dim=1)
+            gram = torch.cat([torch.cat([gram, across], dim=1), torch.cat([across.T, rows @ rows.T], dim=1)])
+        return gram
+
+    def times(self, vector: Tensor) -> Tensor:
+        """J v: (P,) → (R,)."""
+        return torch.cat([part.times(vector) for part in self.parts])
+
+    def transposed_times(self, weights: Tensor) -> Tensor:
+        """Jᵀ w: (R,) → (P,)."""
+        shares = zip(self.parts, weights.split(list(self.sizes)), strict=True)
+        return torch.stack([part.transposed_times(share) for part, share in shares]).sum(dim=0)
+
+
+def _quantities(evaluation: Evaluation) -> Tensor:
+    return torch.cat([evaluation.prediction, evaluation.residuals], dim=1).detach()
+
+
+def condition_block(model: ConstrainedNetwork, condition: Condition, p: Tensor) -> Block:
+    """A condition's quantities as rows, all of them growing; p (K,) is the wave's."""
+    problem = replace(model.problem, residual=condition.quantity, scale=None)
+    outputs, quantities = len(problem.outputs), len(problem.constraints)
+    x, values = condition.x.to(p), condition.values.to(p)
+    if x.shape[1] != len(problem.coordinates) or values.shape[1] not in (1, quantities):
+        raise ValueError(
+            f"condition: {quantities} quantities in {len(problem.coordinates)} coordinates need x and values with as "
+            f"many columns, got {x.shape[1]} and {values.shape[1]}"
+        )
+    targets = torch.cat([x.new_zeros(len(x), outputs), values.expand(len(x), quantities)], dim=1)
+    growing = x.new_full((quantities,), 1 / math.sqrt(quantities))
+    return Block(replace(model, problem=problem), x, p.expand(len(x), -1), targets, 0 * growing, growing, start=outputs)

@@ -1,0 +1,51 @@
+"""Conditions: what they refuse."""
+
+import math
+
+import pytest
+import torch
+
+from cnn_core.condition import Condition
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.networks import Dense
+from cnn_core.problems import helmholtz
+from cnn_core.solvers.rows import condition_block
+
+
+def value_and_slope(u, x, p):
+    return {"value": u.value[0], "slope": u.gradient[0, 0]}
+
+
+@pytest.mark.parametrize(
+    ("x", "values", "message"),
+    [
+        (torch.zeros(2), torch.zeros(2, 2), r"x must have the shape \(points, coordinates\), got \(2,\)"),
+        (torch.zeros(0, 1), torch.zeros(1, 2), r"x must have the shape \(points, coordinates\), got \(0, 1\)"),
+        (torch.zeros(3, 1), torch.zeros(2, 2), r"values must have the shape \(3, quantities\), got \(2, 2\)"),
+        (torch.full((1, 1), math.nan), torch.zeros(1, 2), "x holds a number that is not finite; leave such points out"),
+        (torch.zeros(1, 1), torch.full((1, 2), math.inf), "values holds a number that is not finite"),
+    ],
+)
+def test_conditions_that_mean_nothing_are_refused(x, values, message):
+    with pytest.raises(ValueError, match=message):
+        Condition(x, value_and_slope, values)
+
+
+def test_a_condition_of_another_problem_is_refused():
+    network = Dense(widths=(4,)).build(inputs=1, parameters=3, outputs=1, seed=0)
+    model, p = ConstrainedNetwork(helmholtz(), network), torch.ones(3)
+    for condition in (
+        Condition(torch.zeros(1, 2), value_and_slope),
+        Condition(torch.zeros(1, 1), value_and_slope, torch.zeros(1, 3)),
+    ):
+        with pytest.raises(
+            ValueError, match="2 quantities in 1 coordinates need x and values with as many columns, got"
+        ):
+            condition_block(model, condition, p)
+
+
+def test_without_values_quantities_should_vanish():
+    network = Dense(widths=(4,)).build(inputs=1, parameters=3, outputs=1, seed=0).double()
+    model, p = ConstrainedNetwork(helmholtz(), network), torch.ones(3, dtype=torch.float64)
+    block = condition_block(model, Condition(torch.zeros(3, 1), value_and_slope), p)
+    assert block.targets.tolist() == [[0.0] * 3] * 3
