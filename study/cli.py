@@ -75,7 +75,11 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
 @settings_option
 @click.option("--json", "as_json", is_flag=True, help="End stdout with one JSON object: config, metrics, status.")
 @click.option("--save", type=click.Path(file_okay=False, path_type=Path), help="Write checkpoint and predictions here.")
-def trial(space: str, settings: tuple[str, ...], as_json: bool, save: Path | None) -> None:
+@click.option(
+    "--from-checkpoint", "checkpoint", type=click.Path(file_okay=False, path_type=Path), metavar="DIRECTORY",
+    help="Go on from the trial saved in this folder; one that is fully trained is only projected and measured.",
+)  # fmt: skip
+def trial(space: str, settings: tuple[str, ...], as_json: bool, save: Path | None, checkpoint: Path | None) -> None:
     """Run one trial of SPACE in this process, with the values that stand outside its search block."""
     from study.trial import Trial
 
@@ -85,14 +89,17 @@ def trial(space: str, settings: tuple[str, ...], as_json: bool, save: Path | Non
     console = Console(stderr=True)
     with mendable():
         running = Trial(study)
+        if checkpoint is not None:
+            running.load(checkpoint)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
     ) as progress:
         task = progress.add_task(f"training {study.training.method.name}", total=study.training.epochs)
-        metrics: dict[str, float | str] = {}
+        progress.update(task, completed=running.epoch)
         while not running.done:
-            metrics = running.step()
+            running.step()
             progress.update(task, completed=running.epoch)
+        metrics = dict(running.history[-1])
         if study.projection is not None:
             progress.update(task, description=f"projecting with {study.projection.solver}")
         metrics |= running.finish()

@@ -83,8 +83,12 @@ def _draw_front(axes: Axes, front: Sequence[Variant], limits: Mapping[str, tuple
         return
     data, constraint = ([variant.figures[name] for variant in front] for name in (DATA, CONSTRAINT))
     axes.step(
-        [data[0], *data, limits[DATA][1]], [limits[CONSTRAINT][1], *constraint, constraint[-1]],
-        where="post", color=EXACT, linewidth=1.2, zorder=2,
+        [data[0], *data, limits[DATA][1]],
+        [limits[CONSTRAINT][1], *constraint, constraint[-1]],
+        where="post",
+        color=EXACT,
+        linewidth=1.2,
+        zorder=2,
     )
     last = np.array([-1.0, -1.0])
     for number, position in enumerate(zip(data, constraint, strict=True), start=1):
@@ -144,7 +148,11 @@ def error_figure(analysis: Analysis) -> Figure:
     panels[0].set_ylim(len(rows) - 0.4, -0.6)
     median = legend_handle(
         "median (a diverged trial counts as worst, at the border)",
-        color=EXACT, marker="|", markersize=12, markeredgewidth=2, linestyle="none",
+        color=EXACT,
+        marker="|",
+        markersize=12,
+        markeredgewidth=2,
+        linestyle="none",
     )
     figure.legend(handles=[median], loc="outside lower center")
     return figure

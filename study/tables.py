@@ -218,4 +218,3 @@ def _seconds(value: float | None) -> str:
 
 def _short(value: float) -> str:
     return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 0.95 else f"{value:.2f}"
-

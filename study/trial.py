@@ -7,10 +7,9 @@ import csv
 import json
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -21,11 +20,12 @@ from cnn_core.clock import SECTIONS
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.metrics import FIGURES, WORST, Measurement, errors, finite, measure, percentiles
 from cnn_core.problem import PointSet, sample
-from cnn_core.projection import ProjectionResult, project
-from cnn_core.solvers import ProjectionStatus, Solver
+from cnn_core.projection import ProjectionResult
+from cnn_core.solvers import Solver
 from cnn_core.training import Training, TrainingStatus
 from search_spaces.load import build_problem, dump, dump_yaml
 from search_spaces.schema import Study
+from study.projecting import accepted, project_split, projection_figures
 
 Metrics = dict[str, float | str]
 
@@ -100,7 +100,10 @@ class Trial:
         return self.training.status is not TrainingStatus.RUNNING
 
     def step(self) -> Metrics:
-        """Train one epoch and measure: train/…, validation/…, time/…, memory/peak_mib, diverged."""
+        """Train one epoch and measure: train/…, validation/…, time/…, memory/peak_mib, diverged.
+
+        Where `projection.every` says so, also project the validation waves: projected/validation/…, projection/….
+        """
         started = time.perf_counter()
         self.training.run_epoch()
         self.seconds += time.perf_counter() - started
@@ -115,7 +118,8 @@ class Trial:
         if diverged:
             metrics = dict.fromkeys(metrics, WORST)
         figures = {f"method/{key}": finite(value) for key, value in self.training.figures.items()}
-        self.history.append(metrics | figures | self._costs() | {"diverged": float(diverged)})
+        costs = self._costs() | {"diverged": float(diverged)}
+        self.history.append(metrics | figures | costs | self._project_on_the_way())
         return self.history[-1]
 
     def finish(self) -> Metrics:
@@ -143,7 +147,7 @@ class Trial:
             self._write_percentiles(directory / "percentiles.csv")
 
     def load(self, directory: Path) -> None:
-        """Go on from what `save` wrote. Raises CheckpointError or ValueError if this network cannot."""
+        """Go on from what `save` wrote in a folder. Raises CheckpointError or ValueError if this network cannot."""
         self.restore(checkpoint.load(directory / "checkpoint.pt", device=self.device))
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -161,29 +165,31 @@ class Trial:
             "percentiles": self.percentiles,
         }
 
-    def _project(self, solver: Solver) -> Metrics:
-        metrics: Metrics = {}
+    def _project(self, solver: Solver, splits: Sequence[str] = PROJECTED) -> Metrics:
+        """Project the waves of these splits, the first of which decides whether the projections are kept."""
         started = time.perf_counter()
-        for name in PROJECTED:
-            points = self.splits[name]
-            waves = [points.wave(index) for index in range(points.waves)][: _bound(solver.waves)]
-            parameters = torch.stack([wave.p[0] for wave in waves])
-            results = project(self.model, self.training.theta, parameters, solver, seed=self.study.training.seed)
-            self.projections[name] = results
-            each = [
-                errors(measure(self.model, result.theta, wave), wave)
-                for result, wave in zip(results, waves, strict=True)
-            ]
-            metrics |= {f"projected/{name}/{figure}": fmean(wave[figure] for wave in each) for figure in FIGURES}
-        results = [result for results in self.projections.values() for result in results]
-        metrics["time/projection_s"] = time.perf_counter() - started
-        for figure in ("steps", "residual_on", "residual_off", "distance_parameters", "distance_function"):
-            metrics[f"projection/{figure}"] = finite(fmean(getattr(result, figure) for result in results))
-        metrics["projection/status"] = worst_status([result.status for result in results])
-        difference = torch.stack([result.theta - self.training.theta.detach() for result in results])
-        others = [entry for entry in self.percentiles if entry[1] != DIFFERENCE]  # finished before it was resumed
-        self.percentiles = [*others, (self.epoch, DIFFERENCE, percentiles(difference))]
-        return metrics
+        seed, theta = self.study.training.seed, self.training.theta.detach()
+        projected = {name: project_split(self.model, theta, self.splits[name], solver, seed=seed) for name in splits}
+        keep = accepted(solver, projected["validation"])
+        self.projections = {name: split.results for name, split in projected.items()}
+        results = [result for split in projected.values() for result in split.results]
+        metrics = projection_figures(results) | {"projection/accepted": float(keep)}
+        for name, split in projected.items():
+            kept = split.after if keep else split.before
+            metrics |= {f"projected/{name}/{figure}": value for figure, value in kept.items()}
+        difference = percentiles(torch.stack([result.theta - theta for result in results]))
+        now = (self.epoch, DIFFERENCE)
+        others = [entry for entry in self.percentiles if entry[:2] != now]  # finished before it was resumed
+        self.percentiles = [*others, (*now, difference)]
+        return metrics | {"time/projection_s": time.perf_counter() - started}
+
+    def _project_on_the_way(self) -> Metrics:
+        """What projections of the validation waves would give after this epoch, if the study asks for them now."""
+        solver = self.study.projection
+        if solver is None or solver.every is None or self.epoch % solver.every or self.done:
+            return {}
+        metrics = self._project(solver, ("validation",))
+        return {name: value for name, value in metrics.items() if not isinstance(value, str)}
 
     def _measure(self, points: PointSet) -> Measurement:
         return measure(self.model, self.training.theta, points)
@@ -262,18 +268,8 @@ def peak_memory_mib(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def worst_status(statuses: list[ProjectionStatus]) -> str:
-    """The status that speaks for several projections: the worst of them."""
-    order = [ProjectionStatus.DIVERGED, ProjectionStatus.TOLERANCE_NOT_MET, ProjectionStatus.CONVERGED]
-    return str(min(statuses, key=order.index))
-
-
 def _named(split: str, measurement: Measurement, points: PointSet) -> Metrics:
     return {f"{split}/{figure}": value for figure, value in errors(measurement, points).items()}
-
-
-def _bound(waves: int | str) -> int | None:
-    return None if isinstance(waves, str) else waves
 
 
 def _some_waves(points: PointSet, most: int) -> PointSet:

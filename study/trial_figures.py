@@ -96,8 +96,13 @@ def draw_curves(axes: Axes, arrays: Arrays, *, output: int = 0) -> None:
         axes.plot(x, arrays["after"][order, output], color=AFTER, linestyle=(0, (5, 1.5)), label="projected")
     if "path_x" in arrays:
         axes.plot(
-            arrays["path_x"][:, 0], np.full(len(arrays["path_x"]), 0.02), "|", color=MUTED, alpha=0.7,
-            transform=axes.get_xaxis_transform(), label="collocation points",
+            arrays["path_x"][:, 0],
+            np.full(len(arrays["path_x"]), 0.02),
+            "|",
+            color=MUTED,
+            alpha=0.7,
+            transform=axes.get_xaxis_transform(),
+            label="collocation points",
         )
     axes.set_ylim(*_sensible_range(exact, arrays, output))
 
@@ -110,7 +115,13 @@ def draw_parity(axes: Axes, arrays: Arrays, *, output: int = 0) -> None:
     axes.plot(exact, arrays["before"][:, output], "o", color=BEFORE, markersize=3.5, alpha=0.6, label="as trained")
     if "after" in arrays:
         axes.plot(
-            exact, arrays["after"][:, output], "o", color=AFTER, markersize=4.5, markerfacecolor="none", alpha=0.7,
+            exact,
+            arrays["after"][:, output],
+            "o",
+            color=AFTER,
+            markersize=4.5,
+            markerfacecolor="none",
+            alpha=0.7,
             label="projected",
         )
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="exact")
@@ -157,7 +168,13 @@ def draw_convergence(axes: Axes, record: TrialRecord, name: str) -> None:
     projected = record.metrics.get(f"projected/validation/{name}")
     if isinstance(projected, float | int) and projected < WORST:
         axes.plot(
-            record.history[-1][0], projected, "o", color=AFTER, markerfacecolor="white", clip_on=False, zorder=5,
+            record.history[-1][0],
+            projected,
+            "o",
+            color=AFTER,
+            markerfacecolor="white",
+            clip_on=False,
+            zorder=5,
             label="validation, projected",
         )
         every.append(projected)

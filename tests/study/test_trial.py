@@ -113,3 +113,26 @@ def test_a_gpu_that_is_not_there_is_refused():
 def test_threads_follow_the_cores_of_a_trial(cpu: float, asked: Any, count: int) -> None:
     study = small_study(resources=Resources(cpu=cpu))
     assert threads(replace(study, training=replace(study.training, threads=asked))) == count
+
+
+def test_projections_on_the_way_are_reported_with_their_epoch():
+    settings = {"projection__every": 2, "projection__points": 10, "projection__max_steps": 2, "training__epochs": 5}
+    trial, before = Trial(small_trial(**settings)), Trial(small_trial(training__epochs=5))
+    while not trial.done:
+        trial.step()
+        before.step()
+    projected = [f"projected/validation/{FIGURES[0]}" in metrics for metrics in trial.history]
+    assert projected == [False, True, False, True, False]
+    assert all(isinstance(value, float) for metrics in trial.history for value in metrics.values())
+    assert torch.equal(trial.training.theta, before.training.theta)
+
+
+@pytest.mark.parametrize(("accept", "kept"), [("always", 1.0), ("if-better-on-validation", 0.0)])
+def test_a_projection_that_harms_is_refused_if_the_study_says_so(accept, kept):
+    harmful = {"projection__solver": "adam", "projection__learning_rate": 1.0, "projection__max_steps": 3}
+    settings = harmful | {"projection__points": 10, "projection__accept": accept}
+    metrics = run_trial(small_trial(**settings))
+    assert metrics["projection/accepted"] == kept
+    for split in PROJECTED:
+        same = metrics[f"projected/{split}/data_mse"] == pytest.approx(metrics[f"{split}/data_mse"], rel=1e-9)
+        assert same == (not kept)
