@@ -28,7 +28,7 @@ from search_spaces.load import (
     shipped_spaces,
 )
 from search_spaces.schema import Study
-from study.exit_codes import BadInputError, RunFailed, exit_codes, mendable
+from study.exit_codes import RunFailed, exit_codes, mendable
 from study.metrics_table import metrics_table
 
 Command = Callable[..., None]
@@ -82,10 +82,12 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
 def trial(space: str, settings: tuple[str, ...], as_json: bool, save: Path | None, checkpoint: Path | None) -> None:
     """Run one trial of SPACE in this process, with the values that stand outside its search block."""
     from study.trial import Trial
+    from study.trial_folder import make_folder
 
     study = load_trial(space, dict(map(parse_setting, settings)))
     if save is not None:
-        _make_folder(save)
+        with mendable():
+            make_folder(save)
     console = Console(stderr=True)
     with mendable():
         running = Trial(study)
@@ -330,18 +332,6 @@ def _load(
     from study.warm_start import best_points
 
     return load_study(space, overrides | {"tune.first": best_points(study, _existing(warm_start))})
-
-
-def _make_folder(save: Path) -> None:
-    """Before any work is done for it; a trial that is there already stays."""
-    try:
-        save.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInputError(f"--save: {save} cannot be made ({error.strerror}); write another folder") from None
-    if not os.access(save, os.W_OK):
-        raise BadInputError(f"--save: {save} is read-only; write another folder")
-    if (save / "checkpoint.pt").exists():
-        raise BadInputError(f"--save: {save} holds a trial already; write another folder")
 
 
 def _existing(name: str) -> Path:

@@ -6,6 +6,7 @@ used, and without any the trial begins anew. Nothing that is read here can run c
 """
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,3 +106,18 @@ def _tidy(files: FileSystem, path: str) -> None:
 def _scratch() -> Iterator[Path]:
     with TemporaryDirectory(prefix="cnn-study-") as folder:
         yield Path(folder)
+
+
+def make_folder(save: Path) -> None:
+    """Make the folder that a trial will be saved in, before any work is done for it. Raises ValueError.
+
+    A trial that is there already stays.
+    """
+    try:
+        save.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--save: {save} cannot be made ({error.strerror}); write another folder") from None
+    if not os.access(save, os.W_OK):
+        raise ValueError(f"--save: {save} is read-only; write another folder")
+    if (save / "checkpoint.pt").exists():
+        raise ValueError(f"--save: {save} holds a trial already; write another folder")

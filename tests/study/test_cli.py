@@ -155,20 +155,6 @@ def test_a_trial_can_be_saved(command: Command) -> None:
         assert {"x", "u", "p", "before", "after"} <= set(arrays)
 
 
-def test_a_saved_trial_is_projected_from_its_checkpoint(command: Command) -> None:
-    command("trial", "small.yaml", "--save", "saved")
-    trained = last_object(command("trial", "small.yaml", "--from-checkpoint", "saved", "--json"))["metrics"]
-    answer = command("trial", "saved/trial.yaml", *PROJECTION, "--from-checkpoint", "saved", "--json")
-    projected = last_object(answer)["metrics"]
-    assert projected["time/train_s"] == trained["time/train_s"]  # nothing is trained again
-    assert projected["validation/data_mse"] == trained["validation/data_mse"]
-    assert "projected/test/data_mse" in projected
-
-
-def test_a_checkpoint_that_is_not_there_is_refused(command: Command) -> None:
-    assert_refused(command("trial", "small.yaml", "--from-checkpoint", "nowhere"), "there is no such checkpoint")
-
-
 def test_a_saved_trial_is_not_overwritten(command: Command) -> None:
     command("trial", "small.yaml", "--save", "saved")
     written = Path("saved/checkpoint.pt").read_bytes()
