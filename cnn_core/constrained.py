@@ -104,7 +104,7 @@ class ConstrainedNetwork:
         if not isinstance(self.network, LayeredNetwork) or self.path == "general":
             theta = theta if torch.is_grad_enabled() else theta.detach()
             with clock.section("residual"), torch.enable_grad():  # without, torch lacks second derivatives of SiLU
-                prediction, residuals = torch.vmap(self.at_point, in_dims=(None, 0, 0))(theta, x, p)
+                prediction, residuals = torch.vmap(self._at_point, in_dims=(None, 0, 0))(theta, x, p)
             return Evaluation(prediction, residuals, None)
         with clock.section("forward"):
             layers = self._propagate(self.network, theta, x, p, self.problem.order)
@@ -153,14 +153,14 @@ class ConstrainedNetwork:
 
     def point_terms(self, theta: Tensor, x: Tensor, p: Tensor, u: Tensor) -> Tensor:
         """[ℓ, g_1 … g_C] at one point, (1 + C,), by the general path; u (O,) is the data there."""
-        prediction, residuals = self.at_point(theta, x, p)
+        prediction, residuals = self._at_point(theta, x, p)
         return torch.cat([(prediction - u).square().mean()[None], residuals])
 
     def point_field(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
         """[u_1 … u_O, g_1 … g_C] at one point, (O + C,), by the general path."""
-        return torch.cat(self.at_point(theta, x, p))
+        return torch.cat(self._at_point(theta, x, p))
 
-    def at_point(self, theta: Tensor, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+    def _at_point(self, theta: Tensor, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
         parameters = self.layout.unflatten(theta)
 
         def function(at: Tensor) -> Tensor:
