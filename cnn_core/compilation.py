@@ -19,7 +19,7 @@ MOST_VARIANTS = 64
 """How many shapes of one function a process keeps; torch gives up on a function beyond its own, smaller number."""
 
 
-class CompilationError(RuntimeError):
+class CompilationError(ValueError):
     """A pass could not be compiled: no C++ compiler, or a residual that torch cannot trace."""
 
 
