@@ -31,6 +31,7 @@ def step(scope: str, model: ConstrainedNetwork, points: PointSet) -> Callable[[]
     import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
     from jax.flatten_util import ravel_pytree  # pyright: ignore[reportMissingImports]
 
+    jax.config.update("jax_enable_x64", points.x.dtype.itemsize == 8)
     named = {name: jnp.asarray(value.detach().numpy()) for name, value in model.network.named_parameters()}
     theta, unravel = ravel_pytree(named)
     layers = sum(name.startswith("hidden") for name in named) // 2

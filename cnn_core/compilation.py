@@ -1,9 +1,9 @@
 """Compiled passes: pure tensor functions, traced once and fused into few kernels by `torch.compile`.
 
-A function is compiled for the shapes it first meets, which takes seconds to half a minute, and once more for any
-others. What was compiled is kept on disk by torch (in /tmp, or where `TORCHINDUCTOR_CACHE_DIR` says), so the next
-process loads it in a few seconds, and the next network of the same shape in this process pays nothing. Numbers that
-change between steps or trials enter as tensors and compile nothing anew.
+A function is compiled once for each set of shapes it meets, which takes ten seconds to a minute. What was compiled is
+kept on disk by torch (in /tmp, or where `TORCHINDUCTOR_CACHE_DIR` says), so the next process loads it in a few seconds,
+and the next network of the same shape in this process pays nothing. Numbers that change between steps or trials enter
+as tensors and compile nothing anew.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch._dynamo.exc import TorchDynamoException
 
 BACKEND = "inductor"
 
@@ -26,8 +25,10 @@ class CompilationError(ValueError):
 @cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, compiled when it is first called. Raises CompilationError where that fails."""
+    from torch._dynamo.exc import TorchDynamoException  # takes two seconds, which only those who compile should pay
+
     graph = torch.compile(  # pyright: ignore[reportCallIssue]
-        function, backend=BACKEND, fullgraph=True, recompile_limit=MOST_VARIANTS
+        function, backend=BACKEND, fullgraph=True, dynamic=False, recompile_limit=MOST_VARIANTS
     )
 
     def call(*arguments: Any) -> Any:

@@ -72,22 +72,25 @@ class ConstrainedNetwork:
     taylor: bool = True
     compile: bool = False
     layout: Layout = field(init=False)
+    layered: bool = field(init=False)
+    """Whether passes go through the layers of a network of ours, none of whose parameters is frozen."""
 
     def __post_init__(self) -> None:
+        ours = isinstance(self.network, LayeredNetwork)
         object.__setattr__(self, "layout", layout_of(self.network))
+        object.__setattr__(self, "layered", ours and all(one.requires_grad for one in self.network.parameters()))
         if self.compile:
             _ = self.problem.constraints  # found out by running the residual, which cannot happen while tracing
 
     @property
     def path(self) -> str:
         """`layers` (Taylor mode) or `general` (nested differentiation of single points)."""
-        layered = isinstance(self.network, LayeredNetwork) and self.problem.order <= Order.HESSIAN
-        return "layers" if layered and self.taylor else "general"
+        return "layers" if self.layered and self.taylor and self.problem.order <= Order.HESSIAN else "general"
 
     def predict(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
         """u_θ at x (N, D) for p (N, K) → (N, O), differentiable once in θ."""
-        if isinstance(self.network, LayeredNetwork):
-            return self._propagate(self.network, theta, x, p, Order.VALUE).streams[0]
+        if self.layered:
+            return self._propagate(theta, x, p, Order.VALUE).streams[0]
         return functional_call(self.network, self.layout.unflatten(theta), (x, p))
 
     def residuals(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
@@ -101,13 +104,13 @@ class ConstrainedNetwork:
         `residual`.
         """
         clock = clock or Clock()
-        if not isinstance(self.network, LayeredNetwork) or self.path == "general":
+        if self.path == "general":
             theta = theta if torch.is_grad_enabled() else theta.detach()
             with clock.section("residual"), torch.enable_grad():  # without, torch lacks second derivatives of SiLU
                 prediction, residuals = torch.vmap(self._at_point, in_dims=(None, 0, 0))(theta, x, p)
             return Evaluation(prediction, residuals, None)
         with clock.section("forward"):
-            layers = self._propagate(self.network, theta, x, p, self.problem.order)
+            layers = self._propagate(theta, x, p, self.problem.order)
         with clock.section("residual"):
             return Evaluation(*self.read(layers.streams, x, p), layers)
 
@@ -144,7 +147,8 @@ class ConstrainedNetwork:
 
         return jet.value, torch.vmap(at_point)(known, x, p)
 
-    def _propagate(self, network: LayeredNetwork, theta: Tensor, x: Tensor, p: Tensor, order: Order) -> LayerPass:
+    def _propagate(self, theta: Tensor, x: Tensor, p: Tensor, order: Order) -> LayerPass:
+        network = cast(LayeredNetwork, self.network)
         parameters = self.layout.unflatten(theta.detach())
         with torch.no_grad():
             streams, trace = self.kernel(_propagate)(network, parameters, x, p, order)

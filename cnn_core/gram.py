@@ -20,6 +20,9 @@ from torch import Tensor
 
 TILE_ROWS = 128
 
+FORMED_ENTRIES = 2**24
+"""At most about so many entries of J are formed at once for a Gram matrix in a metric (64 MiB in float32)."""
+
 
 def gram_matrix(layers: Sequence[tuple[Tensor, Tensor]], *, tile_rows: int = TILE_ROWS) -> Tensor:
     """G (N·Q, N·Q) from every layer's inputs h (S, N, in) and weights δ (S, N, Q, out)."""
@@ -42,14 +45,18 @@ def gram_matrix(layers: Sequence[tuple[Tensor, Tensor]], *, tile_rows: int = TIL
 def weighted_gram_matrix(layers: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]]) -> Tensor:
     """J M Jᵀ (N·Q, N·Q) for a diagonal M, given as every layer's h, δ and M's pieces for its weight and its bias.
 
-    A diagonal does not factor into inputs and outputs, so each layer's rows are formed, one layer at a time.
+    A diagonal does not factor into inputs and outputs, so each layer's rows are formed, for some outputs at a time.
     """
-    total: Tensor | int = 0
+    _, points, quantities, _ = layers[0][1].shape
+    total = layers[0][1].new_zeros(points * quantities, points * quantities)
     for inputs, deltas, weight, bias in layers:
-        rows = layer_rows(inputs, deltas)
         biases = deltas[0].flatten(0, 1)
-        total = total + (rows * weight.flatten()) @ rows.T + (biases * bias) @ biases.T
-    return total  # type: ignore[return-value]
+        total.addmm_(biases * bias, biases.T)
+        outputs = max(1, FORMED_ENTRIES // (points * quantities * inputs.shape[-1]))
+        for some, weights in zip(deltas.split(outputs, dim=-1), weight.split(outputs), strict=True):
+            rows = layer_rows(inputs, some)
+            total.addmm_(rows * weights.flatten(), rows.T)
+    return total
 
 
 def layer_rows(inputs: Tensor, deltas: Tensor) -> Tensor:

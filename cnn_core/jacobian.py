@@ -111,7 +111,9 @@ class LayerJacobian:
         )
 
     def point_products(self, other: "LayerJacobian") -> Tensor:
-        """As in `Jacobian`; K may have fewer streams, as quantities of the values alone do."""
+        """As in `Jacobian`; one of both may have fewer streams, as quantities of the values alone do."""
+        if len(other.deltas[-1]) > len(self.deltas[-1]):
+            return other.point_products(self).mT
         return self.model.kernel(_point_products)(self.trace, self.deltas, other.deltas)
 
     def part(self, start: int, stop: int) -> "LayerJacobian":
@@ -144,7 +146,7 @@ def _as_it_is(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _point_products(trace: Trace, deltas: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
-    (streams, points, rows, _), (fewer, _, columns, _) = deltas[0].shape, others[0].shape
+    points, rows, columns = deltas[0].shape[1], deltas[0].shape[2], others[0].shape[2]
     total = deltas[0].new_zeros(points, rows, columns)
     for layer, mine, theirs in zip(trace.linears, deltas, others, strict=True):
         streams, fewer = len(mine), len(theirs)
@@ -231,7 +233,7 @@ def _layer_terms(
     streams, trace = network.propagate(parameters, x, p, model.problem.order)
     residuals, pull = vjp(lambda streams: model.read(streams, x, p)[1], streams)  # pyright: ignore[reportAssignmentType]
     each = torch.eye(residuals.shape[1], dtype=x.dtype, device=x.device)
-    weights = torch.stack([pull(one.expand_as(residuals))[0] for one in each], dim=2)
+    weights = torch.vmap(lambda one: pull(one.expand_as(residuals))[0], out_dims=2)(each)
     losses = _loss_jacobian(model, LayerPass(streams, trace, parameters), streams[0], u).deltas
     return residuals, trace, losses, network.pull_back(parameters, trace, weights)
 

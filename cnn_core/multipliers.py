@@ -2,9 +2,9 @@
 
 A constraint's gradient may vanish or repeat, and the Gram matrix G = J Jᵀ of many nearby points is nearly singular, so
 a plain Cholesky factorisation fails. The damping δ is relative to the mean diagonal s, so that it has no units. It is
-what the caller asks for where that works; otherwise the least that works, and the result says so. The solve is in
-float64 whatever the network's precision. A large float32 G is factorised as it is, and what that leaves over in λ is
-solved for again with residuals in float64 (mixed-precision iterative refinement): the same λ at half the cost.
+what the caller asks for where that works; otherwise the least that works, and the result says so. λ has the accuracy
+of a solve in float64 whatever the network's precision: a large float32 G is factorised as it is, at half the cost, and
+what that leaves over in λ is solved for again with residuals in float64 (mixed-precision iterative refinement).
 
 λ itself may be large and cancel in Jᵀλ, and G has the square of J's condition number. A direction d + Jᵀλ is therefore
 exact only after its own error has been solved for as well, with the factor at hand: see `cnn_core.methods.correction`.
@@ -32,8 +32,11 @@ LARGE = 256
 """Constraints from which on factorising in float32 pays for the refinement of λ."""
 
 MOST_REFINEMENTS = 10
-REFINED = 1e-12
+REFINED_TO = 1e-12
 """Refinement ends at this relative residual, or where it no longer halves it."""
+
+WORTH_KEEPING = 1e-6
+"""A refinement that ends above this relative residual gives way to a factorisation in float64."""
 
 
 class SolveStatus(StrEnum):
@@ -68,8 +71,8 @@ class Factorisation:
         An eigenvalue of G counts as 1 where it is large against δ·s, and as 0 where it is small. Costs about what the
         factorisation did, when it is first asked for.
         """
-        if self.factor is None:
-            return 0.0
+        if self.factor is None or self.shift == 0:
+            return 0.0 if self.factor is None else float(len(self.matrix))
         return len(self.matrix) - self.shift * float(torch.cholesky_inverse(self.factor).diagonal().double().sum())
 
     def solve(self, right_side: Tensor) -> "Multipliers":
@@ -82,21 +85,28 @@ class Factorisation:
         return Multipliers(values, self, self.status)
 
     def _solved(self, right_side: Tensor) -> Tensor:
-        values = self._substituted(right_side)
-        if self.factor.dtype == torch.float64:  # type: ignore[union-attr]
-            return values
-        before, tolerance = math.inf, REFINED * float(right_side.norm())
-        for _ in range(MOST_REFINEMENTS):
-            missing = right_side - self.matrix @ values
-            length = float(missing.norm())
-            if not tolerance < length < 0.5 * before:
-                break
-            values, before = values + self._substituted(missing / length) * length, length
-        return values
-
-    def _substituted(self, right_side: Tensor) -> Tensor:
         assert self.factor is not None
-        return torch.cholesky_solve(right_side.to(self.factor.dtype)[:, None], self.factor)[:, 0].double()
+        if self.factor.dtype == torch.float64:
+            return _substituted(self.factor, right_side)
+        size = float(right_side.norm())
+        values, missing, length = torch.zeros_like(right_side), right_side, size
+        for _ in range(MOST_REFINEMENTS):
+            if length <= REFINED_TO * size:
+                return values
+            better = values + _substituted(self.factor, missing / length) * length
+            missing = right_side - self.matrix @ better
+            before, length = length, float(missing.norm())
+            if not length < 0.5 * before:
+                break
+            values = better
+        return values if before < WORTH_KEEPING * size else self._solved_in_float64(right_side)
+
+    def _solved_in_float64(self, right_side: Tensor) -> Tensor:
+        return _substituted(torch.linalg.cholesky_ex(self.matrix)[0], right_side)
+
+
+def _substituted(factor: Tensor, right_side: Tensor) -> Tensor:
+    return torch.cholesky_solve(right_side.to(factor.dtype)[:, None], factor)[:, 0].double()
 
 
 @dataclass(frozen=True)

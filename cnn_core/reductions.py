@@ -36,7 +36,7 @@ class Lp:
 
     @property
     def parts(self) -> Parts:
-        return (_mean_square, ()) if self.exponent == 2 else (_mean_power, (self.exponent,))
+        return (_mean_square, ()) if self.exponent == 2 else (_mean_power, (float(self.exponent),))
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Huber:
 
     @property
     def parts(self) -> Parts:
-        return _mean_huber, (self.delta,)
+        return _mean_huber, (float(self.delta),)
 
 
 def _mean_square(residuals: Tensor) -> Tensor:

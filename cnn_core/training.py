@@ -105,17 +105,18 @@ class Training:
         return map(self._batch, order.split(self.batch_size))
 
     def compile(self) -> float:
-        """Take a step of either kind on every size of batch and forget it: the seconds that compiling took.
+        """Take steps of every kind on every size of batch and forget them: the seconds that compiling took.
 
-        A training would compile by itself, in its first steps; this keeps the time apart. Both kinds are a method's
-        first step and, where `warm_up` puts its constraints off, the first one with them.
+        A training would compile by itself, in its first steps; this keeps the time apart. The kinds are steps before
+        and after a `warm_up`, and among these a first step and one with the multipliers of the step before.
         """
         started = time.perf_counter()
         order = torch.arange(len(self.points), device=self.points.x.device)
         sizes = {len(index): index for index in order.split(self.batch_size)}
         for index, epoch in itertools.product(sizes.values(), (0, self.epochs)):
             step = Step(self.model, self.theta, self._batch(index), epoch, self.optimizer)
-            self.method.direction(step, self.method_state)
+            state = self.method.direction(step, self.method_state).state
+            self.method.direction(step, state)
         return time.perf_counter() - started
 
     def _batch(self, index: Tensor) -> MiniBatch:

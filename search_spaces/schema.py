@@ -63,7 +63,8 @@ class Training:
 
     `threads` is torch's thread count on the CPU; auto: as many as `resources.cpu` has whole cores.
 
-    `compile` lets torch compile the passes of a step: some ten seconds once per machine and shape, faster steps after.
+    `compile` lets torch compile the passes of a step: ten seconds to a minute once per machine and shape, faster steps
+    after.
     """
 
     method: _one_of(METHODS)  # type: ignore[valid-type]

@@ -29,16 +29,19 @@ from cnn_core.schedules import Schedule, require_nonnegative, value_at
 
 MOST_HALVINGS = 10
 
+CAP_ROUNDING = 1e-6
+"""Multipliers this near to the cap were scaled down to it."""
+
 
 @dataclass(frozen=True)
 class NullSpace:
     """`objective_rate` is α_J, `constraint_rate` α_C; `preconditioner` says whether M is the optimizer's or the
     identity.
 
-    `damping` is relative to trace(J M Jᵀ)/m. `corrections` corrector steps follow every step. `growth_limit` halves a
-    step while it makes |g| larger than this multiple of what it was (null: never). Multipliers are computed every
-    `refresh_interval` steps; in between, λ stays attached to the points it was computed at. Before `warm_up` epochs
-    only the objective's part is taken. `cap` bounds |λ|.
+    `damping` is relative to trace(J M Jᵀ)/m. Multipliers are computed every `refresh_interval` steps; in between, λ
+    stays attached to the points it was computed at. `cap` bounds |λ|. `corrections` corrector steps follow every step
+    that computed multipliers, unless `cap` held these back. `growth_limit` halves a step while it makes |g| larger than
+    this multiple of what it was (null: never), and leaves out one that no halving saves. Before `warm_up` epochs only the objective's part is taken.
     """
 
     objective_rate: Schedule = 1e-3
@@ -76,7 +79,8 @@ class NullSpace:
         rate = value_at(self.constraint_rate, step.epoch)
         delta, multipliers = correct(step, normal, terms.residuals, descent, gain=rate, cap=self.cap)
         with step.clock.section("step"):
-            for _ in range(self.corrections):
+            capped = self.cap is not None and float(multipliers.values.abs().max()) >= self.cap * (1 - CAP_ROUNDING)
+            for _ in range(0 if capped else self.corrections):
                 delta = self._corrected(step, normal, terms.residuals * (1 - rate), delta)
             delta = self._safeguarded(step, terms.residuals, delta)
         held = {"age": 1, "multipliers": multipliers.values, "x": step.batch.x, "p": step.batch.p, "moments": moments}
@@ -95,8 +99,11 @@ class NullSpace:
         with step.clock.section("forward"):
             prediction = step.model.predict(step.theta, step.batch.x, step.batch.p)
         descent, metric, moments = self._preconditioned(step, data_gradient(step, prediction), state)
-        pull = pull if metric is None else metric * pull
-        return Direction(descent + pull, state | {"moments": moments, "age": state["age"] + 1}, {}, complete=True)
+        delta = descent + (pull if metric is None else metric * pull)
+        if self.growth_limit is not None:
+            residuals = _residuals_after(step, torch.zeros_like(delta))
+            delta = self._safeguarded(step, residuals, delta)
+        return Direction(delta, state | {"moments": moments, "age": state["age"] + 1}, {}, complete=True)
 
     def _preconditioned(self, step: Step, gradient: Tensor, state: State) -> tuple[Tensor, Tensor | None, Moments]:
         rate = value_at(self.objective_rate, step.epoch)
@@ -115,9 +122,9 @@ class NullSpace:
         limit = self.growth_limit * float(residuals.norm())
         for _ in range(MOST_HALVINGS):
             if float(_residuals_after(step, delta).norm()) <= limit:
-                break
+                return delta
             delta = 0.5 * delta
-        return delta
+        return torch.zeros_like(delta)
 
 
 def _residuals_after(step: Step, delta: Tensor) -> Tensor:

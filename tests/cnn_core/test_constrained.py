@@ -157,3 +157,15 @@ def test_evaluation_fills_in_the_clock() -> None:
 def test_point_losses_are_means_over_the_outputs() -> None:
     prediction = torch.tensor([[1.0, 2.0], [0.0, 0.0]])
     assert point_losses(prediction, torch.tensor([[0.0, 0.0], [3.0, 4.0]])).tolist() == [2.5, 12.5]
+
+
+def test_a_network_of_ours_with_frozen_parameters_takes_the_general_path() -> None:
+    problem = make_problem("helmholtz")
+    model = make_model(problem, Modulated(widths=(4, 3)))
+    points = grid_points(problem, 3)
+    residuals, prediction = (f(theta_of(model), points.x, points.p) for f in (model.residuals, model.predict))
+    model.network.hidden[0].requires_grad_(False)
+    frozen = ConstrainedNetwork(problem, model.network)
+    assert (frozen.path, frozen.layout.size) == ("general", model.layout.size - 8)
+    assert relative(frozen.residuals(theta_of(frozen), points.x, points.p), residuals) < 1e-12
+    assert relative(frozen.predict(theta_of(frozen), points.x, points.p), prediction) < 1e-12

@@ -68,6 +68,8 @@ def assert_terms(model: ConstrainedNetwork, points: PointSet, path: str) -> None
     assert_operator(terms.constraints, rows[:, 1:].flatten(0, 1), constraints)
     products = rows[:, 1:] @ rows[:, :1].mT
     assert (terms.constraints.point_products(terms.losses) - products).norm() <= 1e-12 * rows.square().sum()
+    other_way = terms.losses.point_products(terms.constraints)
+    assert (other_way - products.mT).norm() <= 1e-12 * rows.square().sum()
     assert relative(terms.loss_gradient(), rows[:, 0].mean(dim=0)) < 1e-12
 
 

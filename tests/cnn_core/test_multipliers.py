@@ -269,6 +269,25 @@ def test_a_large_float32_system_is_solved_as_in_float64() -> None:
     assert (solved.matrix @ values - right_side).norm() < 1e-10 * right_side.norm()
 
 
+def test_where_refinement_fails_a_large_system_is_factorised_in_float64() -> None:
+    """Kahan's matrix: its pivots hide how ill-conditioned it is."""
+    sine = 0.97
+    upper = -((1 - sine**2) ** 0.5) * torch.triu(torch.ones(256, 256, dtype=torch.float64), diagonal=1)
+    kahan = sine ** torch.arange(256, dtype=torch.float64)[:, None] * (upper + torch.eye(256, dtype=torch.float64))
+    gram = (kahan.T @ kahan).float()
+    result = factorise(gram)
+    right_side = random_rows(1, 256)[0]
+    assert result.factor is not None
+    values = result.solve(right_side).values
+    assert (result.matrix @ values - right_side).norm() < 1e-4 * right_side.norm()
+
+
+def test_large_systems_tell_what_is_not_finite() -> None:
+    right_side = torch.ones(300)
+    right_side[7] = math.nan
+    assert solve_multipliers(torch.eye(300), right_side).status is SolveStatus.NOT_FINITE
+
+
 def test_rank_counts_the_constraints_that_say_something_new() -> None:
     """20 rows, of which two repeat others, one is the sum of some, and one is zero."""
     rows = random_rows(20)

@@ -117,3 +117,19 @@ def test_under_sgd_the_optimizers_metric_is_the_identity():
 def test_settings_that_mean_nothing_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         NullSpace(**settings)
+
+
+def test_no_step_makes_the_constraints_grow_beyond_the_limit_with_old_multipliers_either():
+    method = NullSpace(objective_rate=3e-2, growth_limit=1.0, refresh_interval=5)
+    norms = constraint_norms(training(method, epochs=10))
+    assert all(after <= before * (1 + 1e-9) for before, after in pairwise(norms))
+
+
+def test_corrections_do_not_undo_a_cap():
+    steps = []
+    for corrections in (0, 1):
+        running = training(NullSpace(cap=1e-3, corrections=corrections), epochs=1)
+        running.run_epoch()
+        steps.append(running.gradient)
+        assert running.figures["multipliers_max"] == pytest.approx(1e-3)
+    assert torch.equal(*steps)
