@@ -41,7 +41,8 @@ class NullSpace:
     `damping` is relative to trace(J M Jᵀ)/m. Multipliers are computed every `refresh_interval` steps; in between, λ
     stays attached to the points it was computed at. `cap` bounds |λ|. `corrections` corrector steps follow every step
     that computed multipliers, unless `cap` held these back. `growth_limit` halves a step while it makes |g| larger than
-    this multiple of what it was (null: never), and leaves out one that no halving saves. Before `warm_up` epochs only the objective's part is taken.
+    this multiple of what it was (null: never), and leaves out one that no halving saves. Before `warm_up` epochs only
+    the objective's part is taken.
     """
 
     objective_rate: Schedule = 1e-3

@@ -164,8 +164,8 @@ def test_a_network_of_ours_with_frozen_parameters_takes_the_general_path() -> No
     model = make_model(problem, Modulated(widths=(4, 3)))
     points = grid_points(problem, 3)
     residuals, prediction = (f(theta_of(model), points.x, points.p) for f in (model.residuals, model.predict))
-    model.network.hidden[0].requires_grad_(False)
+    model.network.get_parameter("hidden.0.weight").requires_grad_(False)
     frozen = ConstrainedNetwork(problem, model.network)
-    assert (frozen.path, frozen.layout.size) == ("general", model.layout.size - 8)
+    assert (frozen.path, frozen.layout.size) == ("general", model.layout.size - 4)
     assert relative(frozen.residuals(theta_of(frozen), points.x, points.p), residuals) < 1e-12
     assert relative(frozen.predict(theta_of(frozen), points.x, points.p), prediction) < 1e-12

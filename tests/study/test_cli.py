@@ -13,7 +13,6 @@ import torch
 import yaml
 
 from cnn_core.clock import SECTIONS
-from cnn_core.compilation import compiled
 from cnn_core.metrics import FIGURES, WORST
 from search_spaces.load import dump, dump_yaml, load_study, shipped_spaces
 from study.cli import main
@@ -140,17 +139,6 @@ def test_a_trial_that_diverges_is_a_result(command: Command, optimizer: str, rat
     worst = ERRORS | {name for name in PROJECTED if name.startswith("projected/")}
     assert {printed["metrics"][name] for name in worst} == {WORST}
     assert all(math.isfinite(value) for value in printed["metrics"].values())
-
-
-def test_a_trial_that_cannot_be_compiled_says_what_to_write(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_compiler(graph: object, inputs: object) -> None:
-        raise RuntimeError("no compiler")
-
-    monkeypatch.setattr("cnn_core.compilation.BACKEND", no_compiler)
-    compiled.cache_clear()
-    answer = command("trial", "small.yaml", "--set", "training.compile=true")
-    compiled.cache_clear()
-    assert_refused(answer, "error: compile: ", "no compiler", "install a C++ compiler", "or write compile: false")
 
 
 def test_a_trial_can_be_saved(command: Command) -> None:

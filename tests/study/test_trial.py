@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from cnn_core.compilation import CompilationError, compiled
 from cnn_core.metrics import FIGURES
 from search_spaces.load import load_study, resolve
 from search_spaces.schema import Resources
@@ -136,3 +137,14 @@ def test_a_projection_that_harms_is_refused_if_the_study_says_so(accept, kept):
     for split in PROJECTED:
         same = metrics[f"projected/{split}/data_mse"] == pytest.approx(metrics[f"{split}/data_mse"], rel=1e-9)
         assert same == (not kept)
+
+
+def test_a_trial_that_cannot_be_compiled_says_what_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_compiler(graph: object, inputs: object) -> None:
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr("cnn_core.compilation.BACKEND", no_compiler)
+    compiled.cache_clear()
+    with pytest.raises(CompilationError, match=r"^compile: .*no compiler.*install a C\+\+ compiler.* compile: false$"):
+        Trial(small_trial(training__compile=True))
+    compiled.cache_clear()
