@@ -21,7 +21,6 @@ from search_spaces.load import (
     dump,
     dump_yaml,
     json_schema,
-    load_recorded,
     load_study,
     load_trial,
     parse_setting,
@@ -194,7 +193,7 @@ def resume(name: str, more: int | None, hours: float | None, address: str | None
 
     with mendable():
         uri = tracking.check_uri(tracking_uri or tracked_at(directory))
-        tracker = tracking.Tracker(directory, load_recorded(directory / "study.yaml"), uri)
+        tracker = tracking.Tracker(directory, runner.lengthened(directory, more or 0), uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
         with resumable(directory):
             outcome = runner.resume(directory, more=more or 0, address=address, hours=hours, tracker=tracker)

@@ -163,12 +163,17 @@ def resume(
     BusyError while another process runs it, ClusterError if it cannot run at `address`, StudyFileError without a study.
     """
     directory = directory.resolve()
-    study = load_recorded(directory / STUDY)
-    study = replace(study, tune=replace(study.tune, trials=study.tune.trials + more))
+    study = lengthened(directory, more)
     where = whereabouts(directory)
     place = Place.again(directory, where["storage"]) if "storage" in where else Place.of(directory, None)
     address = address or where.get("address") or "local"
     return _go_on(study, directory, place, address, hours=hours, tracker=tracker, console=console)
+
+
+def lengthened(directory: Path, more: int) -> Study:
+    """The study in `directory` with so many trials more. Raises StudyFileError if there is none."""
+    study = load_recorded(directory / STUDY)
+    return replace(study, tune=replace(study.tune, trials=study.tune.trials + more))
 
 
 def whereabouts(directory: Path) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search_spaces.load import StudyFileError, load_text, resolve
+from search_spaces.load import StudyFileError, dump_yaml, load_text, resolve
 from study import cluster, runner
 from study.records import Journal, TrialRecord, TrialStatus
 from study.trial import run_trial
@@ -234,6 +234,15 @@ def test_a_secret_key_in_the_storage_is_refused_and_not_repeated(tmp_path: Path)
         runner.run(small_study(), directory=tmp_path / "study", storage=storage)
     assert "secret@" not in str(caught.value)
     assert not (tmp_path / "study").exists()
+
+
+def test_a_longer_study_has_more_trials_and_is_otherwise_the_same(tmp_path: Path) -> None:
+    study = small_study(COMPLETES)
+    (tmp_path / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
+    assert runner.lengthened(tmp_path, 0) == study
+    longer = runner.lengthened(tmp_path, 5)
+    assert longer.tune.trials == study.tune.trials + 5
+    assert replace(longer, tune=study.tune) == study
 
 
 def test_there_is_nothing_to_resume_without_a_study(tmp_path: Path) -> None:
