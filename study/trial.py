@@ -130,12 +130,12 @@ class Trial:
         if self.training.status is TrainingStatus.DIVERGED:
             splits = ["test", *(f"projected/{name}" for name in PROJECTED if self.study.projection is not None)]
             metrics: Metrics = {f"{split}/{figure}": WORST for split in splits for figure in FIGURES}
-            return metrics | self._costs() | {"diverged": 1.0, "path": self.model.path, "status": "diverged"}
+            return metrics | self._costs() | {"diverged": 1.0, "status": "diverged"}
         test = self.splits["test"]
         metrics = _named("test", self._measure(test), test)
         if self.study.projection is not None:
             metrics |= self._project(self.study.projection)
-        return metrics | self._costs() | {"diverged": 0.0, "path": self.model.path, "status": "completed"}
+        return metrics | self._costs() | {"diverged": 0.0, "status": "completed"}
 
     def save(self, directory: Path) -> None:
         """Write checkpoint.pt and trial.yaml, and once finished predictions.npz and percentiles.csv."""
@@ -205,7 +205,9 @@ class Trial:
 
     def _costs(self) -> Metrics:
         sections: Metrics = {f"time/{name}_s": self.training.clock.seconds[name] for name in SECTIONS}
-        seconds = {"time/train_s": self.seconds, "time/compile_s": self.compiling}
+        seconds: Metrics = {"time/train_s": self.seconds}
+        if self.study.training.compile:
+            seconds["time/compile_s"] = self.compiling
         return sections | seconds | {"memory/peak_mib": peak_memory_mib(self.device)}
 
     def _predictions(self) -> dict[str, Any]:

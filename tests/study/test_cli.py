@@ -22,7 +22,7 @@ from tests.study.synthetic_journal import METHODS, fill, study
 
 PROJECTION = ("--set", "projection.solver=lm", "--set", "projection.max_steps=3", "--set", "projection.points=10")
 
-COSTS = {"memory/peak_mib", "time/train_s", "time/compile_s", *(f"time/{section}_s" for section in SECTIONS)}
+COSTS = {"memory/peak_mib", "time/train_s", *(f"time/{section}_s" for section in SECTIONS)}
 
 ERRORS = {f"{split}/{figure}" for split in ("train", "validation", "test") for figure in FIGURES}
 
