@@ -6,13 +6,18 @@ and the next network of the same shape in this process pays nothing. Numbers tha
 as tensors and compile nothing anew.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 import torch
 
 BACKEND = "inductor"
+
+OPTIONS: Mapping[str, Any] = {
+    "cpp_wrapper": not torch.cuda.is_available(),  # no Python between kernels; on a GPU it would need the CUDA toolkit
+    "guard_filter_fn": torch.compiler.skip_guard_on_globals_unsafe,  # no module is rewritten while it runs
+}
 
 MOST_VARIANTS = 64
 """How many shapes of one function a process keeps; torch gives up on a function beyond its own, smaller number."""
@@ -28,7 +33,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     from torch._dynamo.exc import TorchDynamoException  # takes two seconds, which only those who compile should pay
 
     graph = torch.compile(  # pyright: ignore[reportCallIssue]
-        function, backend=BACKEND, fullgraph=True, dynamic=False, recompile_limit=MOST_VARIANTS
+        function, backend=BACKEND, fullgraph=True, dynamic=False, recompile_limit=MOST_VARIANTS, options=dict(OPTIONS)
     )
 
     def call(*arguments: Any) -> Any:

@@ -160,6 +160,10 @@ class ConstrainedNetwork:
         prediction, residuals = self._at_point(theta, x, p)
         return torch.cat([(prediction - u).square().mean()[None], residuals])
 
+    def point_residuals(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
+        """[g_1 … g_C] at one point, (C,), by the general path."""
+        return self._at_point(theta, x, p)[1]
+
     def point_field(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
         """[u_1 … u_O, g_1 … g_C] at one point, (O + C,), by the general path."""
         return torch.cat(self._at_point(theta, x, p))

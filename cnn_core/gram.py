@@ -5,9 +5,10 @@ and t of J,
 
     G_rt += Σ_s,s' (δ_s,r · δ_s',t) (h_s,r · h_s',t),
 
-two small matrix products and an elementwise one; the bias is one more input, 1 in stream 0 and 0 elsewhere. For a
-layer with few weights it is cheaper to form its rows Σ_s δ_s h_sᵀ: which way follows from the layer's sizes. G is
-filled in square tiles, small enough for the products to stay in a core's cache, and only on one side of the diagonal.
+two small matrix products and an elementwise one for each pair of streams; the bias is one more input, 1 in stream 0
+and 0 elsewhere. For a layer with few weights it is cheaper to form its rows Σ_s δ_s h_sᵀ: which way follows from the
+layer's sizes. G is filled in square tiles, small enough for the products to stay in a core's cache, and only on one
+side of the diagonal; in a tile on the diagonal, the pairs (s, s') and (s', s) are each other's transposes.
 
 Axis names: S streams, N points, Q quantities, rows r = n·Q + q; h (S, N, in), δ (S, N, Q, out).
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-TILE_ROWS = 128
+TILE_ROWS = 256
 
 FORMED_ENTRIES = 2**24
 """At most about so many entries of J are formed at once for a Gram matrix in a metric (64 MiB in float32)."""
@@ -31,14 +32,13 @@ def gram_matrix(layers: Sequence[tuple[Tensor, Tensor]], *, tile_rows: int = TIL
     starts = range(0, points, step)
     shares = [_share_of(inputs, deltas) for inputs, deltas in layers]
     tiles = [[share.tile(start, min(start + step, points)) for share in shares] for start in starts]
+    places = [slice(start * quantities, (start + step) * quantities) for start in starts]
     gram = layers[0][1].new_empty(points * quantities, points * quantities)
     for a, left in enumerate(tiles):
         for b, right in enumerate(tiles[a:], a):
-            block = _block(left, right)
-            row, column = starts[a] * quantities, starts[b] * quantities
-            gram[row : row + block.shape[0], column : column + block.shape[1]] = block
-            if b > a:
-                gram[column : column + block.shape[1], row : row + block.shape[0]] = block.T
+            block = torch.zeros_like(gram[places[a], places[b]], memory_format=torch.contiguous_format)
+            gram[places[a], places[b]] = _fill(block, left, right) if b > a else _fill_own(block, left)
+            gram[places[b], places[a]] = block.T
     return gram
 
 
@@ -61,7 +61,11 @@ def weighted_gram_matrix(layers: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]]
 
 def layer_rows(inputs: Tensor, deltas: Tensor) -> Tensor:
     """∂q_r/∂W of one layer, (N·Q, out·in)."""
-    return torch.einsum("snqo,sni->nqoi", deltas, inputs).flatten(0, 1).flatten(1)
+    first, *others = zip(deltas.unsqueeze(-1), inputs[:, :, None, None], strict=True)
+    rows = first[0] * first[1]
+    for weights, entered in others:
+        rows.addcmul_(weights, entered)
+    return rows.flatten(0, 1).flatten(1)
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,17 @@ class _Formed:
         return _Formed(self.rows[start * self.quantities : stop * self.quantities], self.quantities)
 
     def add_to(self, block: Tensor, other: "_Formed") -> None:
+        """The layer's share of the products of these rows with the other's."""
         block.addmm_(self.rows, other.rows.T)
+
+    def add_own_to(self, block: Tensor, half: Tensor) -> None:
+        """The layer's share of the products of these rows with each other, as block + half + halfᵀ."""
+        block.addmm_(self.rows, self.rows.T)
 
 
 @dataclass(frozen=True)
 class _Factors:
-    """A layer's inputs (S, N, in + 1) and weights (S, N, Q, out)."""
+    """A layer's inputs (S, N, in) and weights (S, N, Q, out); methods as in `_Formed`."""
 
     inputs: Tensor
     deltas: Tensor
@@ -89,33 +98,43 @@ class _Factors:
         return _Factors(self.inputs[:, start:stop].contiguous(), self.deltas[:, start:stop].contiguous())
 
     def add_to(self, block: Tensor, other: "_Factors") -> None:
-        (streams, n, quantities, _), (_, m, _, _) = self.deltas.shape, other.deltas.shape
-        overlaps = (self.inputs.flatten(0, 1) @ other.inputs.flatten(0, 1).T).view(streams, n, 1, streams, m, 1)
-        products = self.deltas.flatten(0, 2) @ other.deltas.flatten(0, 2).T
-        products = products.view(streams, n, quantities, streams, m, quantities)
-        target = block.view(n, quantities, m, quantities)
-        for s in range(streams):
-            for t in range(streams):
-                target.addcmul_(products[s, :, :, t], overlaps[s, :, :, t])
+        for stream in range(len(other.inputs)):
+            block += self._products(other, stream).sum(dim=0)
+
+    def add_own_to(self, block: Tensor, half: Tensor) -> None:
+        for stream in range(len(self.inputs)):
+            products = self._products(self, stream, first=stream)
+            block += products[0]
+            half += products[1:].sum(dim=0)
+
+    def _products(self, other: "_Factors", stream: int, *, first: int = 0) -> Tensor:
+        """The share of this layer's streams from `first` on with one stream of the other, (S - first, N·Q, M·Q)."""
+        inputs, deltas = self.inputs[first:], self.deltas[first:]
+        (streams, n, quantities, _), m = deltas.shape, other.deltas.shape[1]
+        overlaps = (inputs.flatten(0, 1) @ other.inputs[stream].T).view(streams, n, 1, m, 1)
+        if first == stream == 0:
+            overlaps[0] += 1  # the bias
+        products = deltas.flatten(0, 2) @ other.deltas[stream].flatten(0, 1).T
+        return products.view(streams, n, quantities, m, quantities).mul_(overlaps).view(streams, n * quantities, -1)
 
 
 def _share_of(inputs: Tensor, deltas: Tensor) -> _Formed | _Factors:
-    streams, _, quantities, width_out = deltas.shape
+    (streams, _, quantities, width_out), width_in = deltas.shape, inputs.shape[-1] + 1
+    if width_in * width_out > streams**2 * (width_in + width_out):
+        return _Factors(inputs, deltas)
     ones = torch.zeros_like(inputs[..., :1])
     ones[0] = 1
-    inputs = torch.cat([inputs, ones], dim=-1)
-    width_in = inputs.shape[-1]
-    if width_in * width_out <= streams**2 * (width_in + width_out):
-        return _Formed(layer_rows(inputs, deltas), quantities)
-    return _Factors(inputs, deltas)
+    return _Formed(layer_rows(torch.cat([inputs, ones], dim=-1), deltas), quantities)
 
 
-def _block(left: Sequence[_Formed | _Factors], right: Sequence[_Formed | _Factors]) -> Tensor:
-    def rows(share: _Formed | _Factors) -> int:
-        return len(share.rows) if isinstance(share, _Formed) else share.deltas.shape[1] * share.deltas.shape[2]
-
-    first = left[0].rows if isinstance(left[0], _Formed) else left[0].deltas
-    block = first.new_zeros(rows(left[0]), rows(right[0]))
-    for mine, other in zip(left, right, strict=True):
-        mine.add_to(block, other)  # type: ignore[arg-type]
+def _fill(block: Tensor, left: Sequence[_Formed | _Factors], right: Sequence[_Formed | _Factors]) -> Tensor:
+    for share, other in zip(left, right, strict=True):
+        share.add_to(block, other)  # type: ignore[arg-type]
     return block
+
+
+def _fill_own(block: Tensor, tile: Sequence[_Formed | _Factors]) -> Tensor:
+    half = torch.zeros_like(block)
+    for share in tile:
+        share.add_own_to(block, half)
+    return block.add_(half).add_(half.T)

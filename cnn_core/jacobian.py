@@ -103,8 +103,8 @@ class LayerJacobian:
 
     def gram(self, metric: Tensor | None = None) -> Tensor:
         if metric is None:
-            kernel = self.model.kernel if self.rows <= TILE_ROWS else _as_it_is
-            return kernel(gram_matrix)([(layer.inputs, deltas) for layer, deltas in self._layers()])
+            gram = gram_matrix if self.rows > TILE_ROWS else self.model.kernel(gram_matrix)
+            return gram([(layer.inputs, deltas) for layer, deltas in self._layers()])
         pieces = self.model.layout.unflatten(metric)
         return weighted_gram_matrix(
             [(layer.inputs, deltas, pieces[layer.weight], pieces[layer.bias]) for layer, deltas in self._layers()]
@@ -141,21 +141,13 @@ class LayerJacobian:
         return zip(self.trace.linears, self.deltas, strict=True)
 
 
-def _as_it_is(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    return function
-
-
 def _point_products(trace: Trace, deltas: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
-    points, rows, columns = deltas[0].shape[1], deltas[0].shape[2], others[0].shape[2]
-    total = deltas[0].new_zeros(points, rows, columns)
+    total = deltas[0].new_zeros(())
     for layer, mine, theirs in zip(trace.linears, deltas, others, strict=True):
-        streams, fewer = len(mine), len(theirs)
-        inputs = layer.inputs.transpose(0, 1)
-        overlaps = inputs @ inputs[:, :fewer].mT
-        overlaps[:, 0, 0] += 1  # the bias
-        products = mine.transpose(0, 1).flatten(1, 2) @ theirs.transpose(0, 1).flatten(1, 2).mT
-        products = products.view(points, streams, rows, fewer, columns)
-        total += torch.einsum("nsqtr,nst->nqr", products, overlaps)
+        overlaps = (layer.inputs[:, None] * layer.inputs[None, : len(theirs)]).sum(dim=-1)  # h_s · h_t, (S, T, N)
+        overlaps[0, 0] += 1  # the bias
+        sums = (overlaps[..., None, None] * theirs).sum(dim=1)  # Σ_t (h_s · h_t) δ_t, (S, N, Q', out)
+        total = total + (mine[:, :, :, None] * sums[:, :, None]).sum(dim=(0, -1))
     return total
 
 
@@ -165,7 +157,7 @@ def _times(model: ConstrainedNetwork, trace: Trace, deltas: Sequence[Tensor], ve
     for layer, delta in zip(trace.linears, deltas, strict=True):
         outputs = layer.inputs @ pieces[layer.weight].T
         outputs[0] += pieces[layer.bias]
-        total = total + torch.einsum("snqo,sno->nq", delta, outputs)
+        total = total + (delta * outputs[:, :, None]).sum(dim=(0, -1))
     return total.reshape(-1)
 
 
@@ -176,16 +168,13 @@ def _transposed_times(model: ConstrainedNetwork, trace: Trace, deltas: Sequence[
 
 
 class Terms(NamedTuple):
-    """A batch's quantities: residuals g (N, C), J of every point's data loss (N rows), and J of the residuals."""
+    """A batch's quantities: residuals g (N, C), the gradient ∇f (P,) of the data loss f, which is the mean of the
+    points' losses, and J of these losses (N rows) and of the residuals."""
 
     residuals: Tensor
+    gradient: Tensor
     losses: Jacobian
     constraints: Jacobian
-
-    def loss_gradient(self) -> Tensor:
-        """∇f (P,) for f the mean of the points' losses."""
-        points = len(self.residuals)
-        return self.losses.transposed_times(self.residuals.new_full((points,), 1 / points))
 
 
 def residual_jacobian(
@@ -194,9 +183,7 @@ def residual_jacobian(
     """J of all residuals, rows n·C + c. `evaluation` is the pass at θ (P,), x (N, D), p (N, K); its graph is kept."""
     if evaluation.layers is not None:
         return _layer_jacobian(model, evaluation.layers, evaluation.residuals)
-    u = torch.zeros_like(evaluation.prediction)
-    rows = _general_rows(model, theta, x, p, u)[:, 1:]
-    return ExplicitJacobian(rows.flatten(0, 1).detach(), rows.shape[1])
+    return _explicit_jacobian(model.point_residuals, theta, x, p)
 
 
 def term_jacobians(
@@ -209,33 +196,38 @@ def term_jacobians(
     clock = clock or Clock()
     if model.path == "layers" and model.compile:
         with clock.section("jacobian"):
-            residuals, trace, losses, constraints = model.kernel(_layer_terms)(model, theta.detach(), x, p, u)
-            return Terms(
-                residuals, LayerJacobian(model, trace.of_values(), losses), LayerJacobian(model, trace, constraints)
+            residuals, gradient, trace, losses, constraints = model.kernel(_layer_terms)(model, theta.detach(), x, p, u)
+            losses, constraints = (
+                LayerJacobian(model, trace.of_values(), losses),
+                LayerJacobian(model, trace, constraints),
             )
+            return Terms(residuals, gradient, losses, constraints)
     evaluation = model.evaluate(theta, x, p, clock)
     residuals = evaluation.residuals.detach()
     with clock.section("jacobian"):
         if evaluation.layers is None:
-            rows = _general_rows(model, theta, x, p, u)
-            everything = ExplicitJacobian(rows.flatten(0, 1).detach(), rows.shape[1])
-            return Terms(residuals, everything.part(0, 1), everything.part(1, rows.shape[1]))
-        losses = _loss_jacobian(model, evaluation.layers, evaluation.prediction.detach(), u)
-        return Terms(residuals, losses, _layer_jacobian(model, evaluation.layers, evaluation.residuals))
+            both = _explicit_jacobian(model.point_terms, theta, x, p, u)
+            losses, constraints = both.part(0, 1), both.part(1, both.quantities)
+        else:
+            losses = _loss_jacobian(model, evaluation.layers, evaluation.prediction.detach(), u)
+            constraints = _layer_jacobian(model, evaluation.layers, evaluation.residuals)
+        gradient = losses.transposed_times(residuals.new_full((len(x),), 1 / len(x)))
+        return Terms(residuals, gradient, losses, constraints)
 
 
 def _layer_terms(
     model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, u: Tensor
-) -> tuple[Tensor, Trace, Sequence[Tensor], Sequence[Tensor]]:
-    """Residuals (N, C), the trace, and δ of the losses and of the residuals, as one graph."""
+) -> tuple[Tensor, Tensor, Trace, Sequence[Tensor], Sequence[Tensor]]:
+    """Residuals (N, C), ∇f (P,), the trace, and δ of the losses and of the residuals, as one graph."""
     network = cast(LayeredNetwork, model.network)
     parameters = model.layout.unflatten(theta)
     streams, trace = network.propagate(parameters, x, p, model.problem.order)
     residuals, pull = vjp(lambda streams: model.read(streams, x, p)[1], streams)  # pyright: ignore[reportAssignmentType]
     each = torch.eye(residuals.shape[1], dtype=x.dtype, device=x.device)
     weights = torch.vmap(lambda one: pull(one.expand_as(residuals))[0], out_dims=2)(each)
-    losses = _loss_jacobian(model, LayerPass(streams, trace, parameters), streams[0], u).deltas
-    return residuals, trace, losses, network.pull_back(parameters, trace, weights)
+    losses = _loss_jacobian(model, LayerPass(streams, trace, parameters), streams[0], u)
+    gradient = _transposed_times(model, losses.trace, losses.deltas, x.new_full((len(x),), 1 / len(x)))
+    return residuals, gradient, trace, losses.deltas, network.pull_back(parameters, trace, weights)
 
 
 def field_jacobian(model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor) -> Jacobian:
@@ -244,13 +236,14 @@ def field_jacobian(model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluat
         return _layer_jacobian(
             model, evaluation.layers, torch.cat([evaluation.prediction, evaluation.residuals], dim=1)
         )
-    rows = torch.vmap(jacrev(model.point_field), in_dims=(None, 0, 0), chunk_size=GENERAL_CHUNK)(theta.detach(), x, p)
+    return _explicit_jacobian(model.point_field, theta, x, p)
+
+
+def _explicit_jacobian(at_point: Callable[..., Tensor], theta: Tensor, *points: Tensor) -> ExplicitJacobian:
+    """J of at_point(θ, *one row of each of `points`) → (Q,)."""
+    in_dims = (None, *[0] * len(points))
+    rows = torch.vmap(jacrev(at_point), in_dims, chunk_size=GENERAL_CHUNK)(theta.detach(), *points)
     return ExplicitJacobian(rows.flatten(0, 1).detach(), rows.shape[1])
-
-
-def _general_rows(model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, u: Tensor) -> Tensor:
-    rows = torch.vmap(jacrev(model.point_terms), in_dims=(None, 0, 0, 0), chunk_size=GENERAL_CHUNK)
-    return rows(theta.detach(), x, p, u)
 
 
 def _layer_jacobian(model: ConstrainedNetwork, layers: LayerPass, quantities: Tensor) -> LayerJacobian:

@@ -44,7 +44,7 @@ class Adam:
 
     def build(self, theta: Tensor) -> torch.optim.Optimizer:
         rate = value_at(self.learning_rate, 0.0)
-        return torch.optim.Adam([theta], lr=rate, betas=self.betas, eps=self.epsilon)
+        return torch.optim.Adam([theta], lr=rate, betas=self.betas, eps=self.epsilon, fused=True)
 
     def precondition(self, gradient: Tensor, state: Moments) -> tuple[Tensor, Tensor | None, Moments]:
         """M m̂ with M = 1/(√v̂ + ε): the moments m and v are those of ∇f alone."""
@@ -70,7 +70,7 @@ class Sgd:
             raise ValueError(f"momentum must lie in [0, 1), got {self.momentum}")
 
     def build(self, theta: Tensor) -> torch.optim.Optimizer:
-        return torch.optim.SGD([theta], lr=value_at(self.learning_rate, 0.0), momentum=self.momentum)
+        return torch.optim.SGD([theta], lr=value_at(self.learning_rate, 0.0), momentum=self.momentum, fused=True)
 
     def precondition(self, gradient: Tensor, state: Moments) -> tuple[Tensor, Tensor | None, Moments]:
         """The momentum of ∇f, in the identity metric."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.functional import parameter_vector
-from cnn_core.methods.method import Method, MiniBatch, Step
+from cnn_core.methods.method import Method, MiniBatch, Step, Watch
 from cnn_core.optimizers import Adam, Optimizer
 from cnn_core.problem import PointSet
 from cnn_core.schedules import value_at
@@ -36,7 +37,7 @@ class TrainingStatus(StrEnum):
 class Training:
     """A training in progress on `points`, whose dtype and device are those of θ.
 
-    `figures` holds what the method last found worth watching, `gradient` its last direction.
+    `gradient` is the method's last direction.
     """
 
     model: ConstrainedNetwork
@@ -60,7 +61,7 @@ class Training:
         self.epoch = 0
         self.status = TrainingStatus.RUNNING if self.epochs else TrainingStatus.COMPLETED
         self.clock = Clock(x.device)
-        self.figures: dict[str, float] = {}
+        self._watch: Watch = dict
         self.gradient = torch.zeros_like(self.theta, requires_grad=False)
 
     def run_epoch(self) -> TrainingStatus:
@@ -78,8 +79,8 @@ class Training:
     def take_step(self, batch: MiniBatch, epoch: float) -> bool:
         """One step on one batch at `epoch` in epochs; False, with θ as it was, if it would not be finite."""
         step = Step(self.model, self.theta, batch, epoch, self.optimizer, self.clock)
-        self.gradient, self.method_state, figures, complete = self.method.direction(step, self.method_state)
-        self.figures = dict(figures) or self.figures
+        self.gradient, self.method_state, watch, complete = self.method.direction(step, self.method_state)
+        self._watch = watch or self._watch
         before = self.theta.detach().clone()
         with self.clock.section("step"):
             if complete:
@@ -98,6 +99,11 @@ class Training:
         for group in self.stepper.param_groups:
             group["lr"] = value_at(self.optimizer.learning_rate, epoch)
         self.stepper.step()
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What the method last found worth watching."""
+        return dict(self._watch())
 
     def batches(self) -> Iterator[MiniBatch]:
         """The training points once, in a new random order."""
@@ -132,7 +138,7 @@ class Training:
                 "shuffler": self.shuffler.get_state(),
                 "epoch": self.epoch,
                 "status": str(self.status),
-                "figures": dict(self.figures),
+                "figures": self.figures,
                 "seconds": dict(self.clock.seconds),
             }
         )
@@ -153,7 +159,7 @@ class Training:
         self.status = TrainingStatus(state["status"])
         if self.status is TrainingStatus.COMPLETED and self.epoch < self.epochs:
             self.status = TrainingStatus.RUNNING  # more epochs were asked for than the checkpoint had
-        self.figures = dict(state["figures"])
+        self._watch = partial(dict, state["figures"])
         self.clock.seconds.update(state["seconds"])
 
 

@@ -90,9 +90,7 @@ def seeds_table(analysis: Analysis) -> TextTable:
     return _spread_table(analysis, "test", [(row.test_data, row.test_constraint) for row in analysis.leaderboard])
 
 
-def _spread_table(
-    analysis: Analysis, split: str, spreads: Sequence[tuple[Spread | None, Spread | None]]
-) -> TextTable:
+def _spread_table(analysis: Analysis, split: str, spreads: Sequence[tuple[Spread | None, Spread | None]]) -> TextTable:
     columns = (
         METHOD,
         Column("n", "completed and diverged trials"),

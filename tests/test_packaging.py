@@ -143,9 +143,7 @@ def test_that_pde_can_be_studied(readme: str, tmp_path: Path) -> None:
     (study_file,) = code_blocks(readme, "yaml")
     (tmp_path / "heat.yaml").write_text(study_file, encoding="utf-8")
     command = [COMMAND, "trial", "heat.yaml", "--set", "training.epochs=1", "--json"]
-    answer = subprocess.run(
-        command, cwd=tmp_path, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
+    answer = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert json.loads(answer.stdout.splitlines()[-1])["status"] == "completed"
 
 

@@ -43,8 +43,10 @@ class AugmentedLagrangian:
             moved = multipliers + rate * penalty * pulled.residuals
             moved = moved if self.cap is None else moved.clamp(-self.cap, self.cap)
             multipliers = state["multipliers"].index_copy(0, step.batch.index, moved)
-        figures = {"penalty": penalty, "multipliers_max": float(moved.abs().max())}
-        return Direction(pulled.gradient, {"multipliers": multipliers}, figures)
+        state = {"multipliers": multipliers}
+        return Direction(
+            pulled.gradient, state, lambda: {"penalty": penalty, "multipliers_max": float(moved.abs().max())}
+        )
 
 
 def _lagrangian(prediction: Tensor, residuals: Tensor, u: Tensor, multipliers: Tensor, penalty: float) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods.correction import batch_terms, correct, data_direction, data_gradient, figures_of, normal_space
+from cnn_core.methods.correction import correct, data_direction, data_gradient, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problem import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
@@ -46,17 +46,17 @@ class Batch:
             return data_direction(step, state)
         if state["age"] % self.refresh_interval:
             return self._with_old_multipliers(step, state)
-        terms = batch_terms(step)
+        terms = step.terms()
         direction, multipliers = correct(
             step,
-            normal_space(step, terms.jacobian, damping=value_at(self.damping, step.epoch)),
-            terms.residuals,
+            normal_space(step, terms.constraints, damping=value_at(self.damping, step.epoch)),
+            terms.residuals.flatten(),
             value_at(self.objective_rate, step.epoch) * terms.gradient,
             gain=value_at(self.gain, step.epoch),
             cap=self.cap,
         )
         held = {"age": 1, "multipliers": multipliers.values, "x": step.batch.x, "p": step.batch.p}
-        return Direction(direction, held, figures_of(multipliers))
+        return Direction(direction, held, watch(multipliers))
 
     def _with_old_multipliers(self, step: Step, state: State) -> Direction:
         with step.clock.section("forward"):
@@ -65,7 +65,7 @@ class Batch:
         with step.clock.section("step"):
             pull = torch.autograd.grad(residuals.flatten() @ state["multipliers"], step.theta)[0]
         descent = data_gradient(step, prediction, value_at(self.objective_rate, step.epoch))
-        return Direction(descent + pull, state | {"age": state["age"] + 1}, {})
+        return Direction(descent + pull, state | {"age": state["age"] + 1})
 
 
 def require_refresh(refresh_interval: int, warm_up: float, cap: float | None) -> None:

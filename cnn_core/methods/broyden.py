@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork, point_losses
 from cnn_core.jacobian import ExplicitJacobian
-from cnn_core.methods.correction import correct, figures_of, normal_space
+from cnn_core.methods.correction import correct, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.methods.reduction import gradients
 from cnn_core.problem import PointSet
@@ -64,7 +64,7 @@ class Broyden:
             gain=value_at(self.gain, step.epoch),
         )
         state = {"age": state["age"] + 1, "theta": theta, "values": values.detach(), "rows": rows}
-        return Direction(direction, state, figures_of(multipliers))
+        return Direction(direction, state, watch(multipliers))
 
 
 def _secant_update(state: State, theta: Tensor, values: Tensor) -> Tensor:

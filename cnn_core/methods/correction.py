@@ -9,17 +9,15 @@ unit of learning rate, and what is left of d is tangent to the constraints (Jerg
 differential equation approach to nonlinear programming").
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from cnn_core.constrained import point_losses
-from cnn_core.jacobian import Jacobian
-from cnn_core.methods.method import Direction, State, Step
-from cnn_core.multipliers import LARGE, Factorisation, Multipliers, SolveStatus, factorise
+from cnn_core.jacobian import Jacobian, Terms
+from cnn_core.methods.method import Direction, State, Step, Watch
+from cnn_core.multipliers import Factorisation, Multipliers, SolveStatus, factorise
 
 REFINEMENTS = 2
 """At most this often the error of an undamped direction is solved for."""
@@ -41,22 +39,7 @@ def data_direction(step: Step, state: State) -> Direction:
     """The direction of unconstrained training: ∇f, without evaluating the constraints."""
     with step.clock.section("forward"):
         prediction = step.model.predict(step.theta, step.batch.x, step.batch.p)
-    return Direction(data_gradient(step, prediction), state, {})
-
-
-class BatchTerms(NamedTuple):
-    """What a batch asks for: its residuals g (N·C,), their Jacobian, and the data gradient ∇f (P,)."""
-
-    residuals: Tensor
-    jacobian: Jacobian
-    gradient: Tensor
-
-
-def batch_terms(step: Step) -> BatchTerms:
-    """One constraint per point and name, and the data loss, from one pass."""
-    terms = step.terms()
-    with step.clock.section("step"):
-        return BatchTerms(terms.residuals.flatten(), terms.constraints, terms.loss_gradient())
+    return Direction(data_gradient(step, prediction), state)
 
 
 @dataclass(frozen=True)
@@ -106,11 +89,13 @@ def correct(
         return direction, capped
 
 
-def satisfy(step: Step, *, gain: float, damping: float) -> tuple[BatchTerms, Tensor, Multipliers]:
+def satisfy(step: Step, *, gain: float, damping: float) -> tuple[Terms, Tensor, Multipliers]:
     """The batch's terms, and the direction Jᵀ(J Jᵀ)⁻¹ gain·g (P,) that knows no data, with its multipliers."""
-    terms = batch_terms(step)
-    normal = normal_space(step, terms.jacobian, damping=damping)
-    direction, multipliers = correct(step, normal, terms.residuals, torch.zeros_like(terms.gradient), gain=gain)
+    terms = step.terms()
+    normal = normal_space(step, terms.constraints, damping=damping)
+    direction, multipliers = correct(
+        step, normal, terms.residuals.flatten(), torch.zeros_like(terms.gradient), gain=gain
+    )
     return terms, direction, multipliers
 
 
@@ -128,11 +113,11 @@ def _refined(
     return direction, replace(multipliers, values=values)
 
 
-def figures_of(multipliers: Multipliers) -> Mapping[str, float]:
-    """What is worth watching about a solve; the rank only where it costs next to nothing."""
-    rank = {"rank": multipliers.rank} if len(multipliers.values) < LARGE else {}
-    return rank | {
+def watch(multipliers: Multipliers) -> Watch:
+    """What is worth watching about a solve."""
+    return lambda: {
         "multipliers_max": float(multipliers.values.abs().max()),
         "condition": multipliers.condition,
         "damping": multipliers.damping,
+        "rank": multipliers.rank,
     }

@@ -3,7 +3,7 @@
 A method says *where to go*; the optimizer (`cnn_core.optimizers`) says how. Training does θ ← optimizer(θ, direction).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -53,16 +53,25 @@ class Step:
         return term_jacobians(self.model, self.theta, self.batch.x, self.batch.p, self.batch.u, clock=self.clock)
 
 
+Watch = Callable[[], Mapping[str, float]]
+"""Works out figures worth watching. A training asks once an epoch, so they may cost something."""
+
+
 class Direction(NamedTuple):
-    """A method's answer: the direction (P,) to descend along, its new state, and figures worth watching.
+    """A method's answer: the direction (P,) to descend along, its new state, and what is worth watching, if anything.
 
     `complete` says that the direction is the step itself, θ ← θ − direction: the optimizer is not asked.
     """
 
     gradient: Tensor
     state: State
-    figures: Mapping[str, float]
+    watch: Watch | None = None
     complete: bool = False
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """The figures worth watching."""
+        return {} if self.watch is None else self.watch()
 
 
 class Method(Protocol):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods.correction import figures_of, satisfy
+from cnn_core.methods.correction import satisfy, watch
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problem import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
@@ -27,4 +27,4 @@ class NoLoss:
     def direction(self, step: Step, state: State) -> Direction:
         gain, damping = value_at(self.gain, step.epoch), value_at(self.damping, step.epoch)
         _, direction, multipliers = satisfy(step, gain=gain, damping=damping)
-        return Direction(direction, state, figures_of(multipliers))
+        return Direction(direction, state, watch(multipliers))

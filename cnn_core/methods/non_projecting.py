@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods.correction import figures_of, satisfy
+from cnn_core.methods.correction import satisfy, watch
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problem import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
@@ -32,4 +32,4 @@ class NonProjecting:
         gain, damping = value_at(self.gain, step.epoch), value_at(self.damping, step.epoch)
         terms, correction, multipliers = satisfy(step, gain=gain, damping=damping)
         descent = value_at(self.objective_rate, step.epoch) * terms.gradient
-        return Direction(descent + correction, state, figures_of(multipliers))
+        return Direction(descent + correction, state, watch(multipliers))

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods.batch import require_refresh
-from cnn_core.methods.correction import NormalSpace, batch_terms, correct, data_gradient, figures_of, normal_space
+from cnn_core.methods.correction import NormalSpace, correct, data_gradient, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.optimizers import Moments
 from cnn_core.problem import PointSet
@@ -74,24 +74,25 @@ class NullSpace:
             return self._objective_only(step, state)
         if state["age"] % self.refresh_interval:
             return self._with_old_multipliers(step, state)
-        terms = batch_terms(step)
+        terms = step.terms()
+        residuals = terms.residuals.flatten()
         descent, metric, moments = self._preconditioned(step, terms.gradient, state)
-        normal = normal_space(step, terms.jacobian, damping=value_at(self.damping, step.epoch), metric=metric)
+        normal = normal_space(step, terms.constraints, damping=value_at(self.damping, step.epoch), metric=metric)
         rate = value_at(self.constraint_rate, step.epoch)
-        delta, multipliers = correct(step, normal, terms.residuals, descent, gain=rate, cap=self.cap)
+        delta, multipliers = correct(step, normal, residuals, descent, gain=rate, cap=self.cap)
         with step.clock.section("step"):
             capped = self.cap is not None and float(multipliers.values.abs().max()) >= self.cap * (1 - CAP_ROUNDING)
             for _ in range(0 if capped else self.corrections):
-                delta = self._corrected(step, normal, terms.residuals * (1 - rate), delta)
-            delta = self._safeguarded(step, terms.residuals, delta)
+                delta = self._corrected(step, normal, residuals * (1 - rate), delta)
+            delta = self._safeguarded(step, residuals, delta)
         held = {"age": 1, "multipliers": multipliers.values, "x": step.batch.x, "p": step.batch.p, "moments": moments}
-        return Direction(delta, held, figures_of(multipliers), complete=True)
+        return Direction(delta, held, watch(multipliers), complete=True)
 
     def _objective_only(self, step: Step, state: State) -> Direction:
         with step.clock.section("forward"):
             prediction = step.model.predict(step.theta, step.batch.x, step.batch.p)
         descent, _, moments = self._preconditioned(step, data_gradient(step, prediction), state)
-        return Direction(descent, state | {"moments": moments}, {}, complete=True)
+        return Direction(descent, state | {"moments": moments}, complete=True)
 
     def _with_old_multipliers(self, step: Step, state: State) -> Direction:
         residuals = step.model.evaluate(step.theta, state["x"], state["p"], step.clock).residuals
@@ -104,7 +105,7 @@ class NullSpace:
         if self.growth_limit is not None:
             residuals = _residuals_after(step, torch.zeros_like(delta))
             delta = self._safeguarded(step, residuals, delta)
-        return Direction(delta, state | {"moments": moments, "age": state["age"] + 1}, {}, complete=True)
+        return Direction(delta, state | {"moments": moments, "age": state["age"] + 1}, complete=True)
 
     def _preconditioned(self, step: Step, gradient: Tensor, state: State) -> tuple[Tensor, Tensor | None, Moments]:
         rate = value_at(self.objective_rate, step.epoch)

@@ -13,7 +13,7 @@ from torch import Tensor
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.jacobian import ExplicitJacobian
 from cnn_core.methods.batch import require_refresh
-from cnn_core.methods.correction import correct, data_direction, data_gradient, figures_of, normal_space
+from cnn_core.methods.correction import correct, data_direction, data_gradient, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problem import PointSet
 from cnn_core.reductions import Lp
@@ -53,7 +53,7 @@ class Reduction:
         descent = data_gradient(step, evaluation.prediction, value_at(self.objective_rate, step.epoch))
         if state["age"] % self.refresh_interval:
             pull = torch.autograd.grad(reduced @ state["multipliers"], step.theta)[0]
-            return Direction(descent + pull, state | {"age": state["age"] + 1}, {})
+            return Direction(descent + pull, state | {"age": state["age"] + 1})
         with step.clock.section("jacobian"):
             jacobian = ExplicitJacobian(gradients(reduced, step.theta), quantities=len(reduced))
         direction, multipliers = correct(
@@ -64,7 +64,7 @@ class Reduction:
             gain=value_at(self.gain, step.epoch),
             cap=self.cap,
         )
-        return Direction(direction, {"age": 1, "multipliers": multipliers.values}, figures_of(multipliers))
+        return Direction(direction, {"age": 1, "multipliers": multipliers.values}, watch(multipliers))
 
 
 def gradients(values: Tensor, theta: Tensor) -> Tensor:

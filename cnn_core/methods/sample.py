@@ -46,19 +46,21 @@ class Sample:
             right_sides = gain * terms.residuals - rate * pulls
             multipliers = _solve_each(grams, right_sides, value_at(self.damping, step.epoch))
         with step.clock.section("step"):
-            descent = rate * terms.loss_gradient()
             mean_pull = terms.constraints.transposed_times(multipliers.flatten() / len(multipliers))
-            figures = {"multipliers_max": float(multipliers.abs().max())}
-            return Direction(descent + mean_pull, state, figures)
+            return Direction(
+                rate * terms.gradient + mean_pull, state, lambda: {"multipliers_max": float(multipliers.abs().max())}
+            )
 
 
 def _solve_each(grams: torch.Tensor, right_sides: torch.Tensor, damping: float) -> torch.Tensor:
     """Solve N small damped systems, (N, C, C) and (N, C) → (N, C); points without any gradient get λ = 0."""
-    count = grams.shape[-1]
-    damping = max(damping, 10 * count * torch.finfo(grams.dtype).eps) if count > 1 else damping
+    count, smallest = grams.shape[-1], torch.finfo(grams.dtype).tiny
+    if count == 1:
+        return torch.where(grams[..., 0] > smallest, right_sides / ((1 + damping) * grams[..., 0]), 0.0)
+    damping = max(damping, 10 * count * torch.finfo(grams.dtype).eps)
     scale = grams.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
     identity = torch.eye(count, dtype=grams.dtype, device=grams.device)
-    vanishing = scale <= torch.finfo(grams.dtype).tiny
+    vanishing = scale <= smallest
     damped = torch.where(vanishing, identity, grams + damping * scale * identity)
     solved = torch.linalg.solve_ex(damped, torch.where(vanishing[..., 0], 0.0, right_sides))[0]
     return solved

@@ -34,7 +34,7 @@ class Soft:
         weight = value_at(self.weight, step.epoch)
         reduce, numbers = self.reduction.parts
         pulled = step.gradient(_objective, step.batch.u, weight, reduce, *numbers)
-        return Direction(pulled.gradient, state, {"weight": weight})
+        return Direction(pulled.gradient, state, lambda: {"weight": weight})
 
 
 def _objective(

@@ -49,7 +49,11 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 def test_a_report_has_tables_figures_and_a_page(finished: Path) -> None:
     report = finished / "report"
     assert {path.name for path in report.iterdir()} == {
-        "report.html", "figures", "leaderboard.csv", "pareto.csv", "trials.csv"
+        "report.html",
+        "figures",
+        "leaderboard.csv",
+        "pareto.csv",
+        "trials.csv",
     }
     figures = list((report / "figures").iterdir())
     assert sorted(path.name for path in figures) == sorted(f"{name}.png" for name in FIGURES)
