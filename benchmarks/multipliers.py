@@ -5,7 +5,7 @@
 One thread; modulated network of five layers, swish, Helmholtz, random waves of the main grid. A step is everything
 from the batch to the updated parameters, Adam included; only the rows of scope `soft` are loss and gradient without
 an optimizer. Both sides of a ratio are measured in turn in the same process, warm, and medians of the repeats are
-compared.
+compared. Memory is what one more step takes above what the process holds before it.
 
 Paths: `ours` (Taylor mode, Gram matrix from the layers; eager and compiled), `nested` (soft step, residual by nested
 jvp), `vmap` (torch.func: J by vmap of gradients, then J Jᵀ), `jax` (the same in JAX, jitted; the soft step beside it is
@@ -15,6 +15,7 @@ product measured in the same run, plus two soft steps. Compiling takes some ten 
 """
 
 import argparse
+import ctypes
 import itertools
 import json
 import os
@@ -23,6 +24,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -42,7 +44,7 @@ from study.trial import peak_memory_mib
 
 REPEATS = 20
 LAYERS = 5
-METHODS: dict[str, Method] = {"sample": Sample(), "batch": Batch(damping=1e-6)}
+METHODS: dict[str, Method] = {"soft": Soft(), "sample": Sample(), "batch": Batch(damping=1e-6)}
 
 SIZES = [("soft", 100, 50), ("soft", 1000, 50), ("sample", 100, 50), ("sample", 1000, 50), ("batch", 100, 50),
          ("batch", 1000, 50), ("batch", 100, 256)]  # fmt: skip
@@ -92,8 +94,17 @@ def measure(
     return Row(
         path, compiled, model.problem.name, scope, batch, width, model.layout.size,
         str(dtype).removeprefix("torch."), step_ms, soft_ms, step_ms / soft_ms, gemm_gflops, floor,
-        peak_memory_mib(torch.device("cpu")),
+        mebibytes_of(step),
     )  # fmt: skip
+
+
+def mebibytes_of(call: Callable[[], object]) -> float:
+    """The most memory that a call holds above what the process held before it, by Linux's high-water mark."""
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = peak_memory_mib(torch.device("cpu"))
+    call()
+    return peak_memory_mib(torch.device("cpu")) - before
 
 
 def setting(batch: int, width: int, dtype: torch.dtype) -> tuple[ConstrainedNetwork, PointSet]:
@@ -147,7 +158,7 @@ def matrix_product_rate(dtype: torch.dtype) -> float:
 def table(rows: list[Row]) -> Table:
     """The rows for a terminal."""
     result = Table("scope", "path", "compiled", box=None, header_style="bold")
-    for column in ("batch", "width", "ms", "soft ms", "ratio", "floor ms", "MiB"):
+    for column in ("batch", "width", "ms", "soft ms", "ratio", "floor ms", "+ MiB"):
         result.add_column(column, justify="right")
     for row in rows:
         floor = "" if row.floor_milliseconds is None else f"{row.floor_milliseconds:.1f}"
@@ -173,17 +184,15 @@ def cases(
             yield size, way
 
 
-def seconds_of_a_later_process() -> float:
-    """What `Training.compile` takes in a process that starts after this one has compiled the same."""
+def seconds_of_later_processes(scope: str, batch: int, width: int, dtype: torch.dtype) -> list[float]:
+    """What `Training.compile` takes in two processes, one after the other."""
     program = (
-        "from dataclasses import replace; import torch; from benchmarks.multipliers import *; torch.set_num_threads(1);"
-        "model, points = setting(100, 50, torch.float32);"
-        "print(Training(replace(model, compile=True), points, Soft(), batch_size=100, epochs=1).compile())"
+        "from benchmarks.multipliers import *; torch.set_num_threads(1);"
+        f"model, points = setting({batch}, {width}, {dtype}); model = replace(model, compile=True);"
+        f"print(Training(model, points, METHODS[{scope!r}], batch_size={batch}, epochs=1).compile())"
     )
-    outputs = [
-        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True) for _ in "ab"
-    ]
-    return float(outputs[1].stdout)
+    command = [sys.executable, "-c", program]
+    return [float(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(2)]
 
 
 def main() -> None:
@@ -196,12 +205,14 @@ def main() -> None:
     parser.add_argument("--second-trial", action="store_true", help="only what compiling costs a later process")
     parser.add_argument("--json", action="store_true", help="end with a JSON list of rows")
     options = parser.parse_args()
+    dtype = getattr(torch, options.dtype)
     if options.second_trial:
-        print(f"a later process pays {seconds_of_a_later_process():.1f} s to compile a soft step")
+        for scope in [options.scope] if options.scope else METHODS:
+            seconds = seconds_of_later_processes(scope, options.batch or 100, options.width or 50, dtype)
+            print(f"{scope}: compiling took {seconds[0]:.1f} s, and {seconds[1]:.1f} s in the next process")
         return
     torch.set_num_threads(1)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # JAX has no other way to be held to one core
-    dtype = getattr(torch, options.dtype)
     ways = WAYS
     if not jax_steps.available():
         ways = [way for way in WAYS if way[0] != "jax"]

@@ -20,17 +20,17 @@ OPTIONS: Mapping[str, Any] = {
 }
 
 MOST_VARIANTS = 64
-"""How many shapes of one function a process keeps; torch gives up on a function beyond its own, smaller number."""
+"""How many shapes of one function a process compiles; torch's own number is smaller."""
 
 
 class CompilationError(ValueError):
-    """A pass could not be compiled: no C++ compiler, or a residual that torch cannot trace."""
+    """A pass could not be compiled: no C++ compiler, a residual that torch cannot trace, or too many shapes."""
 
 
 @cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, compiled when it is first called. Raises CompilationError where that fails."""
-    from torch._dynamo.exc import TorchDynamoException  # takes two seconds, which only those who compile should pay
+    from torch._dynamo import exc  # takes two seconds, which only those who compile should pay
 
     graph = torch.compile(  # pyright: ignore[reportCallIssue]
         function, backend=BACKEND, fullgraph=True, dynamic=False, recompile_limit=MOST_VARIANTS, options=dict(OPTIONS)
@@ -39,11 +39,16 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
         try:
             return graph(*arguments)
-        except TorchDynamoException as error:
+        except exc.TorchDynamoException as error:
             reason = " ".join(str(error).split("\n\n")[0].split())
             raise CompilationError(
                 f"compile: {function.__name__} cannot be compiled ({reason}); install a C++ compiler such as g++ if "
                 "none is there, or write compile: false"
+            ) from error
+        except exc.FailOnRecompileLimitHit as error:
+            raise CompilationError(
+                f"compile: {function.__name__} met more than {MOST_VARIANTS} shapes in this process; let batches have "
+                "fewer sizes, or write compile: false"
             ) from error
 
     return call

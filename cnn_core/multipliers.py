@@ -111,11 +111,12 @@ def _substituted(factor: Tensor, right_side: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Multipliers:
-    """λ (m,) in the dtype of b, and the factorisation that it comes from."""
+    """λ (m,) in the dtype of b, the factorisation that it comes from, and whether a cap held it back."""
 
     values: Tensor
     factorisation: Factorisation
     status: SolveStatus
+    held_back: bool = False
 
     @property
     def damping(self) -> float:
@@ -137,7 +138,7 @@ class Multipliers:
         if cap is None:
             return self
         largest = float(self.values.abs().max())
-        return self if largest <= cap else replace(self, values=self.values * (cap / largest))
+        return self if largest <= cap else replace(self, values=self.values * (cap / largest), held_back=True)
 
 
 def solve_multipliers(gram: Tensor, right_side: Tensor, *, damping: float = 0.0) -> Multipliers:

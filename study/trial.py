@@ -118,6 +118,7 @@ class Trial:
         if diverged:
             metrics = dict.fromkeys(metrics, WORST)
         figures = {f"method/{key}": finite(value) for key, value in self.training.figures.items()}
+        figures["method/taylor_mode"] = float(self.training.model.path == "layers")
         costs = self._costs() | {"diverged": float(diverged)}
         self.history.append(metrics | figures | costs | self._project_on_the_way())
         return self.history[-1]

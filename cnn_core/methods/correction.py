@@ -22,7 +22,7 @@ from cnn_core.multipliers import Factorisation, Multipliers, SolveStatus, factor
 REFINEMENTS = 2
 """At most this often the error of an undamped direction is solved for."""
 
-REFINED = 100
+TOLERATED_ERRORS = 100
 """How many rounding errors, relative to gain·g, J·direction may be off before it is worth another solve."""
 
 
@@ -102,7 +102,7 @@ def satisfy(step: Step, *, gain: float, damping: float) -> tuple[Terms, Tensor, 
 def _refined(
     normal: NormalSpace, direction: Tensor, multipliers: Multipliers, wanted: Tensor
 ) -> tuple[Tensor, Multipliers]:
-    tolerance = REFINED * torch.finfo(wanted.dtype).eps * float(wanted.norm())
+    tolerance = TOLERATED_ERRORS * torch.finfo(wanted.dtype).eps * float(wanted.norm())
     values = multipliers.values
     for _ in range(REFINEMENTS):
         missing = wanted - normal.jacobian.times(direction)

@@ -29,9 +29,6 @@ from cnn_core.schedules import Schedule, require_nonnegative, value_at
 
 MOST_HALVINGS = 10
 
-CAP_ROUNDING = 1e-6
-"""Multipliers this near to the cap were scaled down to it."""
-
 
 @dataclass(frozen=True)
 class NullSpace:
@@ -81,8 +78,7 @@ class NullSpace:
         rate = value_at(self.constraint_rate, step.epoch)
         delta, multipliers = correct(step, normal, residuals, descent, gain=rate, cap=self.cap)
         with step.clock.section("step"):
-            capped = self.cap is not None and float(multipliers.values.abs().max()) >= self.cap * (1 - CAP_ROUNDING)
-            for _ in range(0 if capped else self.corrections):
+            for _ in range(0 if multipliers.held_back else self.corrections):
                 delta = self._corrected(step, normal, residuals * (1 - rate), delta)
             delta = self._safeguarded(step, residuals, delta)
         held = {"age": 1, "multipliers": multipliers.values, "x": step.batch.x, "p": step.batch.p, "moments": moments}

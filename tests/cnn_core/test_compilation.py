@@ -114,6 +114,18 @@ def test_a_training_compiles_before_it_starts() -> None:
     assert relative(trainings[1].theta, trainings[0].theta) < 1e-9
 
 
+def test_too_many_shapes_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilation, "MOST_VARIANTS", 1)
+
+    def double(x: Tensor) -> Tensor:
+        return 2 * x
+
+    call = compiled(double)
+    assert torch.equal(call(torch.ones(2)), torch.full((2,), 2.0))
+    with pytest.raises(CompilationError, match="double met more than 1 shapes in this process; let batches have"):
+        call(torch.ones(3))
+
+
 def test_what_cannot_be_compiled_says_so() -> None:
     def hopeless(x: Tensor) -> Tensor:
         return x * float(input())
