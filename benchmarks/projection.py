@@ -19,6 +19,7 @@ says what to ask for. With `--json` the last line is a list of all rows.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import math
@@ -79,7 +80,7 @@ def trained(case: Case, seed: int, directory: Path = CACHE) -> tuple[Constrained
     size = {"inputs": len(problem.coordinates), "parameters": 3, "outputs": len(problem.outputs)}
     model = ConstrainedNetwork(problem, Modulated(widths=(50,) * 5).build(**size, seed=seed))
     path = directory / f"{case.network}-seed-{seed}.pt"
-    if path.exists():
+    with contextlib.suppress(checkpoint.CheckpointError):  # none yet, or of an earlier version
         return model, checkpoint.load(path)["theta"]
     grid = {name: tuple(torch.linspace(*ends, 10, dtype=torch.float64).tolist()) for name, ends in case.ranges.items()}
     points = sample(problem, Split(grid, points=50), seed=seed).to(dtype=torch.float32, device="cpu")

@@ -222,6 +222,7 @@ class Trial:
                 "path_steps": torch.tensor([step for step, _ in result.path]),
                 "path_predictions": torch.stack([prediction for _, prediction in result.path]),
                 "path_errors": torch.tensor(result.errors),
+                "path_distances": torch.tensor(result.distances),
             }
         return {name: array.detach().cpu().numpy() for name, array in arrays.items()}
 

@@ -51,10 +51,11 @@ def prediction_figure(path: Path) -> Figure:
     shown = min(outputs, MOST_OUTPUTS)
     curves = arrays["x"].shape[1] == 1
     names = [f"output {index + 1}" for index in range(shown)]
-    rows: list[Any] = [[name] for name in names] if curves else [names]
+    rows: list[Any] = [[name, name] for name in names] if curves else [[name for name in names for _ in "ab"]]
     heights = [2.8 if curves else 3.4] * len(rows)
-    if "path_errors" in arrays:
-        rows, heights = [*rows, ["errors"] * len(rows[0])], [*heights, 1.4]
+    if "path_distances" in arrays:
+        half = len(rows[0]) // 2
+        rows, heights = [*rows, ["errors"] * half + ["distances"] * half], [*heights, 1.6]
     figure = new_figure(8.5 if curves else 1.5 + 3.2 * shown, 1.2 + sum(heights))
     panels = figure.subplot_mosaic(rows, height_ratios=heights)
     for output, name in enumerate(names):
@@ -64,8 +65,9 @@ def prediction_figure(path: Path) -> Figure:
             axes.set(xlabel="x", ylabel="u" if outputs == 1 else f"u, {name}")
         else:
             axes.set(title=name, ylabel="predicted")
-    if "path_errors" in arrays:
-        draw_path_errors(panels["errors"], arrays)
+    if "path_distances" in arrays:
+        draw_course(panels["errors"], arrays, "path_errors", "solver's error")
+        draw_course(panels["distances"], arrays, "path_distances", "rms of u − u₀")
     add_legend(figure)
     note = f", outputs 1 to {shown} of {outputs}" if shown < outputs else ""
     figure.suptitle(f"Test wave p = ({', '.join(f'{value:.3g}' for value in arrays['p'])}){note}", x=0.02, ha="left")
@@ -127,16 +129,15 @@ def draw_parity(axes: Axes, arrays: Arrays, *, output: int = 0) -> None:
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="exact")
 
 
-def draw_path_errors(axes: Axes, arrays: Arrays) -> None:
-    """The error that a projection lowered, in its solver's measure, by its steps; dots where predictions were kept."""
-    errors = arrays["path_errors"]
-    limits = logarithmic(axes, errors)
-    drawn = clip(errors, limits)
+def draw_course(axes: Axes, arrays: Arrays, name: str, label: str) -> None:
+    """What a projection lowered or moved, by its steps; dots where predictions were kept."""
+    limits = logarithmic(axes, arrays[name])
+    drawn = clip(arrays[name], limits)
     kept = arrays["path_steps"].astype(int)
     axes.plot(drawn, color=AFTER)
     axes.plot(kept, drawn[kept], "o", color=AFTER, markersize=4, clip_on=False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel="projection step", ylabel="solver's error")
+    axes.set(xlabel="projection step", ylabel=label)
 
 
 @styled

@@ -144,6 +144,7 @@ def write_predictions(
             "path_steps": np.arange(0, 301, 60),
             "path_predictions": np.stack(path_predictions),
             "path_errors": np.geomspace(1, 1e-4, 301),
+            "path_distances": np.linspace(0, 0.3, 301),
         }
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **arrays)

@@ -85,9 +85,8 @@ def test_a_finished_trial_writes_what_figures_are_drawn_from(tmp_path):
     trial.finish()
     trial.save(tmp_path)
     with np.load(tmp_path / "predictions.npz") as arrays:
-        assert {"x", "u", "p", "before", "after", "path_x", "path_steps", "path_predictions", "path_errors"} == set(
-            arrays
-        )
+        names = "x u p before after path_x path_steps path_predictions path_errors path_distances"
+        assert set(arrays) == set(names.split())
         assert arrays["p"][1] == 2.3
         assert len(arrays["path_steps"]) == len(arrays["path_predictions"])
     with (tmp_path / "percentiles.csv").open(encoding="utf-8", newline="") as file:
