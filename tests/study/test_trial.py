@@ -139,7 +139,7 @@ def test_a_projection_that_harms_is_refused_if_the_study_says_so(accept, kept):
 
 
 def test_a_trial_that_cannot_be_compiled_says_what_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_compiler(graph: object, inputs: object) -> None:
+    def no_compiler(graph: object, inputs: object, **options: object) -> None:
         raise RuntimeError("no compiler")
 
     monkeypatch.setattr("cnn_core.compilation.BACKEND", no_compiler)
