@@ -68,7 +68,7 @@ def test_a_trial_of_every_problem_has_figures(problem: str, tmp_path: Path) -> N
     trial.save(tmp_path)
     outputs = len(trial.model.problem.outputs)
     figure = drawn(prediction_figure(tmp_path / "predictions.npz"))
-    assert len(figure.axes) == min(outputs, 4) + 1  # the projection's own error
+    assert len(figure.axes) == min(outputs, 4) + 2  # the projection's own error, and how far it moved
     assert drawn(percentile_figure({"batch": tmp_path / "percentiles.csv"})).axes[0].get_title(loc="left") == "batch"
 
 
