@@ -1,4 +1,4 @@
-"""docs/study-file.md says of every key, variant, default, metric and command what the code says."""
+"""docs/study-file.md says of every key, variant, default, metric and command what the code says; examples work."""
 
 import inspect
 import re
@@ -27,7 +27,8 @@ from search_spaces.schema import ProblemChoice, Resources, Scheduler, Study, Tra
 from study.cli import cli
 from study.trial import run_trial
 
-TEXT = (Path(__file__).parents[1] / "docs" / "study-file.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[1] / "docs"
+TEXT = (DOCS / "study-file.md").read_text(encoding="utf-8")
 
 REQUIRED = object()
 
@@ -158,3 +159,11 @@ def test_the_example_is_a_study_file() -> None:
     example = re.search(r"^```yaml\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL)
     assert example
     assert read(Study, yaml.safe_load(example[1])).study == "my-waves"
+
+
+def test_a_pde_is_solved_from_scratch() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (DOCS / "solving.md").read_text(encoding="utf-8"), re.DOTALL)
+    defined: dict[str, Any] = {}
+    exec(compile(example, "docs/solving.md", "exec"), defined)
+    assert defined["result"].status == "converged"
+    assert float(defined["error"]) <= 1e-5
