@@ -15,11 +15,10 @@ Reference: J. F. Ritt, Differential Algebra, AMS 1950, ch. II.
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast
 
 import torch
 from torch import Tensor
-from torch.func import jvp
+from torch.func import grad_and_value
 
 from cnn_core.derivatives import Field, Jet, Order
 from cnn_core.problem import Problem
@@ -47,9 +46,9 @@ def with_explicit_form(problem: Problem) -> Problem:
             return problem.residual(Jet(value, gradient), at, p)[name]  # type: ignore[arg-type]
 
         value, slope, bend = u.value, u.gradient, u.laplacian[:, None]
-        along = (slope[:, 0], bend, torch.ones_like(x))
-        r, change = cast(tuple[Tensor, Tensor], jvp(equation, (value, slope, x), along))
-        separant = jvp(equation, (value, slope, x), (torch.zeros_like(value), torch.ones_like(slope), 0 * x))[1]
+        by_each, r = grad_and_value(equation, argnums=(0, 1, 2))(value, slope, x)
+        by_value, separant, by_x = (derivative.sum() for derivative in by_each)  # of one entry each
+        change = by_value * slope[0, 0] + separant * bend[0, 0] + by_x
         regular = separant != 0
         explicit = torch.where(regular, change / torch.where(regular, separant, 1.0), 0.0)
         return {EXPLICIT: explicit, name: r, "slope": slope[0, 0]}

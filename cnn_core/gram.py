@@ -25,21 +25,32 @@ FORMED_ENTRIES = 2**24
 """At most about so many entries of J are formed at once for a Gram matrix in a metric (64 MiB in float32)."""
 
 
-def gram_matrix(layers: Sequence[tuple[Tensor, Tensor]], *, tile_rows: int = TILE_ROWS) -> Tensor:
-    """G (N·Q, N·Q) from every layer's inputs h (S, N, in) and weights δ (S, N, Q, out)."""
-    _, points, quantities, _ = layers[0][1].shape
-    step = max(1, tile_rows // quantities)
-    starts = range(0, points, step)
-    shares = [_share_of(inputs, deltas) for inputs, deltas in layers]
-    tiles = [[share.tile(start, min(start + step, points)) for share in shares] for start in starts]
-    places = [slice(start * quantities, (start + step) * quantities) for start in starts]
-    gram = layers[0][1].new_empty(points * quantities, points * quantities)
+Layers = Sequence[tuple[Tensor, Tensor]]
+"""Every layer's inputs h (S, N, in) and weights δ (S, N, Q, out)."""
+
+
+def gram_matrix(layers: Layers, *, tile_rows: int = TILE_ROWS) -> Tensor:
+    """G (N·Q, N·Q)."""
+    tiles, places = _tiles(_shares(layers, layers), layers, tile_rows)
+    size = places[-1].stop
+    gram = layers[0][1].new_empty(size, size)
     for a, left in enumerate(tiles):
         for b, right in enumerate(tiles[a:], a):
-            block = torch.zeros_like(gram[places[a], places[b]], memory_format=torch.contiguous_format)
+            block = gram.new_zeros(_length(places[a]), _length(places[b]))
             gram[places[a], places[b]] = _fill(block, left, right) if b > a else _fill_own(block, left)
             gram[places[b], places[a]] = block.T
     return gram
+
+
+def product_matrix(layers: Layers, others: Layers, *, tile_rows: int = TILE_ROWS) -> Tensor:
+    """J Kᵀ (N·Q, N'·Q'), for K given by `others`: the same network at other points, for other quantities."""
+    lefts, rows = _tiles(_shares(layers, others), layers, tile_rows)
+    rights, columns = _tiles(_shares(others, layers), others, tile_rows)
+    product = layers[0][1].new_zeros(rows[-1].stop, columns[-1].stop)
+    for left, row in zip(lefts, rows, strict=True):
+        for right, column in zip(rights, columns, strict=True):
+            product[row, column] = _fill(product.new_zeros(_length(row), _length(column)), left, right)
+    return product
 
 
 def weighted_gram_matrix(layers: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]]) -> Tensor:
@@ -110,21 +121,43 @@ class _Factors:
     def _products(self, other: "_Factors", stream: int, *, first: int = 0) -> Tensor:
         """The share of this layer's streams from `first` on with one stream of the other, (S - first, N·Q, M·Q)."""
         inputs, deltas = self.inputs[first:], self.deltas[first:]
-        (streams, n, quantities, _), m = deltas.shape, other.deltas.shape[1]
+        (streams, n, quantities, _), (_, m, others, _) = deltas.shape, other.deltas.shape
         overlaps = (inputs.flatten(0, 1) @ other.inputs[stream].T).view(streams, n, 1, m, 1)
         if first == stream == 0:
             overlaps[0] += 1  # the bias
         products = deltas.flatten(0, 2) @ other.deltas[stream].flatten(0, 1).T
-        return products.view(streams, n, quantities, m, quantities).mul_(overlaps).view(streams, n * quantities, -1)
+        return products.view(streams, n, quantities, m, others).mul_(overlaps).view(streams, n * quantities, -1)
 
 
-def _share_of(inputs: Tensor, deltas: Tensor) -> _Formed | _Factors:
-    (streams, _, quantities, width_out), width_in = deltas.shape, inputs.shape[-1] + 1
-    if width_in * width_out > streams**2 * (width_in + width_out):
+def _shares(layers: Layers, others: Layers) -> list[_Formed | _Factors]:
+    """The layers, in the form in which multiplying them with `others` is cheaper."""
+    return [
+        _share_of(*layer, streams=len(layer[0]) * len(other[0])) for layer, other in zip(layers, others, strict=True)
+    ]
+
+
+def _share_of(inputs: Tensor, deltas: Tensor, *, streams: int) -> _Formed | _Factors:
+    quantities, width_out, width_in = deltas.shape[2], deltas.shape[3], inputs.shape[-1] + 1
+    if width_in * width_out > streams * (width_in + width_out):
         return _Factors(inputs, deltas)
     ones = torch.zeros_like(inputs[..., :1])
     ones[0] = 1
     return _Formed(layer_rows(torch.cat([inputs, ones], dim=-1), deltas), quantities)
+
+
+def _tiles(
+    shares: Sequence[_Formed | _Factors], layers: Layers, rows: int
+) -> tuple[list[list[_Formed | _Factors]], list[slice]]:
+    """Tiles of about so many rows, and where their rows stand."""
+    _, points, quantities, _ = layers[0][1].shape
+    step = max(1, rows // quantities)
+    spans = [(start, min(start + step, points)) for start in range(0, points, step)]
+    tiles = [[share.tile(*span) for share in shares] for span in spans]
+    return tiles, [slice(start * quantities, stop * quantities) for start, stop in spans]
+
+
+def _length(place: slice) -> int:
+    return place.stop - place.start
 
 
 def _fill(block: Tensor, left: Sequence[_Formed | _Factors], right: Sequence[_Formed | _Factors]) -> Tensor:

@@ -25,7 +25,7 @@ from torch.func import jacrev, vjp
 
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork, Evaluation, LayerPass
-from cnn_core.gram import TILE_ROWS, gram_matrix, layer_rows, weighted_gram_matrix
+from cnn_core.gram import TILE_ROWS, gram_matrix, layer_rows, product_matrix, weighted_gram_matrix
 from cnn_core.networks import LayeredNetwork, LinearTrace, Trace
 
 GENERAL_CHUNK = 256
@@ -43,6 +43,10 @@ class Jacobian(Protocol):
 
     def point_products(self, other: Any) -> Tensor:
         """The blocks of J Kᵀ that belong to one point each, (N, Q, Q'), for J itself or a K that goes with it."""
+        ...
+
+    def products(self, other: "Jacobian") -> Tensor:
+        """J Kᵀ (R, R'), for the K of other points or quantities of the same network."""
         ...
 
     def part(self, start: int, stop: int) -> "Jacobian":
@@ -76,6 +80,9 @@ class ExplicitJacobian:
     def point_products(self, other: "ExplicitJacobian") -> Tensor:
         return self._blocks() @ other._blocks().mT
 
+    def products(self, other: Jacobian) -> Tensor:
+        return self.rows @ other.matrix().T
+
     def part(self, start: int, stop: int) -> "ExplicitJacobian":
         return ExplicitJacobian(self._blocks()[:, start:stop].flatten(0, 1), stop - start, self.path)
 
@@ -104,7 +111,7 @@ class LayerJacobian:
     def gram(self, metric: Tensor | None = None) -> Tensor:
         if metric is None:
             gram = gram_matrix if self.rows > TILE_ROWS else self.model.kernel(gram_matrix)
-            return gram([(layer.inputs, deltas) for layer, deltas in self._layers()])
+            return gram(self._factors())
         pieces = self.model.layout.unflatten(metric)
         return weighted_gram_matrix(
             [(layer.inputs, deltas, pieces[layer.weight], pieces[layer.bias]) for layer, deltas in self._layers()]
@@ -115,6 +122,11 @@ class LayerJacobian:
         if len(other.deltas[-1]) > len(self.deltas[-1]):
             return other.point_products(self).mT
         return self.model.kernel(_point_products)(self.trace, self.deltas, other.deltas)
+
+    def products(self, other: Jacobian) -> Tensor:
+        if not isinstance(other, LayerJacobian):
+            return torch.stack([self.times(row) for row in other.matrix()], dim=1)
+        return product_matrix(self._factors(), other._factors())
 
     def part(self, start: int, stop: int) -> "LayerJacobian":
         return replace(self, deltas=[deltas[:, :, start:stop] for deltas in self.deltas])
@@ -136,6 +148,9 @@ class LayerJacobian:
     def rows(self) -> int:
         """R."""
         return self.deltas[0].shape[1] * self.deltas[0].shape[2]
+
+    def _factors(self) -> list[tuple[Tensor, Tensor]]:
+        return [(layer.inputs, deltas) for layer, deltas in self._layers()]
 
     def _layers(self) -> Iterator[tuple[LinearTrace, Tensor]]:
         return zip(self.trace.linears, self.deltas, strict=True)
@@ -230,13 +245,14 @@ def _layer_terms(
     return residuals, gradient, trace, losses.deltas, network.pull_back(parameters, trace, weights)
 
 
-def field_jacobian(model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor) -> Jacobian:
-    """J of every point's predictions and residuals, rows n·(O + C) + [u_1 … u_O, g_1 … g_C]."""
+def field_jacobian(
+    model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor, start: int, stop: int
+) -> Jacobian:
+    """J of the quantities start … stop − 1 among every point's [u_1 … u_O, g_1 … g_C]."""
     if evaluation.layers is not None:
-        return _layer_jacobian(
-            model, evaluation.layers, torch.cat([evaluation.prediction, evaluation.residuals], dim=1)
-        )
-    return _explicit_jacobian(model.point_field, theta, x, p)
+        quantities = torch.cat([evaluation.prediction, evaluation.residuals], dim=1)
+        return _layer_jacobian(model, evaluation.layers, quantities[:, start:stop])
+    return _explicit_jacobian(model.point_field, theta, x, p).part(start, stop)
 
 
 def _explicit_jacobian(at_point: Callable[..., Tensor], theta: Tensor, *points: Tensor) -> ExplicitJacobian:

@@ -94,9 +94,10 @@ class Descent:
 
 def _factor(gram: Tensor, slack: float) -> Tensor:
     """The Cholesky factor of G + slack·I, with the least more slack that makes it positive definite."""
-    identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     while True:
-        factor, info = torch.linalg.cholesky_ex(gram + slack * identity)
+        shifted = gram.clone()
+        shifted.diagonal().add_(slack)
+        factor, info = torch.linalg.cholesky_ex(shifted)
         if int(info) == 0 or not math.isfinite(slack):
             return factor
         slack = max(4 * slack, 1e-15 * float(gram.diagonal().mean()))

@@ -36,6 +36,10 @@ from cnn_core.solvers.solver import Accept, Course, ProjectionStatus, Solution, 
 
 LARGEST_WEIGHT = 1e6
 
+NEAR = 4
+"""One general solution stays near another at every fourth point: e is enforced at all of them, and where it vanishes, r
+is constant, so that there are few to choose from."""
+
 PATIENCE = 3
 """So many weights in a row that lower the error by less than a tenth say that no weight will."""
 
@@ -143,20 +147,24 @@ class _Journey:
         explicit = length**2
         weight = self._continue(
             self._block(fixed=[1.0, 0.0], growing=[0.0, explicit]),
-            lambda quantities: explicit**2 * float(quantities[0][:, 1].square().mean()),
+            error=lambda quantities: explicit**2 * float(quantities[0][:, 1].square().mean()),
         )
-        held = [1.0, weight * explicit, 0.0, length]
-        near = self._everything(self.descent.theta)
-        block = self._block(fixed=held, growing=[0.0, 0.0, 1.0, 0.0], near=near)
-        self._continue(block, growth=self.settings.growth**2)  # from one general solution to another: an easy way
+        field = self._everything(self.descent.theta)[0]
+        held = self._block(fixed=[weight * explicit], growing=[0.0], start=1)
+        near = self._block(fixed=[1.0, 0.0, 0.0, length], growing=[0.0, 0.0, 1.0, 0.0], near=field).every(NEAR)
+        self._continue(held, near, growth=self.settings.growth**2)  # from one general solution to another: an easy way
 
     def _continue(
-        self, block: Block, error: Callable[[Sequence[Tensor]], float] | None = None, *, growth: float | None = None
+        self,
+        block: Block,
+        *more: Block,
+        error: Callable[[Sequence[Tensor]], float] | None = None,
+        growth: float | None = None,
     ) -> float:
         """Minimise at growing weights until the error meets the tolerance; returns the last weight."""
         growth = growth or self.settings.growth
         settings, descent, error = self.settings, self.descent, error or self._error
-        rows = Rows([block, *self.conditions])
+        rows = Rows([block, *self.conditions, *more])
         weight, idle, last = settings.first_weight, 0, math.inf
         while True:
             descent.minimise(rows, weight, inner_tolerance=settings.inner_tolerance, max_steps=settings.max_steps)
@@ -168,10 +176,10 @@ class _Journey:
             weight, last = weight * growth, now
 
     def _block(
-        self, *, fixed: Sequence[float], growing: Sequence[float], start: int = 0, near: Sequence[Tensor] | None = None
+        self, *, fixed: Sequence[float], growing: Sequence[float], start: int = 0, near: Tensor | None = None
     ) -> Block:
-        """The points' rows: near the values and slopes that `near`, or else θ₀, has there."""
-        targets = (near or self.start)[0].clone()
+        """The points' rows: near the values and slopes `near`, or else those of θ₀."""
+        targets = (self.start[0] if near is None else near).clone()
         targets[:, self.outputs : self.first_constraint + self.constraints] = 0
         as_tensor = self.field.x.new_tensor
         return replace(self.field, targets=targets, fixed=as_tensor(fixed), growing=as_tensor(growing), start=start)
@@ -182,7 +190,7 @@ class _Journey:
 
     def _error(self, quantities: Sequence[Tensor]) -> float:
         """Mean g² at the points, plus that of every condition."""
-        points, *others = quantities
+        points, *others = quantities[: 1 + len(self.conditions)]
         errors = [points[:, self.first_constraint : self.first_constraint + self.constraints].square().mean()]
         errors += [block.rows(rows).square().mean() for block, rows in zip(self.conditions, others, strict=True)]
         return float(torch.stack(errors).sum())

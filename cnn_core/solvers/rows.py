@@ -42,6 +42,10 @@ class Block:
     growing: Tensor
     start: int = 0
 
+    def every(self, stride: int) -> "Block":
+        """The same of every so many points."""
+        return replace(self, x=self.x[::stride], p=self.p[::stride], targets=self.targets[::stride])
+
     def evaluate(self, theta: Tensor) -> Tensor:
         """All quantities, (N, A), without a graph."""
         with torch.no_grad():
@@ -51,8 +55,8 @@ class Block:
         """All quantities, and the Jacobian of the rows."""
         theta = theta.detach().requires_grad_()
         evaluation = self.model.evaluate(theta, self.x, self.p)
-        jacobian = field_jacobian(self.model, theta, evaluation, self.x, self.p)
-        return _quantities(evaluation), jacobian.part(self.start, self.start + len(self.fixed))
+        stop = self.start + len(self.fixed)
+        return _quantities(evaluation), field_jacobian(self.model, theta, evaluation, self.x, self.p, self.start, stop)
 
     def residuals(self, theta: Tensor) -> Tensor:
         """The residuals less their targets, (N, C), differentiable once in θ."""
@@ -98,12 +102,11 @@ class StackedJacobian:
     sizes: Sequence[int]
 
     def gram(self) -> Tensor:
-        """J Jᵀ (R, R); the first part may be large, the others should be small."""
+        """J Jᵀ (R, R)."""
         gram = self.parts[0].gram()
         for index, part in enumerate(self.parts[1:], 1):
-            rows = part.matrix()
-            across = torch.stack([torch.cat([above.times(row) for above in self.parts[:index]]) for row in rows], dim=1)
-            gram = torch.cat([torch.cat([gram, across], dim=1), torch.cat([across.T, rows @ rows.T], dim=1)])
+            across = torch.cat([above.products(part) for above in self.parts[:index]])
+            gram = torch.cat([torch.cat([gram, across], dim=1), torch.cat([across.T, part.gram()], dim=1)])
         return gram
 
     def times(self, vector: Tensor) -> Tensor:
