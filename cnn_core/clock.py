@@ -15,7 +15,7 @@ class Clock:
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
-        self._asynchronous = torch.device(device).type == "cuda"
+        self._device = torch.device(device)
 
     @contextmanager
     def section(self, name: str) -> Iterator[None]:
@@ -26,6 +26,6 @@ class Clock:
             self.seconds[name] += self._now() - start
 
     def _now(self) -> float:
-        if self._asynchronous:
-            torch.cuda.synchronize()
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
         return time.perf_counter()

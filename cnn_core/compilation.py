@@ -1,12 +1,12 @@
 """Compiled passes: pure tensor functions, traced once and fused into few kernels by `torch.compile`.
 
-A function is compiled once for each set of shapes it meets, which takes ten seconds to a minute. What was compiled is
-kept on disk by torch (in /tmp, or where `TORCHINDUCTOR_CACHE_DIR` says), so the next process loads it in a few seconds,
-and the next network of the same shape in this process pays nothing. Numbers that change between steps or trials enter
-as tensors and compile nothing anew.
+A function is compiled once for each set of shapes it meets, and of constants that a residual holds, which takes ten
+seconds to a minute or two. What was compiled is kept on disk by torch (in /tmp, or where `TORCHINDUCTOR_CACHE_DIR`
+says), so the next process loads it in a few seconds, and the next network of the same shape in this process pays
+nothing. Numbers that change between steps, and hyperparameters, enter as tensors and compile nothing anew.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,13 +14,11 @@ import torch
 
 BACKEND = "inductor"
 
-OPTIONS: Mapping[str, Any] = {
-    "cpp_wrapper": not torch.cuda.is_available(),  # no Python between kernels; on a GPU it would need the CUDA toolkit
-    "guard_filter_fn": torch.compiler.skip_guard_on_globals_unsafe,  # no module is rewritten while it runs
-}
+OUR_GLOBALS = ("G['__import_torch", "G['__import_cnn_core", "G['__builtins_dict")
+"""Names of globals of torch's and our own modules, which nobody rebinds. A residual's module may well be rebound."""
 
 MOST_VARIANTS = 64
-"""How many shapes of one function a process compiles; torch's own number is smaller."""
+"""How many variants of one function a process compiles; torch's own number is smaller."""
 
 
 class CompilationError(ValueError):
@@ -32,8 +30,9 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, compiled when it is first called. Raises CompilationError where that fails."""
     from torch._dynamo import exc  # takes two seconds, which only those who compile should pay
 
+    options = {"guard_filter_fn": _worth_checking, "cpp_wrapper": not torch.cuda.is_available()}  # needs CUDA's toolkit
     graph = torch.compile(  # pyright: ignore[reportCallIssue]
-        function, backend=BACKEND, fullgraph=True, dynamic=False, recompile_limit=MOST_VARIANTS, options=dict(OPTIONS)
+        function, backend=BACKEND, fullgraph=True, dynamic=False, recompile_limit=MOST_VARIANTS, options=options
     )
 
     def call(*arguments: Any) -> Any:
@@ -47,8 +46,13 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
             ) from error
         except exc.FailOnRecompileLimitHit as error:
             raise CompilationError(
-                f"compile: {function.__name__} met more than {MOST_VARIANTS} shapes in this process; let batches have "
-                "fewer sizes, or write compile: false"
+                f"compile: {function.__name__} met more than {MOST_VARIANTS} shapes, or constants of residuals, in "
+                "this process; let batches have fewer sizes, or write compile: false"
             ) from error
 
     return call
+
+
+def _worth_checking(guards: Sequence[Any]) -> list[bool]:
+    """Which of a graph's assumptions are checked at every call."""
+    return [not (guard.is_global and guard.name.removeprefix("dict(").startswith(OUR_GLOBALS)) for guard in guards]

@@ -73,12 +73,11 @@ class ConstrainedNetwork:
     compile: bool = False
     layout: Layout = field(init=False)
     layered: bool = field(init=False)
-    """Whether passes go through the layers of a network of ours, none of whose parameters is frozen."""
+    """Whether passes go through the layers of a network of ours, which is as we built it and trained as a whole."""
 
     def __post_init__(self) -> None:
-        ours = isinstance(self.network, LayeredNetwork)
         object.__setattr__(self, "layout", layout_of(self.network))
-        object.__setattr__(self, "layered", ours and all(one.requires_grad for one in self.network.parameters()))
+        object.__setattr__(self, "layered", isinstance(self.network, LayeredNetwork) and self.network.plain)
         if self.compile:
             _ = self.problem.constraints  # found out by running the residual, which cannot happen while tracing
 
@@ -183,14 +182,15 @@ class _Attached(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, theta: Tensor, model: ConstrainedNetwork, layers: LayerPass) -> Tensor:
-        ctx.model, ctx.layers = model, layers
+        ctx.save_for_backward(theta)  # so that torch notices when it is changed in place
+        ctx.model, ctx.trace = model, layers.trace
         return layers.streams.view_as(layers.streams)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, weights: Tensor) -> tuple[Tensor, None, None]:
-        model, layers = ctx.model, ctx.layers
-        return model.kernel(_pull)(model, layers.parameters, layers.trace, weights), None, None
+        parameters = ctx.model.layout.unflatten(ctx.saved_tensors[0].detach())
+        return ctx.model.kernel(_pull)(ctx.model, parameters, ctx.trace, weights), None, None
 
 
 def _propagate(

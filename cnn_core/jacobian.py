@@ -162,7 +162,10 @@ def _point_products(trace: Trace, deltas: Sequence[Tensor], others: Sequence[Ten
         overlaps = (layer.inputs[:, None] * layer.inputs[None, : len(theirs)]).sum(dim=-1)  # h_s · h_t, (S, T, N)
         overlaps[0, 0] += 1  # the bias
         sums = (overlaps[..., None, None] * theirs).sum(dim=1)  # Σ_t (h_s · h_t) δ_t, (S, N, Q', out)
-        total = total + (mine[:, :, :, None] * sums[:, :, None]).sum(dim=(0, -1))
+        if min(mine.shape[2], sums.shape[2]) == 1:
+            total = total + (mine[:, :, :, None] * sums[:, :, None]).sum(dim=(0, -1))
+        else:
+            total = total + mine.permute(1, 2, 0, 3).flatten(2) @ sums.permute(1, 2, 0, 3).flatten(2).mT
     return total
 
 

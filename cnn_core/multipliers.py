@@ -63,6 +63,8 @@ class Factorisation:
     shift: float
     condition: float
     status: SolveStatus
+    alive: Tensor
+    """Which constraints depend on θ at all (m,); the others' multipliers would change nothing, and are zero."""
 
     @cached_property
     def rank(self) -> float:
@@ -72,14 +74,14 @@ class Factorisation:
         factorisation did, when it is first asked for.
         """
         if self.factor is None or self.shift == 0:
-            return 0.0 if self.factor is None else float(len(self.matrix))
-        return len(self.matrix) - self.shift * float(torch.cholesky_inverse(self.factor).diagonal().double().sum())
+            return 0.0 if self.factor is None else float(len(self.factor))
+        return len(self.factor) - self.shift * float(torch.cholesky_inverse(self.factor).diagonal().double().sum())
 
     def solve(self, right_side: Tensor) -> "Multipliers":
         """λ for b (m,). λ is zero where G could not be factorised or λ would not be finite."""
         if self.factor is None:
             return Multipliers(torch.zeros_like(right_side), self, self.status)
-        values = self._solved(right_side.double()).to(right_side.dtype)
+        values = self._solved(right_side.double()).to(right_side.dtype) * self.alive
         if not torch.isfinite(values).all():
             return Multipliers(torch.zeros_like(right_side), self, SolveStatus.NOT_FINITE)
         return Multipliers(values, self, self.status)
@@ -149,16 +151,17 @@ def solve_multipliers(gram: Tensor, right_side: Tensor, *, damping: float = 0.0)
 def factorise(gram: Tensor, *, damping: float = 0.0) -> Factorisation:
     """Factorise G + δ·s·I for G (m, m).
 
-    δ is `damping` where every pivot then stands clear of the rounding errors of the precision that G came in, and is
-    raised by factors of ten until it does.
+    δ is `damping` where every pivot then stands clear of the rounding errors of the precision that G came in. Until it
+    does, δ is raised to ten times itself, but at least to these rounding errors.
     """
+    alive = gram.diagonal() != 0
     noise = max(len(gram), ROUNDING_ERRORS) * torch.finfo(gram.dtype).eps
     matrix = gram.double()
     scale = float(matrix.diagonal().mean())
     if not math.isfinite(scale):
-        return Factorisation(matrix, None, damping, 0.0, math.inf, SolveStatus.NOT_FINITE)
+        return Factorisation(matrix, None, damping, 0.0, math.inf, SolveStatus.NOT_FINITE, alive)
     if scale <= 0:
-        return Factorisation(matrix, None, damping, 0.0, math.inf, SolveStatus.ZERO)
+        return Factorisation(matrix, None, damping, 0.0, math.inf, SolveStatus.ZERO, alive)
     factorised = matrix if len(gram) < LARGE else gram
     used = damping
     while used <= max(damping, 1 / noise):
@@ -168,9 +171,9 @@ def factorise(gram: Tensor, *, damping: float = 0.0) -> Factorisation:
         if condition * noise < 1:
             status = SolveStatus.SOLVED if used == damping else SolveStatus.DAMPED
             matrix = shifted if shifted.dtype == matrix.dtype else _shifted(matrix, used * scale)
-            return Factorisation(matrix, factor, used, used * scale, condition, status)
+            return Factorisation(matrix, factor, used, used * scale, condition, status, alive)
         used = max(used * DAMPING_GROWTH, noise)
-    return Factorisation(matrix, None, used, 0.0, math.inf, SolveStatus.NOT_FINITE)
+    return Factorisation(matrix, None, used, 0.0, math.inf, SolveStatus.NOT_FINITE, alive)
 
 
 def _shifted(matrix: Tensor, shift: float) -> Tensor:

@@ -103,6 +103,17 @@ class LayeredNetwork(nn.Module):
         self.modulation = nn.Linear(parameters, sum(widths)) if modulated else None
         self.output = nn.Linear(sizes[-1], outputs)
 
+    @property
+    def plain(self) -> bool:
+        """Whether `propagate` is all that `forward` does: not with a `forward` of one's own, hooks or other layers."""
+        own = type(self).forward is not LayeredNetwork.forward or type(self).propagate is not LayeredNetwork.propagate
+        hooked = any(module._forward_hooks or module._forward_pre_hooks for module in self.modules())
+        layers = [f"hidden.{index}" for index in range(len(self.widths))]
+        layers += ["output"] if self.modulation is None else ["modulation", "output"]
+        expected = {f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")}
+        trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+        return not own and not hooked and trained == expected
+
     def forward(self, x: Tensor, p: Tensor) -> Tensor:
         """x (…, D), p (…, K) → u (…, O)."""
         leading = x.shape[:-1]

@@ -152,7 +152,7 @@ class Training:
             )
         with torch.no_grad():
             self.theta.copy_(state["theta"])
-        self.stepper.load_state_dict(state["optimizer"])
+        self.stepper.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.method_state = state["method"]
         self.shuffler.set_state(state["shuffler"].cpu())
         self.epoch = state["epoch"]

@@ -114,10 +114,12 @@ def _refined(
 
 
 def watch(multipliers: Multipliers) -> Watch:
-    """What is worth watching about a solve."""
+    """What is worth watching about a solve, without holding on to the matrix."""
+    values = multipliers.values
+    solved = replace(multipliers.factorisation, matrix=values[:0])
     return lambda: {
-        "multipliers_max": float(multipliers.values.abs().max()),
-        "condition": multipliers.condition,
-        "damping": multipliers.damping,
-        "rank": multipliers.rank,
+        "multipliers_max": float(values.abs().max()),
+        "condition": solved.condition,
+        "damping": solved.damping,
+        "rank": solved.rank,
     }

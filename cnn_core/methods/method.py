@@ -40,6 +40,22 @@ class Step:
     optimizer: Optimizer = field(default_factory=Adam)
     clock: Clock = field(default_factory=Clock)
 
+    def __post_init__(self) -> None:
+        x, p, u = self.batch.x, self.batch.p, self.batch.u
+        outputs = len(self.model.problem.outputs)
+        if len(x) == 0 or len(p) != len(x) or u.shape != (len(x), outputs):
+            raise ValueError(
+                f"batch: x, p and u must have one row for each of some points, and u {outputs} columns (outputs), got "
+                f"{tuple(x.shape)}, {tuple(p.shape)} and {tuple(u.shape)}"
+            )
+        if not self.theta.dtype == x.dtype == p.dtype == u.dtype:
+            raise ValueError(
+                f"theta and the batch must have the same dtype, got {self.theta.dtype} and {x.dtype}, {p.dtype}, "
+                f"{u.dtype}"
+            )
+        if not self.theta.requires_grad:
+            raise ValueError("theta must require its gradient; write theta.requires_grad_()")
+
     def evaluate(self) -> Evaluation:
         """Predictions and residuals of the batch, differentiable in θ."""
         return self.model.evaluate(self.theta, self.batch.x, self.batch.p, self.clock)

@@ -13,6 +13,7 @@ References: Feppon, Allaire & Dapogny 2020, "Null space gradient flows for const
 Nocedal & Wright 2006, §18.3, for the second-order correction.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,10 +37,10 @@ class NullSpace:
     identity.
 
     `damping` is relative to trace(J M Jᵀ)/m. Multipliers are computed every `refresh_interval` steps; in between, λ
-    stays attached to the points it was computed at. `cap` bounds |λ|. `corrections` corrector steps follow every step
-    that computed multipliers, unless `cap` held these back. `growth_limit` halves a step while it makes |g| larger than
-    this multiple of what it was (null: never), and leaves out one that no halving saves. Before `warm_up` epochs only
-    the objective's part is taken.
+    stays attached to the points it was computed at. `cap` bounds |λ|. At most `corrections` corrector steps, as long as
+    they help, follow every step that computed multipliers, unless `cap` held these back. `growth_limit` halves a step
+    while it makes |g| larger than this multiple of what it was (null: never), and leaves out one that no halving saves.
+    Before `warm_up` epochs only the objective's part is taken.
     """
 
     objective_rate: Schedule = 1e-3
@@ -78,7 +79,7 @@ class NullSpace:
         rate = value_at(self.constraint_rate, step.epoch)
         delta, multipliers = correct(step, normal, residuals, descent, gain=rate, cap=self.cap)
         with step.clock.section("step"):
-            for _ in range(0 if multipliers.held_back else self.corrections):
+            if not multipliers.held_back:
                 delta = self._corrected(step, normal, residuals * (1 - rate), delta)
             delta = self._safeguarded(step, residuals, delta)
         held = {"age": 1, "multipliers": multipliers.values, "x": step.batch.x, "p": step.batch.p, "moments": moments}
@@ -111,13 +112,23 @@ class NullSpace:
         return rate * descent, metric, moments
 
     def _corrected(self, step: Step, normal: NormalSpace, wanted: Tensor, delta: Tensor) -> Tensor:
+        if self.corrections == 0:
+            return delta
         left_over = _residuals_after(step, delta) - wanted
-        return delta + normal.step(normal.multipliers(left_over).values)
+        for _ in range(self.corrections):
+            better = delta + normal.step(normal.multipliers(left_over).values)
+            remaining = _residuals_after(step, better) - wanted
+            if not remaining.norm() < left_over.norm():
+                break
+            delta, left_over = better, remaining
+        return delta
 
     def _safeguarded(self, step: Step, residuals: Tensor, delta: Tensor) -> Tensor:
         if self.growth_limit is None:
             return delta
         limit = self.growth_limit * float(residuals.norm())
+        if not (math.isfinite(limit) and torch.isfinite(delta).all()):
+            return delta  # for the training to see
         for _ in range(MOST_HALVINGS):
             if float(_residuals_after(step, delta).norm()) <= limit:
                 return delta

@@ -22,7 +22,7 @@ class Sample:
 
     λ_n = (J_n J_nᵀ)⁻¹ (gain·g_n − objective_rate·J_n∇ℓ_n).
 
-    `damping` is relative to trace(J_n J_nᵀ)/C of each point; at least a few rounding errors' worth is always used.
+    `damping` is relative to trace(J_n J_nᵀ)/C of each point; at least a few rounding errors' worth is used where C > 1.
     """
 
     gain: Schedule = 1.0
@@ -56,7 +56,7 @@ def _solve_each(grams: torch.Tensor, right_sides: torch.Tensor, damping: float) 
     """Solve N small damped systems, (N, C, C) and (N, C) → (N, C); points without any gradient get λ = 0."""
     count, smallest = grams.shape[-1], torch.finfo(grams.dtype).tiny
     if count == 1:
-        return torch.where(grams[..., 0] > smallest, right_sides / ((1 + damping) * grams[..., 0]), 0.0)
+        return torch.where(grams[..., 0] <= smallest, 0.0, right_sides / ((1 + damping) * grams[..., 0]))
     damping = max(damping, 10 * count * torch.finfo(grams.dtype).eps)
     scale = grams.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
     identity = torch.eye(count, dtype=grams.dtype, device=grams.device)

@@ -10,6 +10,7 @@ from torch import Tensor
 from cnn_core import compilation
 from cnn_core.compilation import CompilationError, compiled
 from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.derivatives import Field
 from cnn_core.methods import METHODS, AugmentedLagrangian, Batch, Method, Sample, Soft
 from cnn_core.networks import Modulated
 from cnn_core.optimizers import Adam
@@ -90,6 +91,21 @@ def test_what_varies_between_trials_compiles_nothing_anew() -> None:
         assert compilations(lambda make=make: [direction(model, points, make(value)) for value in (2, 0.7, 4.0)]) == 0
 
 
+FACTOR = 1.0
+
+
+def test_a_constant_of_the_residuals_module_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    def residual(u: Field, x: Tensor, p: Tensor) -> dict[str, Tensor]:
+        return {"oscillator": u.laplacian[0] + FACTOR * u.value[0]}
+
+    problem = replace(make_problem("helmholtz"), residual=residual, scale=None)
+    model, points = make_model(problem, Modulated(widths=(4,))), grid_points(problem, 6)
+    for factor in (1.0, 5.0):
+        monkeypatch.setitem(globals(), "FACTOR", factor)
+        expected = direction(model, points, Soft())
+        assert relative(direction(replace(model, compile=True), points, Soft()), expected) < 1e-12
+
+
 def test_a_module_of_ones_own_runs_as_it_is() -> None:
     problem = make_problem("helmholtz")
     model, points = ConstrainedNetwork(problem, OwnNetwork(1, 3, 1)), grid_points(problem, 6)
@@ -122,7 +138,9 @@ def test_too_many_shapes_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
     call = compiled(double)
     assert torch.equal(call(torch.ones(2)), torch.full((2,), 2.0))
-    with pytest.raises(CompilationError, match="double met more than 1 shapes in this process; let batches have"):
+    with pytest.raises(
+        CompilationError, match="double met more than 1 shapes, or constants of residuals, in this process; let"
+    ):
         call(torch.ones(3))
 
 
