@@ -150,7 +150,7 @@ def solver_of(problem: str, name: str, nearest: str) -> Solver:
     elif nearest == "parameters":
         lm = replace(lm, first_weight=10.0, growth=10.0, inner_tolerance=0.1)
     elif problem == "pythagorean":
-        lm = replace(lm, solutions="general", inner_tolerance=1e-5, points=120)
+        lm = replace(lm, solutions="general", inner_tolerance=1e-5, points=160)
     return AdamProjection(tolerance=lm.tolerance, points=lm.points, max_steps=20_000) if name == "adam" else lm
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork, point_losses
 from cnn_core.derivatives import Field
-from cnn_core.networks import Modulated, Network
+from cnn_core.networks import LayeredNetwork, Modulated, Network
 from cnn_core.problem import Problem
 from cnn_core.problems import PROBLEMS, helmholtz
 from tests.cnn_core.cases import (
@@ -169,3 +169,33 @@ def test_a_network_of_ours_with_frozen_parameters_takes_the_general_path() -> No
     assert (frozen.path, frozen.layout.size) == ("general", model.layout.size - 4)
     assert relative(frozen.residuals(theta_of(frozen), points.x, points.p), residuals) < 1e-12
     assert relative(frozen.predict(theta_of(frozen), points.x, points.p), prediction) < 1e-12
+
+
+class Walled(LayeredNetwork):
+    """A network of ours that is zero at x = ±1, whatever its parameters."""
+
+    def forward(self, x: Tensor, p: Tensor) -> Tensor:
+        return (1 - x.square()) * super().forward(x, p)
+
+
+def test_a_network_of_ours_that_was_changed_takes_the_general_path() -> None:
+    problem = make_problem("helmholtz")
+    points = grid_points(problem, 5)
+    walled = Walled(1, 3, 1, (4, 3), "tanh", modulated=True).double()
+    hooked = Modulated(widths=(4, 3)).build(inputs=1, parameters=3, outputs=1, seed=0).double()
+    hooked.register_forward_hook(lambda module, entered, left: 2 * left)
+    for network in (walled, hooked):
+        model = ConstrainedNetwork(problem, network)
+        assert model.path == "general"
+        prediction = model.predict(theta_of(model), points.x, points.p)
+        assert relative(prediction, network(points.x, points.p).detach()) < 1e-12
+
+
+def test_parameters_that_move_before_the_backward_pass_are_noticed() -> None:
+    model = make_model(make_problem("helmholtz"), Modulated(widths=(4, 3)))
+    points, theta = grid_points(make_problem("helmholtz"), 5), theta_of(model)
+    loss = model.residuals(theta, points.x, points.p).square().mean()
+    with torch.no_grad():
+        theta.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        torch.autograd.grad(loss, theta)

@@ -1,10 +1,14 @@
 """J as an operator against rows differentiated one by one."""
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork, point_losses
+from cnn_core.gram import gram_matrix, product_matrix
 from cnn_core.jacobian import Jacobian, Terms, residual_jacobian, term_jacobians
 from cnn_core.networks import Dense, Modulated, Network
 from cnn_core.problem import PointSet, Problem
@@ -131,3 +135,30 @@ def test_float32_agrees_with_float64() -> None:
     gram = residual_jacobian(model, theta, evaluation, single.x, single.p).gram()
     assert gram.dtype == torch.float32
     assert relative(gram.double(), exact) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["helmholtz", "pythagorean", "viscous-flow"])
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_products_with_another_jacobian_of_the_same_network(network: Network, name: str) -> None:
+    problem = make_problem(name)
+    model = make_model(problem, network)
+    values = make_model(replace(problem, residual=lambda u, x, p: {"value": u.value[0]}, scale=None), network)
+    every = jacobian_of(model, grid_points(problem, 7))
+    for other in (jacobian_of(model, grid_points(problem, 3, seed=1)), jacobian_of(values, grid_points(problem, 4))):
+        expected = every.matrix() @ other.matrix().T
+        assert relative(every.products(other), expected) < 1e-12
+        assert relative(other.products(every), expected.T) < 1e-12
+
+
+def test_products_in_tiles() -> None:
+    generator = torch.Generator().manual_seed(0)
+
+    def layers(points: int, quantities: int, streams: int) -> list[tuple[Tensor, Tensor]]:
+        sizes = [(9, 8), (2, 3)]
+        random = partial(torch.randn, generator=generator, dtype=torch.float64)
+        return [(random(streams, points, a), random(streams, points, quantities, b)) for a, b in sizes]
+
+    left, right = layers(11, 2, 3), layers(5, 3, 2)
+    whole = product_matrix(left, right)
+    assert relative(product_matrix(left, right, tile_rows=4), whole) < 1e-12
+    assert relative(product_matrix(left, left, tile_rows=6), gram_matrix(left, tile_rows=8)) < 1e-12

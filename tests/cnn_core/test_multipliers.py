@@ -328,3 +328,11 @@ def test_float32_is_finite_and_useful(rows: int) -> None:
     assert 0 < multipliers.damping < 0.1
     assert torch.isfinite(direction).all()
     assert relative(jacobian.times(direction), constraints) < 0.05
+
+
+def test_a_constraint_without_gradient_takes_no_part_in_a_cap() -> None:
+    rows = random_rows(6)
+    rows[2] = 0
+    multipliers = solve_multipliers(rows @ rows.T, torch.ones(6, dtype=torch.float64), damping=1e-6)
+    assert multipliers.values[2] == 0
+    assert multipliers.capped(float(multipliers.values.abs().max())) is multipliers

@@ -1,5 +1,6 @@
 """Null-space steps keep their promise: constraints decay at the rate asked for, also under Adam."""
 
+import math
 from itertools import pairwise
 
 import pytest
@@ -13,7 +14,7 @@ from cnn_core.networks import Modulated
 from cnn_core.optimizers import Adam, Sgd
 from cnn_core.problem import Split, sample
 from cnn_core.problems import helmholtz
-from cnn_core.training import Training
+from cnn_core.training import Training, TrainingStatus
 
 WAVES = Split({"amplitude": (1.0, 3.0), "frequency": (0.7, 1.3), "phase": (0.1,)}, points=12)
 
@@ -133,3 +134,9 @@ def test_corrections_do_not_undo_a_cap():
         steps.append(running.gradient)
         assert running.figures["multipliers_max"] == pytest.approx(1e-3)
     assert torch.equal(*steps)
+
+
+def test_a_growth_limit_hides_nothing_that_is_not_finite():
+    running = training(NullSpace(growth_limit=1.0), epochs=1)
+    running.points.u[0] = math.nan
+    assert running.run_epoch() is TrainingStatus.DIVERGED
