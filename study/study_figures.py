@@ -258,9 +258,13 @@ def predictions_by_method_figure(paths: Mapping[str, Path]) -> Figure:
 
 @styled
 def settings_figure(analysis: Analysis) -> Figure:
-    """The selected figure against every searched setting of the completed trials; at most nine settings."""
+    """The selected figure against every searched setting of the completed trials; at most nine settings.
+
+    It is that of the projected networks where the study's first objective is.
+    """
     settings = [name for name in analysis.study.search if name != "training.method.name"][:MOST_SETTINGS]
-    done = [variant for variant in analysis.variants if not variant.projected and variant.figure(analysis.metric)]
+    projected = next(iter(analysis.study.objectives)).startswith("projected/")
+    done = [one for one in analysis.variants if one.projected == projected and one.figure(analysis.metric)]
     done = [variant for variant in done if variant.status is TrialStatus.COMPLETED]
     settings = [name for name in settings if any(name in analysis.records[variant.trial].values for variant in done)]
     if not settings:
@@ -274,7 +278,7 @@ def settings_figure(analysis: Analysis) -> Figure:
     for axes in panels[len(settings) :]:
         axes.set_axis_off()
     logarithmic(panels[0], [variant.figures[analysis.metric] for variant in done])
-    figure.supylabel(analysis.metric, fontsize=10)
+    figure.supylabel(f"projected/{analysis.metric}" if projected else analysis.metric, fontsize=10)
     methods = dict.fromkeys(variant.method for variant in done)
     figure.legend(handles=method_handles(methods), loc="outside lower center", ncols=3)
     return figure

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cnn_core.metrics import WORST
 from study.analysis import BASELINE, Analysis, LeaderboardRow, Spread, Variant
+from study.importance import BEST_SHARE, FEWEST_TRIALS, importances
 from study.records import TrialStatus
 
 FLAT_MARK = "*"
@@ -154,10 +155,27 @@ def pareto_table(analysis: Analysis) -> TextTable:
     )
 
 
+def importance_table(analysis: Analysis) -> TextTable:
+    """How much every searched setting had to do with a trial's being among the best, by objective."""
+    found = importances(analysis.study, analysis.records.values())
+    columns = (
+        Column("setting", "the searched setting", figures=False),
+        *(Column("\n".join(name.rsplit("/", 1)), f"share of the importance for {name}") for name in found),
+    )
+    names = list(next(iter(found.values()), {}))
+    names.sort(key=lambda name: -sum(shares[name] for shares in found.values()))
+    rows = [(name, *(f"{100 * shares[name]:.0f} %" for shares in found.values())) for name in names]
+    notes = [
+        f"Whether the best {100 * BEST_SHARE:.0f} % of the trials lie elsewhere than all of them (PED-ANOVA). Settings "
+        f"that fewer than {FEWEST_TRIALS} trials had are left out."
+    ]
+    return TextTable("Which settings mattered", columns, rows, notes, "Too few trials to say.")
+
+
 def all_tables(analysis: Analysis) -> tuple[TextTable, ...]:
     """The tables of a study in the order in which they are read."""
     seeds = [seeds_table] if SEED in analysis.study.search else []
-    tables = (leaderboard_table, pareto_table, spread_table, *seeds, trials_table)
+    tables = (leaderboard_table, pareto_table, spread_table, *seeds, importance_table, trials_table)
     return tuple(table(analysis) for table in tables)
 
 

@@ -1,0 +1,56 @@
+"""Which settings mattered, in made-up studies where it is known."""
+
+import random
+from typing import Literal
+
+from search_spaces.schema import Choice, SearchedParameter, Study, Uniform
+from study.importance import FEWEST_TRIALS, importances
+from study.records import TrialRecord, TrialStatus
+from tests.study.small_study import small_study
+
+OBJECTIVE = "validation/data_mse"
+
+
+def study(mode: Literal["min", "max"] = "min") -> Study:
+    search = {
+        "training.method.name": SearchedParameter(Choice(("soft", "batch"))),
+        "training.method.weight": SearchedParameter(
+            Uniform(1e-3, 10.0, log=True), when={"training.method.name": ("soft",)}
+        ),
+        "training.optimizer.learning_rate": SearchedParameter(Uniform(1e-4, 1e-1, log=True)),
+    }
+    return small_study(search=search, objectives={OBJECTIVE: mode})
+
+
+def records(count: int, *, status: TrialStatus = TrialStatus.COMPLETED) -> list[TrialRecord]:
+    """Trials whose error depends on the learning rate alone."""
+    generator = random.Random(0)
+    made = []
+    for index in range(count):
+        rate, method = 10 ** generator.uniform(-4, -1), generator.choice(["soft", "batch"])
+        values = {"training.method.name": method, "training.optimizer.learning_rate": rate}
+        if method == "soft":
+            values["training.method.weight"] = 10 ** generator.uniform(-3, 1)
+        metrics: dict[str, float | str] = {OBJECTIVE: rate} if status is TrialStatus.COMPLETED else {}
+        made.append(TrialRecord(str(index), values, method, status, metrics=metrics))
+    return made
+
+
+def test_the_setting_that_the_error_depends_on_comes_out() -> None:
+    shares = importances(study(), records(100))[OBJECTIVE]
+    assert set(shares) == {"training.method.name", "training.method.weight", "training.optimizer.learning_rate"}
+    assert shares["training.optimizer.learning_rate"] > 0.8
+    assert abs(sum(shares.values()) - 1) < 1e-12
+
+
+def test_settings_that_few_trials_had_are_left_out() -> None:
+    assert "training.method.weight" not in importances(study(), records(FEWEST_TRIALS + 5))[OBJECTIVE]
+    assert importances(study(), records(FEWEST_TRIALS - 1)) == {}
+    assert importances(study(), records(100, status=TrialStatus.PRUNED)) == {}
+
+
+def test_what_is_maximised_counts_from_the_other_end() -> None:
+    largest = study("max")
+    trials = records(100)
+    assert importances(largest, trials)[OBJECTIVE] != importances(study(), trials)[OBJECTIVE]
+    assert importances(largest, trials)[OBJECTIVE]["training.optimizer.learning_rate"] > 0.8
