@@ -178,12 +178,16 @@ class Walled(LayeredNetwork):
         return (1 - x.square()) * super().forward(x, p)
 
 
+def doubled(module: nn.Module, entered: tuple[Tensor, ...], left: Tensor) -> Tensor:
+    return 2 * left
+
+
 def test_a_network_of_ours_that_was_changed_takes_the_general_path() -> None:
     problem = make_problem("helmholtz")
     points = grid_points(problem, 5)
     walled = Walled(1, 3, 1, (4, 3), "tanh", modulated=True).double()
     hooked = Modulated(widths=(4, 3)).build(inputs=1, parameters=3, outputs=1, seed=0).double()
-    hooked.register_forward_hook(lambda module, entered, left: 2 * left)
+    hooked.register_forward_hook(doubled)
     for network in (walled, hooked):
         model = ConstrainedNetwork(problem, network)
         assert model.path == "general"
