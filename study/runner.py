@@ -22,7 +22,8 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from rich.console import Console
 
-from search_spaces.load import dump_yaml, load_recorded
+from search_spaces.convert import grid
+from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
 from study import cluster, preflight, schedulers
 from study.progress import Progress
@@ -171,8 +172,13 @@ def resume(
 
 
 def lengthened(directory: Path, more: int) -> Study:
-    """The study in `directory` with so many trials more. Raises StudyFileError if there is none."""
+    """The study in `directory` with so many trials more. Raises StudyFileError without one, and where a grid ends."""
     study = load_recorded(directory / STUDY)
+    if more and study.tune.sampler == "grid" and study.tune.trials + more > (points := len(grid(study))):
+        raise StudyFileError(
+            f"{directory.name}: {more} trials more are too many for its grid of {points} points, got "
+            f"{min(points, study.tune.trials)} already; run a study with more values, and --warm-start it from this one"
+        )
     return replace(study, tune=replace(study.tune, trials=study.tune.trials + more))
 
 

@@ -238,11 +238,18 @@ def test_a_secret_key_in_the_storage_is_refused_and_not_repeated(tmp_path: Path)
 
 def test_a_longer_study_has_more_trials_and_is_otherwise_the_same(tmp_path: Path) -> None:
     study = small_study(COMPLETES)
+    study = replace(study, tune=replace(study.tune, sampler="random"))
     (tmp_path / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
     assert runner.lengthened(tmp_path, 0) == study
     longer = runner.lengthened(tmp_path, 5)
     assert longer.tune.trials == study.tune.trials + 5
     assert replace(longer, tune=study.tune) == study
+
+
+def test_a_grid_has_an_end(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(dump_yaml(small_study(1e-2, 1e-3)), encoding="utf-8")
+    with pytest.raises(StudyFileError, match="1 trials more are too many for its grid of 2 points, got 2 already; run"):
+        runner.lengthened(tmp_path, 1)
 
 
 def test_there_is_nothing_to_resume_without_a_study(tmp_path: Path) -> None:
