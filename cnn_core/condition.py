@@ -11,7 +11,7 @@ where `quantity` is written like a problem's residual: for one point, against a 
     )
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from cnn_core.problem import Residual
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """Named quantities of u at the points `x` (B, D), and the `values` (B, Q) that they should have there.
+    """Named quantities of u at the points `x` (B, D), and their `values` there, (B, Q) or (1, Q) for all.
 
     Q counts the quantities, in the order in which `quantity` names them. Without `values` they should vanish.
     Raises ValueError where shapes do not fit or a number is not finite.
@@ -29,15 +29,15 @@ class Condition:
 
     x: Tensor
     quantity: Residual
-    values: Tensor = field(default_factory=lambda: torch.zeros(1, 1))
+    values: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.x.dim() != 2 or len(self.x) == 0:
             raise ValueError(f"condition: x must have the shape (points, coordinates), got {tuple(self.x.shape)}")
-        if self.values.dim() != 2 or len(self.values) not in (1, len(self.x)):
+        if self.values is not None and (self.values.dim() != 2 or len(self.values) not in (1, len(self.x))):
             raise ValueError(
                 f"condition: values must have the shape ({len(self.x)}, quantities), got {tuple(self.values.shape)}"
             )
         for name, tensor in (("x", self.x), ("values", self.values)):
-            if not torch.isfinite(tensor).all():
+            if tensor is not None and not torch.isfinite(tensor).all():
                 raise ValueError(f"condition: {name} holds a number that is not finite; leave such points out")

@@ -59,6 +59,11 @@ def project(
 
     `conditions` hold for every wave, together with the PDE. `seed` picks the points where `residual_off` is measured.
     """
+    if waves.dim() != 2 or waves.shape[1] != len(model.problem.parameters):
+        raise ValueError(
+            f"waves: they must have the shape (waves, {len(model.problem.parameters)}), got {tuple(waves.shape)}"
+        )
+    solver.require(model.problem)
     x = projection_points(model.problem, solver.points).to(theta)
     check = collocation_points(model.problem, CHECK_POINTS, "random", seed=seed + CHECK_SEED).to(theta)
     return [_project_wave(model, theta.detach(), p, solver, conditions, x, check) for p in waves.to(theta)]

@@ -51,8 +51,10 @@ class Variant:
 
     @property
     def moved(self) -> bool:
-        """Whether this is another network than the trained one: a projection that took no step left it as it was."""
-        return not self.projected or self.figures.get("projection/steps") != 0
+        """Whether this is another network than the trained one: not if its projection took no step or was refused."""
+        return not self.projected or (
+            self.figures.get("projection/steps") != 0 and self.figures.get("projection/accepted") != 0
+        )
 
     @property
     def flat(self) -> bool:

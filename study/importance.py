@@ -6,6 +6,7 @@ settings that only some trials have. It ranks trials and so does not care how an
 References: Watanabe, Bansal & Hutter 2023, arXiv:2304.10255; for settings that only some trials have, arXiv:2601.20800.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable
 
@@ -28,28 +29,45 @@ BEST_SHARE = 0.25
 def importances(study: Study, records: Iterable[TrialRecord]) -> dict[str, dict[str, float]]:
     """Objective → setting → its share, 0 to 1, of the settings' importance; empty without two settings to compare.
 
-    A diverged trial counts as the worst; pruned, stopped and failed ones are left out.
+    A diverged trial counts as the worst; pruned, stopped and failed ones are left out, as are trials of another search
+    space. Nothing is said of an objective that too few trials have values of for some to be the best.
     """
     ended = [record for record in records if record.status in (TrialStatus.COMPLETED, TrialStatus.DIVERGED)]
-    counts = Counter(name for record in ended for name in record.values)
+    asked = {record.trial: trial for record in ended if (trial := _asked(study, record)) is not None}
+    ended = [record for record in ended if record.trial in asked]
+    counts = Counter(name for trial in asked.values() for name in trial.params)
     known = [name for name in study.search if counts[name] >= FEWEST_TRIALS]
     if len(known) < 2:
         return {}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    evaluator = PedAnovaImportanceEvaluator(target_quantile=BEST_SHARE)
     found: dict[str, dict[str, float]] = {}
     for objective, mode in study.objectives.items():
         sign = 1 if mode == "min" else -1
+        values = {record.trial: sign * _number(record.metrics.get(objective), sign * WORST) for record in ended}
+        measured = [value for value in values.values() if value < WORST]
+        if len(measured) < BEST_SHARE * len(values) or len(set(values.values())) < 2:
+            continue
         trials = optuna.create_study()
-        for record in ended:
-            asked = FixedTrial(convert.stored(record.values))
-            convert.suggest(study, asked)
-            value = sign * _number(record.metrics.get(objective), sign * WORST)
-            trials.add_trial(optuna.create_trial(params=asked.params, distributions=asked.distributions, value=value))
-        shares = get_param_importances(trials, evaluator=evaluator)
+        for name, trial in asked.items():
+            trials.add_trial(
+                optuna.create_trial(params=trial.params, distributions=trial.distributions, value=values[name])
+            )
+        with warnings.catch_warnings(action="ignore"):
+            shares = get_param_importances(trials, evaluator=PedAnovaImportanceEvaluator(target_quantile=BEST_SHARE))
         total = sum(shares[name] for name in known)
-        found[objective] = {name: shares[name] / total if total > 0 else 0.0 for name in known}
+        if total > 0:
+            found[objective] = {name: shares[name] / total for name in known}
     return found
+
+
+def _asked(study: Study, record: TrialRecord) -> FixedTrial | None:
+    """The trial as Optuna was asked for it; None if this study would not have asked."""
+    trial = FixedTrial(convert.stored(record.values))
+    try:
+        convert.suggest(study, trial)
+    except (ValueError, KeyError):
+        return None
+    return trial
 
 
 def _number(value: float | str | None, otherwise: float) -> float:

@@ -36,7 +36,7 @@ LABELS: Mapping[str, str] = {
     CONSTRAINT: "constraint error, validation (mean square, scaled)",
 }
 MEASURED = (TrialStatus.COMPLETED, TrialStatus.PRUNED, TrialStatus.STOPPED, TrialStatus.DIVERGED)
-MOST_SETTINGS = 9
+MOST_SETTINGS = 12
 
 
 @styled
@@ -258,7 +258,7 @@ def predictions_by_method_figure(paths: Mapping[str, Path]) -> Figure:
 
 @styled
 def settings_figure(analysis: Analysis) -> Figure:
-    """The selected figure against every searched setting of the completed trials; at most nine settings.
+    """The selected figure against every searched setting of the completed trials; at most twelve settings.
 
     It is that of the projected networks where the study's first objective is.
     """

@@ -169,7 +169,7 @@ def importance_table(analysis: Analysis) -> TextTable:
         f"Whether the best {100 * BEST_SHARE:.0f} % of the trials lie elsewhere than all of them (PED-ANOVA). Settings "
         f"that fewer than {FEWEST_TRIALS} trials had are left out."
     ]
-    return TextTable("Which settings mattered", columns, rows, notes, "Too few trials to say.")
+    return TextTable("Which settings mattered", columns, rows, notes, "Too few trials, or settings, to say.")
 
 
 def all_tables(analysis: Analysis) -> tuple[TextTable, ...]:

@@ -71,6 +71,8 @@ class Trial:
             outputs=len(problem.outputs),
             seed=settings.seed,
         )
+        if study.projection is not None:
+            study.projection.require(problem)
         network.to(dtype=self.dtype, device=self.device)
         self.model = ConstrainedNetwork(problem, network, scaled=study.problem.scaled)
         self.training = Training(
@@ -87,7 +89,8 @@ class Trial:
         self.projections: dict[str, list[ProjectionResult]] = {}
         self.percentiles: list[tuple[int, str, list[float]]] = []
         self.history: list[Metrics] = []
-        self.seconds = 0.0
+        self.seconds = self.projecting = 0.0
+        self.kept = True
 
     @property
     def epoch(self) -> int:
@@ -148,13 +151,26 @@ class Trial:
             self._write_percentiles(directory / "percentiles.csv")
 
     def load(self, directory: Path) -> None:
-        """Go on from what `save` wrote in a folder. Raises CheckpointError or ValueError if this network cannot."""
-        self.restore(checkpoint.load(directory / "checkpoint.pt", device=self.device))
+        """Go on from what `save` wrote in a folder. Raises CheckpointError if that was another trial.
+
+        Its projection may be another one, and its training longer, with other rates.
+        """
+        state = checkpoint.load(directory / "checkpoint.pt", device=self.device)
+        if not {"settings", "training", "history"} <= state.keys():
+            raise checkpoint.CheckpointError(f"{directory}: this is not a trial's checkpoint")
+        theirs, own = (_identity(json.loads(text)) for text in (state["settings"], settings_of(self.study)))
+        if others := [name for name in own if theirs[name] != own[name]]:
+            raise checkpoint.CheckpointError(
+                f"{directory}: the trial that was saved there differs in {', '.join(others)}; begin a new one, or "
+                f"write its settings (they are in {directory / 'trial.yaml'})"
+            )
+        self.restore(state)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from the state in a checkpoint. Raises ValueError if this network cannot."""
         self.training.load_state_dict(state["training"])
         self.seconds, self.history = state["seconds"], state["history"]
+        self.projecting = state.get("projecting", 0.0)
         self.percentiles = [(epoch, quantity, values) for epoch, quantity, values in state["percentiles"]]
 
     def _state(self) -> dict[str, Any]:
@@ -162,16 +178,17 @@ class Trial:
             "settings": settings_of(self.study),
             "training": self.training.state_dict(),
             "seconds": self.seconds,
+            "projecting": self.projecting,
             "history": self.history,
             "percentiles": self.percentiles,
         }
 
     def _project(self, solver: Solver, splits: Sequence[str] = PROJECTED) -> Metrics:
-        """Project the waves of these splits, the first of which decides whether the projections are kept."""
+        """Project the waves of these splits; those of `validation` decide whether the projections are kept."""
         started = time.perf_counter()
         seed, theta = self.study.training.seed, self.training.theta.detach()
         projected = {name: project_split(self.model, theta, self.splits[name], solver, seed=seed) for name in splits}
-        keep = accepted(solver, projected["validation"])
+        self.kept = keep = accepted(solver, projected["validation"])
         self.projections = {name: split.results for name, split in projected.items()}
         results = [result for split in projected.values() for result in split.results]
         metrics = projection_figures(results) | {"projection/accepted": float(keep)}
@@ -182,7 +199,8 @@ class Trial:
         now = (self.epoch, DIFFERENCE)
         others = [entry for entry in self.percentiles if entry[:2] != now]  # finished before it was resumed
         self.percentiles = [*others, (*now, difference)]
-        return metrics | {"time/projection_s": time.perf_counter() - started}
+        self.projecting += time.perf_counter() - started
+        return metrics | {"time/projection_s": self.projecting}
 
     def _project_on_the_way(self) -> Metrics:
         """What projections of the validation waves would give after this epoch, if the study asks for them now."""
@@ -216,8 +234,9 @@ class Trial:
         arrays = {"x": wave.x, "u": wave.u, "p": wave.p[0], "before": self._measure(wave).prediction}
         if results := self.projections.get("test"):
             result = results[0]
+            if self.kept:
+                arrays["after"] = measure(self.model, result.theta, wave).prediction
             arrays |= {
-                "after": measure(self.model, result.theta, wave).prediction,
                 "path_x": result.x,
                 "path_steps": torch.tensor([step for step, _ in result.path]),
                 "path_predictions": torch.stack([prediction for _, prediction in result.path]),
@@ -270,6 +289,14 @@ def peak_memory_mib(device: torch.device) -> float:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _identity(settings: dict[str, Any]) -> dict[str, Any]:
+    """What a saved trial must have in common with the one that goes on from it, by name."""
+    training = settings["training"]
+    kinds = {f"training.{name}.name": training[name]["name"] for name in ("method", "optimizer")}
+    data = {f"data.{name}": settings["data"][name] for name in ("train", "validation")}
+    return {name: settings[name] for name in ("problem", "network")} | data | kinds
 
 
 def _named(split: str, measurement: Measurement, points: PointSet) -> Metrics:

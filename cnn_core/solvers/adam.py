@@ -14,6 +14,7 @@ from torch import Tensor
 
 from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.problem import Problem
 from cnn_core.reductions import Lp, Reduction
 from cnn_core.solvers.rows import condition_block
 from cnn_core.solvers.solver import Accept, Course, ProjectionStatus, Solution, require_common
@@ -44,6 +45,10 @@ class AdamProjection:
         if self.tolerance < 0:
             raise ValueError(f"tolerance must not be negative, got {self.tolerance}")
 
+    def require(self, problem: Problem) -> None:
+        """It serves every problem."""
+
+    @torch.enable_grad()
     def solve(
         self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Condition] = ()
     ) -> Solution:

@@ -67,7 +67,7 @@ class Descent:
         """Where the accelerated step leads, and by how much the plain one should lower the cost."""
         distance, values = self.theta - self.origin, weights * rows.select(at.quantities)
         gram = weights[:, None] * at.gram * weights
-        slack = self.pull + self.damping * float(gram.diagonal().mean())
+        slack = self.pull + self.damping * float(gram.diagonal().mean()) or 1.0  # 0 where nothing depends on θ
         shrink = self.pull / slack
         factor = _factor(gram, slack)
 

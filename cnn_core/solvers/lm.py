@@ -19,6 +19,7 @@ A nonlinear ODE may have solutions that are glued together from pieces, each nea
 Reference: Nocedal & Wright 2006, ch. 17. All of it runs in float64, whatever the network's precision.
 """
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from torch import Tensor
 from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.explicit import with_explicit_form
+from cnn_core.problem import Problem
 from cnn_core.solvers.descent import Descent
 from cnn_core.solvers.rows import Block, Rows, condition_block
 from cnn_core.solvers.solver import Accept, Course, ProjectionStatus, Solution, require_common
@@ -45,6 +47,9 @@ PATIENCE = 3
 
 FIRST_TELLING_WEIGHT = 100.0
 """At smaller weights an error may rest, while the network moves along."""
+
+AT_REST, PROBING_STEPS = 1e-6, 100
+"""A descent on the constraints alone is at rest at a step that gains no more than this fraction, or after so many."""
 
 STATIONARY = 1e-3
 """|Jᵀg| / (|J| |g|) below which g ≠ 0 is a least-squares solution of constraints that contradict each other."""
@@ -72,21 +77,30 @@ class LevenbergMarquardt:
 
     def __post_init__(self) -> None:
         require_common(self)
+        for name, known in (("nearest", ("function", "parameters")), ("solutions", ("all", "general"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be {' or '.join(known)}, got {getattr(self, name)!r}")
         for name in ("tolerance", "first_weight", "inner_tolerance"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.growth <= 1:
             raise ValueError(f"growth must be above 1, got {self.growth}")
         if self.solutions == "general" and self.nearest == "parameters":
             raise ValueError("solutions: general belongs to nearest: function, got parameters; write solutions: all")
 
+    def require(self, problem: Problem) -> None:
+        """Raise ValueError where this solver cannot serve the problem."""
+        if self.solutions == "general":
+            with_explicit_form(problem)
+
     def solve(
         self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Condition] = ()
     ) -> Solution:
+        model = replace(model, network=copy.deepcopy(model.network).double())  # buffers and frozen parameters, too
         journey = _Journey(self, model, theta, x.double(), p.double(), conditions)
         if not math.isfinite(journey.course.errors[0]):
             return journey.course.solution(theta, ProjectionStatus.DIVERGED)
-        if journey.course.errors[0] > journey.tolerance:
+        if journey.course.errors[0] > journey.tolerance and not journey.stuck:
             journey.travel()
         return journey.arrive(theta)
 
@@ -116,6 +130,8 @@ class _Journey:
         self.start = self._everything(start)
         self.course = Course(self.start[0][:, : self.outputs], self._error(self.start))
         self.tolerance = max(settings.tolerance, self._rounding(start, torch.finfo(theta.dtype).eps))
+        sizes = [float(self.start[0][:, column].square().mean()) for column in (0, -1)]
+        self.stuck = self.general and not min(sizes) > 0  # a constant has no slope to tell solutions apart by
         pull = 1.0 if settings.nearest == "parameters" else 0.0
         self.descent = Descent(start, pull=pull, on_step=self._note)
 
@@ -133,10 +149,12 @@ class _Journey:
     def arrive(self, theta: Tensor) -> Solution:
         """The result, at the precision of the trained θ (P,)."""
         arrived = self.descent.theta.to(theta.dtype)
+        precision = torch.finfo(theta.dtype).eps
+        self.tolerance = max(self.tolerance, self._rounding(arrived.double(), precision))
         figures = {"tolerance": self.tolerance}
-        if self.course.errors[-1] <= self.tolerance:
+        if not self.stuck and self._error(self._everything(arrived.double())) <= self.tolerance:
             return self.course.solution(arrived, ProjectionStatus.CONVERGED, figures)
-        figures["gradient"] = self._relative_gradient()
+        figures["gradient"] = self._gradient_at_rest()
         stationary = figures["gradient"] <= STATIONARY
         status = ProjectionStatus.LEAST_SQUARES if stationary else ProjectionStatus.TOLERANCE_NOT_MET
         return self.course.solution(arrived, status, figures)
@@ -201,20 +219,26 @@ class _Journey:
     def _rounding(self, theta: Tensor, precision: float) -> float:
         """What rounding θ to its precision can do to the error: four times what a seeded rounding does to g."""
         signs = torch.randint(2, theta.shape, generator=torch.Generator().manual_seed(0)).to(theta) * 2 - 1
-        rounded = self._everything(theta * (1 + 0.5 * precision * signs))
+        exact, rounded = self._everything(theta), self._everything(theta * (1 + 0.5 * precision * signs))
         constraints = slice(self.first_constraint, self.first_constraint + self.constraints)
         parts = [slice(None) if index else constraints for index in range(len(rounded))]
-        moves = [(a - b)[:, part] for a, b, part in zip(rounded, self.start, parts, strict=True)]
+        moves = [(a - b)[:, part] for a, b, part in zip(rounded, exact, parts, strict=True)]
         return 4 * sum(float(move.square().mean()) for move in moves)
 
-    def _relative_gradient(self) -> float:
-        """|Jᵀg| / (|J| |g|) for all constraints: 0 where no small move lowers |g|."""
+    def _gradient_at_rest(self) -> float:
+        """|Jᵀg| / (|J| |g|) for all constraints: 0 where no small move lowers |g|.
+
+        What pulls the network elsewhere would hide that, so it is taken where a descent on the constraints alone comes
+        to rest; where that descent leads much lower, the network is not at rest.
+        """
         constraints = self.constraints
         growing = [1 / math.sqrt(constraints)] * constraints
-        rows = Rows(
-            [self._block(fixed=[0.0] * constraints, growing=growing, start=self.first_constraint), *self.conditions]
-        )
-        at, weights = rows.linearise(self.descent.theta), rows.weights(1.0)
+        block = self._block(fixed=[0.0] * constraints, growing=growing, start=self.first_constraint)
+        rows = Rows([block, *self.conditions])
+        probe = Descent(self.descent.theta, pull=0.0, on_step=lambda quantities: None)
+        probe.minimise(rows, 1.0, inner_tolerance=AT_REST, max_steps=PROBING_STEPS)
+        near = self._error(self._everything(probe.theta)) > 0.5 * self.course.errors[-1]
+        at, weights = rows.linearise(probe.theta if near else self.descent.theta), rows.weights(1.0)
         residuals = weights * rows.select(at.quantities)
         size = float((weights.square() * at.gram.diagonal()).sum().sqrt() * residuals.norm())
         return float(at.jacobian.transposed_times(weights * residuals).norm()) / max(size, 1e-300)

@@ -51,6 +51,7 @@ class Block:
         with torch.no_grad():
             return _quantities(self.model.evaluate(theta, self.x, self.p))
 
+    @torch.enable_grad()
     def linearise(self, theta: Tensor) -> tuple[Tensor, Jacobian]:
         """All quantities, and the Jacobian of the rows."""
         theta = theta.detach().requires_grad_()
@@ -127,8 +128,9 @@ def condition_block(model: ConstrainedNetwork, condition: Condition, p: Tensor) 
     """A condition's quantities as rows, all of them growing; p (K,) is the wave's."""
     problem = replace(model.problem, residual=condition.quantity, scale=None)
     outputs, quantities = len(problem.outputs), len(problem.constraints)
-    x, values = condition.x.to(p), condition.values.to(p)
-    if x.shape[1] != len(problem.coordinates) or values.shape[1] not in (1, quantities):
+    x = condition.x.to(p)
+    values = x.new_zeros(1, quantities) if condition.values is None else condition.values.to(p)
+    if x.shape[1] != len(problem.coordinates) or values.shape[1] != quantities:
         raise ValueError(
             f"condition: {quantities} quantities in {len(problem.coordinates)} coordinates need x and values with as "
             f"many columns, got {x.shape[1]} and {values.shape[1]}"

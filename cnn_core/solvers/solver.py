@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.problem import Problem
 
 Accept = Literal["always", "if-better-on-validation"]
 
@@ -77,6 +78,10 @@ class Solver(Protocol):
     def every(self) -> int | None: ...
     @property
     def accept(self) -> Accept: ...
+    def require(self, problem: Problem) -> None:
+        """Raise ValueError where this solver cannot serve the problem."""
+        ...
+
     def solve(
         self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Condition] = ()
     ) -> Solution:
