@@ -64,7 +64,9 @@ def _asked(study: Study, record: TrialRecord) -> FixedTrial | None:
     """The trial as Optuna was asked for it; None if this study would not have asked."""
     trial = FixedTrial(convert.stored(record.values))
     try:
-        convert.suggest(study, trial)
+        with warnings.catch_warnings(action="ignore"):
+            convert.suggest(study, trial)
+            optuna.create_trial(params=trial.params, distributions=trial.distributions, value=0.0)
     except (ValueError, KeyError):
         return None
     return trial

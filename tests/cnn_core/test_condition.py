@@ -37,6 +37,7 @@ def test_a_condition_of_another_problem_is_refused():
     for condition in (
         Condition(torch.zeros(1, 2), value_and_slope),
         Condition(torch.zeros(1, 1), value_and_slope, torch.zeros(1, 3)),
+        Condition(torch.zeros(1, 1), value_and_slope, torch.zeros(1, 1)),
     ):
         with pytest.raises(
             ValueError, match="2 quantities in 1 coordinates need x and values with as many columns, got"

@@ -14,7 +14,7 @@ from cnn_core.problem import Split, collocation_points, sample
 from cnn_core.problems import PROBLEMS, viscous_flow
 from cnn_core.projection import ProjectionResult, project, projection_points
 from cnn_core.reductions import Huber, Lp, Reduction
-from cnn_core.solvers import SOLVERS, AdamProjection, ProjectionStatus, Solver
+from cnn_core.solvers import SOLVERS, AdamProjection, LevenbergMarquardt, ProjectionStatus, Solver
 from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, relative, theta_of
 
 NETWORK = Modulated(widths=(8, 7), activation="tanh")
@@ -290,3 +290,24 @@ def test_workbook_tolerances_are_in_the_units_of_the_models_residuals() -> None:
     (result,) = project(bare, theta_of(bare), WAVES[:1], solver)
     residuals = bare.residuals(theta_of(bare), result.x, WAVES[:1].expand(9, -1))
     assert result.errors[0] == pytest.approx(float(residuals.detach().square().mean()), rel=1e-12)
+
+
+@pytest.mark.parametrize("waves", [WAVES[0], WAVES[:, :2]], ids=["one axis", "too few parameters"])
+def test_waves_of_another_shape_are_refused(waves: Tensor) -> None:
+    model = make_model(make_problem("helmholtz"), Modulated(widths=(4,)))
+    with pytest.raises(ValueError, match=r"waves: they must have the shape \(waves, 3\), got"):
+        project(model, theta_of(model), waves, LevenbergMarquardt())
+
+
+def test_general_solutions_of_a_problem_without_are_refused_at_once() -> None:
+    model = make_model(make_problem("helmholtz"), Modulated(widths=(4,)))
+    with pytest.raises(ValueError, match="write solutions: all"):
+        project(model, theta_of(model), WAVES[:1], LevenbergMarquardt(solutions="general"))
+
+
+def test_a_projection_works_where_gradients_are_switched_off() -> None:
+    model = make_model(make_problem("helmholtz"), Modulated(widths=(4,)))
+    for solver in SOLVERS:
+        with torch.no_grad():
+            (result,) = project(model, theta_of(model), WAVES[:1], small(solver, points=5, steps=4))
+        assert result.errors[-1] < result.errors[0]

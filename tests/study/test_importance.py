@@ -54,3 +54,17 @@ def test_what_is_maximised_counts_from_the_other_end() -> None:
     trials = records(100)
     assert importances(largest, trials)[OBJECTIVE] != importances(study(), trials)[OBJECTIVE]
     assert importances(largest, trials)[OBJECTIVE]["training.optimizer.learning_rate"] > 0.8
+
+
+def test_where_nearly_all_diverged_nothing_is_said() -> None:
+    trials = records(80, status=TrialStatus.DIVERGED) + records(10)
+    for index, record in enumerate(trials):
+        record.trial = str(index)
+    assert importances(study(), trials) == {}
+
+
+def test_trials_of_another_search_space_are_left_out() -> None:
+    trials = records(100)
+    trials[0].values["training.optimizer.learning_rate"] = 7.0
+    trials[1].values["training.method.name"] = "sample"
+    assert importances(study(), trials) == importances(study(), trials[2:])

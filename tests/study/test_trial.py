@@ -3,12 +3,14 @@
 import csv
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from cnn_core.checkpoint import CheckpointError
 from cnn_core.compilation import CompilationError, compiled
 from cnn_core.metrics import FIGURES
 from search_spaces.load import load_study, resolve
@@ -147,3 +149,35 @@ def test_a_trial_that_cannot_be_compiled_says_what_to_write(monkeypatch: pytest.
     with pytest.raises(CompilationError, match=r"^compile: .*no compiler.*install a C\+\+ compiler.* compile: false$"):
         Trial(small_trial(training__compile=True))
     compiled.cache_clear()
+
+
+def test_a_projection_that_cannot_be_is_refused_before_the_training() -> None:
+    with pytest.raises(ValueError, match="write solutions: all"):
+        Trial(small_trial(projection__solutions="general"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "name"),
+    [("network__widths", [9, 9], "network"), ("data__validation__points", 7, "data.validation"),
+     ("training__method__name", "batch", "training.method.name")],
+)  # fmt: skip
+def test_a_saved_trial_of_other_settings_is_refused(tmp_path: Path, setting: str, value: Any, name: str) -> None:
+    saved = Trial(small_trial())
+    saved.step()
+    saved.save(tmp_path)
+    with pytest.raises(CheckpointError, match=f"differs in {name}; begin a new one"):
+        Trial(small_trial(**{setting: value})).load(tmp_path)
+    longer = Trial(small_trial(training__epochs=5, projection__points=10))
+    longer.load(tmp_path)
+    assert longer.epoch == 1
+
+
+def test_a_refused_projection_is_not_shown_as_the_network(tmp_path: Path) -> None:
+    trial = Trial(small_trial())
+    while not trial.done:
+        trial.step()
+    trial.finish()
+    trial.kept = False
+    trial.save(tmp_path)
+    with np.load(tmp_path / "predictions.npz") as arrays:
+        assert "after" not in arrays and "path_errors" in arrays

@@ -1,9 +1,11 @@
 """Levenberg–Marquardt projection: it satisfies the PDE, stays near, and says how it ended."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
@@ -177,6 +179,8 @@ def _at(problem, wave):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"nearest": "weights"}, "nearest must be function or parameters, got 'weights'"),
+        ({"tolerance": math.nan}, "tolerance must be positive, got nan"),
         ({"growth": 1.0}, "growth must be above 1, got 1.0"),
         ({"tolerance": 0.0}, "tolerance must be positive, got 0.0"),
         ({"solutions": "general", "nearest": "parameters"}, "belongs to nearest: function, got parameters; write sol"),
@@ -188,3 +192,70 @@ def _at(problem, wave):
 def test_settings_that_mean_nothing_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         LevenbergMarquardt(**settings)
+
+
+def test_contradictions_are_told_also_where_something_else_pulls(trained):
+    model, theta = trained
+    at = torch.zeros(1, 1, dtype=torch.float64)
+    both = [Condition(at, value_of, values=torch.tensor([[value]])) for value in (0.0, 1.0)]
+    solver = LevenbergMarquardt(
+        nearest="parameters", points=30, first_weight=10.0, growth=10.0, inner_tolerance=0.1, max_steps=200
+    )
+    (result,) = project(model, theta, WAVE, solver, conditions=both)
+    assert result.status is ProjectionStatus.LEAST_SQUARES
+
+
+class WithBuffer(nn.Module):
+    """A float32 network that reads a buffer, and has a layer that is not trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("shift", torch.ones(8))
+        self.first, self.last = nn.Linear(1, 8), nn.Linear(8, 1)
+        self.first.requires_grad_(False)
+
+    def forward(self, x, p):
+        return self.last(torch.tanh(self.first(x) + self.shift))
+
+
+def test_buffers_and_layers_that_are_not_trained_are_projected_with_the_rest():
+    torch.manual_seed(0)
+    network = WithBuffer()
+    model = ConstrainedNetwork(helmholtz(), network)
+    (result,) = project(model, parameter_vector(network), WAVE, LevenbergMarquardt(points=10, max_steps=5))
+    assert result.errors[-1] < result.errors[0]
+    assert (result.theta.dtype, network.shift.dtype) == (torch.float32, torch.float32)
+
+
+def test_a_constant_has_no_general_solution_to_go_to():
+    problem = pythagorean()
+    network = Modulated(widths=(4,)).build(inputs=1, parameters=3, outputs=1, seed=0).double()
+    model = ConstrainedNetwork(problem, network)
+    theta = torch.zeros_like(parameter_vector(network))
+    (result,) = project(model, theta, WAVE, LevenbergMarquardt(solutions="general", points=12))
+    assert (result.status, result.steps) == (ProjectionStatus.LEAST_SQUARES, 0)  # and no small move lowers |g|
+
+
+def test_a_network_that_nothing_moves_stays():
+    network = nn.Sequential(nn.Linear(1, 1, bias=False))
+    own = Ignoring(network).double()
+    theta = torch.zeros_like(parameter_vector(own))
+    (result,) = project(
+        ConstrainedNetwork(replace(helmholtz(), residual=lambda u, x, p: {"one": u.laplacian[0] - 1}, scale=None), own),
+        theta,
+        WAVE,
+        LevenbergMarquardt(points=5),
+    )
+    assert torch.equal(result.theta, theta)
+    assert result.status is ProjectionStatus.LEAST_SQUARES
+
+
+class Ignoring(nn.Module):
+    """The square of a linear function: at zero parameters, none of them changes it to first order."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x, p):
+        return self.network(x).square()
