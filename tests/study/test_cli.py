@@ -105,7 +105,7 @@ def test_json_is_all_that_a_trial_prints(command: Command) -> None:
     assert set(printed) == {"config", "metrics", "status"}
     assert printed["config"]["training"]["method"]["name"] == "soft"
     assert printed["status"] == "completed"
-    assert set(printed["metrics"]) == ERRORS | COSTS | {"diverged", "method/weight"}
+    assert set(printed["metrics"]) == ERRORS | COSTS | {"diverged", "method/weight", "method/taylor_mode"}
     assert all(math.isfinite(value) for value in printed["metrics"].values())
     assert "Traceback" not in answer.err
 
