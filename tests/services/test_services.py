@@ -65,7 +65,7 @@ def s3(environment: dict[str, str]) -> Iterator[str]:
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", address.rpartition(":")[2]]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         wait_for(address)
-        import boto3
+        import boto3  # pyright: ignore[reportMissingImports]
 
         boto3.client("s3", endpoint_url=address, region_name="us-east-1").create_bucket(Bucket=BUCKET)
         with pytest.MonkeyPatch.context() as patch:
@@ -156,7 +156,7 @@ def test_a_study_reaches_a_server_on_postgresql_and_s3(mlflow_server: str, s3: s
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
     assert again.stdout.startswith("0 events")
     check_runs(mlflow_server)
-    import boto3
+    import boto3  # pyright: ignore[reportMissingImports]
 
     listed = boto3.client("s3", endpoint_url=s3).list_objects_v2(Bucket=BUCKET, Prefix="mlflow/")
     assert any(item["Key"].endswith("prediction.png") for item in listed["Contents"])
