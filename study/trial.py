@@ -40,6 +40,8 @@ PROJECTED = ("validation", "test")
 BOUNDED = [f"{split}/{figure}" for split in ("train", "validation") for figure in ("data_mse", "constraint_mse")]
 """A training diverged, too, where θ is finite and one of these errors counts as the worst."""
 
+PROJECTION_SECONDS = "time/projection_s"
+
 SETTINGS = ("problem", "data", "network", "training", "projection")
 """The blocks of a study file that make a trial what it is."""
 
@@ -170,7 +172,7 @@ class Trial:
         """Go on from the state in a checkpoint. Raises ValueError if this network cannot."""
         self.training.load_state_dict(state["training"])
         self.seconds, self.history = state["seconds"], state["history"]
-        self.projecting = state.get("projecting", 0.0)
+        self.projecting = max((float(metrics.get(PROJECTION_SECONDS, 0.0)) for metrics in self.history), default=0.0)
         self.percentiles = [(epoch, quantity, values) for epoch, quantity, values in state["percentiles"]]
 
     def _state(self) -> dict[str, Any]:
@@ -178,7 +180,6 @@ class Trial:
             "settings": settings_of(self.study),
             "training": self.training.state_dict(),
             "seconds": self.seconds,
-            "projecting": self.projecting,
             "history": self.history,
             "percentiles": self.percentiles,
         }
@@ -200,7 +201,7 @@ class Trial:
         others = [entry for entry in self.percentiles if entry[:2] != now]  # finished before it was resumed
         self.percentiles = [*others, (*now, difference)]
         self.projecting += time.perf_counter() - started
-        return metrics | {"time/projection_s": self.projecting}
+        return metrics | {PROJECTION_SECONDS: self.projecting}
 
     def _project_on_the_way(self) -> Metrics:
         """What projections of the validation waves would give after this epoch, if the study asks for them now."""
