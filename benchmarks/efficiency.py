@@ -30,9 +30,10 @@ from rich.console import Console
 from search_spaces import convert
 from search_spaces.load import load_study, resolve
 from search_spaces.schema import Study
-from study import cluster, runner, tracking
+from study import cluster, runner
 from study.records import Journal
 from study.trial import Trial
+from study.uploading import Tracker
 
 SLOTS = 2
 SECONDS_OF_TRAINING = 6.0
@@ -169,7 +170,7 @@ PARTS: Mapping[str, Callable[[Path, int], Row]] = {
 
 def _run(study: Study, folder: Path) -> float:
     started = time.perf_counter()
-    tracker = tracking.Tracker(folder / "study", study, f"sqlite:///{folder}/mlflow.db")
+    tracker = Tracker(folder / "study", f"sqlite:///{folder}/mlflow.db")
     outcome = runner.run(study, directory=folder / "study", tracker=tracker, console=Console(quiet=True))
     if outcome.error or outcome.unsent:
         raise RuntimeError(outcome.error or outcome.unsent)

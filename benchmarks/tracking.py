@@ -30,7 +30,8 @@ from search_spaces.schema import Study
 from study.mlflow_ui import SERVER_ENVIRONMENT
 from study.progress import Progress
 from study.recorder import Recorder
-from study.tracking import Tracker, sync
+from study.tracking import sync
+from study.uploading import Tracker
 
 TRIALS, METRICS = 100, 20
 PORT = 5461
@@ -56,7 +57,7 @@ def main() -> None:
 def logging_share(folder: Path, seconds: int) -> dict[str, float]:
     """The part of the driver's time that 100 trials with a report a second take, and milliseconds a report."""
     directory, study = begun(folder, "logging")
-    tracker = Tracker(directory, study, SERVER)
+    tracker = Tracker(directory, SERVER)
     recorder = recorder_of(directory, study)
     recorder.begin(storage=str(directory))
     for trial in trials():

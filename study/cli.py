@@ -190,10 +190,12 @@ def resume(name: str, more: int | None, hours: float | None, address: str | None
     directory = _existing(name)
     from study import runner, tracking
     from study.conclusion import conclude, resumable, tracked_at
+    from study.uploading import Tracker
 
     with mendable():
         uri = tracking.check_uri(tracking_uri or tracked_at(directory))
-        tracker = tracking.Tracker(directory, runner.lengthened(directory, more or 0), uri)
+        runner.lengthened(directory, more or 0)
+        tracker = Tracker(directory, uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
         with resumable(directory):
             outcome = runner.resume(directory, more=more or 0, address=address, hours=hours, tracker=tracker)

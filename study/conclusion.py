@@ -17,7 +17,7 @@ from study import report, runner, tracking
 from study.exit_codes import INTERRUPTED, RunFailed, mendable
 from study.records import Journal
 from study.runner import Outcome, whereabouts
-from study.tracking import Tracker
+from study.uploading import Tracker
 
 
 def run_and_conclude(
@@ -27,7 +27,7 @@ def run_and_conclude(
     with mendable():
         uri = tracking.check_uri(tracking_uri or tracking.default_uri(runs))
         directory = runner.claim_directory(runs, name, exact=exact)
-        tracker = Tracker(directory, study, uri)
+        tracker = Tracker(directory, uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
         with resumable(directory):
             outcome = runner.run(study, directory=directory, tracker=tracker, **where)

@@ -1,11 +1,10 @@
 """How figures look: one style, and one colour and marker per method in all of them.
 
-Figures are `matplotlib.figure.Figure` objects, drawn without pyplot's global state: background threads may make them.
+Figures are `matplotlib.figure.Figure` objects, drawn without pyplot's global state.
 Colours are those of Okabe and Ito, told apart by colour-blind readers too.
 """
 
 import math
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -76,15 +75,13 @@ OTHER_LOOK = Look("#999999", "h")
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-_lock = threading.Lock()
-
 
 def styled(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Run a function in our style; one at a time, because matplotlib's settings belong to the whole process."""
+    """Run a function in our style, and leave matplotlib's settings as they were."""
 
     @wraps(function)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        with _lock, matplotlib.rc_context(STYLE):
+        with matplotlib.rc_context(STYLE):
             return function(*args, **kwargs)
 
     return run

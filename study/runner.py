@@ -26,18 +26,19 @@ from search_spaces.convert import grid
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
 from study import cluster, preflight, schedulers
+from study.optuna_file import database
 from study.progress import Progress
 from study.published import Published
 from study.recorder import TRACEBACK, TRIALS, Recorder
 from study.records import Journal
-from study.search import OptunaSearch, database
+from study.search import OptunaSearch
 from study.stopping import Stopping
 from study.trainable import TrialActor
 
 LOST_PROCESSES = 3
 """How often a trial is started again whose process or node was lost. Errors of the trial itself are not tried again."""
 
-STUDY, RAY = "study.yaml", "ray"
+STUDY, OPTUNA, RAY = "study.yaml", "optuna.db", "ray"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -203,7 +204,7 @@ def _go_on(
         ready = preflight.require(study, storage=place.storage, tracking_uri=uri, local=address == "local")
         _write(directory / STUDY, dump_yaml(study))
         records = Journal(directory).trials()
-        search = OptunaSearch(study, database(directory / "optuna.db"), records)
+        search = OptunaSearch(study, database(directory / OPTUNA), records)
         scheduler = schedulers.build(study.tune.scheduler, records.values())
         slots = _concurrent(study, ready.slots)
         shown = Progress(
@@ -232,6 +233,9 @@ def _go_on(
             except BaseException:
                 recorder.end("KILLED" if stopping.by_user else "FAILED")
                 raise
+            finally:
+                if lacking := search.close():
+                    progress.say(f"{OPTUNA} could not be written and lacks {lacking} trials; a resume adds them")
             recorder.end("KILLED" if stopping.by_user else "FAILED" if recorder.all_failed else "FINISHED")
         unsent = tracker.finish() if tracker is not None else None
     return Outcome(_without_result(recorder), unsent, stopping.by_user)

@@ -1,45 +1,42 @@
-"""What to try next: Optuna, asked and told by Tune, kept in an SQLite file.
+"""What to try next: Optuna, asked and told by Tune, in the driver's memory.
 
-* A trial's id is how many were asked for before it, with four digits; Optuna keeps it as the attribute `trial`.
+* A trial's id is its number, with four digits; Optuna keeps it as the attribute `trial`.
 * What became of a trial is told as it was: completed, or diverged with the worst values; pruned, with its values so far
   (several objectives: its last ones, as the attribute `figures`); failed. How far it exceeds the `bounds` is told, too.
 * With `balance`, every value of that choice has an Optuna study of its own, and they are asked in turn: they share the
   trials equally, and none is tuned by what suits another.
 * A trial is queued with its id, and with what must be tried (a point of a grid, one to try first, the balanced value),
-  just before it is asked for. If the driver dies in between, the queued one is taken next: nothing is tried twice.
-* A search begins by bringing Optuna in line with the journal: what ended is told, what did not end comes first again
-  under its old id, what only the journal knows is added. So it goes on from wherever the last driver was killed.
+  just before it is asked for.
+* A search begins with what the journal tells: what ended is told to Optuna, what did not end comes first again under
+  its old id. So it goes on from wherever the last driver was killed.
 """
 
 import math
-import sqlite3
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import count
 from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
-from optuna.trial import FixedTrial, FrozenTrial, TrialState
+from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 from ray.tune.search import Searcher
 
 from cnn_core.metrics import WORST
 from search_spaces import convert
 from search_spaces.conditions import Values
 from search_spaces.schema import Choice, Study
+from study.optuna_file import IDENT, OptunaFile
 from study.records import TrialRecord, TrialStatus
 
 DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
 WORST_OF = {"min": WORST, "max": -WORST}
 
-SECONDS_TO_WAIT = 60
-"""How long the database may be locked by another reader."""
-
 NO_RECORDS: Mapping[str, TrialRecord] = {}
-IDENT = "trial"
 
 
 def _tpe(seed: int, random_trials: int) -> BaseSampler:
@@ -59,30 +56,18 @@ SAMPLERS: Mapping[str, Callable[[int, int], BaseSampler]] = {
 }
 
 
-def database(path: Path) -> BaseStorage:
-    """Optuna's SQLite file, made if it is missing; `optuna-dashboard` reads it too."""
-
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(path, timeout=SECONDS_TO_WAIT, check_same_thread=False)
-        # Waiting for the disk would cost 0.1 s a trial; the journal does so, and this file can be made anew from it.
-        connection.execute("PRAGMA synchronous = OFF")
-        return connection
-
-    return RDBStorage(f"sqlite:///{path}", engine_kwargs={"creator": connect})
-
-
 @dataclass
 class Asked:
-    """A trial to run: its id, its values, Optuna's trial unless that has ended, the first objective of its epochs."""
+    """A trial to run: its id, its values, Optuna's trial, the first objective of its epochs."""
 
     ident: str
     values: Values
-    trial: optuna.Trial | None
+    trial: optuna.Trial
     curve: dict[int, float] = field(default_factory=dict)
 
 
 class OptunaSearch(Searcher):
-    """Suggests the trials of `study`; goes on from what `storage` and the journal's `records` hold of it."""
+    """Suggests the trials of `study`, goes on from the journal's `records` of it, keeps what ended in `storage`."""
 
     def __init__(self, study: Study, storage: BaseStorage, records: Mapping[str, TrialRecord] = NO_RECORDS) -> None:
         super().__init__()
@@ -91,36 +76,39 @@ class OptunaSearch(Searcher):
         self.points = convert.grid(study) if study.tune.sampler == "grid" else None
         self.balanced = _balanced_values(study)
         self.trials = min(study.tune.trials, len(self.points)) if self.points is not None else study.tune.trials
-        self.searches = [self._search(storage, index) for index in range(max(1, len(self.balanced)))]
-        self.unfinished = self._settle(records)
+        begun = Counter(int(ident) % max(1, len(self.balanced)) for ident in records)
+        self.searches = [self._search(index, begun[index]) for index in range(max(1, len(self.balanced)))]
+        self.files = [OptunaFile(search, storage) for search in self.searches]
+        self.numbers = {int(ident) for ident in records}
+        self.unfinished = [asked for ident in sorted(records) if (asked := self._begun(records[ident])) is not None]
         self.running: dict[str, Asked] = {}
 
-    def _search(self, storage: BaseStorage, index: int) -> optuna.Study:
+    def _search(self, index: int, begun: int) -> optuna.Study:
+        """One of the searches, empty; `begun` trials of it were asked for before, and are not asked for again."""
         name = f"{self.study.study}/{self.balanced[index]}" if self.balanced else self.study.study
-        search = optuna.create_study(
-            storage=storage,
-            study_name=name,
-            directions=[DIRECTIONS[mode] for mode in self.study.objectives.values()],
-            load_if_exists=True,
-        )
-        share = self.study.tune.trials // max(1, len(self.balanced))
-        seed = self.study.tune.seed + index + len(search.get_trials(deepcopy=False))
+        directions = [DIRECTIONS[mode] for mode in self.study.objectives.values()]
+        share, seed = self.study.tune.trials // max(1, len(self.balanced)), self.study.tune.seed + index + begun
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            search.sampler = SAMPLERS[self.study.tune.sampler](seed, min(10, max(4, share // 4)))
-        return search
+            sampler = SAMPLERS[self.study.tune.sampler](seed, min(10, max(4, share // 4)))
+        return optuna.create_study(study_name=name, directions=directions, sampler=sampler)
 
     @property
     def left(self) -> int:
         """How many trials are still to be run."""
-        return len(self.unfinished) + max(0, self.trials - self._count())
+        return len(self.unfinished) + max(0, self.trials - len(self.numbers))
+
+    def close(self) -> int:
+        """Keep what could not be kept before; returns how many trials are still missing in Optuna's file."""
+        for file in self.files:
+            file.keep()
+        return sum(len(file.waiting) for file in self.files)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if self.unfinished:
             asked = self.unfinished.pop(0)
-        elif (count := self._count()) < self.trials:
-            trial = self._ask(count, self._fixed(count))
-            asked = Asked(_name(count), convert.suggest(self.study, trial), trial)
+        elif len(self.numbers) < self.trials:
+            asked = self._ask(next(number for number in count() if number not in self.numbers))
         else:
             return Searcher.FINISHED
         self.running[trial_id] = asked
@@ -132,14 +120,13 @@ class OptunaSearch(Searcher):
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
         asked = self.running.pop(trial_id, None)
-        if asked is None or asked.trial is None:
+        if asked is None:
             return
-        if error or not result or "error" in result:
-            asked.trial.study.tell(asked.trial, state=TrialState.FAIL)
-            return
-        status, figures = TrialStatus(result.get("final/status", TrialStatus.PRUNED)), _figures(result)
-        if "epoch" in result:
-            asked.curve[result["epoch"]] = self._value(figures, self._first)
+        status, figures = TrialStatus.FAILED, {}
+        if not error and result and "error" not in result:
+            status, figures = TrialStatus(result.get("final/status", TrialStatus.PRUNED)), _figures(result)
+            if "epoch" in result:
+                asked.curve[result["epoch"]] = self._value(figures, self._first)
         self._tell(asked.trial, status, figures, asked.curve)
 
     def save(self, checkpoint_path: str) -> None:
@@ -151,9 +138,6 @@ class OptunaSearch(Searcher):
     @property
     def _first(self) -> str:
         return next(iter(self.study.objectives))
-
-    def _count(self) -> int:
-        return sum(len(_started(search)) for search in self.searches)
 
     def _of(self, number: int) -> optuna.Study:
         return self.searches[number % len(self.searches)]
@@ -169,36 +153,35 @@ class OptunaSearch(Searcher):
         turn = number // len(self.balanced)
         return dict(first[turn]) if turn < len(first) else balanced
 
-    def _ask(self, number: int, fixed: Values) -> optuna.Trial:
-        search = self._of(number)
-        if not search.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-            search.enqueue_trial(convert.stored(fixed), user_attrs={IDENT: _name(number)})
+    def _ask(self, number: int) -> Asked:
+        search, ident = self._of(number), _name(number)
+        search.enqueue_trial(convert.stored(self._fixed(number)), user_attrs={IDENT: ident})
         trial = search.ask()
-        if trial.user_attrs.get(IDENT) != _name(number):  # somebody else queued it, say from Optuna's dashboard
-            trial.set_user_attr(IDENT, _name(number))
-        return trial
+        self.numbers.add(number)
+        return Asked(ident, convert.suggest(self.study, trial), trial)
 
-    def _settle(self, records: Mapping[str, TrialRecord]) -> list[Asked]:
-        """Tell Optuna what the journal says; what is still to be run of what was begun."""
-        found = {trial.user_attrs[IDENT]: trial for search in self.searches for trial in _started(search)}
-        idents = sorted(found.keys() | records.keys())
-        taken = (self._take_up(ident, found.get(ident), records.get(ident)) for ident in idents)
-        return [asked for asked in taken if asked is not None]
-
-    def _take_up(self, ident: str, found: FrozenTrial | None, record: TrialRecord | None) -> Asked | None:
-        if found is None:
-            trial = self._ask(int(ident), record.values if record else {})
-            convert.suggest(self.study, trial)
-        else:
-            trial = None if found.state.is_finished() else optuna.Trial(self._of(int(ident)), found._trial_id)
-        if record is None:  # it was asked for, and no more
-            known = trial or FixedTrial(found.params if found else {})
-            return Asked(ident, convert.suggest(self.study, known), trial)
+    def _begun(self, record: TrialRecord) -> Asked | None:
+        """Tell Optuna of a trial that began before; None if it has ended, too."""
+        number = int(record.trial)
+        search, file = self._of(number), self.files[number % len(self.searches)]
+        if record.status.final and (kept := file.kept.get(record.trial)) is not None:
+            search.add_trial(kept)
+            return None
+        known = FixedTrial(convert.stored(record.values))
+        convert.suggest(self.study, known)
+        search.add_trial(
+            create_trial(
+                state=TrialState.RUNNING,
+                params=known.params,
+                distributions=known.distributions,
+                user_attrs={IDENT: record.trial},
+            )
+        )
+        trial = optuna.Trial(search, _trials(search)[-1]._trial_id)
         curve = {epoch: self._value(metrics, self._first) for epoch, _, metrics in record.history}
         if not record.status.final:
-            return Asked(ident, record.values, trial, curve)
-        if trial is not None:
-            self._tell(trial, record.status, record.metrics, curve)
+            return Asked(record.trial, record.values, trial, curve)
+        self._tell(trial, record.status, record.metrics, curve)
         return None
 
     def _tell(
@@ -206,7 +189,13 @@ class OptunaSearch(Searcher):
     ) -> None:
         if status is TrialStatus.FAILED:
             trial.study.tell(trial, state=TrialState.FAIL)
-            return
+        else:
+            self._tell_figures(trial, status, figures, curve)
+        self.files[self.searches.index(trial.study)].keep(_trials(trial.study)[trial.number])
+
+    def _tell_figures(
+        self, trial: optuna.Trial, status: TrialStatus, figures: Mapping[str, Any], curve: Mapping[int, float]
+    ) -> None:
         measured = {} if status is TrialStatus.DIVERGED else figures
         values = [self._value(measured, name) for name in self.study.objectives]
         for metric, bound in self.study.bounds.items():
@@ -248,9 +237,8 @@ def _name(number: int) -> str:
     return f"{number:04d}"
 
 
-def _started(search: optuna.Study) -> list[FrozenTrial]:
-    trials = search.get_trials(deepcopy=False)
-    return [trial for trial in trials if trial.state is not TrialState.WAITING and IDENT in trial.user_attrs]
+def _trials(search: optuna.Study) -> list[FrozenTrial]:
+    return search.get_trials(deepcopy=False)
 
 
 def _balanced_values(study: Study) -> tuple[Any, ...]:

@@ -1,7 +1,4 @@
-"""MLflow follows the journal: a background thread reads what the driver wrote and uploads it in batches.
-
-The driver never waits for MLflow and never fails because of it. What could not be uploaded stays in the journal, and
-`sync` uploads it later.
+"""MLflow: one tracking server or database, as a `Store`, and what of a study is there.
 
 This is the only module that imports mlflow, and it does so when a `Store` is made: the import takes a second.
 """
@@ -9,25 +6,21 @@ This is the only module that imports mlflow, and it does so when a `Store` is ma
 import fcntl
 import logging
 import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from search_spaces.load import load_recorded
-from search_spaces.schema import Study
 from study.mlflow_ui import STUDY_PAGE, artifact_location, check_uri, default_uri, ui_command, ui_process
-from study.records import Journal
 from study.upload import Figure, Place, Upload
 
 __all__ = [
-    "STUDY_PAGE", "Store", "Tracker", "TrackingError", "addresses", "check_uri", "default_uri", "sync", "ui_command",
-    "ui_process",
+    "STUDY_PAGE", "BusyError", "Store", "TrackingError", "addresses", "alone", "check_uri", "default_uri", "sync",
+    "ui_command", "ui_process",
 ]  # fmt: skip
 
 LOCK = "tracking.lock"
-SECONDS_BETWEEN_UPLOADS = 3.0
 FIGURES_AT_ONCE, PARAMETERS_AT_ONCE = 1000, 100
 """What MLflow takes in one request."""
 
@@ -48,69 +41,21 @@ class TrackingError(RuntimeError):
     """MLflow did not take what the journal says; one line."""
 
 
-class Tracker:
-    """Uploads a study's journal while the study runs. Raises ValueError if MLflow takes no such tracking URI."""
-
-    def __init__(self, directory: Path, study: Study, tracking_uri: str) -> None:
-        self.directory, self.study, self.tracking_uri = directory, study, check_uri(tracking_uri)
-        self._problem: str | None = None
-        self._reached = Place.read(directory, tracking_uri).offset
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="mlflow", daemon=True)
-
-    def start(self) -> None:
-        """Begin to follow the journal."""
-        self._thread.start()
-
-    def finish(self, timeout: float = 60.0) -> str | None:
-        """Upload what is left, until nothing was taken for `timeout` seconds; then a sentence on what MLflow lacks."""
-        self._ending.set()
-        before: Place | None = None
-        while self._thread.is_alive() and (now := Place.read(self.directory, self.tracking_uri)) != before:
-            before = now
-            self._thread.join(timeout)
-        name, place = self.directory.name, Place.read(self.directory, self.tracking_uri)
-        events = sum(1 for _ in Journal(self.directory).events(place.offset))
-        if not events and not place.unfiled:
-            return None
-        return (
-            f"MLflow at {self.tracking_uri} lacks {events} events and {len(place.unfiled)} trials' files of {name} "
-            f"({self._problem or 'there was not enough time'}); upload them with: cnn-study sync {name}"
-        )
-
-    def backlog(self) -> int:
-        """How many bytes of the journal wait for their upload."""
-        path = Journal(self.directory).path
-        return max(0, path.stat().st_size - self._reached) if path.exists() else 0
-
-    def add_report(self) -> str | None:
-        """Upload the folder `report`, after `finish`; a sentence if that was not possible."""
-        try:
-            _upload_once(self.directory, self.study, self.tracking_uri)
-        except TrackingError as error:
-            return f"{error}; upload the report with: cnn-study sync {self.directory.name}"
-        return None
-
-    def _follow(self) -> None:
-        upload: Upload | None = None
-        ending = False
-        while not ending:
-            ending = self._ending.is_set()  # asked first, so that the last round sees everything written before
-            try:
-                with _alone(self.directory):
-                    upload = upload or Upload(self.directory, self.study, Store(self.tracking_uri))
-                    upload.advance()
-                    self._reached = upload.place.offset
-                self._problem = None
-            except Exception as error:  # the study goes on, whatever it is; the next round starts from the saved place
-                upload, self._problem = None, _one_line(error)
-            if not ending:
-                self._ending.wait(SECONDS_BETWEEN_UPLOADS)
+class BusyError(TrackingError):
+    """Another process uploads the study."""
 
 
 def sync(directory: Path, tracking_uri: str) -> int:
     """Upload what MLflow lacks of a study that is not running; returns the number of events. Raises TrackingError."""
-    return _upload_once(directory, load_recorded(directory / "study.yaml"), check_uri(tracking_uri))
+    check_uri(tracking_uri)
+    try:
+        with alone(directory):
+            upload = Upload(directory, load_recorded(directory / "study.yaml"), Store(tracking_uri))
+            events = upload.advance()
+            upload.close()
+            return events
+    except Exception as error:
+        raise TrackingError(f"MLflow at {tracking_uri} did not take {directory.name}: {one_line(error)}") from error
 
 
 def addresses(directory: Path, tracking_uri: str, *, server: str = "http://127.0.0.1:5000") -> dict[str, str]:
@@ -189,24 +134,14 @@ class Store:
         self.client.update_run(run, status="RUNNING")
 
 
-def _upload_once(directory: Path, study: Study, tracking_uri: str) -> int:
-    try:
-        with _alone(directory):
-            upload = Upload(directory, study, Store(tracking_uri))
-            events = upload.advance()
-            upload.close()
-            return events
-    except Exception as error:
-        raise TrackingError(f"MLflow at {tracking_uri} did not take {directory.name}: {_one_line(error)}") from error
-
-
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def alone(directory: Path) -> Iterator[None]:
+    """While entered, no other process uploads the study. Raises BusyError if one does."""
     with (directory / LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise TrackingError("another process is uploading it; wait until that has ended") from None
+            raise BusyError("another process is uploading it; wait until that has ended") from None
         yield
 
 
@@ -214,6 +149,6 @@ def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 200 else text[:200] + "…"

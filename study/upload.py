@@ -52,6 +52,7 @@ class Place:
     """How far a study's journal has reached one MLflow: what `tracking.json` says of its tracking URI.
 
     `unfiled` are ended trials whose files and plots are still to be uploaded; `links` are title → address in the UI.
+    `problem` is why the last upload ended early, empty if it did not.
     """
 
     offset: int = 0
@@ -59,6 +60,7 @@ class Place:
     study_run: str = ""
     unfiled: list[str] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
 
     @staticmethod
     def read(directory: Path, tracking_uri: str) -> "Place":
@@ -70,6 +72,15 @@ class Place:
         new = directory / f"{PLACES}.new"
         new.write_text(json.dumps(_places(directory) | {tracking_uri: asdict(self)}, indent=2), encoding="utf-8")
         new.replace(directory / PLACES)
+
+
+    @staticmethod
+    def note(directory: Path, tracking_uri: str, problem: str) -> None:
+        """Remember why the last upload ended early."""
+        place = Place.read(directory, tracking_uri)
+        if place.problem != problem:
+            place.problem = problem
+            place.write(directory, tracking_uri)
 
 
 class Upload:
@@ -126,6 +137,7 @@ class Upload:
         saved = Place.read(self.directory, self.store.tracking_uri)
         # A database that was replaced since knows nothing of what the saved place says.
         self.place = saved if saved.study_run == run else Place(experiment=experiment, study_run=run)
+        self.place.problem = ""
         children = self.store.runs(experiment, f"tags.mlflow.parentRunId = '{run}'")
         self.trial_runs = {tags["trial"]: child for child, tags in children}
         for offset, event in self.journal.events():

@@ -12,8 +12,9 @@ from ray.tune.search import Searcher
 from cnn_core.metrics import WORST
 from cnn_core.networks import Dense
 from search_spaces.schema import Choice, Integer, SearchedParameter, Study, Tune, Uniform
+from study.optuna_file import database
 from study.records import TrialRecord, TrialStatus
-from study.search import SAMPLERS, OptunaSearch, database
+from study.search import SAMPLERS, OptunaSearch
 from tests.study.small_study import LEARNING_RATE, small_study
 
 METHOD, WEIGHT = "training.method.name", "training.method.weight"
@@ -179,14 +180,15 @@ def states(search: OptunaSearch) -> list[TrialState]:
     return [trial.state for trial in search.searches[0].trials]
 
 
-def test_a_queued_point_is_not_queued_again_after_a_crash() -> None:
-    study, storage = small_study(1e-2, 1e-3, 1e-4), InMemoryStorage()
-    crashed = searching(study, storage)
-    assert values_of(crashed, "a") == {LEARNING_RATE: 1e-2}
-    crashed.searches[0].enqueue_trial({LEARNING_RATE: 1e-3}, user_attrs={"trial": "0001"})  # and no more
-    again = OptunaSearch(study, storage, {"0000": ended("0000", values={LEARNING_RATE: 1e-2})})
-    assert [values_of(again, trial)[LEARNING_RATE] for trial in ("b", "c")] == [1e-3, 1e-4]
-    assert [trial.user_attrs["trial"] for trial in again.searches[0].trials] == ["0000", "0001", "0002"]
+def test_a_grid_goes_on_with_the_points_that_never_began() -> None:
+    study = small_study(1e-2, 1e-3, 1e-4)
+    again = OptunaSearch(study, InMemoryStorage(), {"0001": ended("0001", values={LEARNING_RATE: 1e-3})})
+    assert again.left == 2
+    assert [again.suggest(trial) for trial in ("a", "b")] == [
+        {"trial": "0000", "values": {LEARNING_RATE: 1e-2}},
+        {"trial": "0002", "values": {LEARNING_RATE: 1e-4}},
+    ]
+    assert again.suggest("c") == Searcher.FINISHED
 
 
 def test_a_search_goes_on_with_other_trials_than_before() -> None:
@@ -197,16 +199,6 @@ def test_a_search_goes_on_with_other_trials_than_before() -> None:
         records[f"{position:04d}"] = ended(f"{position:04d}", values=values)
         asked.append(values[LEARNING_RATE])
     assert len(set(asked)) == 3
-
-
-def test_what_was_asked_for_and_did_not_begin_comes_first_as_it_was(tmp_path: Path) -> None:
-    before = searching(searched(), database(tmp_path / "optuna.db"))
-    first, second = before.suggest("a"), before.suggest("b")
-    after = searching(searched(), database(tmp_path / "optuna.db"))
-    assert [after.suggest("c"), after.suggest("d")] == [first, second]
-    assert after.left == searched().tune.trials - 2
-    after.on_trial_complete("c", DONE)
-    assert states(after) == [TrialState.COMPLETE, TrialState.RUNNING]
 
 
 def test_what_ran_goes_on_with_the_journals_values(tmp_path: Path) -> None:
@@ -229,20 +221,24 @@ def test_what_ran_goes_on_with_the_journals_values(tmp_path: Path) -> None:
         (TrialStatus.FAILED, TrialState.FAIL),
     ],
 )
-@pytest.mark.parametrize("known", [True, False], ids=["known to Optuna", "lost with Optuna's file"])
-def test_what_ended_in_the_journal_is_told(known: bool, status: TrialStatus, state: TrialState, tmp_path: Path) -> None:
-    values = values_of(searching(searched(objectives=ONE), database(tmp_path / "optuna.db")), "a")
-    file = "optuna.db" if known else "other.db"
-    record = ended("0000", status, values=values)
-    after = OptunaSearch(searched(objectives=ONE), database(tmp_path / file), {"0000": record})
+@pytest.mark.parametrize("kept", [True, False], ids=["kept in Optuna's file", "lost with Optuna's file"])
+def test_what_ended_in_the_journal_is_told(kept: bool, status: TrialStatus, state: TrialState, tmp_path: Path) -> None:
+    study, values = searched(objectives=ONE), values_of(searching(searched()), "a")
+    records = {"0000": ended("0000", status, values=values)}
+    if kept:
+        OptunaSearch(study, database(tmp_path / "optuna.db"), records)
+    after = OptunaSearch(study, database(tmp_path / "optuna.db"), records)
     trial = only_trial(after)
     assert trial.state is state
     assert trial.value == {"COMPLETE": 0.5, "PRUNED": 0.5, "FAIL": None}[state.name] or status is TrialStatus.DIVERGED
     assert trial.params.keys() == values.keys()
     assert after.left == 5
+    [in_file] = optuna.load_study(study_name="small", storage=database(tmp_path / "optuna.db")).trials
+    assert (in_file.state, in_file.values, in_file.params) == (trial.state, trial.values, trial.params)
+    assert in_file.user_attrs["trial"] == "0000"
 
 
-def test_what_optuna_was_told_before_the_journal_is_not_told_twice(tmp_path: Path) -> None:
+def test_what_optuna_was_told_before_the_journal_is_kept_once(tmp_path: Path) -> None:
     before = searching(searched(), database(tmp_path / "optuna.db"))
     values = values_of(before, "a")
     before.on_trial_complete("a", DONE)  # and then the driver was killed
@@ -251,15 +247,17 @@ def test_what_optuna_was_told_before_the_journal_is_not_told_twice(tmp_path: Pat
     assert after.suggest("b") == {"trial": "0000", "values": values}
     after.on_trial_complete("b", DONE)
     assert states(after) == [TrialState.COMPLETE]
+    assert len(after.files[0].file.trials) == 1
 
 
-def test_a_trial_from_optunas_dashboard_is_one_of_the_study() -> None:
-    search = searching(searched(trials=2))
-    search.searches[0].enqueue_trial({LEARNING_RATE: 5e-3})
-    assert values_of(search, "a")[LEARNING_RATE] == 5e-3
-    assert search.suggest("b") != Searcher.FINISHED
-    assert search.suggest("c") == Searcher.FINISHED
-    assert [trial.user_attrs["trial"] for trial in search.searches[0].trials] == ["0000", "0001"]
+def test_generations_go_on_where_they_were(tmp_path: Path) -> None:
+    study, storage = searched("nsga2"), database(tmp_path / "optuna.db")
+    before = searching(study, storage)
+    values = values_of(before, "a")
+    before.on_trial_complete("a", DONE)
+    after = OptunaSearch(study, storage, {"0000": ended("0000", values=values)})
+    assert only_trial(after).system_attrs == only_trial(before).system_attrs
+    assert any("generation" in name for name in only_trial(after).system_attrs)
 
 
 def test_a_longer_study_asks_for_more() -> None:

@@ -1,23 +1,19 @@
 """What a person would look for in MLflow after a study; and that MLflow can never hurt a study."""
 
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from study.records import Journal, TrialStatus
-from study.tracking import Store, Tracker, TrackingError, _alone, addresses, sync
+from study.records import Journal
+from study.tracking import Store, TrackingError, addresses, alone, sync
+from study.uploading import Tracker
 from tests.study import tracked_study
-from tests.study.tracked_study import EPOCHS, SOFT
+from tests.study.tracked_study import EPOCHS
 
 NAME = "first"
 EXPERIMENT = "1"  # the first one that is made
@@ -27,9 +23,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow")
 
 
 def upload(directory: Path, tracking_uri: str) -> str | None:
-    tracker = Tracker(directory, tracked_study.study(), tracking_uri)
+    tracker = Tracker(directory, tracking_uri)
     tracker.start()
-    return tracker.finish(timeout=120)
+    return tracker.finish(timeout=120) or tracker.add_report()
 
 
 def client_of(tracking_uri: str) -> MlflowClient:
@@ -157,6 +153,25 @@ def test_files_can_be_downloaded(client: MlflowClient, by_name: dict[str, Run], 
     assert study.read_text(encoding="utf-8").startswith("study: waves")
 
 
+def test_two_uploads_of_one_study_do_not_meet(runs: Path, uri: str) -> None:
+    with alone(runs / NAME), pytest.raises(TrackingError, match="another process is uploading it; wait until"):
+        sync(runs / NAME, uri)
+
+
+def test_mlflow_is_silent_and_imported_late(runs: Path, uri: str) -> None:
+    code = (
+        "import sys; from pathlib import Path; from study.tracking import sync\n"
+        "assert 'mlflow' not in sys.modules, 'imported before it is needed'\n"
+        f"sys.exit(sync(Path({str(runs / NAME)!r}), {uri!r}))"
+    )
+    hidden = ("MLFLOW_", "GIT_PYTHON")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=200, check=False, env=environment
+    )
+    assert (done.stdout + done.stderr, done.returncode) == ("", 0)
+
+
 def test_files_lie_beside_the_database(runs: Path) -> None:
     assert list((runs / "mlartifacts" / "waves").glob("*/artifacts/study.yaml"))
 
@@ -182,150 +197,3 @@ def test_another_study_of_the_same_file_is_another_parent_in_the_same_experiment
     found = all_runs(uri, "tags.study = 'second'")
     assert len(found) == 7
     assert len({run.data.tags.get("mlflow.parentRunId") for run in found}) == 2
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    """A study that has one trial in its first epoch."""
-    directory = tmp_path / "study"
-    directory.mkdir()
-    (directory / "study.yaml").write_text(tracked_study.dump_yaml(tracked_study.study()), encoding="utf-8")
-    journal = Journal(directory)
-    journal.append("study-start", study="waves")
-    tracked_study.begin(journal, "0001", SOFT, data=0.5, constraint=0.5, epochs=1)
-    return journal
-
-
-def test_a_running_study_is_shown_while_it_runs(journal: Journal, database: str) -> None:
-    uri = database
-    tracker = Tracker(journal.path.parent, tracked_study.study(), uri)
-    tracker.start()
-    deadline = time.monotonic() + 60
-    while not addresses(journal.path.parent, uri) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    child = next(run for run in all_runs(uri) if run.info.run_name == "0001 soft")
-    assert (child.info.status, child.data.tags["status"]) == ("RUNNING", "running")
-    journal.trial_end("0001", TrialStatus.COMPLETED, tracked_study.metrics(0.25, 0.5, EPOCHS))
-    assert tracker.finish() is None
-    child = client_of(uri).get_run(child.info.run_id)
-    assert (child.info.status, child.data.metrics["validation/data_mse"]) == ("FINISHED", 0.25)
-
-
-def test_what_a_killed_driver_left_is_marked_and_goes_on_when_resumed(journal: Journal, database: str) -> None:
-    uri = database
-    sync(journal.path.parent, uri)
-    assert {run.info.status for run in all_runs(uri)} == {"KILLED"}
-    journal.append("study-start", study="waves")
-    tracked_study.begin(journal, "0001", SOFT, data=0.5, constraint=0.5, epochs=2)  # the first epoch once more
-    upload(journal.path.parent, uri)
-    runs = all_runs(uri)
-    assert sorted(str(run.info.run_name) for run in runs) == ["0001 soft", "study"]
-    assert {run.info.status for run in runs} == {"RUNNING"}
-    child = next(run for run in runs if run.info.run_name == "0001 soft")
-    history = client_of(uri).get_metric_history(child.info.run_id, "validation/data_mse")
-    assert sorted(point.step for point in history) == [1, 2]
-
-
-def test_the_report_is_added(journal: Journal, database: str) -> None:
-    directory, uri = journal.path.parent, database
-    tracker = Tracker(directory, tracked_study.study(), uri)
-    tracker.start()
-    assert tracker.finish() is None
-    (directory / "report").mkdir()
-    (directory / "report" / "report.html").write_text("<p>a report", encoding="utf-8")
-    assert tracker.add_report() is None
-    parent = next(run for run in all_runs(uri) if run.info.run_name == "study")
-    assert [item.path for item in client_of(uri).list_artifacts(parent.info.run_id, "report")] == ["report/report.html"]
-    assert "[report](#/experiments/1/runs/" in parent.data.tags["mlflow.note.content"]
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database without anything in it."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    Store(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture
-def database(empty: Path, tmp_path: Path) -> str:
-    """The tracking URI of a copy of it."""
-    return f"sqlite:///{shutil.copy(empty, tmp_path)}"
-
-
-@pytest.fixture
-def nobody() -> Iterator[str]:
-    """The address of a port where nothing answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{probe.getsockname()[1]}"
-
-
-def test_a_server_that_is_not_there_costs_the_driver_nothing(journal: Journal, nobody: str, database: str) -> None:
-    tracker = Tracker(journal.path.parent, tracked_study.study(), nobody)
-    started = time.monotonic()
-    tracker.start()
-    journal.append("study-end")
-    assert time.monotonic() - started < 0.5
-    left = tracker.finish(timeout=30)
-    assert left is not None
-    assert left.startswith(f"MLflow at {nobody} lacks 4 events and 0 trials' files of study (")
-    assert left.endswith("upload them with: cnn-study sync study")
-    assert "\n" not in left
-    with pytest.raises(TrackingError, match=f"^MLflow at {nobody} did not take study: "):
-        sync(journal.path.parent, nobody)
-    assert sync(journal.path.parent, database) == 4
-
-
-def test_a_server_that_never_answers_delays_the_end_by_the_timeout_at_most(journal: Journal) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        tracker = Tracker(journal.path.parent, tracked_study.study(), uri)
-        tracker.start()
-        started = time.monotonic()
-        left = tracker.finish(timeout=1)
-        assert time.monotonic() - started < 3
-        assert left is not None and "there was not enough time" in left
-
-
-def test_two_uploads_of_one_study_do_not_meet(journal: Journal, database: str) -> None:
-    with _alone(journal.path.parent), pytest.raises(TrackingError, match="another process is uploading it; wait until"):
-        sync(journal.path.parent, database)
-
-
-def test_a_tracking_uri_that_is_none(journal: Journal) -> None:
-    with pytest.raises(
-        ValueError, match=r"--tracking-uri: 'mlruns' is neither .*; write http://HOST:5000 or sqlite:///"
-    ):
-        Tracker(journal.path.parent, tracked_study.study(), "mlruns")
-
-
-@pytest.mark.parametrize("uri", ["postgresql://me:secret@db/mlflow", "https://me:secret@mlflow.example.org"])
-def test_a_password_is_refused_and_not_repeated(journal: Journal, uri: str) -> None:
-    message = r"--tracking-uri holds a password.*; leave it out and set PGPASSWORD"
-    with pytest.raises(ValueError, match=message) as caught:
-        Tracker(journal.path.parent, tracked_study.study(), uri)
-    assert "secret" not in str(caught.value)
-
-
-def test_mlflow_is_silent_and_imported_late(journal: Journal, tmp_path: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path\n"
-        "from study.tracking import Tracker; from tests.study import tracked_study\n"
-        "assert 'mlflow' not in sys.modules, 'imported before it is needed'\n"
-        f"tracker = Tracker(Path({str(journal.path.parent)!r}), tracked_study.study(), 'sqlite:///{tmp_path}/mlflow.db')\n"
-        "tracker.start(); sys.exit(tracker.finish(timeout=120))"
-    )
-    hidden = ("MLFLOW_", "GIT_PYTHON")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=200, check=False, env=environment
-    )
-    assert (done.stdout + done.stderr, done.returncode) == ("", 0)
-
-
-def test_a_follower_is_no_reason_to_stay_alive(journal: Journal, nobody: str) -> None:
-    tracker = Tracker(journal.path.parent, tracked_study.study(), nobody)
-    tracker.start()
-    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "mlflow")
-    tracker.finish(timeout=30)

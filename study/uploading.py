@@ -1,0 +1,150 @@
+"""MLflow follows the journal while a study runs: another process reads what the driver wrote, and uploads it.
+
+The driver never waits for MLflow and never fails because of it. In a thread of its own process, uploading and drawing
+would take turns with the search and the trials' reports. What could not be uploaded stays in the journal, and
+`cnn-study sync` uploads it later.
+
+The process is told by its input: a line is to look at the journal now; the end of it, to upload what is left, the
+report included, and to end. So it ends with the driver, however that ends.
+"""
+
+import os
+import select
+import subprocess
+import sys
+import time
+import weakref
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from search_spaces.load import load_recorded
+from study.records import Journal
+from study.tracking import BusyError, Store, alone, check_uri, one_line
+from study.upload import Place, Upload
+
+SECONDS_BETWEEN_UPLOADS = 3.0
+SECONDS_BETWEEN_LOOKS = 0.05
+NICENESS = 5
+
+
+class Tracker:
+    """Uploads the journal in `directory` while the study runs. Raises ValueError if MLflow takes no such URI."""
+
+    def __init__(self, directory: Path, tracking_uri: str) -> None:
+        self.directory, self.tracking_uri = directory, check_uri(tracking_uri)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Begin to follow the journal."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "study.uploading", str(self.directory), self.tracking_uri],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,  # Ctrl-C is not for it
+        )
+        weakref.finalize(self, _end, self._process)
+
+    def finish(self, timeout: float = 60.0) -> str | None:
+        """Upload what is left, until nothing was taken for `timeout` seconds; then a sentence on what MLflow lacks."""
+        process = self._living()
+        _look(process)
+        place, since = self._place(), time.monotonic()
+        while (self.backlog() or place.unfiled) and process.poll() is None and time.monotonic() < since + timeout:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            if (now := self._place()) != place:
+                place, since = now, time.monotonic()
+        events = sum(1 for _ in Journal(self.directory).events(place.offset))
+        if not events and not place.unfiled:
+            return None
+        return self._lacks(f"{events} events and {len(place.unfiled)} trials' files of {self.directory.name}", "them")
+
+    def backlog(self) -> int:
+        """How many bytes of the journal wait for their upload."""
+        path = Journal(self.directory).path
+        return max(0, path.stat().st_size - self._place().offset) if path.exists() else 0
+
+    def add_report(self, timeout: float = 60.0) -> str | None:
+        """Upload the folder `report`, after `finish`, and end; a sentence if that was not possible."""
+        process = self._living()
+        _end(process)
+        try:
+            failed = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            failed = process.wait()
+        return self._lacks(f"the report of {self.directory.name}", "it") if failed else None
+
+    def _living(self) -> subprocess.Popen[bytes]:
+        """The process that uploads; a new one if somebody ended it."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+        assert self._process is not None
+        return self._process
+
+    def _place(self) -> Place:
+        return Place.read(self.directory, self.tracking_uri)
+
+    def _lacks(self, what: str, it: str) -> str:
+        problem = self._place().problem or "there was not enough time"
+        command = f"cnn-study sync {self.directory.name}"
+        return f"MLflow at {self.tracking_uri} lacks {what} ({problem}); upload {it} with: {command}"
+
+
+def _look(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # it has just ended
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):
+        process.stdin.close()
+
+
+def follow(directory: Path, tracking_uri: str, requests: IO[bytes]) -> bool:
+    """Upload what is new in the journal, again and again until `requests` end; whether the last time went well."""
+    upload: Upload | None = None
+    while True:
+        ending = _ended(requests)  # asked first, so that the last round sees everything written before
+        try:
+            upload = upload or Upload(directory, load_recorded(directory / "study.yaml"), Store(tracking_uri))
+            upload.advance()
+            if ending:
+                upload.close()
+            problem = ""
+        except Exception as error:  # the next round starts from the saved place, whatever it is
+            upload, problem = None, one_line(error)
+        with suppress(OSError):
+            Place.note(directory, tracking_uri, problem)
+        if ending:
+            return not problem
+        select.select([requests], [], [], SECONDS_BETWEEN_UPLOADS)
+
+
+def _ended(requests: IO[bytes]) -> bool:
+    """Whether there will be no more requests; those that came are answered by one look."""
+    while select.select([requests], [], [], 0)[0]:
+        if not os.read(requests.fileno(), 4096):
+            return True
+    return False
+
+
+def main(directory: Path, tracking_uri: str) -> bool:
+    """Follow the journal in `directory`, once nobody else does: the process of a killed driver may still be at it."""
+    os.nice(NICENESS)
+    requests = sys.stdin.buffer
+    while True:
+        with suppress(BusyError), alone(directory):
+            return follow(directory, tracking_uri, requests)
+        if _ended(requests):
+            return False
+        select.select([requests], [], [], SECONDS_BETWEEN_UPLOADS)
+
+
+if __name__ == "__main__":
+    sys.exit(not main(Path(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,56 @@
+import sqlite3
+from pathlib import Path
+
+import optuna
+import pytest
+
+from study import optuna_file
+from study.optuna_file import IDENT, OptunaFile, database
+
+
+@pytest.fixture
+def search() -> optuna.Study:
+    return optuna.create_study(study_name="some", directions=["minimize", "maximize"])
+
+
+def told(search: optuna.Study, ident: str) -> optuna.trial.FrozenTrial:
+    """A trial that has ended."""
+    search.enqueue_trial({}, user_attrs={IDENT: ident})
+    trial = search.ask()
+    trial.suggest_float("rate", 0.0, 1.0)
+    search.tell(trial, [1.0, 2.0])
+    return search.trials[-1]
+
+
+def test_trials_are_kept_once(search: optuna.Study, tmp_path: Path) -> None:
+    path = tmp_path / "optuna.db"
+    file, first = OptunaFile(search, database(path)), told(search, "0000")
+    file.keep(first)
+    file.keep(first)
+    again = OptunaFile(search, database(path))
+    again.keep(first)
+    again.keep(told(search, "0001"))
+    found = optuna.load_study(study_name="some", storage=f"sqlite:///{path}").trials
+    assert [trial.user_attrs[IDENT] for trial in found] == ["0000", "0001"]
+    assert [trial.values for trial in found] == [[1.0, 2.0]] * 2
+    assert [trial.params for trial in found] == [trial.params for trial in search.trials]
+
+
+def test_a_locked_file_is_written_later(search: optuna.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optuna_file, "SECONDS_TO_WAIT", 0.1)
+    file = OptunaFile(search, database(tmp_path / "optuna.db"))
+    reader = sqlite3.connect(tmp_path / "optuna.db", isolation_level=None)
+    reader.execute("BEGIN EXCLUSIVE")
+    file.keep(told(search, "0000"))
+    assert len(file.waiting) == 1
+    reader.execute("ROLLBACK")
+    file.keep(told(search, "0001"))
+    assert not file.waiting
+    assert [trial.user_attrs[IDENT] for trial in file.file.trials] == ["0000", "0001"]
+
+
+def test_another_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "optuna.db"
+    path.write_text("something else " * 100, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"optuna\.db: Optuna cannot use it \(.*not a database.*\); move it away"):
+        database(path)
