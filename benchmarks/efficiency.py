@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +96,7 @@ def stock_row(folder: Path, trials: int) -> Row:
     tuner = tune.Tuner(
         tune.with_resources(train, {"cpu": study.resources.cpu}),
         tune_config=tune.TuneConfig(
-            search_alg=OptunaSearch(
-                lambda trial: convert.suggest(study, trial), metric=list(OBJECTIVES), mode=["min", "min"]
-            ),
+            search_alg=OptunaSearch(partial(convert.suggest, study), metric=list(OBJECTIVES), mode=["min", "min"]),
             num_samples=trials,
             max_concurrent_trials=SLOTS,
         ),

@@ -225,21 +225,40 @@ def options() -> argparse.ArgumentParser:
     return parser
 
 
+def parsed() -> argparse.Namespace:
+    """What was asked for; ends the program if the problem has no such parameter."""
+    parser = options()
+    asked = parser.parse_args()
+    known = CASES[asked.problem].waves
+    for name in {**WAVES, **FLOWS}.keys() - known.keys():
+        if getattr(asked, name) is not None:
+            others = ", ".join(f"--{other.replace('_', '-')}" for other in known)
+            parser.error(f"argument --{name.replace('_', '-')}: {asked.problem} has none; it has {others}")
+    return asked
+
+
 def main() -> None:
-    asked = options().parse_args()
+    asked = parsed()
     torch.set_num_threads(1)
     table: list[Row] = []
     print(header(asked.problem))
-    for one in rows(asked):
-        table.append(one)
-        print(line(one), flush=True)
+    try:
+        for one in rows(asked):
+            table.append(one)
+            print(line(one), flush=True)
+        conclude(asked, table)
+    finally:  # what was measured is not lost with a wave that cannot be projected
+        if asked.json:
+            print(json.dumps(table))
+
+
+def conclude(asked: argparse.Namespace, table: Sequence[Row]) -> None:
+    """Print what all rows say together."""
     for name in asked.solver:
         figures = summary([row for row in table if row["solver"] == name])
         print("", f"{name}:", *(f"{what}: {value:.3g}" for what, value in figures.items()), sep="\n")
     if ratios := speed_ups(table):
         print("", f"Adam's time / lm's: {', '.join(f'{ratio:.3g}' for ratio in ratios)}", sep="\n")
-    if asked.json:
-        print(json.dumps(table))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """What tracking costs: the driver's share of time for logging, and how fast figures reach an MLflow server.
 
-python -m benchmarks.tracking [--json] [--seconds S] [--values N]
+python -m benchmarks.tracking [--json] [--seconds S] [--values N] [--workers W]
 
-* Logging: trials report 20 metrics a second each, to the recorder of a study whose uploading thread works beside it.
-  The share is what the recorder takes of the driver's time, its waiting for that thread included.
-* Uploading: a journal of N values goes to an MLflow server of one process on SQLite, as `cnn-study sync` does it.
+* Logging: trials report 20 metrics a second each, to the recorder of a study that another process uploads. The share is
+  what the recorder takes of the driver's time.
+* Uploading: a journal of N values goes to an MLflow server of W processes on SQLite, as `cnn-study sync` does it.
+  Beside it the rate of bare requests of 1000 values, one after the other.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from search_spaces.schema import Study
 from study.mlflow_ui import SERVER_ENVIRONMENT
 from study.progress import Progress
 from study.recorder import Recorder
-from study.tracking import sync
+from study.tracking import Store, sync
 from study.uploading import Tracker
 
 TRIALS, METRICS = 100, 20
@@ -44,9 +45,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--values", type=int, default=10**6)
+    parser.add_argument("--workers", type=int, default=1, help="the server's processes")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, server(Path(folder)):
-        figures = logging_share(Path(folder), options.seconds) | upload_rate(Path(folder), options.values)
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder), options.workers):
+        figures = logging_share(Path(folder), options.seconds) | bare_rate() | upload_rate(Path(folder), options.values)
     if options.json:
         print(json.dumps(figures))
         return
@@ -74,6 +76,20 @@ def logging_share(folder: Path, seconds: int) -> dict[str, float]:
     wall = time.perf_counter() - began
     tracker.finish()
     return {"logging/share": spent / wall, "logging/ms_per_report": 1000 * spent / (seconds * TRIALS)}
+
+
+def bare_rate() -> dict[str, float]:
+    """How many values a second one request after the other brings to the server."""
+    store = Store(SERVER)
+    run = store.create(store.experiment("bare"), "bare", 0, {})
+    batches = [
+        [(name, value, 0, epoch) for epoch in range(start, start + 50) for name, value in metrics(epoch).items()]
+        for start in range(1, 1000, 50)
+    ]
+    before = time.perf_counter()
+    for batch in batches:
+        store.add(run, batch)
+    return {"upload/bare_values_per_s": sum(map(len, batches)) / (time.perf_counter() - before)}
 
 
 def upload_rate(folder: Path, values: int) -> dict[str, float]:
@@ -124,13 +140,13 @@ def stored(folder: Path) -> int:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[None]:
-    """An MLflow server of one process, on this machine only."""
+def server(folder: Path, workers: int) -> Iterator[None]:
+    """An MLflow server, on this machine only."""
     options = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "files")]
     command = [sys.executable, "-m", "mlflow", "server", *options, "--host", "127.0.0.1", "--port", str(PORT)]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--workers", "1"],
+            [*command, "--workers", str(workers)],
             env={**os.environ, **SERVER_ENVIRONMENT},
             stdout=log,
             stderr=log,

@@ -17,7 +17,7 @@ IDENT = "trial"
 """The attribute of a trial that holds its id."""
 
 SECONDS_TO_WAIT = 1
-"""How long another reader may lock the file; Optuna tries five times. What failed is tried again with the next trial."""
+"""How long another reader may lock the file, five times over: so often does Optuna try."""
 
 
 def database(path: Path) -> BaseStorage:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ class Published:
 
     def __init__(self, directory: Path, place: str) -> None:
         self.directory, self.place = directory, place
-        self.objectives = load_recorded(directory / STUDY).objectives
         self.journal = Journal(directory)
         self.offset = 0
         self.news = False
@@ -47,6 +47,11 @@ class Published:
     def __exit__(self, *exception: object) -> None:
         self._ending.set()
         self._thread.join(SECONDS_BETWEEN_COPIES)
+
+    @cached_property
+    def objectives(self) -> Mapping[str, str]:
+        """What the study minimises or maximises."""
+        return load_recorded(self.directory / STUDY).objectives
 
     def copy(self) -> None:
         """Bring the copy up to date, if there is anything new. Raises OSError if the storage does not take it."""

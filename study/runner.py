@@ -52,6 +52,7 @@ class Tracker(Protocol):
     @property
     def tracking_uri(self) -> str: ...
     def start(self) -> None: ...
+    def wake(self) -> None: ...
     def finish(self) -> str | None: ...
     def backlog(self) -> int: ...
 
@@ -202,7 +203,6 @@ def _go_on(
     with cluster.connection(address, problem=study.problem.name), _alone(directory):
         uri = tracker.tracking_uri if tracker is not None else None
         ready = preflight.require(study, storage=place.storage, tracking_uri=uri, local=address == "local")
-        _write(directory / STUDY, dump_yaml(study))
         records = Journal(directory).trials()
         search = OptunaSearch(study, database(directory / OPTUNA), records)
         scheduler = schedulers.build(study.tune.scheduler, records.values())
@@ -224,10 +224,15 @@ def _go_on(
         ):
             for warning in ready.warnings:
                 progress.say(warning)
-            recorder = Recorder(study, directory, progress, folder=place.trials, on_step=stopping.check)
+
+            def on_step() -> None:
+                stopping.check()
+                if tracker is not None and progress.standing.fraction:  # sooner, it would hold up the first trials
+                    tracker.start()
+
+            recorder = Recorder(study, directory, progress, folder=place.trials, on_step=on_step)
             recorder.begin(storage=str(place), address=address, tracking_uri=uri)
-            if tracker is not None:
-                tracker.start()
+            _write(directory / STUDY, dump_yaml(study))  # now there is a study, and all that a resume must know
             try:
                 _run_trials(study, search, recorder, scheduler, slots, place)
             except BaseException:
@@ -237,7 +242,9 @@ def _go_on(
                 if lacking := search.close():
                     progress.say(f"{OPTUNA} could not be written and lacks {lacking} trials; a resume adds them")
             recorder.end("KILLED" if stopping.by_user else "FAILED" if recorder.all_failed else "FINISHED")
-        unsent = tracker.finish() if tracker is not None else None
+            if tracker is not None:
+                tracker.wake()
+    unsent = tracker.finish() if tracker is not None else None
     return Outcome(_without_result(recorder), unsent, stopping.by_user)
 
 

@@ -24,6 +24,9 @@ LOCK = "tracking.lock"
 FIGURES_AT_ONCE, PARAMETERS_AT_ONCE = 1000, 100
 """What MLflow takes in one request."""
 
+REQUESTS_AT_ONCE = 3
+"""To a server, which has several workers, and reads one request while another one waits for its database."""
+
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 NOTHING: Mapping[str, str] = {}
 QUIET = {
@@ -75,6 +78,7 @@ class Store:
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
         self.tracking_uri = tracking_uri
+        self.requests_at_once = REQUESTS_AT_ONCE if tracking_uri.startswith("http") else 1
         self.entities = entities
         self.client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
 

@@ -6,8 +6,9 @@ Uploading is idempotent. A study and its trials are found again by their tags, t
 
 import getpass
 import json
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,7 +74,6 @@ class Place:
         new.write_text(json.dumps(_places(directory) | {tracking_uri: asdict(self)}, indent=2), encoding="utf-8")
         new.replace(directory / PLACES)
 
-
     @staticmethod
     def note(directory: Path, tracking_uri: str, problem: str) -> None:
         """Remember why the last upload ended early."""
@@ -95,6 +95,8 @@ class Upload:
         self.trials_ended = 0
         self.code_tags: dict[str, str] = {}
         self.pending: defaultdict[str, list[Figure]] = defaultdict(list)
+        self.pool = ThreadPoolExecutor(store.requests_at_once)
+        self.sending: deque[Future[None]] = deque()
         self.sent = 0
 
     def advance(self) -> int:
@@ -198,13 +200,16 @@ class Upload:
 
     def _trial_start(self, event: Mapping[str, Any]) -> None:
         trial, settings = event["trial"], resolve(self.study, event["values"])
+        parameters = tracked.trial_parameters(dump(settings))
         if trial in self.trial_runs:  # a resumed study starts the trial again
             self.store.resume(self.trial_runs[trial])
-        else:
-            tags = tracked.trial_tags(trial, settings) | self.code_tags | {"mlflow.parentRunId": self.place.study_run}
-            self.trial_runs[trial] = self._create(tracked.run_name(trial, settings), event["time"], tags)
-        self.store.log(self.trial_runs[trial], tags=RUNNING)
-        self._settle(self.trial_runs[trial], tracked.trial_parameters(dump(settings)))
+            self.store.log(self.trial_runs[trial], tags=RUNNING)
+            self._settle(self.trial_runs[trial], parameters)
+            return
+        tags = tracked.trial_tags(trial, settings) | self.code_tags | {"mlflow.parentRunId": self.place.study_run}
+        run = self._create(tracked.run_name(trial, settings), event["time"], tags | RUNNING)
+        self.trial_runs[trial] = run
+        self.store.log(run, parameters=parameters)
 
     def _settle(self, run: str, parameters: Mapping[str, str]) -> None:
         known = self.store.parameters(run)  # they are final, and another version may write a value in another way
@@ -263,12 +268,16 @@ class Upload:
 
     def _flush(self, run: str) -> None:
         figures = self.pending.pop(run)
-        self.store.add(run, figures)
+        self.sending.append(self.pool.submit(self.store.add, run, figures))
         self.sent += len(figures)
+        if len(self.sending) > 2 * self.store.requests_at_once:
+            self.sending.popleft().result()
 
     def _save(self) -> None:
         for run in list(self.pending):
             self._flush(run)
+        while self.sending:
+            self.sending.popleft().result()
         self.sent = 0
         self.place.write(self.directory, self.store.tracking_uri)
 

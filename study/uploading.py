@@ -36,21 +36,19 @@ class Tracker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Begin to follow the journal."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "study.uploading", str(self.directory), self.tracking_uri],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            start_new_session=True,  # Ctrl-C is not for it
-        )
-        weakref.finalize(self, _end, self._process)
+        """Begin to follow the journal, if that has not begun."""
+        if self._process is None:
+            self._begin()
+
+    def wake(self) -> None:
+        """Upload what is new now, and not within seconds."""
+        if self._process is not None:
+            _wake(self._process)
 
     def finish(self, timeout: float = 60.0) -> str | None:
         """Upload what is left, until nothing was taken for `timeout` seconds; then a sentence on what MLflow lacks."""
         process = self._living()
-        _look(process)
+        _wake(process)
         place, since = self._place(), time.monotonic()
         while (self.backlog() or place.unfiled) and process.poll() is None and time.monotonic() < since + timeout:
             time.sleep(SECONDS_BETWEEN_LOOKS)
@@ -79,10 +77,19 @@ class Tracker:
 
     def _living(self) -> subprocess.Popen[bytes]:
         """The process that uploads; a new one if somebody ended it."""
-        if self._process is None or self._process.poll() is not None:
-            self.start()
-        assert self._process is not None
-        return self._process
+        return self._begin() if self._process is None or self._process.poll() is not None else self._process
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        process = self._process = subprocess.Popen(
+            [sys.executable, "-m", "study.uploading", str(self.directory), self.tracking_uri],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,  # Ctrl-C is not for it
+        )
+        weakref.finalize(self, _end, process)
+        return process
 
     def _place(self) -> Place:
         return Place.read(self.directory, self.tracking_uri)
@@ -93,7 +100,7 @@ class Tracker:
         return f"MLflow at {self.tracking_uri} lacks {what} ({problem}); upload {it} with: {command}"
 
 
-def _look(process: subprocess.Popen[bytes]) -> None:
+def _wake(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin is not None
     with suppress(BrokenPipeError):  # it has just ended
         process.stdin.write(b"\n")

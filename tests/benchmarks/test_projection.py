@@ -11,6 +11,7 @@ from benchmarks.projection import (
     ideal_mse,
     line,
     options,
+    parsed,
     row,
     rows,
     solver_of,
@@ -50,6 +51,14 @@ def test_a_row_has_its_keys_and_survives_json(one_row):
     assert (one_row["amplitude"], one_row["frequency"], one_row["phase"], one_row["seed"]) == (1.3, 1.0, 0.1, 7)
     assert (one_row["solver"], one_row["nearest"], one_row["steps"]) == ("lm", "function", 5)
     assert one_row["residual_after"] < one_row["residual_before"]
+
+
+def test_a_parameter_of_another_problem_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["projection", "--problem", "viscous-flow", "--frequency", "1"])
+    with pytest.raises(SystemExit):
+        parsed()
+    said = capsys.readouterr().err
+    assert "argument --frequency: viscous-flow has none; it has --u-infinity, --suction, --w-infinity" in said
 
 
 def test_adam_gets_several_learning_rates_and_says_the_same():

@@ -57,9 +57,9 @@ class Outcome:
     left_running: int
 
 
-def study(trials: int, *, epochs: int, seconds: float) -> Study:
+def study(trials: int, *, epochs: int, seconds: float, at_once: int = 3) -> Study:
     """Trials of `epochs` epochs, each of which takes a few times `seconds`; they save themselves every second."""
-    tune = Tune(trials=trials, sampler="tpe", checkpoint_seconds=1.0, max_concurrent=3)
+    tune = Tune(trials=trials, sampler="tpe", checkpoint_seconds=1.0, max_concurrent=at_once)
     return small_study(
         epochs=epochs,
         problem=ProblemChoice("tests.study.own_problems:slow", options={"seconds": seconds}),
@@ -75,6 +75,7 @@ class Chaos:
     folder: Path
     cluster: Cluster
     random: random.Random
+    nodes: int
     kills: Counter[str] = field(default_factory=Counter)
     driver: subprocess.Popen[bytes] | None = None
     server: subprocess.Popen[bytes] | None = None
@@ -82,7 +83,7 @@ class Chaos:
 
     def __post_init__(self) -> None:
         self.port = free_port()
-        self.workers = [self.cluster.add_node(num_cpus=1, include_dashboard=False) for _ in range(3)]
+        self.workers = [self.cluster.add_node(num_cpus=1, include_dashboard=False) for _ in range(self.nodes)]
         self.start_server()
 
     @property
@@ -184,10 +185,10 @@ def wait_for(server: str, seconds: float = 60.0) -> None:
 
 
 @contextmanager
-def chaos(folder: Path, seed: int) -> Iterator[Chaos]:
-    """A cluster and a server, ended with everything on them."""
+def chaos(folder: Path, seed: int, *, nodes: int) -> Iterator[Chaos]:
+    """A cluster of so many workers and a server, ended with everything on them."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    made = Chaos(folder, cluster, random.Random(seed))
+    made = Chaos(folder, cluster, random.Random(seed), nodes)
     try:
         wait_for(made.uri)
         yield made
@@ -199,7 +200,7 @@ def chaos(folder: Path, seed: int) -> Iterator[Chaos]:
 def run(folder: Path, wanted: Study, *, each: int, seed: int, between: float) -> Outcome:
     """Run the study and kill `each` processes of every kind; a study that ends too early is extended."""
     (folder / "chaos.yaml").write_text(dump_yaml(wanted), encoding="utf-8")
-    with chaos(folder, seed) as processes:
+    with chaos(folder, seed, nodes=int(wanted.tune.max_concurrent)) as processes:
         where = ("--address", str(processes.cluster.address), "--tracking-uri", processes.uri)
         processes.start_driver("run", "chaos.yaml", "--name", NAME, *where)
         plan = [kind for kind in KINDS for _ in range(each)]
@@ -226,8 +227,7 @@ def ended(processes: Chaos) -> bool:
 
 def wait_until_begun(processes: Chaos) -> None:
     """Before its study is there, there is nothing to resume."""
-    journal = processes.folder / "runs" / NAME / "records.jsonl"
-    while not journal.exists():
+    while not (processes.folder / "runs" / NAME / "study.yaml").exists():
         if ended(processes):
             raise RuntimeError("the driver ended before its study began")
         time.sleep(0.1)
