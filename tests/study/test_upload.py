@@ -26,6 +26,7 @@ class MemoryStore:
     """Keeps what MLflow would keep. Breaks once, before or after its call number `breaks_at` has taken effect."""
 
     tracking_uri = "memory://"
+    requests_at_once = 2
 
     def __init__(self) -> None:
         self.content: dict[str, dict[str, Any]] = {}
