@@ -126,7 +126,8 @@ def _quantities(evaluation: Evaluation) -> Tensor:
 
 def condition_block(model: ConstrainedNetwork, condition: Condition, p: Tensor) -> Block:
     """A condition's quantities as rows, all of them growing; p (K,) is the wave's."""
-    problem = replace(model.problem, residual=condition.quantity, scale=None)
+    name = f"{model.problem.name}, condition"
+    problem = replace(model.problem, name=name, residual=condition.quantity, scale=None)
     outputs, quantities = len(problem.outputs), len(problem.constraints)
     x = condition.x.to(p)
     values = x.new_zeros(1, quantities) if condition.values is None else condition.values.to(p)

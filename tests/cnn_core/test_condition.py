@@ -50,3 +50,10 @@ def test_without_values_quantities_should_vanish():
     model, p = ConstrainedNetwork(helmholtz(), network), torch.ones(3, dtype=torch.float64)
     block = condition_block(model, Condition(torch.zeros(3, 1), value_and_slope), p)
     assert block.targets.tolist() == [[0.0] * 3] * 3
+
+
+def test_a_quantity_that_is_no_scalar_is_named_as_a_condition_s():
+    network = Dense(widths=(4,)).build(inputs=1, parameters=3, outputs=1, seed=0)
+    condition = Condition(torch.zeros(1, 1), lambda u, x, p: {"v": u.value})
+    with pytest.raises(ValueError, match="'helmholtz, condition': residual 'v' must be a scalar tensor"):
+        condition_block(ConstrainedNetwork(helmholtz(), network), condition, torch.ones(3))
