@@ -194,7 +194,7 @@ def resume(name: str, more: int | None, hours: float | None, address: str | None
 
     with mendable():
         uri = tracking.check_uri(tracking_uri or tracked_at(directory))
-        runner.lengthened(directory, more or 0)
+        runner.lengthened(directory, more or 0)  # which may not be: said before anything starts
         tracker = Tracker(directory, uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
         with resumable(directory):

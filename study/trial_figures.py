@@ -136,7 +136,7 @@ def draw_course(axes: Axes, arrays: Arrays, name: str, label: str) -> None:
     kept = arrays["path_steps"].astype(int)
     axes.plot(drawn, color=AFTER)
     axes.plot(kept, drawn[kept], "o", color=AFTER, markersize=4, clip_on=False)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set(xlabel="projection step", ylabel=label)
 
 
@@ -180,7 +180,7 @@ def draw_convergence(axes: Axes, record: TrialRecord, name: str) -> None:
         )
         every.append(projected)
     logarithmic(axes, every)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if record.metrics.get("diverged"):
         text = f"diverged in epoch {record.history[-1][0]}"
         axes.text(0.97, 0.95, text, transform=axes.transAxes, ha="right", va="top")
