@@ -5,11 +5,14 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from study import mlflow_views
 
 SQLITE = "sqlite:///"
+PASSWORDS = {"password", "passwd", "pwd", "odbc_connect"}
+"""Names of an address's options that hold one."""
+
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
 SERVER_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -30,7 +33,10 @@ def default_uri(runs: Path) -> str:
 
 def check_uri(tracking_uri: str) -> str:
     """The tracking URI itself. Raises ValueError if it is none that MLflow takes, or if it holds a password."""
-    if urlsplit(tracking_uri).password is not None:
+    parts = urlsplit(tracking_uri)
+    in_query = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)} & PASSWORDS
+    token = parts.username is not None and parts.scheme in ("http", "https")
+    if parts.password is not None or in_query or token:
         raise ValueError(
             "--tracking-uri holds a password, which would be kept in files and logs; leave it out and set PGPASSWORD "
             "for a PostgreSQL database, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD for a server"

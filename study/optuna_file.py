@@ -1,10 +1,13 @@
 """Trials that ended, in an SQLite file, for Optuna's dashboard and other tools.
 
 The search asks its own memory: asking this file would cost a tenth of a second a trial. It can be made anew from the
-journal, but for what samplers write to their trials; that is all that a search takes over from it.
+journal, but for what samplers write to their trials; that is all that a search takes over from it. What others queue in
+it is not run.
 """
 
+import math
 import sqlite3
+import time
 from pathlib import Path
 
 import optuna
@@ -17,7 +20,9 @@ IDENT = "trial"
 """The attribute of a trial that holds its id."""
 
 SECONDS_TO_WAIT = 1
-"""How long another reader may lock the file, five times over: so often does Optuna try."""
+"""How long another reader may lock the file, five times over: so often does Optuna try, within ten seconds."""
+
+SECONDS_BETWEEN_TRIES = 300.0
 
 
 def database(path: Path) -> BaseStorage:
@@ -31,29 +36,44 @@ def database(path: Path) -> BaseStorage:
     try:
         return RDBStorage(f"sqlite:///{path}", engine_kwargs={"creator": connect})
     except (DatabaseError, sqlite3.DatabaseError, StorageInternalError) as error:
-        reason = str(error.__cause__ or error).partition("\n")[0]
-        raise ValueError(f"{path}: Optuna cannot use it ({reason}); move it away, and it is made anew") from None
+        raise ValueError(_unusable(str(path), error)) from None
+
+
+def _unusable(what: str, error: Exception) -> str:
+    reason = str(error.__cause__ or error).partition("\n")[0]
+    return f"{what}: Optuna cannot use it ({reason}); end what holds it, or move it away, and it is made anew"
 
 
 class OptunaFile:
     """The trials of `search` that ended, as the study of the same name in `storage`."""
 
     def __init__(self, search: optuna.Study, storage: BaseStorage) -> None:
-        self.search = search
         name, directions = search.study_name, search.directions
-        self.file = optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
-        ended = (trial for trial in self.file.get_trials(deepcopy=False) if trial.state.is_finished())
+        try:
+            self.file = optuna.create_study(
+                storage=storage, study_name=name, directions=directions, load_if_exists=True
+            )
+            ended = [trial for trial in self.file.get_trials(deepcopy=False) if trial.state.is_finished()]
+        except StorageInternalError as error:
+            raise ValueError(_unusable("Optuna's file", error)) from None
         self.kept = {str(trial.user_attrs.get(IDENT)): trial for trial in ended}
         self.waiting: list[FrozenTrial] = []
+        self._failed = -math.inf
 
-    def keep(self, trial: FrozenTrial | None = None) -> None:
+    def keep(self, trial: FrozenTrial) -> None:
         """Write down a trial, and those that could not be written before."""
-        if trial is not None and trial.user_attrs[IDENT] not in self.kept:
+        if trial.user_attrs[IDENT] not in self.kept:
             self.waiting.append(trial)
+        if time.monotonic() > self._failed + SECONDS_BETWEEN_TRIES:
+            self.write()
+
+    def write(self) -> None:
+        """Write down the trials that wait for it."""
         while self.waiting:
             try:
                 self.file.add_trial(self.waiting[0])
             except StorageInternalError:  # locked, or no room: the study goes on
+                self._failed = time.monotonic()
                 return
             first = self.waiting.pop(0)
             self.kept[first.user_attrs[IDENT]] = first

@@ -2,16 +2,14 @@
 
 Nothing of a study that exists is ever overwritten. The first Ctrl-C (or SIGTERM, or the time limit) ends a study in
 order: running trials are marked stopped, the journal is closed; a second Ctrl-C ends it at once. Either way, or when
-the driver was killed, `resume` goes on from the journal, Optuna's file and the trials' own checkpoints. Of what Tune
-and Ray save themselves nothing is read.
+the driver was killed, `resume` goes on from the journal and the trials' own checkpoints. Of what Tune and Ray save
+themselves nothing is read.
 """
 
-import fcntl
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -25,7 +23,7 @@ from rich.console import Console
 from search_spaces.convert import grid
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
-from study import cluster, preflight, schedulers
+from study import cluster, locks, preflight, schedulers
 from study.optuna_file import database
 from study.progress import Progress
 from study.published import Published
@@ -37,6 +35,9 @@ from study.trainable import TrialActor
 
 LOST_PROCESSES = 3
 """How often a trial is started again whose process or node was lost. Errors of the trial itself are not tried again."""
+
+SECONDS_ALONE = 30.0
+"""The first trials have the machine to themselves for so long, or until one has ended an epoch; then MLflow is told."""
 
 STUDY, OPTUNA, RAY = "study.yaml", "optuna.db", "ray"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -227,7 +228,7 @@ def _go_on(
 
             def on_step() -> None:
                 stopping.check()
-                if tracker is not None and progress.standing.fraction:  # sooner, it would hold up the first trials
+                if tracker is not None and (progress.standing.fraction or progress.elapsed() > SECONDS_ALONE):
                     tracker.start()
 
             recorder = Recorder(study, directory, progress, folder=place.trials, on_step=on_step)
@@ -283,15 +284,12 @@ def _run_trials(
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
     """While entered, no other process runs the study; the lock goes with the process, however that ends."""
-    folder = os.open(directory, os.O_RDONLY)
-    try:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locks.alone(directory))
         except BlockingIOError:
             raise BusyError(f"{directory}: another process runs this study; wait until it has ended") from None
         yield
-    finally:
-        os.close(folder)
 
 
 def _write(path: Path, text: str) -> None:

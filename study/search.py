@@ -8,7 +8,7 @@
 * A trial is queued with its id, and with what must be tried (a point of a grid, one to try first, the balanced value),
   just before it is asked for.
 * A search begins with what the journal tells: what ended is told to Optuna, what did not end comes first again under
-  its old id. So it goes on from wherever the last driver was killed.
+  its old id. So it goes on from wherever the last driver was killed. (NSGA-II counts no resumed trial to a generation.)
 """
 
 import math
@@ -101,7 +101,7 @@ class OptunaSearch(Searcher):
     def close(self) -> int:
         """Keep what could not be kept before; returns how many trials are still missing in Optuna's file."""
         for file in self.files:
-            file.keep()
+            file.write()
         return sum(len(file.waiting) for file in self.files)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -163,10 +163,7 @@ class OptunaSearch(Searcher):
     def _begun(self, record: TrialRecord) -> Asked | None:
         """Tell Optuna of a trial that began before; None if it has ended, too."""
         number = int(record.trial)
-        search, file = self._of(number), self.files[number % len(self.searches)]
-        if record.status.final and (kept := file.kept.get(record.trial)) is not None:
-            search.add_trial(kept)
-            return None
+        search, kept = self._of(number), self.files[number % len(self.searches)].kept.get(record.trial)
         known = FixedTrial(convert.stored(record.values))
         convert.suggest(self.study, known)
         search.add_trial(
@@ -175,6 +172,7 @@ class OptunaSearch(Searcher):
                 params=known.params,
                 distributions=known.distributions,
                 user_attrs={IDENT: record.trial},
+                system_attrs=dict(kept.system_attrs) if kept is not None else {},
             )
         )
         trial = optuna.Trial(search, _trials(search)[-1]._trial_id)
@@ -218,9 +216,8 @@ def _finite(value: float | None, otherwise: float) -> float:
 
 
 def _report(trial: optuna.Trial, curve: Mapping[int, float]) -> None:
-    with warnings.catch_warnings(action="ignore"):  # what a killed driver has told stays as it is
-        for epoch, value in curve.items():
-            trial.report(value, step=epoch)
+    for epoch, value in curve.items():
+        trial.report(value, step=epoch)
 
 
 def _figures(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,15 +3,15 @@
 This is the only module that imports mlflow, and it does so when a `Store` is made: the import takes a second.
 """
 
-import fcntl
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from search_spaces.load import load_recorded
+from study import locks
 from study.mlflow_ui import STUDY_PAGE, artifact_location, check_uri, default_uri, ui_command, ui_process
 from study.upload import Figure, Place, Upload
 
@@ -49,13 +49,14 @@ class BusyError(TrackingError):
 
 
 def sync(directory: Path, tracking_uri: str) -> int:
-    """Upload what MLflow lacks of a study that is not running; returns the number of events. Raises TrackingError."""
+    """Upload what MLflow lacks of a study; returns the number of events. Raises TrackingError."""
     check_uri(tracking_uri)
     try:
         with alone(directory):
             upload = Upload(directory, load_recorded(directory / "study.yaml"), Store(tracking_uri))
             events = upload.advance()
-            upload.close()
+            if locks.is_free(directory):  # the study does not run
+                upload.close()
             return events
     except Exception as error:
         raise TrackingError(f"MLflow at {tracking_uri} did not take {directory.name}: {one_line(error)}") from error
@@ -141,9 +142,9 @@ class Store:
 @contextmanager
 def alone(directory: Path) -> Iterator[None]:
     """While entered, no other process uploads the study. Raises BusyError if one does."""
-    with (directory / LOCK).open("w") as file:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locks.alone(directory / LOCK))
         except BlockingIOError:
             raise BusyError("another process is uploading it; wait until that has ended") from None
         yield

@@ -6,10 +6,11 @@ Uploading is idempotent. A study and its trials are found again by their tags, t
 
 import getpass
 import json
+import time
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,8 +31,8 @@ TRIAL_FILES = ("trial.yaml", "percentiles.csv", "predictions.npz", "traceback.tx
 FIGURES_AT_ONCE = 1000
 """A run's figures are sent when there are so many; what is less waits for the end of the round."""
 
-FIGURES_PER_PLACE = 100_000
-"""The place is remembered at least this often, so that an upload that broke need not repeat more."""
+FIGURES_PER_PLACE, SECONDS_PER_PLACE = 100_000, 10.0
+"""The place is remembered at least this often: an upload that broke repeats no more, a slow one is seen to go on."""
 
 RUNNING = {"status": str(TrialStatus.RUNNING)}
 
@@ -66,7 +67,10 @@ class Place:
     @staticmethod
     def read(directory: Path, tracking_uri: str) -> "Place":
         """The place reached; the beginning if nothing was uploaded yet."""
-        return Place(**_places(directory).get(tracking_uri, {}))
+        found = _places(directory).get(tracking_uri, {})
+        place = Place(**{name: found[name] for name in PLACE_FIELDS & found.keys()})
+        kinds = ((name, type(getattr(Place(), name))) for name in PLACE_FIELDS)
+        return place if all(isinstance(getattr(place, name), kind) for name, kind in kinds) else Place()
 
     def write(self, directory: Path, tracking_uri: str) -> None:
         """Remember the place, in one step that a crash cannot halve."""
@@ -83,6 +87,9 @@ class Place:
             place.write(directory, tracking_uri)
 
 
+PLACE_FIELDS = {field.name for field in fields(Place)}
+
+
 class Upload:
     """What `store` has been told of a study. After any error a new upload takes over from the saved place."""
 
@@ -97,7 +104,7 @@ class Upload:
         self.pending: defaultdict[str, list[Figure]] = defaultdict(list)
         self.pool = ThreadPoolExecutor(store.requests_at_once)
         self.sending: deque[Future[None]] = deque()
-        self.sent = 0
+        self.sent, self.saved = 0, time.monotonic()
 
     def advance(self) -> int:
         """Upload all events that are in the journal by now, then the files of ended trials; returns how many events."""
@@ -158,7 +165,7 @@ class Upload:
         for offset, event in self.journal.events(self.place.offset):
             self._send(event)
             self.place.offset, events = offset, events + 1
-            if self.sent >= FIGURES_PER_PLACE:
+            if self.sent >= FIGURES_PER_PLACE or time.monotonic() > self.saved + SECONDS_PER_PLACE:
                 self._save()
         if events:
             self._describe()
@@ -180,7 +187,9 @@ class Upload:
             case "trial-end":
                 self._trial_end(self.records[event["trial"]], when)
             case "study-end":
-                self.store.end(self.place.study_run, event.get("status", "FINISHED"), when)
+                status = event.get("status", "FINISHED")
+                self.store.log(self.place.study_run, tags={"status": status.lower()})
+                self.store.end(self.place.study_run, status, when)
 
     def _enter(self, event: Mapping[str, Any]) -> None:
         enter(event, self.records)
@@ -192,7 +201,7 @@ class Upload:
     def _study_start(self, when: int) -> None:
         run = self.place.study_run
         self.store.resume(run)  # if it had ended
-        self.store.log(run, tags=tracked.study_tags(self.study) | self.code_tags)
+        self.store.log(run, tags=tracked.study_tags(self.study) | self.code_tags | RUNNING)
         self._settle(run, tracked.study_parameters(dump(self.study)))
         self.store.file(run, self.directory / "study.yaml")
         for key, view in mlflow_views.views(self.study, name=self.directory.name, created=when).items():
@@ -201,6 +210,8 @@ class Upload:
     def _trial_start(self, event: Mapping[str, Any]) -> None:
         trial, settings = event["trial"], resolve(self.study, event["values"])
         parameters = tracked.trial_parameters(dump(settings))
+        if trial in self.place.unfiled:
+            self.place.unfiled.remove(trial)
         if trial in self.trial_runs:  # a resumed study starts the trial again
             self.store.resume(self.trial_runs[trial])
             self.store.log(self.trial_runs[trial], tags=RUNNING)
@@ -224,7 +235,8 @@ class Upload:
         self._add(run, {name: value for name, value in figures.items() if last.get(name) != value}, when, epoch)
         self.store.log(run, tags=texts)
         self.store.end(run, RUN_STATUS[record.status], when)
-        self.place.unfiled.append(record.trial)
+        if record.trial not in self.place.unfiled:
+            self.place.unfiled.append(record.trial)
 
     def _file(self, trial: str) -> None:
         record, folder = self.records[trial], self.directory / "trials" / trial
@@ -278,15 +290,17 @@ class Upload:
             self._flush(run)
         while self.sending:
             self.sending.popleft().result()
-        self.sent = 0
+        self.sent, self.saved = 0, time.monotonic()
         self.place.write(self.directory, self.store.tracking_uri)
 
 
 def _places(directory: Path) -> dict[str, dict[str, Any]]:
+    """None where there is no file, or one that cannot be read: what is sent again is there once."""
     try:
-        return json.loads((directory / PLACES).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        found = json.loads((directory / PLACES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
+    return {uri: place for uri, place in found.items() if isinstance(place, dict)} if isinstance(found, dict) else {}
 
 
 def _milliseconds(seconds: float) -> int:

@@ -8,6 +8,7 @@ The process is told by its input: a line is to look at the journal now; the end 
 report included, and to end. So it ends with the driver, however that ends.
 """
 
+import math
 import os
 import select
 import subprocess
@@ -25,6 +26,7 @@ from study.upload import Place, Upload
 
 SECONDS_BETWEEN_UPLOADS = 3.0
 SECONDS_BETWEEN_LOOKS = 0.05
+SECONDS_BETWEEN_STARTS = 60.0
 NICENESS = 5
 
 
@@ -34,10 +36,11 @@ class Tracker:
     def __init__(self, directory: Path, tracking_uri: str) -> None:
         self.directory, self.tracking_uri = directory, check_uri(tracking_uri)
         self._process: subprocess.Popen[bytes] | None = None
+        self._begun = -math.inf
 
     def start(self) -> None:
-        """Begin to follow the journal, if that has not begun."""
-        if self._process is None:
+        """Begin to follow the journal, unless that has begun; again, a minute later, if somebody ended it."""
+        if not self._alive() and time.monotonic() > self._begun + SECONDS_BETWEEN_STARTS:
             self._begin()
 
     def wake(self) -> None:
@@ -47,10 +50,11 @@ class Tracker:
 
     def finish(self, timeout: float = 60.0) -> str | None:
         """Upload what is left, until nothing was taken for `timeout` seconds; then a sentence on what MLflow lacks."""
-        process = self._living()
-        _wake(process)
+        if not self._alive():
+            self._begin()
+        self.wake()
         place, since = self._place(), time.monotonic()
-        while (self.backlog() or place.unfiled) and process.poll() is None and time.monotonic() < since + timeout:
+        while (self.backlog() or place.unfiled) and self._alive() and time.monotonic() < since + timeout:
             time.sleep(SECONDS_BETWEEN_LOOKS)
             if (now := self._place()) != place:
                 place, since = now, time.monotonic()
@@ -66,36 +70,39 @@ class Tracker:
 
     def add_report(self, timeout: float = 60.0) -> str | None:
         """Upload the folder `report`, after `finish`, and end; a sentence if that was not possible."""
-        process = self._living()
-        _end(process)
-        try:
-            failed = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            failed = process.wait()
+        if not self._alive():
+            self._begin()
+        failed = self._process is None or _ended_badly(self._process, timeout)
         return self._lacks(f"the report of {self.directory.name}", "it") if failed else None
 
-    def _living(self) -> subprocess.Popen[bytes]:
-        """The process that uploads; a new one if somebody ended it."""
-        return self._begin() if self._process is None or self._process.poll() is not None else self._process
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
-    def _begin(self) -> subprocess.Popen[bytes]:
-        process = self._process = subprocess.Popen(
-            [sys.executable, "-m", "study.uploading", str(self.directory), self.tracking_uri],
+    def _begin(self) -> None:
+        self._begun = time.monotonic()
+        try:
+            self._process = self._popen()
+        except OSError:  # no memory for it, or too many processes: perhaps later
+            return
+        weakref.finalize(self, _end, self._process)
+
+    def _popen(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "study.uploading", str(self.directory), self.tracking_uri],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,  # Ctrl-C is not for it
         )
-        weakref.finalize(self, _end, process)
-        return process
 
     def _place(self) -> Place:
         return Place.read(self.directory, self.tracking_uri)
 
     def _lacks(self, what: str, it: str) -> str:
-        problem = self._place().problem or "there was not enough time"
+        ended = None if self._process is None else self._process.poll()
+        reason = f"the process that uploads ended with code {ended}" if ended else "there was not enough time"
+        problem = self._place().problem or reason
         command = f"cnn-study sync {self.directory.name}"
         return f"MLflow at {self.tracking_uri} lacks {what} ({problem}); upload {it} with: {command}"
 
@@ -111,6 +118,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin is not None
     with suppress(BrokenPipeError):
         process.stdin.close()
+
+
+def _ended_badly(process: subprocess.Popen[bytes], timeout: float) -> bool:
+    """Let it end; whether it did not, or not well."""
+    _end(process)
+    try:
+        return process.wait(timeout) != 0
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return True
 
 
 def follow(directory: Path, tracking_uri: str, requests: IO[bytes]) -> bool:

@@ -43,8 +43,12 @@ def test_a_locked_file_is_written_later(search: optuna.Study, tmp_path: Path, mo
     reader.execute("BEGIN EXCLUSIVE")
     file.keep(told(search, "0000"))
     assert len(file.waiting) == 1
+    with pytest.raises(ValueError, match=r"Optuna cannot use it \(.*locked"):
+        OptunaFile(search, file.file._storage)
     reader.execute("ROLLBACK")
     file.keep(told(search, "0001"))
+    assert len(file.waiting) == 2  # not every trial waits for a lock
+    file.write()
     assert not file.waiting
     assert [trial.user_attrs[IDENT] for trial in file.file.trials] == ["0000", "0001"]
 
@@ -52,5 +56,7 @@ def test_a_locked_file_is_written_later(search: optuna.Study, tmp_path: Path, mo
 def test_another_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "optuna.db"
     path.write_text("something else " * 100, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"optuna\.db: Optuna cannot use it \(.*not a database.*\); move it away"):
+    with pytest.raises(
+        ValueError, match=r"optuna\.db: Optuna cannot use it \(.*not a database.*\); end what holds it, or move it"
+    ):
         database(path)

@@ -79,7 +79,7 @@ def test_a_study_is_a_parent_run_and_its_trials_are_its_children(by_name: dict[s
 @pytest.mark.parametrize(
     ("name", "run_status", "status"),
     [
-        (NAME, "FINISHED", None),
+        (NAME, "FINISHED", "finished"),
         ("0001 soft", "FINISHED", "completed"),
         ("0003 soft", "FINISHED", "pruned"),
         ("0004 unconstrained", "FINISHED", "diverged"),

@@ -15,7 +15,7 @@ from study.drawing import CONVERGENCE, PREDICTION
 from study.records import Journal, TrialRecord, TrialStatus
 from study.upload import Figure, Place, Upload
 from tests.study import tracked_study
-from tests.study.tracked_study import SOFT
+from tests.study.tracked_study import SOFT, UNCONSTRAINED
 
 
 class Broken(RuntimeError):
@@ -206,6 +206,29 @@ def test_a_place_in_a_database_that_was_replaced_is_forgotten(directory: Path) -
     store = MemoryStore()
     new_upload(directory, store).advance()
     assert store.by_name().keys() == whole.keys()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '{"memory://": 3}', '{"memory://": {"offset": "x", "newer": 1}}', "\xff"]
+)
+def test_a_damaged_place_is_the_beginning(directory: Path, text: str) -> None:
+    whole = uninterrupted(directory)
+    (directory / "tracking.json").write_text(text, encoding="latin-1")
+    assert Place.read(directory, "memory://") == Place()
+    store = MemoryStore()
+    new_upload(directory, store).advance()
+    assert store.by_name() == whole
+
+
+def test_a_trial_that_goes_on_is_filed_when_it_ends(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filed: list[str] = []
+    monkeypatch.setattr(Upload, "_file", lambda self, trial: filed.append(trial))
+    journal = Journal(directory)
+    for _ in range(2):
+        journal.trial_start("0006", values=UNCONSTRAINED, method="unconstrained")
+        journal.trial_end("0006", TrialStatus.STOPPED, {})
+    new_upload(directory, MemoryStore()).advance()
+    assert sorted(filed) == ["0001", "0002", "0003", "0004", "0005", "0006"]
 
 
 def test_places_of_several_servers_are_kept_apart(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from mlflow.entities import Run
 
+from study import locks
 from study.records import Journal, TrialStatus
 from study.tracking import Store, TrackingError, sync
-from study.uploading import Tracker
+from study.uploading import SECONDS_BETWEEN_STARTS, Tracker
 from tests.study import tracked_study
 from tests.study.tracked_study import EPOCHS, SOFT
 
@@ -28,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 KILLED_DRIVER = """
 import os, sys
 from pathlib import Path
-from study.uploading import Tracker
+from study.uploading import SECONDS_BETWEEN_STARTS, Tracker
 
 tracker = Tracker(Path(sys.argv[1]), sys.argv[2])
 tracker.start()
@@ -155,8 +156,43 @@ def test_an_upload_that_was_killed_begins_again(journal: Journal, uri: str, foll
     assert tracker._process is not None
     os.kill(tracker._process.pid, signal.SIGKILL)
     tracker._process.wait()
+    killed = tracker._process
+    tracker.start()
+    assert tracker._process is killed  # not at once
+    tracker._begun -= SECONDS_BETWEEN_STARTS
+    tracker.start()
+    assert tracker._process is not killed
     assert tracker.finish() is None
     assert sorted(runs_of(uri)) == ["0001 soft", "study"]
+
+
+def test_what_cannot_be_started_costs_nothing(journal: Journal, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "subprocess.Popen", lambda *_, **__: (_ for _ in ()).throw(BlockingIOError("no more processes"))
+    )
+    tracker = Tracker(journal.path.parent, uri)
+    tracker.start()
+    left = tracker.finish()
+    assert left is not None and "lacks 3 events" in left
+    assert tracker.add_report() is not None
+
+
+def test_a_file_of_the_user_is_not_taken_for_ours(journal: Journal, uri: str, follow: Follow, tmp_path: Path) -> None:
+    (tmp_path / "study.py").write_text("raise SystemExit(7)", encoding="utf-8")
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        assert follow(journal.path.parent, uri).finish() is None
+    finally:
+        os.chdir(before)
+
+
+def test_a_running_study_is_not_marked_as_ended_by_sync(journal: Journal, uri: str) -> None:
+    with locks.alone(journal.path.parent):
+        sync(journal.path.parent, uri)
+    assert {run.info.status for run in runs_of(uri).values()} == {"RUNNING"}
+    sync(journal.path.parent, uri)
+    assert {run.info.status for run in runs_of(uri).values()} == {"KILLED"}
 
 
 def test_a_server_that_is_not_there_costs_the_driver_nothing(
@@ -197,7 +233,16 @@ def test_a_tracking_uri_that_is_none(journal: Journal) -> None:
         Tracker(journal.path.parent, "mlruns")
 
 
-@pytest.mark.parametrize("uri", ["postgresql://me:secret@db/mlflow", "https://me:secret@mlflow.example.org"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql://me:secret@db/mlflow",
+        "https://me:secret@mlflow.example.org",
+        "https://secret@mlflow.example.org",
+        "postgresql://db/mlflow?user=me&password=secret",
+        "mysql://db/mlflow?passwd=secret",
+    ],
+)
 def test_a_password_is_refused_and_not_repeated(journal: Journal, uri: str) -> None:
     message = r"--tracking-uri holds a password.*; leave it out and set PGPASSWORD"
     with pytest.raises(ValueError, match=message) as caught:

@@ -1,0 +1,30 @@
+"""Locks that go with their process, however that ends."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """While entered, no other process has this lock, which is a folder, or a file that is made if it is missing.
+
+    Raises BlockingIOError if one has it.
+    """
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_free(path: Path) -> bool:
+    """Whether no process has this lock."""
+    try:
+        with alone(path):
+            return True
+    except BlockingIOError:
+        return False
