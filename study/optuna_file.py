@@ -8,13 +8,13 @@ it is not run.
 import math
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial
-from sqlalchemy.exc import DatabaseError
 
 IDENT = "trial"
 """The attribute of a trial that holds its id."""
@@ -34,8 +34,10 @@ def database(path: Path) -> BaseStorage:
         return connection
 
     try:
+        with closing(connect()) as connection:
+            connection.execute("PRAGMA schema_version")  # reads the file: is it one of SQLite's, and free?
         return RDBStorage(f"sqlite:///{path}", engine_kwargs={"creator": connect})
-    except (DatabaseError, sqlite3.DatabaseError, StorageInternalError) as error:
+    except (sqlite3.DatabaseError, StorageInternalError) as error:
         raise ValueError(_unusable(str(path), error)) from None
 
 

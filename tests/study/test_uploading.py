@@ -16,6 +16,7 @@ from mlflow.entities import Run
 from study import locks
 from study.records import Journal, TrialStatus
 from study.tracking import Store, TrackingError, sync
+from study.upload import Place
 from study.uploading import SECONDS_BETWEEN_STARTS, Tracker
 from tests.study import tracked_study
 from tests.study.tracked_study import EPOCHS, SOFT
@@ -29,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 KILLED_DRIVER = """
 import os, sys
 from pathlib import Path
+from study.upload import Place
 from study.uploading import SECONDS_BETWEEN_STARTS, Tracker
 
 tracker = Tracker(Path(sys.argv[1]), sys.argv[2])
@@ -202,7 +204,8 @@ def test_a_server_that_is_not_there_costs_the_driver_nothing(
     tracker = follow(journal.path.parent, nobody)
     journal.append("study-end")
     assert time.monotonic() - started < 0.5
-    left = tracker.finish(timeout=10)
+    wait_for(lambda: Place.read(journal.path.parent, nobody).problem)
+    left = tracker.finish(timeout=0.5)
     assert left is not None
     assert left.startswith(f"MLflow at {nobody} lacks 4 events and 0 trials' files of study (")
     assert left.endswith("upload them with: cnn-study sync study")
