@@ -9,7 +9,7 @@ themselves nothing is read.
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -281,15 +281,9 @@ def _run_trials(
     )
 
 
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def _alone(directory: Path) -> AbstractContextManager[None]:
     """While entered, no other process runs the study; the lock goes with the process, however that ends."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locks.alone(directory))
-        except BlockingIOError:
-            raise BusyError(f"{directory}: another process runs this study; wait until it has ended") from None
-        yield
+    return locks.alone(directory, BusyError(f"{directory}: another process runs this study; wait until it has ended"))
 
 
 def _write(path: Path, text: str) -> None:

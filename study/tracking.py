@@ -6,7 +6,7 @@ This is the only module that imports mlflow, and it does so when a `Store` is ma
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -139,15 +139,9 @@ class Store:
         self.client.update_run(run, status="RUNNING")
 
 
-@contextmanager
-def alone(directory: Path) -> Iterator[None]:
+def alone(directory: Path) -> AbstractContextManager[None]:
     """While entered, no other process uploads the study. Raises BusyError if one does."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locks.alone(directory / LOCK))
-        except BlockingIOError:
-            raise BusyError("another process is uploading it; wait until that has ended") from None
-        yield
+    return locks.alone(directory / LOCK, BusyError("another process is uploading it; wait until that has ended"))
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

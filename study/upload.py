@@ -69,8 +69,9 @@ class Place:
         """The place reached; the beginning if nothing was uploaded yet."""
         found = _places(directory).get(tracking_uri, {})
         place = Place(**{name: found[name] for name in PLACE_FIELDS & found.keys()})
-        kinds = ((name, type(getattr(Place(), name))) for name in PLACE_FIELDS)
-        return place if all(isinstance(getattr(place, name), kind) for name, kind in kinds) else Place()
+        start = Place()
+        sound = all(isinstance(getattr(place, name), type(getattr(start, name))) for name in PLACE_FIELDS)
+        return place if sound else start
 
     def write(self, directory: Path, tracking_uri: str) -> None:
         """Remember the place, in one step that a crash cannot halve."""
