@@ -26,11 +26,13 @@ from urllib.request import urlopen
 
 from rich.console import Console
 
-from search_spaces.load import dump_yaml, load_study
+from search_spaces.load import load_study
 from search_spaces.schema import Study
+from study import study_folder
 from study.mlflow_ui import SERVER_ENVIRONMENT
 from study.progress import Progress
 from study.recorder import Recorder
+from study.study_folder import Place, Whereabouts
 from study.tracking import Store, sync
 from study.uploading import Tracker
 
@@ -61,7 +63,6 @@ def logging_share(folder: Path, seconds: int) -> dict[str, float]:
     directory, study = begun(folder, "logging")
     tracker = Tracker(directory, SERVER)
     recorder = recorder_of(directory, study)
-    recorder.begin(storage=str(directory))
     for trial in trials():
         recorder.on_trial_start(0, [], trial)
     tracker.start()
@@ -96,7 +97,6 @@ def upload_rate(folder: Path, values: int) -> dict[str, float]:
     """How many values a second reach the server, and how many of them are there."""
     directory, study = begun(folder, "uploading")
     recorder = recorder_of(directory, study)
-    recorder.begin(storage=str(directory))
     for trial in trials():
         recorder.on_trial_start(0, [], trial)
     for epoch in range(1, values // (TRIALS * METRICS) + 1):
@@ -112,7 +112,7 @@ def begun(folder: Path, name: str) -> tuple[Path, Study]:
     """The directory of a new study."""
     directory, study = folder / name, load_study("helmholtz-quick")
     directory.mkdir()
-    (directory / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
+    study_folder.begin(directory, study, Whereabouts(Place.of(directory, None)))
     return directory, study
 
 

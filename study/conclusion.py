@@ -13,10 +13,11 @@ from rich.console import Console
 
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
-from study import report, runner, tracking
+from study import report, runner, study_folder, tracking
 from study.exit_codes import INTERRUPTED, RunFailed, mendable
 from study.records import Journal
-from study.runner import Outcome, whereabouts
+from study.runner import Outcome
+from study.study_folder import whereabouts
 from study.uploading import Tracker
 
 
@@ -26,7 +27,7 @@ def run_and_conclude(
     """Run a new study as `runs`/`name`, numbered if that exists and need not be `exact`, and print what came of it."""
     with mendable():
         uri = tracking.check_uri(tracking_uri or tracking.default_uri(runs))
-        directory = runner.claim_directory(runs, name, exact=exact)
+        directory = study_folder.claim(runs, name, exact=exact)
         tracker = Tracker(directory, uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
         with resumable(directory):
@@ -78,7 +79,7 @@ def _trials_left(directory: Path) -> int:
 
 def tracked_at(directory: Path) -> str:
     """The MLflow that a study had; the usual database if its own is not where it was."""
-    uri = whereabouts(directory).get("tracking_uri", "")
+    uri = whereabouts(directory).tracking_uri or ""
     lost = uri.startswith("sqlite:") and not Path(uri.partition("///")[2]).exists()
     return tracking.default_uri(directory.parent) if not uri or lost else uri
 

@@ -1,4 +1,4 @@
-"""What happens in a study → its journal, the files of its trials, what the user sees. The only writer of the journal.
+"""What happens in a study → its journal, the files of its trials, what the user sees. It writes the journal.
 
 Tune calls it in the driver. A trial's files come from where trials leave them, whichever node they were written on.
 """
@@ -13,11 +13,10 @@ from ray.tune.experiment import Trial
 from search_spaces.schema import Study
 from study import trial_folder
 from study.progress import Progress
-from study.provenance import provenance
 from study.records import Journal, TrialRecord, TrialStatus
+from study.study_folder import TRIALS
 from study.trainable import one_line
 
-TRIALS = "trials"
 TRACEBACK = "traceback.txt"
 
 
@@ -81,10 +80,6 @@ class Recorder(Callback):
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         self.progress.tick()
         self.on_step()
-
-    def begin(self, **where: str | None) -> None:
-        """The study begins or goes on; `where` is what a later resume must know."""
-        self.journal.append("study-start", study=self.study.study, provenance=provenance(), **where)
 
     def end(self, status: str) -> None:
         """The study ends, with one of MLflow's statuses; trials that still run are marked as stopped."""

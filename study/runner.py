@@ -6,15 +6,13 @@ the driver was killed, `resume` goes on from the journal and the trials' own che
 themselves nothing is read.
 """
 
-import re
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
+from optuna.storages import BaseStorage
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
@@ -23,14 +21,25 @@ from rich.console import Console
 from search_spaces.convert import grid
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
-from study import cluster, locks, preflight, schedulers
+from study import cluster, preflight, schedulers
 from study.optuna_file import database
 from study.progress import Progress
 from study.published import Published
-from study.recorder import TRACEBACK, TRIALS, Recorder
+from study.recorder import TRACEBACK, Recorder
 from study.records import Journal
 from study.search import OptunaSearch
 from study.stopping import Stopping
+from study.study_folder import (
+    OPTUNA,
+    STUDY,
+    TRIALS,
+    Place,
+    Whereabouts,
+    alone,
+    begin,
+    free_again_if_refused,
+    whereabouts,
+)
 from study.trainable import TrialActor
 
 LOST_PROCESSES = 3
@@ -38,13 +47,6 @@ LOST_PROCESSES = 3
 
 SECONDS_ALONE = 30.0
 """The first trials have the machine to themselves for so long, or until one has ended an epoch; then MLflow is told."""
-
-STUDY, OPTUNA, RAY = "study.yaml", "optuna.db", "ray"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-class BusyError(ValueError):
-    """A study that another process runs."""
 
 
 class Tracker(Protocol):
@@ -67,67 +69,6 @@ class Outcome:
     stopped: bool = False
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a study's files are besides its directory: Ray's own in the folder `name` of `storage`, a folder or URI."""
-
-    storage: str
-    name: str
-
-    @staticmethod
-    def of(directory: Path, storage: str | None) -> "Place":
-        """In the study's own directory, or in a shared `storage` under a name that is not used twice."""
-        if storage is None:
-            return Place(str(directory), RAY)
-        if urlsplit(storage).password is not None:
-            raise ValueError(
-                "--storage holds a secret key, which would be kept in files and logs; leave it out and set "
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY on every node"
-            )
-        path = storage if "://" in storage else str(Path(storage).resolve())
-        return Place(path, f"{directory.name}-{time.strftime('%Y%m%d-%H%M%S')}")
-
-    @staticmethod
-    def again(directory: Path, place: str) -> "Place":
-        """What `str` said of it, even if the study's directory was moved since."""
-        storage, _, name = place.rpartition("/")
-        return Place.of(directory, None) if name == RAY else Place(storage, name)
-
-    def __str__(self) -> str:
-        return f"{self.storage}/{self.name}"
-
-    @property
-    def shared(self) -> bool:
-        """Whether this is another folder than the study's own."""
-        return self.name != RAY
-
-    @property
-    def trials(self) -> str:
-        """Where trials leave their files."""
-        return f"{self if self.shared else self.storage}/{TRIALS}"
-
-
-def claim_directory(runs: Path, name: str, *, exact: bool = True) -> Path:
-    """Make the new folder `runs`/`name`, numbered (`name-2` …) if that exists and need not be `exact`.
-
-    Raises FileExistsError or ValueError, one line, if that cannot be.
-    """
-    if not NAME.fullmatch(name):
-        raise ValueError(f"--name is {name!r}; write letters, digits, '.', '_' and '-', e.g. my-study")
-    candidates = [name] if exact else [name, *(f"{name}-{number}" for number in range(2, 1000))]
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        for candidate in candidates:
-            try:
-                (runs / candidate).mkdir()
-                return runs / candidate
-            except FileExistsError:
-                continue
-    except OSError as error:
-        raise ValueError(f"{runs}: results cannot be written there ({error.strerror}); choose another folder") from None
-    raise FileExistsError(f"{runs / name}: a study of this name exists already; write another --name")
-
-
 def run(
     study: Study,
     *,
@@ -147,9 +88,10 @@ def run(
     if (directory / STUDY).exists():
         raise FileExistsError(f"{directory}: a study of this name exists already; write another --name")
     directory.mkdir(parents=True, exist_ok=True)
-    with _removed_if_empty(directory):
-        place = Place.of(directory, storage)
-        return _go_on(study, directory, place, address or "local", hours=hours, tracker=tracker, console=console)
+    with alone(directory), free_again_if_refused(directory):
+        where = Whereabouts(Place.of(directory, storage), address or "local", _uri(tracker))
+        begin(directory, study, where)
+        return _go_on(study, directory, where, hours, tracker, console)
 
 
 def resume(
@@ -167,11 +109,11 @@ def resume(
     BusyError while another process runs it, ClusterError if it cannot run at `address`, StudyFileError without a study.
     """
     directory = directory.resolve()
-    study = lengthened(directory, more)
-    where = whereabouts(directory)
-    place = Place.again(directory, where["storage"]) if "storage" in where else Place.of(directory, None)
-    address = address or where.get("address") or "local"
-    return _go_on(study, directory, place, address, hours=hours, tracker=tracker, console=console)
+    load_recorded(directory / STUDY)
+    with alone(directory):
+        before = whereabouts(directory)
+        where = replace(before, address=address or before.address, tracking_uri=_uri(tracker))
+        return _go_on(lengthened(directory, more), directory, where, hours, tracker, console)
 
 
 def lengthened(directory: Path, more: int) -> Study:
@@ -185,68 +127,73 @@ def lengthened(directory: Path, more: int) -> Study:
     return replace(study, tune=replace(study.tune, trials=study.tune.trials + more))
 
 
-def whereabouts(directory: Path) -> Mapping[str, str]:
-    """Where a study ran last: `storage`, `address`, `tracking_uri`; empty if it never began."""
-    starts = [event for _, event in Journal(directory).events() if event["event"] == "study-start"]
-    return {name: value for name, value in starts[-1].items() if isinstance(value, str)} if starts else {}
-
-
 def _go_on(
     study: Study,
     directory: Path,
-    place: Place,
-    address: str,
-    *,
+    where: Whereabouts,
     hours: float | None,
     tracker: Tracker | None,
     console: Console | None,
 ) -> Outcome:
-    with cluster.connection(address, problem=study.problem.name), _alone(directory):
-        uri = tracker.tracking_uri if tracker is not None else None
-        ready = preflight.require(study, storage=place.storage, tracking_uri=uri, local=address == "local")
-        records = Journal(directory).trials()
-        search = OptunaSearch(study, database(directory / OPTUNA), records)
-        scheduler = schedulers.build(study.tune.scheduler, records.values())
-        slots = _concurrent(study, ready.slots)
-        shown = Progress(
-            directory.name,
-            study.objectives,
-            trials=search.trials,
-            feasible=study.feasible,
-            slots=min(slots, ready.slots),
-            hours=hours,
-            backlog=tracker.backlog if tracker is not None else lambda: 0,
-            console=console,
-        )
-        with (
-            shown as progress,
-            Stopping(hours, say=progress.say) as stopping,
-            Published(directory, str(place)) if place.shared else nullcontext(),
-        ):
-            for warning in ready.warnings:
-                progress.say(warning)
+    with ThreadPoolExecutor(1) as aside:
+        storage = aside.submit(database, directory / OPTUNA)  # a second's work; meanwhile Ray starts
+        with cluster.connection(where.address, problem=study.problem.name):
+            outcome = _to_the_end(study, directory, where, storage, hours, tracker, console)
+    return outcome if tracker is None else replace(outcome, unsent=tracker.finish())
 
-            def on_step() -> None:
-                stopping.check()
-                if tracker is not None and (progress.standing.fraction or progress.elapsed() > SECONDS_ALONE):
-                    tracker.start()
 
-            recorder = Recorder(study, directory, progress, folder=place.trials, on_step=on_step)
-            recorder.begin(storage=str(place), address=address, tracking_uri=uri)
-            _write(directory / STUDY, dump_yaml(study))  # now there is a study, and all that a resume must know
-            try:
-                _run_trials(study, search, recorder, scheduler, slots, place)
-            except BaseException:
-                recorder.end("KILLED" if stopping.by_user else "FAILED")
-                raise
-            finally:
-                if lacking := search.close():
-                    progress.say(f"{OPTUNA} could not be written and lacks {lacking} trials; a resume adds them")
-            recorder.end("KILLED" if stopping.by_user else "FAILED" if recorder.all_failed else "FINISHED")
-            if tracker is not None:
-                tracker.wake()
-    unsent = tracker.finish() if tracker is not None else None
-    return Outcome(_without_result(recorder), unsent, stopping.by_user)
+def _to_the_end(
+    study: Study,
+    directory: Path,
+    where: Whereabouts,
+    storage: Future[BaseStorage],
+    hours: float | None,
+    tracker: Tracker | None,
+    console: Console | None,
+) -> Outcome:
+    place, local = where.place, where.address == "local"
+    ready = preflight.require(study, storage=place.storage, tracking_uri=where.tracking_uri, local=local)
+    records = Journal(directory).trials()
+    search = OptunaSearch(study, storage.result(), records)
+    scheduler = schedulers.build(study.tune.scheduler, records.values())
+    slots = _concurrent(study, ready.slots)
+    shown = Progress(
+        directory.name,
+        study.objectives,
+        trials=search.trials,
+        feasible=study.feasible,
+        slots=min(slots, ready.slots),
+        hours=hours,
+        backlog=tracker.backlog if tracker is not None else lambda: 0,
+        console=console,
+    )
+    with (
+        shown as progress,
+        Stopping(hours, say=progress.say) as stopping,
+        Published(directory, str(place)) if place.shared else nullcontext(),
+    ):
+        for warning in ready.warnings:
+            progress.say(warning)
+
+        def on_step() -> None:
+            stopping.check()
+            if tracker is not None and (progress.standing.fraction or progress.elapsed() > SECONDS_ALONE):
+                tracker.start()
+
+        begin(directory, study, where)
+        recorder = Recorder(study, directory, progress, folder=place.trials, on_step=on_step)
+        try:
+            _run_trials(study, search, recorder, scheduler, slots, place)
+        except BaseException:
+            recorder.end("KILLED" if stopping.by_user else "FAILED")
+            raise
+        finally:
+            if lacking := search.close():
+                progress.say(f"{OPTUNA} could not be written and lacks {lacking} trials; a resume adds them")
+        recorder.end("KILLED" if stopping.by_user else "FAILED" if recorder.all_failed else "FINISHED")
+        if tracker is not None:
+            tracker.wake()
+    return Outcome(_without_result(recorder), stopped=stopping.by_user)
 
 
 def _run_trials(
@@ -281,25 +228,8 @@ def _run_trials(
     )
 
 
-def _alone(directory: Path) -> AbstractContextManager[None]:
-    """While entered, no other process runs the study; the lock goes with the process, however that ends."""
-    return locks.alone(directory, BusyError(f"{directory}: another process runs this study; wait until it has ended"))
-
-
-def _write(path: Path, text: str) -> None:
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)
-
-
-@contextmanager
-def _removed_if_empty(directory: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):  # it holds something
-            directory.rmdir()
-        raise
+def _uri(tracker: Tracker | None) -> str | None:
+    return tracker.tracking_uri if tracker is not None else None
 
 
 def _trial_id(trial: Trial) -> str:

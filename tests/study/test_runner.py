@@ -13,8 +13,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search_spaces.load import StudyFileError, dump_yaml, load_text, resolve
-from study import cluster, runner
+from search_spaces.load import StudyFileError, dump_yaml, load_recorded, load_text, resolve
+from study import cluster, runner, study_folder
 from study.records import Journal, TrialRecord, TrialStatus
 from study.trial import run_trial
 from tests.study.driver import four_endings
@@ -164,33 +164,6 @@ def wait_until(holds: Any, seconds: float = 100.0) -> None:
         time.sleep(0.1)
 
 
-def test_a_directory_is_claimed_once(tmp_path: Path) -> None:
-    claimed = runner.claim_directory(tmp_path / "runs", "mine")
-    assert claimed == tmp_path / "runs" / "mine"
-    assert claimed.is_dir()
-    with pytest.raises(FileExistsError, match=r"runs/mine: a study of this name exists already; write another --name"):
-        runner.claim_directory(tmp_path / "runs", "mine")
-
-
-def test_a_name_that_need_not_be_exact_is_numbered(tmp_path: Path) -> None:
-    names = [runner.claim_directory(tmp_path, "mine", exact=False).name for _ in range(3)]
-    assert names == ["mine", "mine-2", "mine-3"]
-
-
-@pytest.mark.parametrize("name", ["", "a/b", "..", "-x", "with space"])
-def test_a_name_that_is_no_folder_name_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"--name is '.*'; write letters, digits, '\.', '_' and '-', e\.g\. my-study"):
-        runner.claim_directory(tmp_path, name)
-
-
-def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(
-        ValueError, match=r"file/runs: results cannot be written there \(Not a directory\); choose another"
-    ):
-        runner.claim_directory(tmp_path / "file" / "runs", "mine")
-
-
 def test_a_study_that_exists_is_not_run_over(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("mine")
     with pytest.raises(FileExistsError, match="a study of this name exists already; write another --name"):
@@ -199,7 +172,7 @@ def test_a_study_that_exists_is_not_run_over(tmp_path: Path) -> None:
 
 
 def test_a_study_that_is_refused_leaves_its_name_free(tmp_path: Path) -> None:
-    directory = runner.claim_directory(tmp_path, "mine")
+    directory = study_folder.claim(tmp_path, "mine")
     with pytest.raises(cluster.ClusterError, match="--address is 'nowhere'"):
         runner.run(small_study(), directory=directory, address="nowhere")
     assert not directory.exists()
@@ -212,21 +185,18 @@ def test_how_many_trials_run_at_once(asked: Any, concurrent: int) -> None:
     assert runner._concurrent(study, slots=4) == concurrent
 
 
-def test_a_study_that_another_process_runs_is_left_alone(tmp_path: Path) -> None:
-    with (
-        runner._alone(tmp_path),
-        pytest.raises(ValueError, match="another process runs this study; wait until it has ended"),
-        runner._alone(tmp_path),
-    ):
-        pass
+def test_a_study_can_be_resumed_before_ray_has_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory, study = tmp_path / "study", small_study()
+    told = []
 
+    def killed(address: str, *, problem: str) -> None:
+        told.append((load_recorded(directory / "study.yaml"), study_folder.whereabouts(directory).address))
+        raise KeyboardInterrupt
 
-def test_the_lock_of_a_study_goes_with_its_process(tmp_path: Path) -> None:
-    code = f"from study.runner import _alone; from pathlib import Path\nwith _alone(Path({str(tmp_path)!r})):\n"
-    dies = f"{code}    import os; os.kill(os.getpid(), 9)"
-    assert subprocess.run([sys.executable, "-c", dies], cwd=ROOT, check=False).returncode == -signal.SIGKILL
-    with runner._alone(tmp_path):
-        pass
+    monkeypatch.setattr(cluster, "connection", killed)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(study, directory=directory, address="10.0.0.1:6379")
+    assert told == [(study, "10.0.0.1:6379")]
 
 
 def test_a_secret_key_in_the_storage_is_refused_and_not_repeated(tmp_path: Path) -> None:
@@ -257,18 +227,3 @@ def test_a_grid_has_an_end(tmp_path: Path) -> None:
 def test_there_is_nothing_to_resume_without_a_study(tmp_path: Path) -> None:
     with pytest.raises(StudyFileError, match=r"study\.yaml"):
         runner.resume(tmp_path)
-
-
-def test_a_study_that_was_moved_is_found_again(tmp_path: Path) -> None:
-    for storage in (None, "s3://bucket/folder"):
-        place = runner.Place.of(tmp_path / "here", storage)
-        moved = runner.Place.again(tmp_path / "there", str(place))
-        assert moved == (place if storage else runner.Place.of(tmp_path / "there", None))
-        assert moved.trials == (f"{place}/trials" if storage else f"{tmp_path}/there/trials")
-
-
-def test_ray_keeps_its_files_with_the_study_or_in_a_shared_storage(tmp_path: Path) -> None:
-    assert runner.Place.of(tmp_path, None) == runner.Place(str(tmp_path), "ray")
-    shared = runner.Place.of(tmp_path / "mine", "s3://bucket/folder")
-    assert shared.storage == "s3://bucket/folder"
-    assert shared.name.startswith("mine-")

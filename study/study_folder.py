@@ -1,0 +1,130 @@
+"""The folder of a study: its name, its lock, what a resume must know from the first moment on, where the rest lies."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from search_spaces.load import dump_yaml
+from search_spaces.schema import Study
+from study import locks, records
+from study.provenance import provenance
+from study.records import Journal
+
+STUDY, OPTUNA, TRIALS, RAY = "study.yaml", "optuna.db", "trials", "ray"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+START = "study-start"
+
+
+class BusyError(ValueError):
+    """A study that another process runs."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a study's files are besides its directory: Ray's own in the folder `name` of `storage`, a folder or URI."""
+
+    storage: str
+    name: str
+
+    @staticmethod
+    def of(directory: Path, storage: str | None) -> "Place":
+        """In the study's own directory, or in a shared `storage` under a name that is not used twice."""
+        if storage is None:
+            return Place(str(directory), RAY)
+        if urlsplit(storage).password is not None:
+            raise ValueError(
+                "--storage holds a secret key, which would be kept in files and logs; leave it out and set "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY on every node"
+            )
+        path = storage if "://" in storage else str(Path(storage).resolve())
+        return Place(path, f"{directory.name}-{time.strftime('%Y%m%d-%H%M%S')}")
+
+    @staticmethod
+    def again(directory: Path, place: str) -> "Place":
+        """What `str` said of it, even if the study's directory was moved since."""
+        storage, _, name = place.rpartition("/")
+        return Place.of(directory, None) if name == RAY else Place(storage, name)
+
+    def __str__(self) -> str:
+        return f"{self.storage}/{self.name}"
+
+    @property
+    def shared(self) -> bool:
+        """Whether this is another folder than the study's own."""
+        return self.name != RAY
+
+    @property
+    def trials(self) -> str:
+        """Where trials leave their files."""
+        return f"{self if self.shared else self.storage}/{TRIALS}"
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """What a resume must know: the place of a study's files, the address of its Ray, the URI of its MLflow."""
+
+    place: Place
+    address: str = "local"
+    tracking_uri: str | None = None
+
+
+def claim(runs: Path, name: str, *, exact: bool = True) -> Path:
+    """Make the new folder `runs`/`name`, numbered (`name-2` …) if that exists and need not be `exact`.
+
+    Raises FileExistsError or ValueError, one line, if that cannot be.
+    """
+    if not NAME.fullmatch(name):
+        raise ValueError(f"--name is {name!r}; write letters, digits, '.', '_' and '-', e.g. my-study")
+    candidates = [name] if exact else [name, *(f"{name}-{number}" for number in range(2, 1000))]
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        for candidate in candidates:
+            try:
+                (runs / candidate).mkdir()
+                return runs / candidate
+            except FileExistsError:
+                continue
+    except OSError as error:
+        raise ValueError(f"{runs}: results cannot be written there ({error.strerror}); choose another folder") from None
+    raise FileExistsError(f"{runs / name}: a study of this name exists already; write another --name")
+
+
+def alone(directory: Path) -> AbstractContextManager[None]:
+    """While entered, no other process runs the study; the lock goes with the process, however that ends."""
+    return locks.alone(directory, BusyError(f"{directory}: another process runs this study; wait until it has ended"))
+
+
+def begin(directory: Path, study: Study, where: Whereabouts) -> None:
+    """A study begins or goes on: from now on, a resume finds all that it must know."""
+    told = {"storage": str(where.place), "address": where.address, "tracking_uri": where.tracking_uri}
+    Journal(directory).append(START, study=study.study, provenance=provenance(), **told)
+    new = directory / f"{STUDY}.new"
+    new.write_text(dump_yaml(study), encoding="utf-8")
+    new.replace(directory / STUDY)
+
+
+def whereabouts(directory: Path) -> Whereabouts:
+    """Where a study ran last; here and nowhere else if it never began."""
+    starts = [event for _, event in Journal(directory).events() if event["event"] == START]
+    last = starts[-1] if starts else {}
+    place = Place.again(directory, last["storage"]) if last.get("storage") else Place.of(directory, None)
+    return Whereabouts(place, last.get("address") or "local", last.get("tracking_uri"))
+
+
+@contextmanager
+def free_again_if_refused(directory: Path) -> Iterator[None]:
+    """Around a new study: if nothing comes after its first `begin` but an error, its name is free again."""
+    own = [path for name in (STUDY, records.FILE, OPTUNA) if not (path := directory / name).exists()]
+    try:
+        yield
+    except BaseException:
+        if sum(1 for _ in Journal(directory).events()) <= 1:
+            for path in own:
+                path.unlink(missing_ok=True)
+        with suppress(OSError):  # it holds something
+            directory.rmdir()
+        raise

@@ -1,0 +1,114 @@
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from search_spaces.load import load_recorded
+from study import study_folder
+from study.records import Journal
+from study.study_folder import Place, Whereabouts
+from tests.study.small_study import COMPLETES, small_study
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_directory_is_claimed_once(tmp_path: Path) -> None:
+    claimed = study_folder.claim(tmp_path / "runs", "mine")
+    assert claimed == tmp_path / "runs" / "mine"
+    assert claimed.is_dir()
+    with pytest.raises(FileExistsError, match=r"runs/mine: a study of this name exists already; write another --name"):
+        study_folder.claim(tmp_path / "runs", "mine")
+
+
+def test_a_name_that_need_not_be_exact_is_numbered(tmp_path: Path) -> None:
+    names = [study_folder.claim(tmp_path, "mine", exact=False).name for _ in range(3)]
+    assert names == ["mine", "mine-2", "mine-3"]
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "-x", "with space"])
+def test_a_name_that_is_no_folder_name_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"--name is '.*'; write letters, digits, '\.', '_' and '-', e\.g\. my-study"):
+        study_folder.claim(tmp_path, name)
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        ValueError, match=r"file/runs: results cannot be written there \(Not a directory\); choose another"
+    ):
+        study_folder.claim(tmp_path / "file" / "runs", "mine")
+
+
+def test_a_study_that_another_process_runs_is_left_alone(tmp_path: Path) -> None:
+    with (
+        study_folder.alone(tmp_path),
+        pytest.raises(ValueError, match="another process runs this study; wait until it has ended"),
+        study_folder.alone(tmp_path),
+    ):
+        pass
+
+
+def test_the_lock_of_a_study_goes_with_its_process(tmp_path: Path) -> None:
+    code = f"from study.study_folder import alone; from pathlib import Path\nwith alone(Path({str(tmp_path)!r})):\n"
+    dies = f"{code}    import os; os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", dies], cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    with study_folder.alone(tmp_path):
+        pass
+
+
+def test_a_study_that_was_moved_is_found_again(tmp_path: Path) -> None:
+    for storage in (None, "s3://bucket/folder"):
+        place = Place.of(tmp_path / "here", storage)
+        moved = Place.again(tmp_path / "there", str(place))
+        assert moved == (place if storage else Place.of(tmp_path / "there", None))
+        assert moved.trials == (f"{place}/trials" if storage else f"{tmp_path}/there/trials")
+
+
+def test_ray_keeps_its_files_with_the_study_or_in_a_shared_storage(tmp_path: Path) -> None:
+    assert Place.of(tmp_path, None) == Place(str(tmp_path), "ray")
+    shared = Place.of(tmp_path / "mine", "s3://bucket/folder")
+    assert shared.storage == "s3://bucket/folder"
+    assert shared.name.startswith("mine-")
+
+
+def test_from_its_beginning_a_study_says_where_it_is(tmp_path: Path) -> None:
+    study, where = small_study(COMPLETES), Whereabouts(Place.of(tmp_path, "s3://bucket/folder"), "auto", "http://there")
+    study_folder.begin(tmp_path, study, where)
+    assert load_recorded(tmp_path / "study.yaml") == study
+    assert study_folder.whereabouts(tmp_path) == where
+    there = Whereabouts(where.place, "10.0.0.1:6379")
+    study_folder.begin(tmp_path, study, there)
+    assert study_folder.whereabouts(tmp_path) == there
+
+
+def test_a_study_without_a_journal_is_here(tmp_path: Path) -> None:
+    assert study_folder.whereabouts(tmp_path) == Whereabouts(Place.of(tmp_path, None), "local", None)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_what_a_refused_study_left_is_removed(error: type[BaseException], tmp_path: Path) -> None:
+    directory = study_folder.claim(tmp_path, "mine")
+    with pytest.raises(error), study_folder.free_again_if_refused(directory):
+        study_folder.begin(directory, small_study(), Whereabouts(Place.of(directory, None)))
+        (directory / "optuna.db").touch()
+        raise error
+    assert not directory.exists()
+
+
+def test_what_was_there_before_a_refused_study_stays(tmp_path: Path) -> None:
+    (tmp_path / "optuna.db").write_text("mine")
+    with pytest.raises(ValueError), study_folder.free_again_if_refused(tmp_path):
+        study_folder.begin(tmp_path, small_study(), Whereabouts(Place.of(tmp_path, None)))
+        raise ValueError
+    assert [path.name for path in tmp_path.iterdir()] == ["optuna.db"]
+
+
+def test_a_study_that_began_stays_whatever_becomes_of_it(tmp_path: Path) -> None:
+    with pytest.raises(ValueError), study_folder.free_again_if_refused(tmp_path):
+        for _ in range(2):  # once it is asked for, and once Ray has started
+            study_folder.begin(tmp_path, small_study(), Whereabouts(Place.of(tmp_path, None)))
+        raise ValueError
+    assert len(list(Journal(tmp_path).events())) == 2
+    assert (tmp_path / "study.yaml").exists()
