@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 export RAY_USAGE_STATS_ENABLED := 0
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -21,10 +22,10 @@ study: install  ## Run the study helmholtz-quick with everything local; prints w
 	@$(BIN)/cnn-study run helmholtz-quick
 
 test: install  ## Run the tests that are not marked slow
-	@$(BIN)/python -m pytest -q -m "not slow and not services"
+	@$(PYTEST) -m "not slow and not services"
 
 test-all: install  ## Run all tests but those of services
-	@$(BIN)/python -m pytest -q -m "not services"
+	@$(PYTEST) -m "not services"
 
 test-services: install  ## Test with PostgreSQL (apt-get install postgresql) and an S3 server
 	@$(PIP) install -c constraints.txt -e ".[services]"

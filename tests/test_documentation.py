@@ -136,7 +136,8 @@ def test_every_distribution_stands() -> None:
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_every_metric_stands(solver: str) -> None:
-    short = {"training.epochs": 1, "projection.solver": solver, "projection.max_steps": 1}
+    few = {"data.train.points": 2, "data.validation.amplitude": [0.8], "data.test.frequency": [2.3]}
+    short = few | {"training.epochs": 1, "projection.solver": solver, "projection.max_steps": 1}
     metrics = run_trial(resolve(load_study("helmholtz-quick", short), {}))
     measured = {name for name in metrics if not name.startswith("method/")}
     prefixes = [name for name in spans(section("Metric names")) if name.endswith("/")]

@@ -190,7 +190,6 @@ def chaos(folder: Path, seed: int, *, nodes: int) -> Iterator[Chaos]:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     made = Chaos(folder, cluster, random.Random(seed), nodes)
     try:
-        wait_for(made.uri)
         yield made
     finally:
         made.end()

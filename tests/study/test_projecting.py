@@ -12,6 +12,7 @@ from study.projecting import worst_status
 
 SMALL = (
     "data.train.amplitude=[0.5, 1.0]", "data.train.frequency=[0.5, 1.0]", "data.train.points=10",
+    "data.validation.amplitude=[0.8]", "data.test.frequency=[2.3]",
     "network.widths=[8, 8]", "training.epochs=2", "projection.points=10", "projection.max_steps=2",
 )  # fmt: skip
 

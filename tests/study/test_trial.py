@@ -22,11 +22,13 @@ SMALL = {
     "data.train.amplitude": [0.5, 1.0],
     "data.train.frequency": [0.5, 1.0],
     "data.train.points": 10,
+    "data.validation.amplitude": [0.8],
     "data.test.frequency": [2.3, 0.9],
     "network.widths": [8, 8],
     "training.dtype": "float64",
     "training.epochs": 3,
     "projection.points": 20,
+    "projection.max_steps": 10,
 }
 
 
@@ -100,7 +102,7 @@ def test_a_finished_trial_writes_what_figures_are_drawn_from(tmp_path):
 
 
 def test_the_same_seed_gives_the_same_trial_and_another_another():
-    one, same, other = (run_trial(small_trial(training__seed=seed)) for seed in (0, 0, 1))
+    one, same, other = (Trial(small_trial(training__seed=seed)).step() for seed in (0, 0, 1))
     assert one["validation/data_mse"] == same["validation/data_mse"] != other["validation/data_mse"]
 
 
