@@ -38,7 +38,7 @@ from study.uploading import Tracker
 
 SLOTS = 2
 SECONDS_OF_TRAINING = 7.0
-"""Of a trial that has a core for itself, as measured just before; cores vary, and every trial should have at least 5."""
+"""Of a trial that has a core for itself. The figure asks for at least 5, and the speed of cores varies."""
 
 OBJECTIVES = ("validation/data_mse", "validation/constraint_mse")
 SETTINGS: dict[str, Any] = {
