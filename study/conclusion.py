@@ -79,9 +79,13 @@ def _trials_left(directory: Path) -> int:
 
 def tracked_at(directory: Path) -> str:
     """The MLflow that a study had; the usual database if its own is not where it was."""
-    uri = whereabouts(directory).tracking_uri or ""
-    lost = uri.startswith("sqlite:") and not Path(uri.partition("///")[2]).exists()
-    return tracking.default_uri(directory.parent) if not uri or lost else uri
+    usual = tracking.default_uri(directory.parent)
+    uri = whereabouts(directory).tracking_uri or usual
+    database = Path(uri.partition("///")[2])
+    if not uri.startswith("sqlite:") or database.exists():
+        return uri
+    never_made = database.parent.exists() and not tracking.addresses(directory, uri)
+    return uri if never_made else usual
 
 
 def _ui_command(runs: Path, tracking_uri: str) -> str:

@@ -8,12 +8,30 @@ from pathlib import Path
 
 
 @contextmanager
-def alone(path: Path, busy: Exception) -> Iterator[None]:
-    """While entered, no other process has this lock, which is a folder, or a file that is made if it is missing.
+def alone(file: Path, busy: Exception) -> Iterator[None]:
+    """While entered, no other process has this lock, a file that is made if it is missing. Raises `busy` if one has."""
+    with _held(os.open(file, os.O_RDWR | os.O_CREAT, 0o666), busy):
+        yield
 
-    Raises `busy` if one has it.
-    """
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o666)
+
+@contextmanager
+def alone_in(folder: Path, busy: Exception) -> Iterator[None]:
+    """The same with a folder as the lock. Raises FileNotFoundError if there is none."""
+    with _held(os.open(folder, os.O_RDONLY | os.O_DIRECTORY), busy):
+        yield
+
+
+def is_free(folder: Path) -> bool:
+    """Whether no process is alone in this folder."""
+    try:
+        with alone_in(folder, BlockingIOError()):
+            return True
+    except BlockingIOError:
+        return False
+
+
+@contextmanager
+def _held(descriptor: int, busy: Exception) -> Iterator[None]:
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -22,12 +40,3 @@ def alone(path: Path, busy: Exception) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def is_free(path: Path) -> bool:
-    """Whether no process has this lock."""
-    try:
-        with alone(path, BlockingIOError()):
-            return True
-    except BlockingIOError:
-        return False

@@ -19,9 +19,9 @@ from pyarrow.fs import FileSelector, FileSystem, FileType
 
 from search_spaces.load import load_recorded
 from study.records import FILE, Journal, TrialRecord, TrialStatus, enter
+from study.study_folder import STUDY
 
 SECONDS_BETWEEN_COPIES = 5.0
-STUDY = "study.yaml"
 FOLDER = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)-\d{8}-\d{6}")
 """A study's folder in a storage: its name, and when it began."""
 

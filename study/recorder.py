@@ -1,6 +1,7 @@
-"""What happens in a study → its journal, the files of its trials, what the user sees. It writes the journal.
+"""What happens in a study → its journal, the files of its trials, what the user sees.
 
-Tune calls it in the driver. A trial's files come from where trials leave them, whichever node they were written on.
+Tune calls it in the driver. Of the journal it writes all but the study's starts. A trial's files come from where trials
+leave them, whichever node they were written on.
 """
 
 from collections.abc import Callable, Mapping

@@ -6,7 +6,7 @@ the driver was killed, `resume` goes on from the journal and the trials' own che
 themselves nothing is read.
 """
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,13 +85,15 @@ def run(
     limits the time. Raises ClusterError if the study cannot run at `address`; its name is then free again.
     """
     directory = directory.resolve()
-    if (directory / STUDY).exists():
-        raise FileExistsError(f"{directory}: a study of this name exists already; write another --name")
     directory.mkdir(parents=True, exist_ok=True)
-    with alone(directory), free_again_if_refused(directory):
-        where = Whereabouts(Place.of(directory, storage), address or "local", _uri(tracker))
-        begin(directory, study, where)
-        return _go_on(study, directory, where, hours, tracker, console)
+    with alone(directory):
+        if (directory / STUDY).exists():
+            raise FileExistsError(f"{directory}: a study of this name exists already; write another --name")
+        with free_again_if_refused(directory):
+            where = Whereabouts(Place.of(directory, storage), address or "local", _uri(tracker))
+            begin(directory, study, where)  # now it is asked for; once all is ready, it starts
+            outcome = _go_on(study, directory, where, hours, tracker, console)
+    return _uploaded(outcome, tracker)
 
 
 def resume(
@@ -105,15 +107,16 @@ def resume(
 ) -> Outcome:
     """Go on with the study in `directory`, wherever it ended or was killed, and run `more` trials than it had.
 
-    At the address where it ran, unless another is given. Trials that did not end go on from their checkpoints. Raises
-    BusyError while another process runs it, ClusterError if it cannot run at `address`, StudyFileError without a study.
+    At the address where it ran, unless another is given. Trials that did not end go on from their checkpoints. `more`
+    and `address` are kept once all is ready there. Raises BusyError while another process runs the study, ClusterError
+    if it cannot run at `address`, StudyFileError without a study.
     """
     directory = directory.resolve()
-    load_recorded(directory / STUDY)
     with alone(directory):
-        before = whereabouts(directory)
+        study, before = lengthened(directory, more), whereabouts(directory)
         where = replace(before, address=address or before.address, tracking_uri=_uri(tracker))
-        return _go_on(lengthened(directory, more), directory, where, hours, tracker, console)
+        outcome = _go_on(study, directory, where, hours, tracker, console)
+    return _uploaded(outcome, tracker)
 
 
 def lengthened(directory: Path, more: int) -> Study:
@@ -136,17 +139,16 @@ def _go_on(
     console: Console | None,
 ) -> Outcome:
     with ThreadPoolExecutor(1) as aside:
-        storage = aside.submit(database, directory / OPTUNA)  # a second's work; meanwhile Ray starts
+        optuna_file = aside.submit(database, directory / OPTUNA)  # a second's work; meanwhile Ray starts
         with cluster.connection(where.address, problem=study.problem.name):
-            outcome = _to_the_end(study, directory, where, storage, hours, tracker, console)
-    return outcome if tracker is None else replace(outcome, unsent=tracker.finish())
+            return _to_the_end(study, directory, where, optuna_file.result(), hours, tracker, console)
 
 
 def _to_the_end(
     study: Study,
     directory: Path,
     where: Whereabouts,
-    storage: Future[BaseStorage],
+    optuna_file: BaseStorage,
     hours: float | None,
     tracker: Tracker | None,
     console: Console | None,
@@ -154,7 +156,7 @@ def _to_the_end(
     place, local = where.place, where.address == "local"
     ready = preflight.require(study, storage=place.storage, tracking_uri=where.tracking_uri, local=local)
     records = Journal(directory).trials()
-    search = OptunaSearch(study, storage.result(), records)
+    search = OptunaSearch(study, optuna_file, records)
     scheduler = schedulers.build(study.tune.scheduler, records.values())
     slots = _concurrent(study, ready.slots)
     shown = Progress(
@@ -226,6 +228,10 @@ def _run_trials(
         storage_path=place.storage,
         name=place.name,
     )
+
+
+def _uploaded(outcome: Outcome, tracker: Tracker | None) -> Outcome:
+    return outcome if tracker is None else replace(outcome, unsent=tracker.finish())
 
 
 def _uri(tracker: Tracker | None) -> str | None:

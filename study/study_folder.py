@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from search_spaces.load import dump_yaml
+from search_spaces.load import StudyFileError, dump_yaml
 from search_spaces.schema import Study
 from study import locks, records
 from study.provenance import provenance
@@ -16,7 +16,6 @@ from study.records import Journal
 
 STUDY, OPTUNA, TRIALS, RAY = "study.yaml", "optuna.db", "trials", "ray"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-START = "study-start"
 
 
 class BusyError(ValueError):
@@ -94,22 +93,28 @@ def claim(runs: Path, name: str, *, exact: bool = True) -> Path:
 
 
 def alone(directory: Path) -> AbstractContextManager[None]:
-    """While entered, no other process runs the study; the lock goes with the process, however that ends."""
-    return locks.alone(directory, BusyError(f"{directory}: another process runs this study; wait until it has ended"))
+    """While entered, no other process runs the study; the lock goes with the process, however that ends.
+
+    Raises BusyError if one does, StudyFileError without such a folder.
+    """
+    if not directory.is_dir():
+        raise StudyFileError(f"{directory}: there is no such study")
+    busy = BusyError(f"{directory}: another process runs this study; wait until it has ended")
+    return locks.alone_in(directory, busy)
 
 
 def begin(directory: Path, study: Study, where: Whereabouts) -> None:
-    """A study begins or goes on: from now on, a resume finds all that it must know."""
-    told = {"storage": str(where.place), "address": where.address, "tracking_uri": where.tracking_uri}
-    Journal(directory).append(START, study=study.study, provenance=provenance(), **told)
+    """A study is asked for, starts there, or goes on there: from now on a resume finds all that it must know."""
     new = directory / f"{STUDY}.new"
     new.write_text(dump_yaml(study), encoding="utf-8")
+    told = {"storage": str(where.place), "address": where.address, "tracking_uri": where.tracking_uri}
+    Journal(directory).append("study-start", study=study.study, provenance=provenance(), **told)
     new.replace(directory / STUDY)
 
 
 def whereabouts(directory: Path) -> Whereabouts:
     """Where a study ran last; here and nowhere else if it never began."""
-    starts = [event for _, event in Journal(directory).events() if event["event"] == START]
+    starts = [event for _, event in Journal(directory).events() if event["event"] == "study-start"]
     last = starts[-1] if starts else {}
     place = Place.again(directory, last["storage"]) if last.get("storage") else Place.of(directory, None)
     return Whereabouts(place, last.get("address") or "local", last.get("tracking_uri"))
@@ -117,14 +122,20 @@ def whereabouts(directory: Path) -> Whereabouts:
 
 @contextmanager
 def free_again_if_refused(directory: Path) -> Iterator[None]:
-    """Around a new study: if nothing comes after its first `begin` but an error, its name is free again."""
-    own = [path for name in (STUDY, records.FILE, OPTUNA) if not (path := directory / name).exists()]
+    """Around a new study: if it is asked for, but an error comes before it starts, its name is free again."""
+    files = (STUDY, f"{STUDY}.new", records.FILE, OPTUNA, f"{OPTUNA}-journal")
+    own = [path for name in files if not (path := directory / name).exists()]
+    events = _events(directory)
     try:
         yield
     except BaseException:
-        if sum(1 for _ in Journal(directory).events()) <= 1:
+        if _events(directory) <= events + 1:
             for path in own:
                 path.unlink(missing_ok=True)
         with suppress(OSError):  # it holds something
             directory.rmdir()
         raise
+
+
+def _events(directory: Path) -> int:
+    return sum(1 for _ in Journal(directory).events())

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded, load_text, resolve
 from study import cluster, runner, study_folder
 from study.records import Journal, TrialRecord, TrialStatus
+from study.study_folder import Place, Whereabouts
 from study.trial import run_trial
 from tests.study.driver import four_endings
 from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
@@ -197,6 +198,14 @@ def test_a_study_can_be_resumed_before_ray_has_started(tmp_path: Path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         runner.run(study, directory=directory, address="10.0.0.1:6379")
     assert told == [(study, "10.0.0.1:6379")]
+
+
+def test_an_address_that_is_refused_does_not_replace_the_old_one(tmp_path: Path) -> None:
+    before = Whereabouts(Place.of(tmp_path, None), "local", None)
+    study_folder.begin(tmp_path, small_study(), before)
+    with pytest.raises(cluster.ClusterError, match=r"--address is 'nowhere'"):
+        runner.resume(tmp_path, address="nowhere")
+    assert study_folder.whereabouts(tmp_path) == before
 
 
 def test_a_secret_key_in_the_storage_is_refused_and_not_repeated(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from search_spaces.load import load_recorded
-from study import study_folder
+from search_spaces.load import StudyFileError, load_recorded
+from study import locks, study_folder
 from study.records import Journal
 from study.study_folder import Place, Whereabouts
 from tests.study.small_study import COMPLETES, small_study
@@ -103,6 +103,22 @@ def test_what_was_there_before_a_refused_study_stays(tmp_path: Path) -> None:
         study_folder.begin(tmp_path, small_study(), Whereabouts(Place.of(tmp_path, None)))
         raise ValueError
     assert [path.name for path in tmp_path.iterdir()] == ["optuna.db"]
+
+
+def test_a_start_that_was_killed_half_way_keeps_no_name(tmp_path: Path) -> None:
+    Journal(tmp_path).append("study-start", study="mine")
+    with pytest.raises(ValueError), study_folder.free_again_if_refused(tmp_path):
+        study_folder.begin(tmp_path, small_study(), Whereabouts(Place.of(tmp_path, None)))
+        raise ValueError
+    assert [path.name for path in tmp_path.iterdir()] == ["records.jsonl"]
+
+
+def test_a_folder_that_another_process_removed_is_not_made_a_file(tmp_path: Path) -> None:
+    with pytest.raises(StudyFileError, match="gone: there is no such study"), study_folder.alone(tmp_path / "gone"):
+        pass
+    with pytest.raises(FileNotFoundError), locks.alone_in(tmp_path / "gone", ValueError("busy")):
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_study_that_began_stays_whatever_becomes_of_it(tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def test_a_file_of_the_user_is_not_taken_for_ours(journal: Journal, uri: str, fo
 
 
 def test_a_running_study_is_not_marked_as_ended_by_sync(journal: Journal, uri: str) -> None:
-    with locks.alone(journal.path.parent, ValueError("another test")):
+    with locks.alone_in(journal.path.parent, ValueError("another test")):
         sync(journal.path.parent, uri)
     assert {run.info.status for run in runs_of(uri).values()} == {"RUNNING"}
     sync(journal.path.parent, uri)

@@ -1,0 +1,56 @@
+"""Which MLflow a study goes on with."""
+
+from pathlib import Path
+
+import pytest
+
+from study import study_folder, tracking
+from study.conclusion import tracked_at
+from study.study_folder import Place, Whereabouts
+from study.upload import Place as Reached
+from tests.study.small_study import small_study
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return study_folder.claim(tmp_path / "runs", "mine")
+
+
+def begin(directory: Path, tracking_uri: str | None) -> str:
+    study_folder.begin(directory, small_study(), Whereabouts(Place.of(directory, None), tracking_uri=tracking_uri))
+    return str(tracking_uri)
+
+
+def told(directory: Path, uri: str) -> None:
+    Reached(offset=1, experiment="1", study_run="2", links={"a page": "#/page"}).write(directory, uri)
+
+
+def test_a_study_without_an_mlflow_gets_the_usual_one(directory: Path) -> None:
+    begin(directory, None)
+    assert tracked_at(directory) == tracking.default_uri(directory.parent)
+
+
+def test_a_server_stays(directory: Path) -> None:
+    uri = begin(directory, "http://127.0.0.1:5000")
+    told(directory, uri)
+    assert tracked_at(directory) == uri
+
+
+def test_a_database_that_was_asked_for_and_not_yet_made_stays(directory: Path) -> None:
+    uri = begin(directory, f"sqlite:///{directory.parent.parent}/team.db")
+    assert tracked_at(directory) == uri
+
+
+def test_a_database_that_is_there_stays(directory: Path) -> None:
+    uri = begin(directory, f"sqlite:///{directory.parent.parent}/team.db")
+    (directory.parent.parent / "team.db").touch()
+    told(directory, uri)
+    assert tracked_at(directory) == uri
+
+
+@pytest.mark.parametrize("folder", [".", "moved-since"])
+def test_a_database_that_was_moved_is_replaced_by_the_usual_one(folder: str, directory: Path) -> None:
+    uri = begin(directory, f"sqlite:///{directory.parent.parent}/{folder}/team.db")
+    if folder == ".":
+        told(directory, uri)
+    assert tracked_at(directory) == tracking.default_uri(directory.parent)
