@@ -1,11 +1,12 @@
 """How far studies are, from their journals: a line for each study, or a line for each trial of one."""
 
+import re
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +15,9 @@ from search_spaces.schema import Study
 from study.progress import STYLES, clock
 from study.records import Journal, TrialRecord, TrialStatus, enter
 from study.standing import Running, Standing
+
+NARROW = 11
+"""Characters of a heading's line: with two objectives a table of trials fits a terminal of 80."""
 
 ENDINGS = {"FINISHED": "ended", "KILLED": "stopped", "FAILED": "failed"}
 
@@ -39,7 +43,8 @@ def studies_table(directories: Iterable[Path]) -> Table:
 def trials_table(directory: Path) -> Group:
     """The study in this folder, and every trial of it that has begun. Raises StudyFileError if it cannot be read."""
     study = load_recorded(directory / "study.yaml")
-    table = _table("trial", "method", "status", "epoch", *study.objectives, "time", "error")
+    table = _table("trial", "method", "status", "epoch", *map(_broken, study.objectives), "time")
+    errors: list[RenderableType] = []
     for record in Journal(directory).trials().values():
         epoch = record.history[-1][0] if record.history else 0
         metrics = record.metrics or (record.history[-1][2] if record.history else {})
@@ -47,10 +52,11 @@ def trials_table(directory: Path) -> Group:
         figures = [_shown(metrics.get(name)) for name in study.objectives]
         seconds = (record.ended or _newest(record)) - record.started
         status = Text(str(record.status), style=STYLES[record.status])
-        error = Text(record.error or "", style=STYLES[TrialStatus.FAILED])
         trial, method = Text(record.trial), Text(record.method)
-        table.add_row(trial, method, status, f"{epoch}/{epochs}", *figures, clock(seconds), error)
-    return Group(studies_table([directory]), "", table)
+        table.add_row(trial, method, status, f"{epoch}/{epochs}", *figures, clock(seconds))
+        if record.error:
+            errors.append(Text(f"trial {record.trial}: {record.error}", style=STYLES[TrialStatus.FAILED]))
+    return Group(studies_table([directory]), "", table, *([""] if errors else []), *errors)
 
 
 def last_sign(event: Mapping[str, Any] | None) -> str:
@@ -77,6 +83,16 @@ def _newest(record: TrialRecord) -> float:
 
 def _shown(value: float | str | None) -> str:
     return f"{value:.3g}" if isinstance(value, float) else ""
+
+
+def _broken(metric: str) -> str:
+    """A metric's name as a narrow heading, in lines that end where its words do."""
+    lines = [""]
+    for word in re.findall(r"[^/_]+[/_]?", metric):
+        if len(lines[-1] + word) > NARROW:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(lines).strip()
 
 
 def _table(*columns: str) -> Table:

@@ -43,12 +43,20 @@ def test_a_folder_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -
 
 def test_every_trial_of_a_study_has_a_line(tmp_path: Path) -> None:
     tracked_study.fill(tmp_path / "mine")
-    lines = [line.split() for line in text_of(trials_table(tmp_path / "mine")).splitlines()]
+    text = text_of(trials_table(tmp_path / "mine"))
+    lines = [line.split() for line in text.splitlines()]
     trials = {line[0]: line[1:] for line in lines if line and line[0].startswith("000")}
     assert trials["0001"][:5] == ["soft", "completed", "3/3", "0.05", "0.02"]
     assert trials["0003"][:5] == ["soft", "pruned", "1/3", "2.7", "0.03"] or trials["0003"][1] == "pruned"
-    assert " ".join(trials["0005"]).endswith("RuntimeError: out of memory")
+    assert "trial 0005: RuntimeError: out of memory" in text.splitlines()
     assert len(trials) == 6
+
+
+def test_a_table_of_trials_fits_a_terminal(tmp_path: Path) -> None:
+    tracked_study.fill(tmp_path / "mine")
+    lines = [line.rstrip() for line in text_of(trials_table(tmp_path / "mine"), width=80).splitlines()]
+    headings = lines.index("trial  method         status     epoch  data_mse     mse          time")
+    assert [line.strip() for line in lines[headings - 2 : headings]] == ["validation/", "validation/  constraint_"]
 
 
 def test_when_a_study_was_last_heard_of() -> None:
