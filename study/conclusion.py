@@ -18,6 +18,7 @@ from study.exit_codes import INTERRUPTED, RunFailed, mendable
 from study.records import Journal
 from study.runner import Outcome
 from study.study_folder import whereabouts
+from study.upload import Place
 from study.uploading import Tracker
 
 
@@ -78,14 +79,17 @@ def _trials_left(directory: Path) -> int:
 
 
 def tracked_at(directory: Path) -> str:
-    """The MLflow that a study had; the usual database if its own is not where it was."""
+    """The MLflow that a study had; the usual database if its own is not where it was.
+
+    One that was asked for, and that nothing was uploaded to yet, is still to be made, unless its folder is gone, too.
+    """
     usual = tracking.default_uri(directory.parent)
     uri = whereabouts(directory).tracking_uri or usual
-    database = Path(uri.partition("///")[2])
-    if not uri.startswith("sqlite:") or database.exists():
+    database = Path(uri.partition("///")[2].partition("?")[0])
+    if not uri.startswith("sqlite") or database.exists():
         return uri
-    never_made = database.parent.exists() and not tracking.addresses(directory, uri)
-    return uri if never_made else usual
+    still_to_be_made = database.parent.exists() and not Place.read(directory, uri).study_run
+    return uri if still_to_be_made else usual
 
 
 def _ui_command(runs: Path, tracking_uri: str) -> str:

@@ -16,7 +16,7 @@ def alone(file: Path, busy: Exception) -> Iterator[None]:
 
 @contextmanager
 def alone_in(folder: Path, busy: Exception) -> Iterator[None]:
-    """The same with a folder as the lock. Raises FileNotFoundError if there is none."""
+    """The same with a folder as the lock. Raises OSError if there is none."""
     with _held(os.open(folder, os.O_RDONLY | os.O_DIRECTORY), busy):
         yield
 

@@ -82,7 +82,8 @@ def run(
     """Run all trials of `study` and leave what came of them in `directory`, which must not hold a study yet.
 
     Ray keeps its own files in `storage` (a folder or a URI that every node reaches; default: `directory`). `hours`
-    limits the time. Raises ClusterError if the study cannot run at `address`; its name is then free again.
+    limits the time. Raises FileExistsError if there is a study, BusyError while another process makes one, ClusterError
+    if this one cannot run at `address`; its name is then free again.
     """
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
@@ -93,7 +94,7 @@ def run(
             where = Whereabouts(Place.of(directory, storage), address or "local", _uri(tracker))
             begin(directory, study, where)  # now it is asked for; once all is ready, it starts
             outcome = _go_on(study, directory, where, hours, tracker, console)
-    return _uploaded(outcome, tracker)
+        return _uploaded(outcome, tracker)
 
 
 def resume(
@@ -115,8 +116,7 @@ def resume(
     with alone(directory):
         study, before = lengthened(directory, more), whereabouts(directory)
         where = replace(before, address=address or before.address, tracking_uri=_uri(tracker))
-        outcome = _go_on(study, directory, where, hours, tracker, console)
-    return _uploaded(outcome, tracker)
+        return _uploaded(_go_on(study, directory, where, hours, tracker, console), tracker)
 
 
 def lengthened(directory: Path, more: int) -> Study:

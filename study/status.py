@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -44,7 +44,7 @@ def trials_table(directory: Path) -> Group:
     """The study in this folder, and every trial of it that has begun. Raises StudyFileError if it cannot be read."""
     study = load_recorded(directory / "study.yaml")
     table = _table("trial", "method", "status", "epoch", *map(_broken, study.objectives), "time")
-    errors: list[RenderableType] = []
+    errors: list[Text] = []
     for record in Journal(directory).trials().values():
         epoch = record.history[-1][0] if record.history else 0
         metrics = record.metrics or (record.history[-1][2] if record.history else {})
@@ -56,7 +56,7 @@ def trials_table(directory: Path) -> Group:
         table.add_row(trial, method, status, f"{epoch}/{epochs}", *figures, clock(seconds))
         if record.error:
             errors.append(Text(f"trial {record.trial}: {record.error}", style=STYLES[TrialStatus.FAILED]))
-    return Group(studies_table([directory]), "", table, *([""] if errors else []), *errors)
+    return Group(studies_table([directory]), "", table, *(["", *errors] if errors else []))
 
 
 def last_sign(event: Mapping[str, Any] | None) -> str:

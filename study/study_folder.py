@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -92,19 +92,23 @@ def claim(runs: Path, name: str, *, exact: bool = True) -> Path:
     raise FileExistsError(f"{runs / name}: a study of this name exists already; write another --name")
 
 
-def alone(directory: Path) -> AbstractContextManager[None]:
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
     """While entered, no other process runs the study; the lock goes with the process, however that ends.
 
     Raises BusyError if one does, StudyFileError without such a folder.
     """
-    if not directory.is_dir():
-        raise StudyFileError(f"{directory}: there is no such study")
     busy = BusyError(f"{directory}: another process runs this study; wait until it has ended")
-    return locks.alone_in(directory, busy)
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(locks.alone_in(directory, busy))
+        except (FileNotFoundError, NotADirectoryError):
+            raise StudyFileError(f"{directory}: there is no such study") from None
+        yield
 
 
 def begin(directory: Path, study: Study, where: Whereabouts) -> None:
-    """A study is asked for, starts there, or goes on there: from now on a resume finds all that it must know."""
+    """A study is asked for, or starts, or goes on: from now on a resume finds all that it must know."""
     new = directory / f"{STUDY}.new"
     new.write_text(dump_yaml(study), encoding="utf-8")
     told = {"storage": str(where.place), "address": where.address, "tracking_uri": where.tracking_uri}

@@ -55,8 +55,7 @@ def sync(directory: Path, tracking_uri: str) -> int:
         with alone(directory):
             upload = Upload(directory, load_recorded(directory / "study.yaml"), Store(tracking_uri))
             events = upload.advance()
-            if locks.is_free(directory):  # the study does not run
-                upload.close()
+            upload.close()
             return events
     except Exception as error:
         raise TrackingError(f"MLflow at {tracking_uri} did not take {directory.name}: {one_line(error)}") from error

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.load import dump, resolve
 from search_spaces.schema import Study
-from study import drawing, mlflow_views, tracked
+from study import drawing, locks, mlflow_views, tracked
 from study.analysis import analyse
 from study.mlflow_ui import STUDY_PAGE, links
 from study.records import Journal, TrialRecord, TrialStatus, enter
@@ -120,10 +120,10 @@ class Upload:
         return events
 
     def close(self) -> None:
-        """Mark what a killed driver left running as interrupted, and add the report."""
+        """Add the report; unless a driver runs the study, mark what a killed one left running as interrupted."""
         if not self.place.study_run:
             return
-        family = {self.place.study_run, *self.trial_runs.values()}
+        family = {self.place.study_run, *self.trial_runs.values()} if locks.is_free(self.directory) else set()
         for run, _ in self.store.runs(self.place.experiment, "attributes.status = 'RUNNING'"):
             if run in family:
                 self.store.log(run, tags={"status": "interrupted"})

@@ -22,7 +22,7 @@ def begin(directory: Path, tracking_uri: str | None) -> str:
 
 
 def told(directory: Path, uri: str) -> None:
-    Reached(offset=1, experiment="1", study_run="2", links={"a page": "#/page"}).write(directory, uri)
+    Reached(offset=1, experiment="1", study_run="2").write(directory, uri)
 
 
 def test_a_study_without_an_mlflow_gets_the_usual_one(directory: Path) -> None:
@@ -41,8 +41,9 @@ def test_a_database_that_was_asked_for_and_not_yet_made_stays(directory: Path) -
     assert tracked_at(directory) == uri
 
 
-def test_a_database_that_is_there_stays(directory: Path) -> None:
-    uri = begin(directory, f"sqlite:///{directory.parent.parent}/team.db")
+@pytest.mark.parametrize("options", ["", "?timeout=30"])
+def test_a_database_that_is_there_stays(options: str, directory: Path) -> None:
+    uri = begin(directory, f"sqlite:///{directory.parent.parent}/team.db{options}")
     (directory.parent.parent / "team.db").touch()
     told(directory, uri)
     assert tracked_at(directory) == uri

@@ -197,6 +197,16 @@ def test_a_running_study_is_not_marked_as_ended_by_sync(journal: Journal, uri: s
     assert {run.info.status for run in runs_of(uri).values()} == {"KILLED"}
 
 
+def test_a_study_that_another_driver_goes_on_with_is_not_marked_as_ended(
+    journal: Journal, uri: str, follow: Follow
+) -> None:
+    tracker = follow(journal.path.parent, uri)
+    wait_for(lambda: not tracker.backlog())
+    with locks.alone_in(journal.path.parent, ValueError("another test")):
+        assert tracker.add_report() is None
+    assert {run.info.status for run in runs_of(uri).values()} == {"RUNNING"}
+
+
 def test_a_server_that_is_not_there_costs_the_driver_nothing(
     journal: Journal, nobody: str, uri: str, follow: Follow
 ) -> None:
