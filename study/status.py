@@ -89,10 +89,10 @@ def _broken(metric: str) -> str:
     """A metric's name as a narrow heading, in lines that end where its words do."""
     lines = [""]
     for word in re.findall(r"[^/_]+[/_]?", metric):
-        if len(lines[-1] + word) > NARROW:
+        if lines[-1] and len(lines[-1] + word) > NARROW:
             lines.append("")
         lines[-1] += word
-    return "\n".join(lines).strip()
+    return "\n".join(lines)
 
 
 def _table(*columns: str) -> Table:

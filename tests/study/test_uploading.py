@@ -30,8 +30,7 @@ ROOT = Path(__file__).parents[2]
 KILLED_DRIVER = """
 import os, sys
 from pathlib import Path
-from study.upload import Place
-from study.uploading import SECONDS_BETWEEN_STARTS, Tracker
+from study.uploading import Tracker
 
 tracker = Tracker(Path(sys.argv[1]), sys.argv[2])
 tracker.start()
