@@ -197,7 +197,8 @@ class OptunaSearch(Searcher):
         measured = {} if status is TrialStatus.DIVERGED else figures
         values = [self._value(measured, name) for name in self.study.objectives]
         for metric, bound in self.study.bounds.items():
-            trial.set_constraint(metric, _finite(measured.get(metric), WORST) - bound)
+            if metric not in trial.constraints:  # one that ended before has them from Optuna's file
+                trial.set_constraint(metric, _finite(measured.get(metric), WORST) - bound)
         if status is not TrialStatus.PRUNED:
             trial.study.tell(trial, values)
             return
