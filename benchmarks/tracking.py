@@ -28,11 +28,11 @@ from rich.console import Console
 
 from search_spaces.load import load_study
 from search_spaces.schema import Study
-from study import study_folder
+from study.journal import study_folder
+from study.journal.study_folder import Place, Whereabouts
 from study.mlflow_ui import SERVER_ENVIRONMENT
 from study.progress import Progress
 from study.recorder import Recorder
-from study.study_folder import Place, Whereabouts
 from study.tracking import Store, sync
 from study.uploading import Tracker
 

@@ -18,7 +18,7 @@ from typing import Any
 from cnn_core.methods import METHODS
 from cnn_core.metrics import WORST
 from search_spaces.schema import Study
-from study.records import TrialRecord, TrialStatus
+from study.journal.journal import TrialRecord, TrialStatus
 
 DATA = "validation/data_mse"
 CONSTRAINT = "validation/constraint_mse"

@@ -259,10 +259,10 @@ def status(name: str | None, storage: str | None) -> None:
     if storage is None:
         _show_status([_existing(name)] if name else sorted(path.parent for path in RUNS.glob("*/study.yaml")), name)
         return
-    from study import published
+    from study.journal import shared_copy
 
     with tempfile.TemporaryDirectory() as target, mendable():
-        _show_status(published.fetch(storage, Path(target), name=name), name, storage=storage)
+        _show_status(shared_copy.fetch(storage, Path(target), name=name), name, storage=storage)
 
 
 def _show_status(directories: Sequence[Path], name: str | None, *, storage: str | None = None) -> None:

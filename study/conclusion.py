@@ -13,11 +13,12 @@ from rich.console import Console
 
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
-from study import report, runner, study_folder, tracking
+from study import report, runner, tracking
 from study.exit_codes import INTERRUPTED, RunFailed, mendable
-from study.records import Journal
+from study.journal import study_folder
+from study.journal.journal import Journal
+from study.journal.study_folder import whereabouts
 from study.runner import Outcome
-from study.study_folder import whereabouts
 from study.upload import Place
 from study.uploading import Tracker
 

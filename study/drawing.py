@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.records import TrialRecord
+from study.journal.journal import TrialRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,7 +17,7 @@ from optuna.trial import FixedTrial
 from cnn_core.metrics import WORST
 from search_spaces import convert
 from search_spaces.schema import Study
-from study.records import TrialRecord, TrialStatus
+from study.journal.journal import TrialRecord, TrialStatus
 
 FEWEST_TRIALS = 20
 """Nothing is said of a setting that fewer trials had."""

@@ -8,7 +8,7 @@ from html import escape
 from string import Template
 
 from study.analysis import Analysis
-from study.records import TrialStatus
+from study.journal.journal import TrialStatus
 from study.tables import Column, TextTable, counts_text
 
 

@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from study.records import TrialRecord, TrialStatus
+from study.journal.journal import TrialRecord, TrialStatus
 from study.standing import Best, Running, Slots, Standing
 
 SECONDS_BETWEEN_LINES = 20.0

@@ -13,9 +13,9 @@ from ray.tune.experiment import Trial
 
 from search_spaces.schema import Study
 from study import trial_folder
+from study.journal.journal import Journal, TrialRecord, TrialStatus
+from study.journal.study_folder import TRIALS
 from study.progress import Progress
-from study.records import Journal, TrialRecord, TrialStatus
-from study.study_folder import TRIALS
 from study.trainable import one_line
 
 TRACEBACK = "traceback.txt"

@@ -19,8 +19,8 @@ from rich.text import Text
 from search_spaces.load import dump_yaml, load_recorded
 from study import analysis as tables_of
 from study.analysis import Analysis, analyse
+from study.journal.journal import Journal
 from study.page import Illustration, page
-from study.records import Journal
 from study.study_figures import (
     convergence_by_method_figure,
     cost_figure,

@@ -22,14 +22,9 @@ from search_spaces.convert import grid
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
 from study import cluster, preflight, schedulers
-from study.optuna_file import database
-from study.progress import Progress
-from study.published import Published
-from study.recorder import TRACEBACK, Recorder
-from study.records import Journal
-from study.search import OptunaSearch
-from study.stopping import Stopping
-from study.study_folder import (
+from study.journal.journal import Journal
+from study.journal.shared_copy import Published
+from study.journal.study_folder import (
     OPTUNA,
     STUDY,
     TRIALS,
@@ -40,6 +35,11 @@ from study.study_folder import (
     free_again_if_refused,
     whereabouts,
 )
+from study.optuna_file import database
+from study.progress import Progress
+from study.recorder import TRACEBACK, Recorder
+from study.search import OptunaSearch
+from study.stopping import Stopping
 from study.trainable import TrialActor
 
 LOST_PROCESSES = 3

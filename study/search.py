@@ -30,8 +30,8 @@ from cnn_core.metrics import WORST
 from search_spaces import convert
 from search_spaces.conditions import Values
 from search_spaces.schema import Choice, Study
+from study.journal.journal import TrialRecord, TrialStatus
 from study.optuna_file import IDENT, OptunaFile
-from study.records import TrialRecord, TrialStatus
 
 DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
 WORST_OF = {"min": WORST, "max": -WORST}

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from study.records import TrialStatus
+from study.journal.journal import TrialStatus
 
 
 @dataclass

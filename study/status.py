@@ -12,8 +12,8 @@ from rich.text import Text
 
 from search_spaces.load import StudyFileError, load_recorded
 from search_spaces.schema import Study
+from study.journal.journal import Journal, TrialRecord, TrialStatus, enter
 from study.progress import STYLES, clock
-from study.records import Journal, TrialRecord, TrialStatus, enter
 from study.standing import Running, Standing
 
 NARROW = 11

@@ -28,7 +28,7 @@ from study.figure_style import (
     new_figure,
     styled,
 )
-from study.records import TrialStatus
+from study.journal.journal import TrialStatus
 from study.trial_figures import draw_curves, draw_parity, draw_sections, read_predictions, series
 
 LABELS: Mapping[str, str] = {

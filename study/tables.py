@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cnn_core.metrics import WORST
 from study.analysis import BASELINE, Analysis, LeaderboardRow, Spread, Variant
 from study.importance import BEST_SHARE, FEWEST_TRIALS, importances
-from study.records import TrialStatus
+from study.journal.journal import TrialStatus
 
 FLAT_MARK = "*"
 SEED = "training.seed"

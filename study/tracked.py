@@ -12,7 +12,7 @@ from typing import Any
 from search_spaces.schema import Study
 from study.analysis import Analysis, Variant, analyse
 from study.figure_style import look
-from study.records import TrialRecord, TrialStatus
+from study.journal.journal import TrialRecord, TrialStatus
 
 LONGEST_TEXT = 6000
 """MLflow's limit for a parameter; tags may be a little longer."""

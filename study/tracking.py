@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.load import load_recorded
-from study import locks
+from study.journal import locks
 from study.mlflow_ui import STUDY_PAGE, artifact_location, check_uri, default_uri, ui_command, ui_process
 from study.upload import Figure, Place, Upload
 

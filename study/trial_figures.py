@@ -24,7 +24,7 @@ from study.figure_style import (
     new_figure,
     styled,
 )
-from study.records import TrialRecord
+from study.journal.journal import TrialRecord
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from search_spaces.load import load_recorded
-from study.records import Journal
+from study.journal.journal import Journal
 from study.tracking import BusyError, Store, alone, check_uri, one_line
 from study.upload import Place, Upload
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from search_spaces.load import dump, load_recorded, load_study, resolve
-from study.records import Journal, TrialStatus
+from study.journal.journal import Journal, TrialStatus
 from study.runner import resume
 from study.trial import Trial
 from tests.recorded import studies, trials

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from search_spaces.load import load_study
-from study.records import Journal
+from study.journal.journal import Journal
 from study.runner import run
 from tests.recorded.trials import arithmetic, without_costs
 

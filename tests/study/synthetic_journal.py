@@ -12,7 +12,7 @@ from cnn_core.metrics import WORST
 from cnn_core.networks import Modulated
 from cnn_core.problem import Split
 from search_spaces.schema import Choice, Data, ProblemChoice, SearchedParameter, Study, Training, Tune, Uniform
-from study.records import Journal, TrialStatus
+from study.journal.journal import Journal, TrialStatus
 
 METHODS = {
     "unconstrained": Unconstrained(),

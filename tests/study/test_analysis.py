@@ -24,7 +24,7 @@ from study.analysis import (
     variant_table,
     variants_of,
 )
-from study.records import TrialRecord, TrialStatus
+from study.journal.journal import TrialRecord, TrialStatus
 from tests.study import synthetic_journal
 
 ERRORS = st.tuples(*[st.sampled_from([1e-6, 1e-3, 0.1, 1.0, 7.0])] * 2) | st.tuples(*[st.floats(1e-9, 1e9)] * 2)

@@ -10,7 +10,7 @@ import yaml
 
 from search_spaces.schema import Resources
 from study import cluster
-from study.records import Journal, TrialStatus
+from study.journal.journal import Journal, TrialStatus
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from study import study_folder, tracking
+from study import tracking
 from study.conclusion import tracked_at
-from study.study_folder import Place, Whereabouts
+from study.journal import study_folder
+from study.journal.study_folder import Place, Whereabouts
 from study.upload import Place as Reached
 from tests.study.small_study import small_study
 

@@ -9,7 +9,7 @@ from optuna.storages import InMemoryStorage
 from search_spaces.load import StudyFileError, dump_yaml, load_text, resolve
 from study.analysis import analyse
 from study.confirmation import SEED, confirming
-from study.records import TrialRecord, TrialStatus
+from study.journal.journal import TrialRecord, TrialStatus
 from study.search import OptunaSearch
 from study.tables import all_tables
 from tests.study import tracked_study

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from study.drawing import CONVERGENCE, PREDICTION, draw
-from study.records import Journal
+from study.journal.journal import Journal
 from tests.study import tracked_study
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from search_spaces.schema import Choice, SearchedParameter, Study, Uniform
 from study.importance import FEWEST_TRIALS, importances
-from study.records import TrialRecord, TrialStatus
+from study.journal.journal import TrialRecord, TrialStatus
 from tests.study.small_study import small_study
 
 OBJECTIVE = "validation/data_mse"

@@ -6,8 +6,8 @@ from rich.console import Console
 
 from search_spaces.load import dump_yaml, load_study
 from study import progress
+from study.journal.journal import TrialStatus
 from study.progress import Progress, clock
-from study.records import TrialStatus
 from tests.study.small_study import COMPLETES, small_study
 
 

@@ -13,7 +13,7 @@ from cnn_core.solvers import AdamProjection
 from search_spaces.load import StudyFileError, dump_yaml
 from search_spaces.schema import Study
 from study import analysis as tables_of
-from study.records import Journal, TrialStatus
+from study.journal.journal import Journal, TrialStatus
 from study.report import print_summary, read_analysis, write_csv, write_report
 from study.tables import all_tables
 from tests.study import synthetic_journal

@@ -14,9 +14,10 @@ import pytest
 from optuna.trial import TrialState
 
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded, load_text, resolve
-from study import cluster, runner, study_folder
-from study.records import Journal, TrialRecord, TrialStatus
-from study.study_folder import Place, Whereabouts
+from study import cluster, runner
+from study.journal import study_folder
+from study.journal.journal import Journal, TrialRecord, TrialStatus
+from study.journal.study_folder import Place, Whereabouts
 from study.trial import run_trial
 from tests.study.driver import four_endings
 from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study

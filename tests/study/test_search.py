@@ -12,8 +12,8 @@ from ray.tune.search import Searcher
 from cnn_core.metrics import WORST
 from cnn_core.networks import Dense
 from search_spaces.schema import Choice, Integer, SearchedParameter, Study, Tune, Uniform
+from study.journal.journal import TrialRecord, TrialStatus
 from study.optuna_file import database
-from study.records import TrialRecord, TrialStatus
 from study.search import SAMPLERS, OptunaSearch
 from tests.study.small_study import LEARNING_RATE, small_study
 

@@ -1,7 +1,7 @@
 import pytest
 
 from study import standing
-from study.records import TrialStatus
+from study.journal.journal import TrialStatus
 from study.standing import Best, Slots, Standing
 
 DATA, CONSTRAINT = "validation/data_mse", "validation/constraint_mse"

@@ -6,7 +6,7 @@ from cnn_core.metrics import WORST
 from search_spaces.load import dump, resolve
 from study import tracked
 from study.analysis import analyse
-from study.records import TrialRecord, TrialStatus
+from study.journal.journal import TrialRecord, TrialStatus
 from tests.study.tracked_study import SOFT, study
 
 

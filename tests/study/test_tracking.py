@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from study.records import Journal
+from study.journal.journal import Journal
 from study.tracking import Store, TrackingError, addresses, alone, sync
 from study.uploading import Tracker
 from tests.study import tracked_study

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from mlflow.entities import Run
 
-from study import locks
-from study.records import Journal, TrialStatus
+from study.journal import locks
+from study.journal.journal import Journal, TrialStatus
 from study.tracking import Store, TrackingError, sync
 from study.upload import Place
 from study.uploading import SECONDS_BETWEEN_STARTS, Tracker

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from study.published import FOLDER, Published, fetch
-from study.records import FILE, Journal, TrialStatus
+from study.journal.journal import FILE, Journal, TrialStatus
+from study.journal.shared_copy import FOLDER, Published, fetch
 from study.status import trials_table
 from tests.study import tracked_study
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from search_spaces.load import StudyFileError, load_recorded
-from study import locks, study_folder
-from study.records import Journal
-from study.study_folder import Place, Whereabouts
+from study.journal import locks, study_folder
+from study.journal.journal import Journal
+from study.journal.study_folder import Place, Whereabouts
 from tests.study.small_study import COMPLETES, small_study
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ def test_a_study_that_another_process_runs_is_left_alone(tmp_path: Path) -> None
 
 
 def test_the_lock_of_a_study_goes_with_its_process(tmp_path: Path) -> None:
-    code = f"from study.study_folder import alone; from pathlib import Path\nwith alone(Path({str(tmp_path)!r})):\n"
+    code = f"from study.journal.study_folder import alone; from pathlib import Path\nwith alone(Path({str(tmp_path)!r})):\n"
     dies = f"{code}    import os; os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", dies], cwd=ROOT, check=False).returncode == -signal.SIGKILL
     with study_folder.alone(tmp_path):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from study import provenance
-from study.provenance import _commit
+from study.journal import provenance
+from study.journal.provenance import _commit
 
 
 @pytest.fixture

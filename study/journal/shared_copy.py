@@ -18,8 +18,8 @@ from typing import Any
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
 from search_spaces.load import load_recorded
-from study.records import FILE, Journal, TrialRecord, TrialStatus, enter
-from study.study_folder import STUDY
+from study.journal.journal import FILE, Journal, TrialRecord, TrialStatus, enter
+from study.journal.study_folder import STUDY
 
 SECONDS_BETWEEN_COPIES = 5.0
 FOLDER = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)-\d{8}-\d{6}")

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from search_spaces.load import StudyFileError, dump_yaml
 from search_spaces.schema import Study
-from study import locks, records
-from study.provenance import provenance
-from study.records import Journal
+from study.journal import journal, locks
+from study.journal.journal import Journal
+from study.journal.provenance import provenance
 
 STUDY, OPTUNA, TRIALS, RAY = "study.yaml", "optuna.db", "trials", "ray"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -127,7 +127,7 @@ def whereabouts(directory: Path) -> Whereabouts:
 @contextmanager
 def free_again_if_refused(directory: Path) -> Iterator[None]:
     """Around a new study: if it is asked for, but an error comes before it starts, its name is free again."""
-    files = (STUDY, f"{STUDY}.new", records.FILE, OPTUNA, f"{OPTUNA}-journal")
+    files = (STUDY, f"{STUDY}.new", journal.FILE, OPTUNA, f"{OPTUNA}-journal")
     own = [path for name in files if not (path := directory / name).exists()]
     events = _events(directory)
     try:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from study.records import Journal, TrialStatus
+from study.journal.journal import Journal, TrialStatus
 
 
 @pytest.fixture
