@@ -13,7 +13,7 @@ PACKAGES = ("cnn-study", "torch", "ray", "optuna", "mlflow")
 def provenance() -> dict[str, str]:
     """`git_commit` (with -dirty if files were changed; absent outside a checkout) and `version/<package>`."""
     versions = {f"version/{package}": found for package in PACKAGES if (found := _version(package))}
-    commit = _commit(Path(__file__).resolve().parent.parent)
+    commit = _commit(Path(__file__).resolve().parents[2])
     return ({"git_commit": commit} if commit else {}) | versions | {"version/python": platform.python_version()}
 
 

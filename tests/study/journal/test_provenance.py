@@ -7,6 +7,7 @@ import pytest
 
 from study.journal import provenance
 from study.journal.provenance import _commit
+from tests.test_architecture import ROOT
 
 
 @pytest.fixture
@@ -36,3 +37,9 @@ def test_versions_of_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "PACKAGES", ("torch", "no-such-package"))
     found = provenance.provenance.__wrapped__()
     assert found.keys() - {"git_commit"} == {"version/torch", "version/python"}
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no checkout")
+def test_a_study_says_the_commit_of_the_checkout_it_runs_from() -> None:
+    head = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    assert provenance.provenance()["git_commit"].removesuffix("-dirty") == head.stdout.strip()

@@ -11,7 +11,7 @@ from study.journal.journal import Journal
 from study.journal.study_folder import Place, Whereabouts
 from tests.study.small_study import COMPLETES, small_study
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_directory_is_claimed_once(tmp_path: Path) -> None:
