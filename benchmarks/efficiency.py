@@ -33,7 +33,7 @@ from search_spaces.load import load_study, resolve
 from search_spaces.schema import Study
 from study import cluster, runner
 from study.journal.journal import Journal
-from study.trial import Trial
+from study.trial.trial import Trial
 from study.uploading import Tracker
 
 SLOTS = 2

@@ -80,8 +80,8 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
 )  # fmt: skip
 def trial(space: str, settings: tuple[str, ...], as_json: bool, save: Path | None, checkpoint: Path | None) -> None:
     """Run one trial of SPACE in this process, with the values that stand outside its search block."""
-    from study.trial import Trial
-    from study.trial_folder import make_folder
+    from study.trial.trial import Trial
+    from study.trial.trial_folder import make_folder
 
     study = load_trial(space, dict(map(parse_setting, settings)))
     if save is not None:

@@ -12,11 +12,11 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from search_spaces.schema import Study
-from study import trial_folder
 from study.journal.journal import Journal, TrialRecord, TrialStatus
 from study.journal.study_folder import TRIALS
 from study.progress import Progress
-from study.trainable import one_line
+from study.trial import trial_folder
+from study.trial.actor import one_line
 
 TRACEBACK = "traceback.txt"
 

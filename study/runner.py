@@ -40,7 +40,7 @@ from study.progress import Progress
 from study.recorder import TRACEBACK, Recorder
 from study.search import OptunaSearch
 from study.stopping import Stopping
-from study.trainable import TrialActor
+from study.trial.actor import TrialActor
 
 LOST_PROCESSES = 3
 """How often a trial is started again whose process or node was lost. Errors of the trial itself are not tried again."""

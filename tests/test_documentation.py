@@ -25,7 +25,7 @@ from search_spaces.forms import DISTRIBUTIONS
 from search_spaces.load import load_study, resolve
 from search_spaces.schema import ProblemChoice, Resources, Scheduler, Study, Training, Tune
 from study.cli import cli
-from study.trial import run_trial
+from study.trial.trial import run_trial
 
 DOCS = Path(__file__).parents[1] / "docs"
 TEXT = (DOCS / "study-file.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import torch
 from search_spaces.load import dump, load_recorded, load_study, resolve
 from study.journal.journal import Journal, TrialStatus
 from study.runner import resume
-from study.trial import Trial
+from study.trial.trial import Trial
 from tests.recorded import studies, trials
 
 

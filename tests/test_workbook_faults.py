@@ -23,7 +23,7 @@ from cnn_core.problems import helmholtz, pythagorean, synthetic, viscous_flow
 from cnn_core.training import train
 from search_spaces.errors import StudyFileError
 from search_spaces.load import build_problem, load_study, load_trial, shipped_spaces
-from study.trial import Trial
+from study.trial.trial import Trial
 from tests.cnn_core.cases import OwnNetwork, field_of, general_twin, grid_points, make_model, make_step, theta_of
 
 STUDIES = [name for name in shipped_spaces() if not name.startswith("workbook-")]

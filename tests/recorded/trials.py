@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cnn_core import methods
 from search_spaces.load import load_trial
-from study.trial import run_trial
+from study.trial.trial import run_trial
 
 RECORD = Path(__file__).with_name("trials.json")
 ELSEWHERE = 1e-2

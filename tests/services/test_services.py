@@ -18,9 +18,9 @@ from urllib.request import urlopen
 import pytest
 from mlflow import MlflowClient
 
-from study import trial_folder
 from study.mlflow_ui import SERVER_ENVIRONMENT
-from study.trial import Trial
+from study.trial import trial_folder
+from study.trial.trial import Trial
 from tests.study import tracked_study
 from tests.study.small_study import small_study
 

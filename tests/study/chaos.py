@@ -34,7 +34,7 @@ from ray.cluster_utils import Cluster
 from search_spaces.load import dump_yaml, load_recorded, resolve
 from search_spaces.schema import ProblemChoice, SearchedParameter, Study, Tune, Uniform
 from study.journal.journal import Journal
-from study.trial import run_trial
+from study.trial.trial import run_trial
 from tests.study.small_study import LEARNING_RATE, small_study
 
 ROOT = Path(__file__).parents[2]

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from study import trial_folder
 from study.journal.journal import TrialStatus
 from study.progress import Progress
 from study.recorder import Recorder, ending
+from study.trial import trial_folder
 from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
 
 DONE = {"epoch": 3, "metrics": {"validation/data_mse": 0.1}, "final": {"status": "completed", "test/data_mse": 0.2}}

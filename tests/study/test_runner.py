@@ -18,7 +18,7 @@ from study import cluster, runner
 from study.journal import study_folder
 from study.journal.journal import Journal, TrialRecord, TrialStatus
 from study.journal.study_folder import Place, Whereabouts
-from study.trial import run_trial
+from study.trial.trial import run_trial
 from tests.study.driver import four_endings
 from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
 

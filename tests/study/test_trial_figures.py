@@ -13,7 +13,7 @@ from cnn_core.problem import Split
 from cnn_core.solvers import AdamProjection
 from search_spaces.schema import Data, ProblemChoice, Study
 from study.journal.journal import TrialRecord, TrialStatus
-from study.trial import Trial
+from study.trial.trial import Trial
 from study.trial_figures import convergence_figure, percentile_figure, prediction_figure, read_percentiles
 from tests.study import synthetic_journal
 

@@ -16,8 +16,8 @@ from cnn_core.methods import METHODS
 from cnn_core.optimizers import OPTIMIZERS
 from search_spaces.load import resolve
 from search_spaces.schema import Study
-from study import trial_folder
-from study.trial import Trial, run_trial
+from study.trial import trial_folder
+from study.trial.trial import Trial, run_trial
 from tests.study.small_study import small_study
 
 ALIKE = 1e-12

@@ -25,7 +25,7 @@ from cnn_core.solvers import Solver
 from cnn_core.training import Training, TrainingStatus
 from search_spaces.load import build_problem, dump, dump_yaml
 from search_spaces.schema import Study
-from study.projecting import accepted, project_split, projection_figures
+from study.trial.projecting import accepted, project_split, projection_figures
 
 Metrics = dict[str, float | str]
 

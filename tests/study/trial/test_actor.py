@@ -8,9 +8,9 @@ import torch
 
 from search_spaces.load import dump_yaml, resolve
 from search_spaces.schema import Resources, Study
-from study import trial_folder
-from study.trainable import TrialActor, one_line, place
-from study.trial import Trial, run_trial
+from study.trial import trial_folder
+from study.trial.actor import TrialActor, one_line, place
+from study.trial.trial import Trial, run_trial
 from tests.study.small_study import COMPLETES, DIVERGES, FAILS, LEARNING_RATE, small_study
 
 STUDY = small_study(COMPLETES, FAILS, DIVERGES)

@@ -15,7 +15,7 @@ from cnn_core.compilation import CompilationError, compiled
 from cnn_core.metrics import FIGURES
 from search_spaces.load import load_study, resolve
 from search_spaces.schema import Resources
-from study.trial import PROJECTED, Trial, choose_device, run_trial, threads
+from study.trial.trial import PROJECTED, Trial, choose_device, run_trial, threads
 from tests.study.small_study import small_study
 
 SMALL = {

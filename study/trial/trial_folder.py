@@ -17,7 +17,7 @@ from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy
 
 from cnn_core import checkpoint
 from search_spaces.schema import Study
-from study.trial import Trial, settings_of
+from study.trial.trial import Trial, settings_of
 
 NEWEST, BEFORE = "checkpoint.pt", "checkpoint.before.pt"
 PARTIAL = ".partial"

@@ -24,8 +24,8 @@ from ray.tune.result import DONE
 
 from search_spaces.load import StudyFileError, load_text, resolve
 from search_spaces.schema import Study
-from study import trial_folder
-from study.trial import Trial
+from study.trial import trial_folder
+from study.trial.trial import Trial
 
 
 class TrialActor(tune.Trainable):

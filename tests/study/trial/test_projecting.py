@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from cnn_core.solvers import ProjectionStatus
 from study.cli import cli
 from study.exit_codes import BadInputError
-from study.projecting import worst_status
+from study.trial.projecting import worst_status
 
 SMALL = (
     "data.train.amplitude=[0.5, 1.0]", "data.train.frequency=[0.5, 1.0]", "data.train.points=10",
