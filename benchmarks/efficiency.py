@@ -31,7 +31,8 @@ from rich.console import Console
 from search_spaces import convert
 from search_spaces.load import load_study, resolve
 from search_spaces.schema import Study
-from study import cluster, runner
+from study import runner
+from study.cluster import cluster
 from study.journal.journal import Journal
 from study.trial.trial import Trial
 from study.uploading import Tracker

@@ -223,7 +223,7 @@ def submit(
     Neither Ctrl-C nor closing this machine ends it. What `run` leaves is in --directory on the head node.
     """
     study = _load(space, settings, {"tune.trials": trials} if trials else {}, warm_start)
-    from study.submission import Job
+    from study.cluster.submission import Job
 
     options = {"--name": name, "--hours": str(hours or ""), "--storage": storage, "--tracking-uri": tracking_uri}
     with mendable():

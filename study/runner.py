@@ -21,7 +21,8 @@ from rich.console import Console
 from search_spaces.convert import grid
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
-from study import cluster, preflight, schedulers
+from study import schedulers
+from study.cluster import cluster, preflight
 from study.journal.journal import Journal
 from study.journal.shared_copy import Published
 from study.journal.study_folder import (

@@ -14,7 +14,8 @@ import pytest
 from optuna.trial import TrialState
 
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded, load_text, resolve
-from study import cluster, runner
+from study import runner
+from study.cluster import cluster
 from study.journal import study_folder
 from study.journal.journal import Journal, TrialRecord, TrialStatus
 from study.journal.study_folder import Place, Whereabouts

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from search_spaces.schema import Resources
-from study import cluster
+from study.cluster import cluster
 from study.journal.journal import Journal, TrialStatus
 
 ROOT = Path(__file__).parents[2]
@@ -135,7 +135,7 @@ def test_a_users_own_token_is_taken(home: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 LISTENING = """
-from study import cluster
+from study.cluster import cluster
 import psutil  # the one that comes with Ray
 
 with cluster.connection("local", problem="helmholtz"):

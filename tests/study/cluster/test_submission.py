@@ -12,9 +12,9 @@ from ray.job_submission import JobStatus
 
 from search_spaces.load import load_recorded
 from search_spaces.schema import ProblemChoice
-from study import submission
-from study.cluster import ClusterError
-from study.submission import Job, entrypoint, pack
+from study.cluster import submission
+from study.cluster.cluster import ClusterError
+from study.cluster.submission import Job, entrypoint, pack
 from tests.study.small_study import small_study
 
 

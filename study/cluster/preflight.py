@@ -15,8 +15,8 @@ from uuid import uuid4
 from ray.util.client import ray as client
 
 from search_spaces.schema import Study
-from study import cluster, node_probe
-from study.cluster import ClusterError, Nodes
+from study.cluster import cluster, node_probe
+from study.cluster.cluster import ClusterError, Nodes
 
 PACKAGES: Mapping[str, str] = {name: name for name in ("torch", "ray", "numpy", "optuna", "pydantic", "pyarrow")} | {
     "PyYAML": "yaml"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from search_spaces.schema import ProblemChoice, Resources
-from study import cluster, node_probe, preflight
-from study.cluster import Answer, ClusterError
-from study.preflight import PACKAGES
+from study.cluster import cluster, node_probe, preflight
+from study.cluster.cluster import Answer, ClusterError
+from study.cluster.preflight import PACKAGES
 from tests.study.small_study import small_study
 
 NODES: Sequence[Any] = [

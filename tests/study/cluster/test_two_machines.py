@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from study.journal.journal import Journal, TrialRecord, TrialStatus
-from tests.study.two_machines import DASHBOARD, HEAD, PORT, Machines, arguments, two_machines, why_not
+from tests.study.cluster.two_machines import DASHBOARD, HEAD, PORT, Machines, arguments, two_machines, why_not
 
 REASON = why_not()
 pytestmark = [

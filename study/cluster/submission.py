@@ -21,8 +21,8 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 
 from search_spaces.load import dump_yaml
 from search_spaces.schema import Study
-from study import cluster, node_probe
-from study.cluster import ClusterError
+from study.cluster import cluster, node_probe
+from study.cluster.cluster import ClusterError
 
 STUDY = "study.yaml"
 SECONDS_TO_TRY_AGAIN = 5.0
