@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from search_spaces.schema import Study
-from study.analysis import CONSTRAINT, DATA
+from study.analysis.findings import CONSTRAINT, DATA
 
 TAG = "mlflow.sharedViewState."
 """Prefix of the experiment tags that hold views."""

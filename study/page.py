@@ -7,7 +7,7 @@ from datetime import datetime
 from html import escape
 from string import Template
 
-from study.analysis import Analysis
+from study.analysis.findings import Analysis
 from study.journal.journal import TrialStatus
 from study.tables import Column, TextTable, counts_text
 

@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from search_spaces.load import dump_yaml, load_recorded
-from study import analysis as tables_of
-from study.analysis import Analysis, analyse
+from study.analysis import findings as tables_of
+from study.analysis.findings import Analysis, analyse
 from study.journal.journal import Journal
 from study.page import Illustration, page
 from study.study_figures import (

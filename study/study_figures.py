@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from search_spaces.schema import Choice
-from study.analysis import CONSTRAINT, DATA, Analysis, Variant, best_so_far
+from study.analysis.findings import CONSTRAINT, DATA, Analysis, Variant, best_so_far
 from study.figure_style import (
     EXACT,
     MUTED,

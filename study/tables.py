@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnn_core.metrics import WORST
-from study.analysis import BASELINE, Analysis, LeaderboardRow, Spread, Variant
-from study.importance import BEST_SHARE, FEWEST_TRIALS, importances
+from study.analysis.findings import BASELINE, Analysis, LeaderboardRow, Spread, Variant
+from study.analysis.importance import BEST_SHARE, FEWEST_TRIALS, importances
 from study.journal.journal import TrialStatus
 
 FLAT_MARK = "*"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from search_spaces.schema import Study
-from study.analysis import Analysis, Variant, analyse
+from study.analysis.findings import Analysis, Variant, analyse
 from study.figure_style import look
 from study.journal.journal import TrialRecord, TrialStatus
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.load import dump, resolve
 from search_spaces.schema import Study
 from study import drawing, mlflow_views, tracked
-from study.analysis import analyse
+from study.analysis.findings import analyse
 from study.journal import locks
 from study.journal.journal import Journal, TrialRecord, TrialStatus, enter
 from study.mlflow_ui import STUDY_PAGE, links

@@ -7,7 +7,7 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from search_spaces.load import StudyFileError, dump_yaml, load_text, resolve
-from study.analysis import analyse
+from study.analysis.findings import analyse
 from study.confirmation import SEED, confirming
 from study.journal.journal import TrialRecord, TrialStatus
 from study.search import OptunaSearch

@@ -12,7 +12,7 @@ from rich.console import Console
 from cnn_core.solvers import AdamProjection
 from search_spaces.load import StudyFileError, dump_yaml
 from search_spaces.schema import Study
-from study import analysis as tables_of
+from study.analysis import findings as tables_of
 from study.journal.journal import Journal, TrialStatus
 from study.report import print_summary, read_analysis, write_csv, write_report
 from study.tables import all_tables

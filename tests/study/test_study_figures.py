@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from cnn_core.methods import METHODS
 from cnn_core.metrics import WORST
 from study import study_figures
-from study.analysis import Analysis, analyse
+from study.analysis.findings import Analysis, analyse
 from study.figure_style import METHOD_LOOKS, look
 from study.study_figures import error_figure, pareto_figure, predictions_by_method_figure
 from tests.study import synthetic_journal

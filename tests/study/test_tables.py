@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from cnn_core.metrics import WORST
-from study.analysis import analyse
+from study.analysis.findings import analyse
 from study.tables import all_tables, format_error, trials_table
 from tests.study import synthetic_journal
 

@@ -5,7 +5,7 @@ import pytest
 from cnn_core.metrics import WORST
 from search_spaces.load import dump, resolve
 from study import tracked
-from study.analysis import analyse
+from study.analysis.findings import analyse
 from study.journal.journal import TrialRecord, TrialStatus
 from tests.study.tracked_study import SOFT, study
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from cnn_core.metrics import WORST
-from study.analysis import (
+from study.analysis.findings import (
     CONSTRAINT,
     DATA,
     Variant,

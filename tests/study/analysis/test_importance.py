@@ -4,7 +4,7 @@ import random
 from typing import Literal
 
 from search_spaces.schema import Choice, SearchedParameter, Study, Uniform
-from study.importance import FEWEST_TRIALS, importances
+from study.analysis.importance import FEWEST_TRIALS, importances
 from study.journal.journal import TrialRecord, TrialStatus
 from tests.study.small_study import small_study
 
