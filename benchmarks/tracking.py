@@ -31,7 +31,7 @@ from search_spaces.schema import Study
 from study.journal import study_folder
 from study.journal.study_folder import Place, Whereabouts
 from study.mlflow_ui import SERVER_ENVIRONMENT
-from study.progress import Progress
+from study.progress.live_view import Progress
 from study.recorder import Recorder
 from study.tracking import Store, sync
 from study.uploading import Tracker

@@ -266,7 +266,7 @@ def status(name: str | None, storage: str | None) -> None:
 
 
 def _show_status(directories: Sequence[Path], name: str | None, *, storage: str | None = None) -> None:
-    from study.status import studies_table, trials_table
+    from study.progress.status import studies_table, trials_table
 
     console = Console()
     if name is not None:

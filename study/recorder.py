@@ -14,7 +14,7 @@ from ray.tune.experiment import Trial
 from search_spaces.schema import Study
 from study.journal.journal import Journal, TrialRecord, TrialStatus
 from study.journal.study_folder import TRIALS
-from study.progress import Progress
+from study.progress.live_view import Progress
 from study.trial import trial_folder
 from study.trial.actor import one_line
 

@@ -37,7 +37,7 @@ from study.journal.study_folder import (
     whereabouts,
 )
 from study.optuna_file import database
-from study.progress import Progress
+from study.progress.live_view import Progress
 from study.recorder import TRACEBACK, Recorder
 from study.search import OptunaSearch
 from study.stopping import Stopping

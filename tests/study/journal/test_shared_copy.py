@@ -8,7 +8,7 @@ from rich.console import Console
 
 from study.journal.journal import FILE, Journal, TrialStatus
 from study.journal.shared_copy import FOLDER, Published, fetch
-from study.status import trials_table
+from study.progress.status import trials_table
 from tests.study import tracked_study
 
 PLACE = "mine-20260102-030405"

@@ -6,7 +6,7 @@ from rich.console import Console, RenderableType
 
 from search_spaces.load import dump_yaml, load_study
 from study.journal.journal import Journal, TrialStatus
-from study.status import last_sign, studies_table, trials_table
+from study.progress.status import last_sign, studies_table, trials_table
 from tests.study import tracked_study
 from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
 

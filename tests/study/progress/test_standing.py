@@ -1,8 +1,8 @@
 import pytest
 
-from study import standing
 from study.journal.journal import TrialStatus
-from study.standing import Best, Slots, Standing
+from study.progress import standing
+from study.progress.standing import Best, Slots, Standing
 
 DATA, CONSTRAINT = "validation/data_mse", "validation/constraint_mse"
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from study.journal.journal import TrialRecord, TrialStatus
-from study.standing import Best, Running, Slots, Standing
+from study.progress.standing import Best, Running, Slots, Standing
 
 SECONDS_BETWEEN_LINES = 20.0
 BARS = 8

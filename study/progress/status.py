@@ -13,8 +13,8 @@ from rich.text import Text
 from search_spaces.load import StudyFileError, load_recorded
 from search_spaces.schema import Study
 from study.journal.journal import Journal, TrialRecord, TrialStatus, enter
-from study.progress import STYLES, clock
-from study.standing import Running, Standing
+from study.progress.live_view import STYLES, clock
+from study.progress.standing import Running, Standing
 
 NARROW = 11
 """Characters of a heading's line: with two objectives a table of trials fits a terminal of 80."""

@@ -5,9 +5,9 @@ import pytest
 from rich.console import Console
 
 from search_spaces.load import dump_yaml, load_study
-from study import progress
 from study.journal.journal import TrialStatus
-from study.progress import Progress, clock
+from study.progress import live_view
+from study.progress.live_view import Progress, clock
 from tests.study.small_study import COMPLETES, small_study
 
 
@@ -100,7 +100,7 @@ def test_time_left_follows_the_pace_and_the_limit() -> None:
     [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (45_678, "46 kB"), (2e6, "2 MB"), (2e9, "2000 MB")],
 )
 def test_sizes_are_readable(count: int, text: str) -> None:
-    assert progress.size(count) == text
+    assert live_view.size(count) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(5, "0:05"), (245.9, "4:05"), (3845, "1:04:05")])
