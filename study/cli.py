@@ -242,12 +242,12 @@ def submit(
 @cli.command(name="report")
 @click.argument("name")
 def report_command(name: str) -> None:
-    """Write tables, plots and report.html of the study NAME anew, and print its summary."""
-    from study import report
+    """Write tables, plots and files.html of the study NAME anew, and print its summary."""
+    from study.report import files
 
     directory = _existing(name)
-    paths = report.write_report(directory)
-    report.print_summary(Console(), directory)
+    paths = files.write_report(directory)
+    files.print_summary(Console(), directory)
     click.echo(f"plots    {paths.figures}\nreport   {paths.html}")
 
 

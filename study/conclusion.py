@@ -13,11 +13,12 @@ from rich.console import Console
 
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
-from study import report, runner, tracking
+from study import runner, tracking
 from study.exit_codes import INTERRUPTED, RunFailed, mendable
 from study.journal import study_folder
 from study.journal.journal import Journal
 from study.journal.study_folder import whereabouts
+from study.report import files
 from study.runner import Outcome
 from study.upload import Place
 from study.uploading import Tracker
@@ -40,8 +41,8 @@ def run_and_conclude(
 def conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
     """Print what came of a study; exits unless it ended well. Raises RunFailed if it has no result."""
     console = Console()
-    paths = report.write_report(directory)
-    report.print_summary(console, directory)
+    paths = files.write_report(directory)
+    files.print_summary(console, directory)
     console.print(f"plots    {paths.figures}\nreport   {paths.html}", highlight=False, soft_wrap=True)
     if unsent := outcome.unsent or tracker.add_report():
         console.print(unsent, highlight=False, soft_wrap=True)

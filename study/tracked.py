@@ -11,8 +11,8 @@ from typing import Any
 
 from search_spaces.schema import Study
 from study.analysis.findings import Analysis, Variant, analyse
-from study.figure_style import look
 from study.journal.journal import TrialRecord, TrialStatus
+from study.report.plot_style import look
 
 LONGEST_TEXT = 6000
 """MLflow's limit for a parameter; tags may be a little longer."""

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.load import dump, resolve
 from search_spaces.schema import Study
-from study import drawing, mlflow_views, tracked
+from study import mlflow_views, tracked
 from study.analysis.findings import analyse
 from study.journal import locks
 from study.journal.journal import Journal, TrialRecord, TrialStatus, enter
 from study.mlflow_ui import STUDY_PAGE, links
+from study.report import drawing
 
 if TYPE_CHECKING:
     from study.tracking import Store

@@ -11,8 +11,8 @@ import pytest
 from search_spaces.load import resolve
 from search_spaces.schema import Study
 from study import tracked, upload
-from study.drawing import CONVERGENCE, PREDICTION
 from study.journal.journal import Journal, TrialRecord, TrialStatus
+from study.report.drawing import CONVERGENCE, PREDICTION
 from study.upload import Figure, Place, Upload
 from tests.study import tracked_study
 from tests.study.tracked_study import SOFT, UNCONSTRAINED

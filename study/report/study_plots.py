@@ -14,7 +14,8 @@ from matplotlib.ticker import MaxNLocator
 
 from search_spaces.schema import Choice
 from study.analysis.findings import CONSTRAINT, DATA, Analysis, Variant, best_so_far
-from study.figure_style import (
+from study.journal.journal import TrialStatus
+from study.report.plot_style import (
     EXACT,
     MUTED,
     add_legend,
@@ -28,8 +29,7 @@ from study.figure_style import (
     new_figure,
     styled,
 )
-from study.journal.journal import TrialStatus
-from study.trial_figures import draw_curves, draw_parity, draw_sections, read_predictions, series
+from study.report.trial_plots import draw_curves, draw_parity, draw_sections, read_predictions, series
 
 LABELS: Mapping[str, str] = {
     DATA: "data error, validation (mean square)",

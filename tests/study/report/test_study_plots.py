@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 
 from cnn_core.methods import METHODS
 from cnn_core.metrics import WORST
-from study import study_figures
 from study.analysis.findings import Analysis, analyse
-from study.figure_style import METHOD_LOOKS, look
-from study.study_figures import error_figure, pareto_figure, predictions_by_method_figure
+from study.report import study_plots
+from study.report.plot_style import METHOD_LOOKS, look
+from study.report.study_plots import error_figure, pareto_figure, predictions_by_method_figure
 from tests.study import synthetic_journal
 
 FIGURES = ("pareto", "error", "progress", "cost", "convergence_by_method", "settings")
@@ -86,7 +86,7 @@ def test_the_front_carries_the_numbers_of_the_table(analysis: Analysis) -> None:
 
 
 def test_a_study_that_searched_nothing_has_no_settings_to_show(analysis: Analysis) -> None:
-    figure = drawn(study_figures.settings_figure(replace(analysis, study=replace(analysis.study, search={}))))
+    figure = drawn(study_plots.settings_figure(replace(analysis, study=replace(analysis.study, search={}))))
     assert "no completed trial with searched settings" in figure.axes[0].texts[0].get_text()
 
 

@@ -14,8 +14,8 @@ from search_spaces.load import StudyFileError, dump_yaml
 from search_spaces.schema import Study
 from study.analysis import findings as tables_of
 from study.journal.journal import Journal, TrialStatus
-from study.report import print_summary, read_analysis, write_csv, write_report
-from study.tables import all_tables
+from study.report.files import print_summary, read_analysis, write_csv, write_report
+from study.report.tables import all_tables
 from tests.study import synthetic_journal
 
 FIGURES = ("pareto", "errors", "predictions", "convergence", "residuals", "cost", "progress", "settings")

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from study.drawing import CONVERGENCE, PREDICTION, draw
 from study.journal.journal import Journal
+from study.report.drawing import CONVERGENCE, PREDICTION, draw
 from tests.study import tracked_study
 
 

@@ -13,8 +13,8 @@ from cnn_core.problem import Split
 from cnn_core.solvers import AdamProjection
 from search_spaces.schema import Data, ProblemChoice, Study
 from study.journal.journal import TrialRecord, TrialStatus
+from study.report.trial_plots import convergence_figure, percentile_figure, prediction_figure, read_percentiles
 from study.trial.trial import Trial
-from study.trial_figures import convergence_figure, percentile_figure, prediction_figure, read_percentiles
 from tests.study import synthetic_journal
 
 WAVES = {"amplitude": (1.0,), "frequency": (1.0,), "phase": (0.0,)}

@@ -4,7 +4,7 @@ import pytest
 
 from cnn_core.metrics import WORST
 from study.analysis.findings import analyse
-from study.tables import all_tables, format_error, trials_table
+from study.report.tables import all_tables, format_error, trials_table
 from tests.study import synthetic_journal
 
 

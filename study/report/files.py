@@ -20,8 +20,8 @@ from search_spaces.load import dump_yaml, load_recorded
 from study.analysis import findings as tables_of
 from study.analysis.findings import Analysis, analyse
 from study.journal.journal import Journal
-from study.page import Illustration, page
-from study.study_figures import (
+from study.report.page import Illustration, page
+from study.report.study_plots import (
     convergence_by_method_figure,
     cost_figure,
     error_figure,
@@ -30,8 +30,8 @@ from study.study_figures import (
     progress_figure,
     settings_figure,
 )
-from study.tables import TextTable, all_tables, counts_text
-from study.trial_figures import percentile_figure
+from study.report.tables import TextTable, all_tables, counts_text
+from study.report.trial_plots import percentile_figure
 
 FOLDER = "report"
 

@@ -15,7 +15,7 @@ PREDICTIONS = "predictions.npz"
 
 def draw(record: TrialRecord, folder: Path, target: Path) -> Mapping[str, str]:
     """Draw into `target` what a trial's record and files have plots for: plot → empty, or why it is missing."""
-    from study.trial_figures import convergence_figure, prediction_figure
+    from study.report.trial_plots import convergence_figure, prediction_figure
 
     drawn: dict[str, str] = {}
     if record.history:

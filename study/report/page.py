@@ -9,7 +9,7 @@ from string import Template
 
 from study.analysis.findings import Analysis
 from study.journal.journal import TrialStatus
-from study.tables import Column, TextTable, counts_text
+from study.report.tables import Column, TextTable, counts_text
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from cnn_core.clock import SECTIONS
 from cnn_core.metrics import WORST
-from study.figure_style import (
+from study.journal.journal import TrialRecord
+from study.report.plot_style import (
     AFTER,
     BEFORE,
     EXACT,
@@ -24,7 +25,6 @@ from study.figure_style import (
     new_figure,
     styled,
 )
-from study.journal.journal import TrialRecord
 
 Arrays = Mapping[str, np.ndarray]
 
