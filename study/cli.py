@@ -173,7 +173,7 @@ def confirm(name: str, seeds: int, address: str, storage: str | None, tracking_u
     """
     directory = _existing(name)
     from study.conclusion import run_and_conclude
-    from study.confirmation import confirming
+    from study.search.confirmation import confirming
 
     study, where = confirming(directory, seeds=seeds), {"address": address, "storage": storage}
     run_and_conclude(study, RUNS, f"{name}-confirm", exact=False, tracking_uri=tracking_uri, **where)
@@ -330,7 +330,7 @@ def _load(
     study = load_study(space, overrides)
     if warm_start is None:
         return study
-    from study.warm_start import best_points
+    from study.search.warm_start import best_points
 
     return load_study(space, overrides | {"tune.first": best_points(study, _existing(warm_start))})
 

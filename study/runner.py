@@ -21,7 +21,6 @@ from rich.console import Console
 from search_spaces.convert import grid
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
-from study import schedulers
 from study.cluster import cluster, preflight
 from study.journal.journal import Journal
 from study.journal.shared_copy import Published
@@ -36,10 +35,11 @@ from study.journal.study_folder import (
     free_again_if_refused,
     whereabouts,
 )
-from study.optuna_file import database
 from study.progress.live_view import Progress
 from study.recorder import TRACEBACK, Recorder
-from study.search import OptunaSearch
+from study.search import schedulers
+from study.search.optuna_file import database
+from study.search.optuna_search import OptunaSearch
 from study.stopping import Stopping
 from study.trial.actor import TrialActor
 

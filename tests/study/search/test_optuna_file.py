@@ -4,8 +4,8 @@ from pathlib import Path
 import optuna
 import pytest
 
-from study import optuna_file
-from study.optuna_file import IDENT, OptunaFile, database
+from study.search import optuna_file
+from study.search.optuna_file import IDENT, OptunaFile, database
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from search_spaces.load import StudyFileError, dump_yaml
 from search_spaces.schema import Choice, SearchedParameter, Study, Tune, Uniform
-from study.warm_start import best_points
+from study.search.warm_start import best_points
 from tests.study import tracked_study
 
 METHOD, RATE, WEIGHT = "training.method.name", "training.optimizer.learning_rate", "training.method.weight"

@@ -31,7 +31,7 @@ from search_spaces import convert
 from search_spaces.conditions import Values
 from search_spaces.schema import Choice, Study
 from study.journal.journal import TrialRecord, TrialStatus
-from study.optuna_file import IDENT, OptunaFile
+from study.search.optuna_file import IDENT, OptunaFile
 
 DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
 WORST_OF = {"min": WORST, "max": -WORST}

@@ -6,8 +6,8 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
 from search_spaces.schema import Scheduler
-from study import schedulers
 from study.journal.journal import TrialRecord, TrialStatus
+from study.search import schedulers
 
 METRIC = "validation/data_mse"
 

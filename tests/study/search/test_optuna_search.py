@@ -13,8 +13,8 @@ from cnn_core.metrics import WORST
 from cnn_core.networks import Dense
 from search_spaces.schema import Choice, Integer, SearchedParameter, Study, Tune, Uniform
 from study.journal.journal import TrialRecord, TrialStatus
-from study.optuna_file import database
-from study.search import SAMPLERS, OptunaSearch
+from study.search.optuna_file import database
+from study.search.optuna_search import SAMPLERS, OptunaSearch
 from tests.study.small_study import LEARNING_RATE, small_study
 
 METHOD, WEIGHT = "training.method.name", "training.method.weight"

@@ -8,10 +8,10 @@ from optuna.storages import InMemoryStorage
 
 from search_spaces.load import StudyFileError, dump_yaml, load_text, resolve
 from study.analysis.findings import analyse
-from study.confirmation import SEED, confirming
 from study.journal.journal import TrialRecord, TrialStatus
 from study.report.tables import all_tables
-from study.search import OptunaSearch
+from study.search.confirmation import SEED, confirming
+from study.search.optuna_search import OptunaSearch
 from tests.study import tracked_study
 
 METHOD = "training.method.name"
