@@ -34,8 +34,8 @@ from search_spaces.schema import Study
 from study import runner
 from study.cluster import cluster
 from study.journal.journal import Journal
+from study.tracking.tracker import Tracker
 from study.trial.trial import Trial
-from study.uploading import Tracker
 
 SLOTS = 2
 SECONDS_OF_TRAINING = 7.0

@@ -30,11 +30,11 @@ from search_spaces.load import load_study
 from search_spaces.schema import Study
 from study.journal import study_folder
 from study.journal.study_folder import Place, Whereabouts
-from study.mlflow_ui import SERVER_ENVIRONMENT
 from study.progress.live_view import Progress
 from study.recorder import Recorder
-from study.tracking import Store, sync
-from study.uploading import Tracker
+from study.tracking.addresses import SERVER_ENVIRONMENT
+from study.tracking.store import Store, sync
+from study.tracking.tracker import Tracker
 
 TRIALS, METRICS = 100, 20
 PORT = 5461

@@ -188,12 +188,13 @@ def confirm(name: str, seeds: int, address: str, storage: str | None, tracking_u
 def resume(name: str, more: int | None, hours: float | None, address: str | None, tracking_uri: str | None) -> None:
     """Go on with the study NAME, however it ended: trials that did not end go on from their checkpoints."""
     directory = _existing(name)
-    from study import runner, tracking
+    from study import runner
     from study.conclusion import conclude, resumable, tracked_at
-    from study.uploading import Tracker
+    from study.tracking import store
+    from study.tracking.tracker import Tracker
 
     with mendable():
-        uri = tracking.check_uri(tracking_uri or tracked_at(directory))
+        uri = store.check_uri(tracking_uri or tracked_at(directory))
         runner.lengthened(directory, more or 0)  # which may not be: said before anything starts
         tracker = Tracker(directory, uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
@@ -284,15 +285,15 @@ def _show_status(directories: Sequence[Path], name: str | None, *, storage: str 
 @click.option("--tracking-uri", help="Where to; default: where the study's own figures went.")
 def sync(name: str, tracking_uri: str | None) -> None:
     """Upload what MLflow lacks of the study NAME; nothing is sent twice."""
-    from study import tracking
     from study.conclusion import tracked_at
+    from study.tracking import store
 
     directory = _existing(name)
     with mendable():
-        uri = tracking.check_uri(tracking_uri or tracked_at(directory))
+        uri = store.check_uri(tracking_uri or tracked_at(directory))
     try:
-        click.echo(f"{tracking.sync(directory, uri)} events of {name} uploaded to {uri}")
-    except tracking.TrackingError as error:
+        click.echo(f"{store.sync(directory, uri)} events of {name} uploaded to {uri}")
+    except store.TrackingError as error:
         raise RunFailed(str(error)) from error
 
 
@@ -304,15 +305,15 @@ def sync(name: str, tracking_uri: str | None) -> None:
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
 def ui(tracking_uri: str | None, host: str, port: int) -> None:
     """Open the results in the MLflow UI, on this machine only unless another --host is given."""
-    from study import tracking
+    from study.tracking import store
 
     with mendable():
-        uri = tracking.check_uri(tracking_uri or tracking.default_uri(RUNS))
-    command, environment = tracking.ui_process(uri, host=host, port=port)
+        uri = store.check_uri(tracking_uri or store.default_uri(RUNS))
+    command, environment = store.ui_process(uri, host=host, port=port)
     server = f"http://{host}:{port}"
     click.echo(f"{server}  (end with Ctrl-C)", err=True)
     for directory in sorted(path.parent for path in RUNS.glob("*/study.yaml")):
-        if page := tracking.addresses(directory, uri, server=server).get(tracking.STUDY_PAGE):
+        if page := store.addresses(directory, uri, server=server).get(store.STUDY_PAGE):
             click.echo(f"{directory.name}: {page}", err=True)
     os.execvpe(command[0], command, {**os.environ, **environment})
 

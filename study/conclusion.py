@@ -13,15 +13,16 @@ from rich.console import Console
 
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
-from study import runner, tracking
+from study import runner
 from study.exit_codes import INTERRUPTED, RunFailed, mendable
 from study.journal import study_folder
 from study.journal.journal import Journal
 from study.journal.study_folder import whereabouts
 from study.report import files
 from study.runner import Outcome
-from study.upload import Place
-from study.uploading import Tracker
+from study.tracking import store
+from study.tracking.mirror import Place
+from study.tracking.tracker import Tracker
 
 
 def run_and_conclude(
@@ -29,7 +30,7 @@ def run_and_conclude(
 ) -> None:
     """Run a new study as `runs`/`name`, numbered if that exists and need not be `exact`, and print what came of it."""
     with mendable():
-        uri = tracking.check_uri(tracking_uri or tracking.default_uri(runs))
+        uri = store.check_uri(tracking_uri or store.default_uri(runs))
         directory = study_folder.claim(runs, name, exact=exact)
         tracker = Tracker(directory, uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
@@ -85,7 +86,7 @@ def tracked_at(directory: Path) -> str:
 
     One that was asked for, and that nothing was uploaded to yet, is still to be made, unless its folder is gone, too.
     """
-    usual = tracking.default_uri(directory.parent)
+    usual = store.default_uri(directory.parent)
     uri = whereabouts(directory).tracking_uri or usual
     database = Path(uri.partition("///")[2].partition("?")[0])
     if not uri.startswith("sqlite") or database.exists():
@@ -96,7 +97,7 @@ def tracked_at(directory: Path) -> str:
 
 def _ui_command(runs: Path, tracking_uri: str) -> str:
     """How the user who started this program opens the MLflow UI."""
-    usual = tracking_uri == tracking.default_uri(runs)
+    usual = tracking_uri == store.default_uri(runs)
     return f"{_program()} ui" + ("" if usual else f" --tracking-uri {tracking_uri}")
 
 

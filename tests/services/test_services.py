@@ -18,7 +18,7 @@ from urllib.request import urlopen
 import pytest
 from mlflow import MlflowClient
 
-from study.mlflow_ui import SERVER_ENVIRONMENT
+from study.tracking.addresses import SERVER_ENVIRONMENT
 from study.trial import trial_folder
 from study.trial.trial import Trial
 from tests.study import tracked_study

@@ -10,10 +10,10 @@ import pytest
 
 from search_spaces.load import resolve
 from search_spaces.schema import Study
-from study import tracked, upload
 from study.journal.journal import Journal, TrialRecord, TrialStatus
 from study.report.drawing import CONVERGENCE, PREDICTION
-from study.upload import Figure, Place, Upload
+from study.tracking import content, mirror
+from study.tracking.mirror import Figure, Place, Upload
 from tests.study import tracked_study
 from tests.study.tracked_study import SOFT, UNCONSTRAINED
 
@@ -111,7 +111,7 @@ def draw_nothing(record: TrialRecord, folder: Path, target: Path) -> Mapping[str
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of uploads: draw nothing, and resolve every trial once."""
     monkeypatch.setattr(upload, "resolve", resolve_once)
-    monkeypatch.setattr(upload.drawing, "draw", draw_nothing)
+    monkeypatch.setattr(mirror.drawing, "draw", draw_nothing)
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def test_places_of_several_servers_are_kept_apart(tmp_path: Path) -> None:
 def test_a_plot_that_cannot_be_drawn_is_told_and_holds_nothing_up(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload.drawing, "draw", lambda *_: {CONVERGENCE: "", PREDICTION: "KeyError: 'u'"})
+    monkeypatch.setattr(mirror.drawing, "draw", lambda *_: {CONVERGENCE: "", PREDICTION: "KeyError: 'u'"})
     store = MemoryStore()
     new_upload(directory, store).advance()
     run = store.by_name()["0002 batch"]

@@ -15,9 +15,9 @@ from mlflow.entities import Run
 
 from study.journal import locks
 from study.journal.journal import Journal, TrialStatus
-from study.tracking import Store, TrackingError, sync
-from study.upload import Place
-from study.uploading import SECONDS_BETWEEN_STARTS, Tracker
+from study.tracking.mirror import Place
+from study.tracking.store import Store, TrackingError, sync
+from study.tracking.tracker import SECONDS_BETWEEN_STARTS, Tracker
 from tests.study import tracked_study
 from tests.study.tracked_study import EPOCHS, SOFT
 
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 KILLED_DRIVER = """
 import os, sys
 from pathlib import Path
-from study.uploading import Tracker
+from study.tracking.tracker import Tracker
 
 tracker = Tracker(Path(sys.argv[1]), sys.argv[2])
 tracker.start()

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.load import dump, resolve
 from search_spaces.schema import Study
-from study import mlflow_views, tracked
 from study.analysis.findings import analyse
 from study.journal import locks
 from study.journal.journal import Journal, TrialRecord, TrialStatus, enter
-from study.mlflow_ui import STUDY_PAGE, links
 from study.report import drawing
+from study.tracking import content, views
+from study.tracking.addresses import STUDY_PAGE, links
 
 if TYPE_CHECKING:
-    from study.tracking import Store
+    from study.tracking.store import Store
 
 PLACES, REPORT = "tracking.json", "report"
 TRIAL_FILES = ("trial.yaml", "percentiles.csv", "predictions.npz", "traceback.txt")
@@ -197,22 +197,22 @@ class Upload:
     def _enter(self, event: Mapping[str, Any]) -> None:
         enter(event, self.records)
         if event["event"] == "study-start":
-            self.code_tags = tracked.code_tags(event.get("provenance", {}))
+            self.code_tags = content.code_tags(event.get("provenance", {}))
         elif event["event"] == "trial-end":
             self.trials_ended += 1
 
     def _study_start(self, when: int) -> None:
         run = self.place.study_run
         self.store.resume(run)  # if it had ended
-        self.store.log(run, tags=tracked.study_tags(self.study) | self.code_tags | RUNNING)
-        self._settle(run, tracked.study_parameters(dump(self.study)))
+        self.store.log(run, tags=content.study_tags(self.study) | self.code_tags | RUNNING)
+        self._settle(run, content.study_parameters(dump(self.study)))
         self.store.file(run, self.directory / "study.yaml")
-        for key, view in mlflow_views.views(self.study, name=self.directory.name, created=when).items():
+        for key, view in views.views(self.study, name=self.directory.name, created=when).items():
             self.store.tag_experiment(self.place.experiment, key, view)
 
     def _trial_start(self, event: Mapping[str, Any]) -> None:
         trial, settings = event["trial"], resolve(self.study, event["values"])
-        parameters = tracked.trial_parameters(dump(settings))
+        parameters = content.trial_parameters(dump(settings))
         if trial in self.place.unfiled:
             self.place.unfiled.remove(trial)
         if trial in self.trial_runs:  # a resumed study starts the trial again
@@ -220,8 +220,8 @@ class Upload:
             self.store.log(self.trial_runs[trial], tags=RUNNING)
             self._settle(self.trial_runs[trial], parameters)
             return
-        tags = tracked.trial_tags(trial, settings) | self.code_tags | {"mlflow.parentRunId": self.place.study_run}
-        run = self._create(tracked.run_name(trial, settings), event["time"], tags | RUNNING)
+        tags = content.trial_tags(trial, settings) | self.code_tags | {"mlflow.parentRunId": self.place.study_run}
+        run = self._create(content.run_name(trial, settings), event["time"], tags | RUNNING)
         self.trial_runs[trial] = run
         self.store.log(run, parameters=parameters)
 
@@ -230,11 +230,11 @@ class Upload:
         self.store.log(run, parameters={name: text for name, text in parameters.items() if name not in known})
 
     def _trial_end(self, record: TrialRecord, when: int) -> None:
-        self._add(self.place.study_run, tracked.study_figures(self.study, self.records), when, self.trials_ended)
+        self._add(self.place.study_run, content.study_figures(self.study, self.records), when, self.trials_ended)
         if (run := self.trial_runs.get(record.trial)) is None:
             return
         epoch, _, last = record.history[-1] if record.history else (0, 0.0, {})
-        figures, texts = tracked.last_figures(record), tracked.last_tags(record)
+        figures, texts = content.last_figures(record), content.last_tags(record)
         self._add(run, {name: value for name, value in figures.items() if last.get(name) != value}, when, epoch)
         self.store.log(run, tags=texts)
         self.store.end(run, RUN_STATUS[record.status], when)
@@ -251,7 +251,7 @@ class Upload:
         with TemporaryDirectory(prefix="cnn-study-") as target:
             for name, missing in drawing.draw(record, folder, Path(target)).items():
                 if missing:
-                    self.store.log(run, tags={f"missing/{name}": missing[: tracked.LONGEST_TEXT]})
+                    self.store.log(run, tags={f"missing/{name}": missing[: content.LONGEST_TEXT]})
                 else:
                     self.store.file(run, Path(target) / name)
         self._forget(record)
@@ -271,7 +271,7 @@ class Upload:
             report=self._has_report(),
         )
         others = {title: address for title, address in self.place.links.items() if title != STUDY_PAGE}
-        text = tracked.description(analysis, name=self.directory.name, links=others)
+        text = content.description(analysis, name=self.directory.name, links=others)
         self.store.log(self.place.study_run, tags={"mlflow.note.content": text})
 
     def _add(self, run: str | None, figures: Mapping[str, float], when: int, step: int) -> None:

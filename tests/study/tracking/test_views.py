@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from search_spaces.load import dump, resolve
-from study.mlflow_views import COMPARISON, TAG, TRIALS, key, views
-from study.tracked import trial_parameters
+from study.tracking.content import trial_parameters
+from study.tracking.views import COMPARISON, TAG, TRIALS, key, views
 from tests.study.tracked_study import SOFT, study
 
 

@@ -21,8 +21,8 @@ from typing import IO
 
 from search_spaces.load import load_recorded
 from study.journal.journal import Journal
-from study.tracking import BusyError, Store, alone, check_uri, one_line
-from study.upload import Place, Upload
+from study.tracking.mirror import Place, Upload
+from study.tracking.store import BusyError, Store, alone, check_uri, one_line
 
 SECONDS_BETWEEN_UPLOADS = 3.0
 SECONDS_BETWEEN_LOOKS = 0.05
@@ -88,7 +88,7 @@ class Tracker:
 
     def _popen(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "study.uploading", str(self.directory), self.tracking_uri],
+            [sys.executable, "-P", "-m", "study.tracking.tracker", str(self.directory), self.tracking_uri],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from study import mlflow_views
+from study.tracking import views
 
 SQLITE = "sqlite:///"
 PASSWORDS = {"password", "passwd", "pwd", "odbc_connect"}
@@ -83,8 +83,8 @@ def links(experiment: str, study_run: str, *, name: str, best: Sequence[str], re
     `best` are runs to lay side by side; `report` says whether the study's run has one among its files.
     """
     runs = f"#/experiments/{experiment}/runs"
-    trials = {"viewStateShareKey": mlflow_views.key(name, mlflow_views.TRIALS)}
-    charts = {"viewStateShareKey": mlflow_views.key(name, mlflow_views.COMPARISON), "compareRunsMode": "CHART"}
+    trials = {"viewStateShareKey": views.key(name, views.TRIALS)}
+    charts = {"viewStateShareKey": views.key(name, views.COMPARISON), "compareRunsMode": "CHART"}
     side_by_side = {"runs": json.dumps(list(best)), "experiments": json.dumps([experiment])}
     pages = {
         STUDY_PAGE: f"{runs}/{study_run}?{urlencode(TRAINING)}",

@@ -17,8 +17,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from study.mlflow_ui import artifact_location, check_uri, default_uri, ui_command, ui_process
-from study.tracking import addresses, sync
+from study.tracking.addresses import artifact_location, check_uri, default_uri, ui_command, ui_process
+from study.tracking.store import addresses, sync
 from tests.study import tracked_study
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from search_spaces.load import load_recorded
 from study.journal import locks
-from study.mlflow_ui import STUDY_PAGE, artifact_location, check_uri, default_uri, ui_command, ui_process
-from study.upload import Figure, Place, Upload
+from study.tracking.addresses import STUDY_PAGE, artifact_location, check_uri, default_uri, ui_command, ui_process
+from study.tracking.mirror import Figure, Place, Upload
 
 __all__ = [
     "STUDY_PAGE", "BusyError", "Store", "TrackingError", "addresses", "alone", "check_uri", "default_uri", "sync",

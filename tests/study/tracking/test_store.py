@@ -10,8 +10,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from study.journal.journal import Journal
-from study.tracking import Store, TrackingError, addresses, alone, sync
-from study.uploading import Tracker
+from study.tracking.store import Store, TrackingError, addresses, alone, sync
+from study.tracking.tracker import Tracker
 from tests.study import tracked_study
 from tests.study.tracked_study import EPOCHS
 
@@ -160,7 +160,7 @@ def test_two_uploads_of_one_study_do_not_meet(runs: Path, uri: str) -> None:
 
 def test_mlflow_is_silent_and_imported_late(runs: Path, uri: str) -> None:
     code = (
-        "import sys; from pathlib import Path; from study.tracking import sync\n"
+        "import sys; from pathlib import Path; from study.tracking.store import sync\n"
         "assert 'mlflow' not in sys.modules, 'imported before it is needed'\n"
         f"sys.exit(sync(Path({str(runs / NAME)!r}), {uri!r}))"
     )

@@ -4,9 +4,9 @@ import pytest
 
 from cnn_core.metrics import WORST
 from search_spaces.load import dump, resolve
-from study import tracked
 from study.analysis.findings import analyse
 from study.journal.journal import TrialRecord, TrialStatus
+from study.tracking import content
 from tests.study.tracked_study import SOFT, study
 
 
@@ -20,7 +20,7 @@ def records(*found: TrialRecord) -> dict[str, TrialRecord]:
 
 
 def test_best_and_pareto_set_count_completed_trials_alone() -> None:
-    figures = tracked.study_figures(
+    figures = content.study_figures(
         study(),
         records(
             record("1", TrialStatus.COMPLETED, 0.5, 0.1),
@@ -43,7 +43,7 @@ def test_best_and_pareto_set_count_completed_trials_alone() -> None:
 
 
 def test_parameters_have_the_study_files_paths() -> None:
-    parameters = tracked.trial_parameters(dump(resolve(study(), SOFT | {"training.method.weight": 0.25})))
+    parameters = content.trial_parameters(dump(resolve(study(), SOFT | {"training.method.weight": 0.25})))
     assert parameters["training.method.name"] == "soft"
     assert parameters["training.method.weight"] == "0.25"
     assert parameters["problem.scaled"] == "true"
@@ -53,27 +53,27 @@ def test_parameters_have_the_study_files_paths() -> None:
 
 
 def test_the_number_of_trials_may_grow_and_is_no_parameter() -> None:
-    parameters = tracked.study_parameters(dump(study()))
+    parameters = content.study_parameters(dump(study()))
     assert "tune.sampler" in parameters
     assert "tune.trials" not in parameters
 
 
 def test_a_trial_without_projection_says_so() -> None:
-    assert tracked.trial_tags("1", resolve(study(), {"projection": None}))["projection"] == "none"
+    assert content.trial_tags("1", resolve(study(), {"projection": None}))["projection"] == "none"
 
 
 def test_a_long_error_is_cut() -> None:
     failed = TrialRecord("1", {}, "soft", TrialStatus.FAILED, error="x" * 10_000)
-    assert len(tracked.last_tags(failed)["error"]) == 6000
+    assert len(content.last_tags(failed)["error"]) == 6000
 
 
 @pytest.mark.parametrize(("provenance", "shown"), [({}, {}), ({"version/torch": "2"}, {"version/torch": "2"})])
 def test_code_without_a_commit(provenance: dict[str, str], shown: dict[str, str]) -> None:
-    assert tracked.code_tags(provenance) == shown
+    assert content.code_tags(provenance) == shown
 
 
 def test_the_description_of_a_study_that_has_just_begun() -> None:
-    text = tracked.description(analyse(study(), {}), name="first", links={"a page": "#/here"})
+    text = content.description(analyse(study(), {}), name="first", links={"a page": "#/here"})
     assert "[a page](#/here)" in text
     assert "no trials yet, of 6 planned" in text
     assert "None yet." in text
@@ -81,6 +81,6 @@ def test_the_description_of_a_study_that_has_just_begun() -> None:
 
 def test_the_description_fits_into_a_tag() -> None:
     many = [record(f"{number:04d}", TrialStatus.COMPLETED, number / 10, 1 / (1 + number)) for number in range(500)]
-    text = tracked.description(analyse(study(), records(*many)), name="first", links={"a page": "#/" + "x" * 300})
+    text = content.description(analyse(study(), records(*many)), name="first", links={"a page": "#/" + "x" * 300})
     assert len(text) < 8000
     assert "500 completed" in text
