@@ -43,7 +43,7 @@ bench: install  ## Measure what exact multipliers cost, how constraints decay, w
 	@$(BIN)/python -m benchmarks.tracking
 
 chaos: install  ## Kill the processes of a study at random moments; it must end as if nothing had happened
-	@$(BIN)/python -m tests.study.chaos
+	@$(BIN)/python -m tests.study.driver.chaos
 
 ui: install  ## Open the results in the MLflow UI
 	@$(BIN)/cnn-study ui

@@ -1,11 +1,11 @@
 """What a study costs besides training: how well its slots are used, and what a trial adds to bare Ray's own time.
 
-* study: `--trials` trials of at least 5 s of training, two at a time, through `study.runner` with everything on:
+* study: `--trials` trials of at least 5 s of training, two at a time, through `study.driver.runner` with everything on:
   Optuna's file, the journal, checkpoints, MLflow in SQLite. efficiency = training seconds / (slots · wall seconds),
   where the wall runs from the call to its return, the start of Ray included.
 * stock: the same trials by Ray's own parts as their documentation puts them together: a function, `OptunaSearch`,
   `MLflowLoggerCallback` on SQLite.
-* short: trials of one epoch that lasts a blink, through `study.runner`; seconds of a slot for each.
+* short: trials of one epoch that lasts a blink, through `study.driver.runner`; seconds of a slot for each.
 * bare: as many trials of a trainable that does nothing, its actor reused, by `tune.run`; seconds of a slot for each.
 
 The last two count from the second trial of a slot on: that is what a trial costs once actors are there. Each part has
@@ -31,8 +31,8 @@ from rich.console import Console
 from search_spaces import convert
 from search_spaces.load import load_study, resolve
 from search_spaces.schema import Study
-from study import runner
 from study.cluster import cluster
+from study.driver import runner
 from study.journal.journal import Journal
 from study.tracking.tracker import Tracker
 from study.trial.trial import Trial
@@ -73,7 +73,7 @@ def short_study(trials: int) -> Study:
 
 
 def study_row(folder: Path, trials: int) -> Row:
-    """The long study through `study.runner`."""
+    """The long study through `study.driver.runner`."""
     study = long_study(trials)
     wall = _run(study, folder)
     records = list(Journal(folder / "study").trials().values())
@@ -114,7 +114,7 @@ def stock_row(folder: Path, trials: int) -> Row:
 
 
 def short_row(folder: Path, trials: int) -> Row:
-    """The short study through `study.runner`."""
+    """The short study through `study.driver.runner`."""
     study = short_study(trials)
     wall = _run(study, folder)
     ends = sorted(record.ended or 0.0 for record in Journal(folder / "study").trials().values())

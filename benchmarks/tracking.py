@@ -28,10 +28,10 @@ from rich.console import Console
 
 from search_spaces.load import load_study
 from search_spaces.schema import Study
+from study.driver.recorder import Recorder
 from study.journal import study_folder
 from study.journal.study_folder import Place, Whereabouts
 from study.progress.live_view import Progress
-from study.recorder import Recorder
 from study.tracking.addresses import SERVER_ENVIRONMENT
 from study.tracking.store import Store, sync
 from study.tracking.tracker import Tracker

@@ -188,8 +188,8 @@ def confirm(name: str, seeds: int, address: str, storage: str | None, tracking_u
 def resume(name: str, more: int | None, hours: float | None, address: str | None, tracking_uri: str | None) -> None:
     """Go on with the study NAME, however it ended: trials that did not end go on from their checkpoints."""
     directory = _existing(name)
-    from study import runner
     from study.conclusion import conclude, resumable, tracked_at
+    from study.driver import runner
     from study.tracking import store
     from study.tracking.tracker import Tracker
 

@@ -13,13 +13,13 @@ from rich.console import Console
 
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
-from study import runner
+from study.driver import runner
+from study.driver.runner import Outcome
 from study.exit_codes import INTERRUPTED, RunFailed, mendable
 from study.journal import study_folder
 from study.journal.journal import Journal
 from study.journal.study_folder import whereabouts
 from study.report import files
-from study.runner import Outcome
 from study.tracking import store
 from study.tracking.mirror import Place
 from study.tracking.tracker import Tracker

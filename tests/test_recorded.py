@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from search_spaces.load import dump, load_recorded, load_study, resolve
+from study.driver.runner import resume
 from study.journal.journal import Journal, TrialStatus
-from study.runner import resume
 from study.trial.trial import Trial
 from tests.recorded import studies, trials
 

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from search_spaces.load import load_study
+from study.driver.runner import run
 from study.journal.journal import Journal
-from study.runner import run
 from tests.recorded.trials import arithmetic, without_costs
 
 HERE = Path(__file__).parent

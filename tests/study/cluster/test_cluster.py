@@ -78,7 +78,7 @@ def test_nodes_get_our_packages_and_the_users_module() -> None:
 @pytest.mark.ray
 def test_a_study_runs_on_two_nodes_with_half_a_gpu_for_each_trial(tmp_path: Path) -> None:
     directory = tmp_path / "study"
-    command = [sys.executable, "-m", "tests.study.driver", "two-nodes", str(directory)]
+    command = [sys.executable, "-m", "tests.study.driver.small_driver", "two-nodes", str(directory)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=True)
     assert json.loads(done.stdout) == {"error": None, "unsent": None, "stopped": False}
     assert len(list((tmp_path / "meeting").iterdir())) == 2

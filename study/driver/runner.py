@@ -22,6 +22,8 @@ from search_spaces.convert import grid
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
 from study.cluster import cluster, preflight
+from study.driver.recorder import TRACEBACK, Recorder
+from study.driver.stopping import Stopping
 from study.journal.journal import Journal
 from study.journal.shared_copy import Published
 from study.journal.study_folder import (
@@ -36,11 +38,9 @@ from study.journal.study_folder import (
     whereabouts,
 )
 from study.progress.live_view import Progress
-from study.recorder import TRACEBACK, Recorder
 from study.search import schedulers
 from study.search.optuna_file import database
 from study.search.optuna_search import OptunaSearch
-from study.stopping import Stopping
 from study.trial.actor import TrialActor
 
 LOST_PROCESSES = 3

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from study.driver.recorder import Recorder, ending
 from study.journal.journal import TrialStatus
 from study.progress.live_view import Progress
-from study.recorder import Recorder, ending
 from study.trial import trial_folder
 from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
 

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from study.stopping import BY_USER, TIME_IS_UP, Stopping
+from study.driver.stopping import BY_USER, TIME_IS_UP, Stopping
 
 
 @pytest.fixture

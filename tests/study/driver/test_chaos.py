@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.study.chaos import KINDS, Outcome, run, study
+from tests.study.driver.chaos import KINDS, Outcome, run, study
 
 
 @pytest.mark.ray

@@ -14,13 +14,13 @@ import pytest
 from optuna.trial import TrialState
 
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded, load_text, resolve
-from study import runner
 from study.cluster import cluster
+from study.driver import runner
 from study.journal import study_folder
 from study.journal.journal import Journal, TrialRecord, TrialStatus
 from study.journal.study_folder import Place, Whereabouts
 from study.trial.trial import run_trial
-from tests.study.driver import four_endings
+from tests.study.driver.small_driver import four_endings
 from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ QUICK = {"error": None, "unsent": None, "stopped": False}
 
 
 def command(kind: str, directory: Path) -> list[str]:
-    return [sys.executable, "-m", "tests.study.driver", kind, str(directory)]
+    return [sys.executable, "-m", "tests.study.driver.small_driver", kind, str(directory)]
 
 
 class Ran:

@@ -1,6 +1,6 @@
 """A study whose processes are killed at random moments, and what is left of it: `make chaos`.
 
-python -m tests.study.chaos [--each N] [--trials N] [--seed N]
+python -m tests.study.driver.chaos [--each N] [--trials N] [--seed N]
 
 A Ray cluster, an MLflow server and the command `cnn-study` run as processes of this one. At random moments one of them
 is killed as by `kill -9`: the process of a trial, the driver, a worker node, the server. A driver is followed by

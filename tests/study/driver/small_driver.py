@@ -1,6 +1,6 @@
 """Runs a small study as a command, so that a test sees all that a user would.
 
-python -m tests.study.driver KIND DIRECTORY; stdout is the outcome as one JSON object, stderr what the user sees.
+python -m tests.study.driver.small_driver KIND DIRECTORY; stdout is the outcome as one JSON object, stderr what the user sees.
 """
 
 import json
@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from search_spaces.schema import ProblemChoice, Resources, Scheduler, Study
-from study.runner import Outcome, run
+from study.driver.runner import Outcome, run
 from tests.study.small_study import COMPLETES, DIVERGES, FAILS, STANDS_STILL, small_study
 
 
