@@ -6,8 +6,8 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from cnn_core.solvers import ProjectionStatus
-from study.cli import cli
-from study.exit_codes import BadInputError
+from study.cli.exit_codes import BadInputError
+from study.cli.main import cli
 from study.trial.projecting import worst_status
 
 SMALL = (

@@ -27,8 +27,8 @@ from search_spaces.load import (
     shipped_spaces,
 )
 from search_spaces.schema import Study
-from study.exit_codes import RunFailed, exit_codes, mendable
-from study.metrics_table import metrics_table
+from study.cli.exit_codes import RunFailed, exit_codes, mendable
+from study.cli.metrics_table import metrics_table
 
 Command = Callable[..., None]
 
@@ -154,7 +154,7 @@ def run(
     """Run the study SPACE (a shipped name or a path) and report which method is better, by how much, at which cost."""
     study = _load(space, settings, {"tune.trials": trials} if trials else {}, warm_start)
     where = {"address": address, "storage": storage, "hours": hours}
-    from study.conclusion import run_and_conclude
+    from study.cli.conclusion import run_and_conclude
 
     name, exact = (study.study, False) if name is None else (name, True)
     run_and_conclude(study, RUNS, name, exact=exact, tracking_uri=tracking_uri, **where)
@@ -172,7 +172,7 @@ def confirm(name: str, seeds: int, address: str, storage: str | None, tracking_u
     Its medians and intervals are honest: no seed of it chose anything. Six seeds are the fewest that have intervals.
     """
     directory = _existing(name)
-    from study.conclusion import run_and_conclude
+    from study.cli.conclusion import run_and_conclude
     from study.search.confirmation import confirming
 
     study, where = confirming(directory, seeds=seeds), {"address": address, "storage": storage}
@@ -188,7 +188,7 @@ def confirm(name: str, seeds: int, address: str, storage: str | None, tracking_u
 def resume(name: str, more: int | None, hours: float | None, address: str | None, tracking_uri: str | None) -> None:
     """Go on with the study NAME, however it ended: trials that did not end go on from their checkpoints."""
     directory = _existing(name)
-    from study.conclusion import conclude, resumable, tracked_at
+    from study.cli.conclusion import conclude, resumable, tracked_at
     from study.driver import runner
     from study.tracking import store
     from study.tracking.tracker import Tracker
@@ -285,7 +285,7 @@ def _show_status(directories: Sequence[Path], name: str | None, *, storage: str 
 @click.option("--tracking-uri", help="Where to; default: where the study's own figures went.")
 def sync(name: str, tracking_uri: str | None) -> None:
     """Upload what MLflow lacks of the study NAME; nothing is sent twice."""
-    from study.conclusion import tracked_at
+    from study.cli.conclusion import tracked_at
     from study.tracking import store
 
     directory = _existing(name)

@@ -13,9 +13,9 @@ from rich.console import Console
 
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
+from study.cli.exit_codes import INTERRUPTED, RunFailed, mendable
 from study.driver import runner
 from study.driver.runner import Outcome
-from study.exit_codes import INTERRUPTED, RunFailed, mendable
 from study.journal import study_folder
 from study.journal.journal import Journal
 from study.journal.study_folder import whereabouts

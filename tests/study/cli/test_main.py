@@ -15,7 +15,7 @@ import yaml
 from cnn_core.clock import SECTIONS
 from cnn_core.metrics import FIGURES, WORST
 from search_spaces.load import dump, dump_yaml, load_study, shipped_spaces
-from study.cli import main
+from study.cli.main import main
 from study.journal.shared_copy import Published
 from tests.study.small_study import small_study
 from tests.study.synthetic_journal import METHODS, fill, study
