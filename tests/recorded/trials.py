@@ -7,10 +7,10 @@ of the record, every figure is the same to the last bit, elsewhere to `ELSEWHERE
 """
 
 import hashlib
+import inspect
 import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ DAMPED = {"training.method.damping": 1e-2}
 """Without it these constraints are so ill-conditioned that their multipliers keep few digits."""
 
 METHODS: Mapping[str, Mapping[str, Any]] = {
-    name: {"training.method.name": name} | (DAMPED if "damping" in {field.name for field in fields(method)} else {})
+    name: {"training.method.name": name} | (DAMPED if "damping" in inspect.signature(method).parameters else {})
     for name, method in methods.METHODS.items()
 }
 

@@ -12,7 +12,7 @@ from search_spaces.schema import Resources
 from study.cluster import cluster
 from study.journal.journal import Journal, TrialStatus
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def node(cpu: float, gpu: float = 0.0) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from study.journal.journal import Journal
 from study.trial.trial import run_trial
 from tests.study.small_study import LEARNING_RATE, small_study
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAME = "chaos"
 KINDS = ("trial", "driver", "node", "server")
 ALIKE = 1e-12

@@ -1,6 +1,7 @@
 """Runs a small study as a command, so that a test sees all that a user would.
 
-python -m tests.study.driver.small_driver KIND DIRECTORY; stdout is the outcome as one JSON object, stderr what the user sees.
+python -m tests.study.driver.small_driver KIND DIRECTORY; stdout is the outcome as one JSON object, stderr what the user
+sees.
 """
 
 import json

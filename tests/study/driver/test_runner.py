@@ -23,7 +23,7 @@ from study.trial.trial import run_trial
 from tests.study.driver.small_driver import four_endings
 from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 QUICK = {"error": None, "unsent": None, "stopped": False}
 
 

@@ -51,7 +51,8 @@ def test_a_study_that_another_process_runs_is_left_alone(tmp_path: Path) -> None
 
 
 def test_the_lock_of_a_study_goes_with_its_process(tmp_path: Path) -> None:
-    code = f"from study.journal.study_folder import alone; from pathlib import Path\nwith alone(Path({str(tmp_path)!r})):\n"
+    imports = "from study.journal.study_folder import alone; from pathlib import Path"
+    code = f"{imports}\nwith alone(Path({str(tmp_path)!r})):\n"
     dies = f"{code}    import os; os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", dies], cwd=ROOT, check=False).returncode == -signal.SIGKILL
     with study_folder.alone(tmp_path):

@@ -50,7 +50,7 @@ def test_a_log_file_gets_a_line_at_begin_and_end_and_for_errors() -> None:
 
 def test_a_log_file_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     of, text = shown(terminal=False)
-    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(live_view, "SECONDS_BETWEEN_LINES", 0.0)
     of.started("0000", "soft", epochs=10)
     of.tick()
     assert text.getvalue().startswith("0/4 trials (1 running); 0:00 elapsed")

@@ -30,7 +30,7 @@ def analysis(tmp_path: Path) -> Analysis:
 
 
 def make(name: str, analysis: Analysis) -> Figure:
-    return getattr(study_figures, f"{name}_figure")(analysis)
+    return getattr(study_plots, f"{name}_figure")(analysis)
 
 
 @pytest.mark.parametrize("trials", [0, 1, 5, 20])

@@ -110,7 +110,7 @@ def draw_nothing(record: TrialRecord, folder: Path, target: Path) -> Mapping[str
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of uploads: draw nothing, and resolve every trial once."""
-    monkeypatch.setattr(upload, "resolve", resolve_once)
+    monkeypatch.setattr(mirror, "resolve", resolve_once)
     monkeypatch.setattr(mirror.drawing, "draw", draw_nothing)
 
 
@@ -175,7 +175,7 @@ def test_a_value_that_is_written_in_another_way_later_stays_as_it_was(
     new_upload(directory, store).advance()
     before = store.by_name()
     (directory / "tracking.json").unlink()
-    monkeypatch.setattr(tracked, "trial_parameters", lambda settings: {"training.epochs": "3.0"})
+    monkeypatch.setattr(content, "trial_parameters", lambda settings: {"training.epochs": "3.0"})
     new_upload(directory, store).advance()
     assert store.by_name() == before
 
@@ -259,7 +259,7 @@ def test_histories_are_dropped_from_memory_when_their_trial_has_ended(directory:
 def test_figures_of_many_trials_at_once_are_sent_in_full_requests(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload, "FIGURES_AT_ONCE", 30)
+    monkeypatch.setattr(mirror, "FIGURES_AT_ONCE", 30)
     journal, sizes = Journal(directory), []
     for trial in ("0007", "0008", "0009"):
         journal.trial_start(trial, values=SOFT, method="soft")

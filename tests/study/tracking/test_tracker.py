@@ -25,7 +25,7 @@ Follow = Callable[[Path, str], Tracker]
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 KILLED_DRIVER = """
 import os, sys
