@@ -78,14 +78,25 @@ def connection(address: str, *, problem: str) -> Iterator[None]:
     tighten_token()
     if address == "local":
         _make_token()
-        ray_constants.ENABLE_RAY_CLUSTER = False  # all of its servers listen on 127.0.0.1 only
-        ray.init(address, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **SILENT)
+        with _on_this_machine_only():
+            ray.init(address, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **SILENT)
     else:
         _connect(address, problem)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _on_this_machine_only() -> Iterator[None]:
+    """While entered, all servers of a Ray that starts listen on 127.0.0.1 only."""
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def tighten_token() -> None:
