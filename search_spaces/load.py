@@ -66,7 +66,7 @@ def load_trial(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Stu
     """
     study = load_study(space)
     with _naming(f"{find(space).name} with the settings given"):
-        trial = applied(_alone(study), overrides)
+        trial = applied(_without_search(study), overrides)
         check_data(trial)
     return trial
 
@@ -86,7 +86,7 @@ def load_recorded(path: Path) -> Study:
 def resolve(study: Study, values: Mapping[str, Any]) -> Study:
     """One trial of a study: the values (dotted path → value) applied, nothing left to search. Raises StudyFileError."""
     with _naming(study.study):
-        return applied(_alone(study), values)
+        return applied(_without_search(study), values)
 
 
 def dump(study: Study) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _naming(source: str) -> Iterator[None]:
         raise StudyFileError(f"{source}: {error}".replace("\n", " ")) from None
 
 
-def _alone(study: Study) -> Study:
+def _without_search(study: Study) -> Study:
     return replace(study, search={}, tune=replace(study.tune, balance=None))
 
 

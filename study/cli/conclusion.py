@@ -17,6 +17,7 @@ from study.cli.exit_codes import INTERRUPTED, RunFailed, mendable
 from study.driver import runner
 from study.driver.runner import Outcome
 from study.journal import study_folder
+from study.journal.files import STUDY
 from study.journal.journal import Journal
 from study.journal.study_folder import whereabouts
 from study.report import files
@@ -64,7 +65,7 @@ def resumable(directory: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if (directory / "study.yaml").exists():
+        if (directory / STUDY).exists():
             click.echo(
                 f"ended at once; all that trials reported is kept. Go on with: {resume_command(directory)}", err=True
             )
@@ -78,7 +79,7 @@ def resume_command(directory: Path) -> str:
 
 def _trials_left(directory: Path) -> int:
     ended = sum(record.status.final for record in Journal(directory).trials().values())
-    return max(0, load_recorded(directory / "study.yaml").tune.trials - ended)
+    return max(0, load_recorded(directory / STUDY).tune.trials - ended)
 
 
 def tracked_at(directory: Path) -> str:

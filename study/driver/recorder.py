@@ -11,14 +11,13 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
+from search_spaces.errors import one_line
 from search_spaces.schema import Study
+from study.journal.files import TRIALS
 from study.journal.journal import Journal, TrialRecord, TrialStatus
-from study.journal.study_folder import TRIALS
 from study.progress.live_view import Progress
 from study.trial import trial_folder
-from study.trial.actor import one_line
-
-TRACEBACK = "traceback.txt"
+from study.trial.files import TRACEBACK
 
 
 class Recorder(Callback):

@@ -22,19 +22,17 @@ from search_spaces.convert import grid
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
 from study.cluster import cluster, preflight
-from study.driver.recorder import TRACEBACK, Recorder
+from study.driver.recorder import Recorder
 from study.driver.stopping import Stopping
+from study.journal.files import OPTUNA, STUDY, TRIALS
 from study.journal.journal import Journal
 from study.journal.shared_copy import Published
 from study.journal.study_folder import (
-    OPTUNA,
-    STUDY,
-    TRIALS,
     Place,
     Whereabouts,
-    alone,
     begin,
     free_again_if_refused,
+    only_runner,
     whereabouts,
 )
 from study.progress.live_view import Progress
@@ -42,11 +40,12 @@ from study.search import schedulers
 from study.search.optuna_file import database
 from study.search.optuna_search import OptunaSearch
 from study.trial.actor import TrialActor
+from study.trial.files import TRACEBACK
 
 LOST_PROCESSES = 3
 """How often a trial is started again whose process or node was lost. Errors of the trial itself are not tried again."""
 
-SECONDS_ALONE = 30.0
+SECONDS_BEFORE_TRACKING = 30.0
 """The first trials have the machine to themselves for so long, or until one has ended an epoch; then MLflow is told."""
 
 
@@ -88,7 +87,7 @@ def run(
     """
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    with alone(directory):
+    with only_runner(directory):
         if (directory / STUDY).exists():
             raise FileExistsError(f"{directory}: a study of this name exists already; write another --name")
         with free_again_if_refused(directory):
@@ -114,7 +113,7 @@ def resume(
     if it cannot run at `address`, StudyFileError without a study.
     """
     directory = directory.resolve()
-    with alone(directory):
+    with only_runner(directory):
         study, before = lengthened(directory, more), whereabouts(directory)
         where = replace(before, address=address or before.address, tracking_uri=_uri(tracker))
         return _uploaded(_go_on(study, directory, where, hours, tracker, console), tracker)
@@ -180,7 +179,7 @@ def _to_the_end(
 
         def on_step() -> None:
             stopping.check()
-            if tracker is not None and (progress.standing.fraction or progress.elapsed() > SECONDS_ALONE):
+            if tracker is not None and (progress.standing.fraction or progress.elapsed() > SECONDS_BEFORE_TRACKING):
                 tracker.start()
 
         begin(directory, study, where)

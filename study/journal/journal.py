@@ -19,7 +19,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-FILE = "records.jsonl"
+from study.journal.files import JOURNAL
+
 ENCODE = json.JSONEncoder(allow_nan=False).encode
 
 
@@ -61,7 +62,7 @@ class Journal:
     """The events of one study directory."""
 
     def __init__(self, directory: Path) -> None:
-        self.path = directory / FILE
+        self.path = directory / JOURNAL
         self._descriptor: int | None = None
         self._end = -1  # where our last line ended
 

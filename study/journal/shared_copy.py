@@ -17,9 +17,10 @@ from typing import Any
 
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
+from search_spaces.errors import reason
 from search_spaces.load import load_recorded
-from study.journal.journal import FILE, Journal, TrialRecord, TrialStatus, enter
-from study.journal.study_folder import STUDY
+from study.journal.files import JOURNAL, STUDY
+from study.journal.journal import Journal, TrialRecord, TrialStatus, enter
 
 SECONDS_BETWEEN_COPIES = 5.0
 FOLDER = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)-\d{8}-\d{6}")
@@ -62,7 +63,7 @@ class Published:
             files, folder = FileSystem.from_uri(self.place)
             files.create_dir(folder, recursive=True)
             _replace(files, f"{folder}/{STUDY}", (self.directory / STUDY).read_text(encoding="utf-8"))
-            _replace(files, f"{folder}/{FILE}", "".join(f"{json.dumps(event)}\n" for event in self._events()))
+            _replace(files, f"{folder}/{JOURNAL}", "".join(f"{json.dumps(event)}\n" for event in self._events()))
             self.news = False
 
     def _enter(self, event: Mapping[str, Any]) -> None:
@@ -115,8 +116,9 @@ def fetch(storage: str, target: Path, *, name: str | None = None) -> list[Path]:
         files, root = FileSystem.from_uri(storage if "://" in storage else str(Path(storage).absolute()))
         found = files.get_file_info(FileSelector(root))
     except Exception as error:  # every kind of storage has errors of its own
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"--storage {storage}: cannot be read ({reason}); write the one that `run` had") from None
+        raise ValueError(
+            f"--storage {storage}: cannot be read ({reason(error)}); write the one that `run` had"
+        ) from None
     folders = [entry.base_name for entry in found if entry.type is FileType.Directory]
     return [
         _copy(files, f"{root}/{folder}", target / folder)
@@ -129,7 +131,7 @@ def fetch(storage: str, target: Path, *, name: str | None = None) -> list[Path]:
 
 def _copy(files: FileSystem, source: str, target: Path) -> Path:
     target.mkdir()
-    for file in (STUDY, FILE):
+    for file in (STUDY, JOURNAL):
         if files.get_file_info(f"{source}/{file}").type is FileType.File:
             with files.open_input_stream(f"{source}/{file}") as stream:
                 (target / file).write_bytes(stream.read())

@@ -10,16 +10,12 @@ from urllib.parse import urlsplit
 
 from search_spaces.load import StudyFileError, dump_yaml
 from search_spaces.schema import Study
-from study.journal import journal, locks
+from study.journal import locks
+from study.journal.files import JOURNAL, OPTUNA, RAY, STUDY, TRIALS
 from study.journal.journal import Journal
 from study.journal.provenance import provenance
 
-STUDY, OPTUNA, TRIALS, RAY = "study.yaml", "optuna.db", "trials", "ray"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-class BusyError(ValueError):
-    """A study that another process runs."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +89,15 @@ def claim(runs: Path, name: str, *, exact: bool = True) -> Path:
 
 
 @contextmanager
-def alone(directory: Path) -> Iterator[None]:
+def only_runner(directory: Path) -> Iterator[None]:
     """While entered, no other process runs the study; the lock goes with the process, however that ends.
 
     Raises BusyError if one does, StudyFileError without such a folder.
     """
-    busy = BusyError(f"{directory}: another process runs this study; wait until it has ended")
+    busy = f"{directory}: another process runs this study; wait until it has ended"
     with ExitStack() as lock:
         try:
-            lock.enter_context(locks.alone_in(directory, busy))
+            lock.enter_context(locks.locked_folder(directory, busy=busy))
         except (FileNotFoundError, NotADirectoryError):
             raise StudyFileError(f"{directory}: there is no such study") from None
         yield
@@ -127,7 +123,7 @@ def whereabouts(directory: Path) -> Whereabouts:
 @contextmanager
 def free_again_if_refused(directory: Path) -> Iterator[None]:
     """Around a new study: if it is asked for, but an error comes before it starts, its name is free again."""
-    files = (STUDY, f"{STUDY}.new", journal.FILE, OPTUNA, f"{OPTUNA}-journal")
+    files = (STUDY, f"{STUDY}.new", JOURNAL, OPTUNA, f"{OPTUNA}-journal")
     own = [path for name in files if not (path := directory / name).exists()]
     events = _events(directory)
     try:

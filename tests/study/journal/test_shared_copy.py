@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from study.journal.journal import FILE, Journal, TrialStatus
+from study.journal.files import JOURNAL
+from study.journal.journal import Journal, TrialStatus
 from study.journal.shared_copy import FOLDER, Published, fetch
 from study.progress.status import trials_table
 from tests.study import tracked_study
@@ -38,12 +39,12 @@ def test_what_is_published_tells_the_same_of_every_trial(directory: Path, tmp_pa
 
 def test_the_copy_is_short(directory: Path, tmp_path: Path) -> None:
     Published(directory, str(tmp_path / PLACE)).copy()
-    assert (tmp_path / PLACE / FILE).stat().st_size < (directory / FILE).stat().st_size
-    assert sorted(path.name for path in (tmp_path / PLACE).iterdir()) == [FILE, "study.yaml"]
+    assert (tmp_path / PLACE / JOURNAL).stat().st_size < (directory / JOURNAL).stat().st_size
+    assert sorted(path.name for path in (tmp_path / PLACE).iterdir()) == [JOURNAL, "study.yaml"]
 
 
 def test_a_study_is_published_while_it_runs(directory: Path, tmp_path: Path) -> None:
-    (directory / FILE).unlink()
+    (directory / JOURNAL).unlink()
     journal = Journal(directory)
     with Published(directory, str(tmp_path / PLACE)) as published:
         journal.append("study-start", study="mine")
@@ -102,7 +103,7 @@ def test_names_that_are_no_studys(folder: str) -> None:
 
 
 def test_what_is_fetched_can_be_shown_whatever_it_says(directory: Path, tmp_path: Path) -> None:
-    with (directory / FILE).open("a", encoding="utf-8") as file:
+    with (directory / JOURNAL).open("a", encoding="utf-8") as file:
         start = {"event": "trial-start", "time": 0.0, "trial": "[/red]", "values": {}, "method": "[bold]"}
         file.write(json.dumps(start) + "\n")
     console = Console(width=200, record=True, file=io.StringIO())

@@ -43,19 +43,19 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 def test_a_study_that_another_process_runs_is_left_alone(tmp_path: Path) -> None:
     with (
-        study_folder.alone(tmp_path),
+        study_folder.only_runner(tmp_path),
         pytest.raises(ValueError, match="another process runs this study; wait until it has ended"),
-        study_folder.alone(tmp_path),
+        study_folder.only_runner(tmp_path),
     ):
         pass
 
 
 def test_the_lock_of_a_study_goes_with_its_process(tmp_path: Path) -> None:
-    imports = "from study.journal.study_folder import alone; from pathlib import Path"
-    code = f"{imports}\nwith alone(Path({str(tmp_path)!r})):\n"
+    imports = "from study.journal.study_folder import only_runner; from pathlib import Path"
+    code = f"{imports}\nwith only_runner(Path({str(tmp_path)!r})):\n"
     dies = f"{code}    import os; os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", dies], cwd=ROOT, check=False).returncode == -signal.SIGKILL
-    with study_folder.alone(tmp_path):
+    with study_folder.only_runner(tmp_path):
         pass
 
 
@@ -116,9 +116,12 @@ def test_a_start_that_was_killed_half_way_leaves_no_study(tmp_path: Path) -> Non
 
 
 def test_a_folder_that_another_process_removed_is_not_made_a_file(tmp_path: Path) -> None:
-    with pytest.raises(StudyFileError, match="gone: there is no such study"), study_folder.alone(tmp_path / "gone"):
+    with (
+        pytest.raises(StudyFileError, match="gone: there is no such study"),
+        study_folder.only_runner(tmp_path / "gone"),
+    ):
         pass
-    with pytest.raises(OSError), locks.alone_in(tmp_path / "gone", ValueError("busy")):
+    with pytest.raises(OSError), locks.locked_folder(tmp_path / "gone", busy="busy"):
         pass
     assert not list(tmp_path.iterdir())
 
