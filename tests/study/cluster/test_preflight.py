@@ -186,5 +186,5 @@ def test_the_probe_imports_nothing_that_a_node_may_lack() -> None:
 
     from tests.test_architecture import ROOT, imported_packages
 
-    imported = {name for _, name in imported_packages(ROOT / "study" / "node_probe.py")}
+    imported = {name for _, name in imported_packages(ROOT / "study" / "cluster" / "node_probe.py")}
     assert imported - sys.stdlib_module_names == {"pyarrow"}  # inside of a function that says so if it is missing
