@@ -188,9 +188,9 @@ def _check_trial(study: Study, bare: Study, values: Values) -> None:
         check_data(trial)
 
 
-def _unknown(study: Study, bare: Study, values: Values, error: StudyFileError) -> str:
+def _unknown(study: Study, bare: Study, values: Values, error: UnknownKeyError) -> str:
     """A searched key that this combination does not have: misspelt, or in want of a condition."""
-    path = str(error).partition(" is not known")[0]
+    path = error.path
     for tag in (f"{path.rpartition('.')[0]}.{key}" for key in TAGS):
         if path in values and tag in values:
             suitable = [name for name in _ends(study, tag) if _fits(bare, {tag: name, path: values[path]})]

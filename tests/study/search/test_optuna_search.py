@@ -53,7 +53,7 @@ def end(
     metrics: Mapping[str, float] = MEASURED,
 ) -> None:
     """The journal has the end of a trial, with these metrics over those of `MEASURED`."""
-    search.tell(TrialRecord(trial, {}, "soft", status, metrics=MEASURED | dict(metrics)))
+    search.tell(TrialRecord(trial, {}, "soft", status, metrics={**MEASURED, **metrics}))
 
 
 def only_trial(search: OptunaSearch) -> optuna.trial.FrozenTrial:
