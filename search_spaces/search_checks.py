@@ -11,11 +11,11 @@ from typing import Any
 
 from search_spaces.blocks import TAGS, write
 from search_spaces.checks import AFTER_PROJECTION, check_data, check_settings
-from search_spaces.conditions import Values, assignments, ordered, setting
 from search_spaces.convert import grid_values
 from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
 from search_spaces.overrides import applied, keys_of
 from search_spaces.schema import Choice, Study, Value
+from search_spaces.when import Values, assignments, ordered, setting
 
 OF_A_TRIAL = ("problem", "data", "network", "training", "projection")
 """The blocks that a search may reach into."""

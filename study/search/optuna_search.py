@@ -28,8 +28,8 @@ from ray.tune.search import Searcher
 
 from cnn_core.metrics import WORST
 from search_spaces import convert
-from search_spaces.conditions import Values
 from search_spaces.schema import Choice, Study
+from search_spaces.when import Values
 from study.journal.journal import Metrics, TrialRecord, TrialStatus
 from study.search.optuna_file import IDENT, OptunaFile
 
