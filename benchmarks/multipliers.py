@@ -40,7 +40,7 @@ from cnn_core.networks import Modulated
 from cnn_core.problem import PointSet, collocation_points
 from cnn_core.problems import helmholtz
 from cnn_core.training import Training
-from study.trial.trial import peak_memory_mib
+from study.trial.machine import peak_memory_mib
 
 REPEATS = 20
 LAYERS = 5

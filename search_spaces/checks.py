@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from cnn_core.metrics import FIGURES
 from cnn_core.problem import Problem, Split, sample
-from search_spaces.errors import StudyFileError, nearest
+from search_spaces.errors import StudyFileError, nearest, one_line
 from search_spaces.problems import build_problem
 from search_spaces.schema import Data, Study
 
@@ -64,8 +64,7 @@ def _check_residual(problem: Problem) -> None:
     except ValueError as error:
         raise StudyFileError(str(error)) from None
     except Exception as error:  # whatever a user's residual raises
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise StudyFileError(f"the residual of problem {problem.name!r} fails ({reason}); mend it") from None
+        raise StudyFileError(f"the residual of problem {problem.name!r} fails ({one_line(error)}); mend it") from None
 
 
 def _check_split(problem: Problem, split: Split, path: str) -> Waves:
@@ -82,8 +81,9 @@ def _check_split(problem: Problem, split: Split, path: str) -> Waves:
     except ValueError as error:
         raise StudyFileError(f"{path}: {error}") from None
     except Exception as error:  # whatever a user's solution raises
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise StudyFileError(f"{path}: the solution of problem {problem.name!r} fails ({reason}); mend it") from None
+        raise StudyFileError(
+            f"{path}: the solution of problem {problem.name!r} fails ({one_line(error)}); mend it"
+        ) from None
 
 
 def _check_leak(problem: Problem, waves: Mapping[str, Waves], name: str, used: str) -> None:

@@ -1,4 +1,4 @@
-"""The one error that a study file can cause, and the words it uses: `where: what is wrong, got X; write Y`."""
+"""The one error that a study file can cause, and the words of errors: `where: what is wrong, got X; write Y`."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,6 +9,9 @@ import yaml
 LONGEST_SHOWN = 60
 """Characters of a list or block that an error still repeats."""
 
+LONGEST_REASON = 400
+"""Characters of somebody else's message that are repeated."""
+
 NEEDS_A_DOT = "YAML reads numbers like this only with a dot"
 
 
@@ -17,7 +20,25 @@ class StudyFileError(ValueError):
 
 
 class UnknownKeyError(StudyFileError):
-    """A key that its block does not have."""
+    """A key, at `path`, that its block does not have; `hint` says what to write instead."""
+
+    def __init__(self, path: str, hint: str) -> None:
+        super().__init__(f"{path} is not known{hint}")
+        self.path = path
+
+
+def reason(error: BaseException) -> str:
+    """The first line of an error's message, shortened where it is very long; its type where it has no message."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else type(error).__name__
+    return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + "…"
+
+
+def one_line(error: BaseException) -> str:
+    """An error's type and the first line of its message; of our own messages about settings the message alone."""
+    found = reason(error)
+    kind = type(error).__name__
+    return found if found == kind or isinstance(error, StudyFileError) else f"{kind}: {found}"
 
 
 def nearest(word: Any, known: Iterable[str], *, hidden: Iterable[str] = ()) -> str:

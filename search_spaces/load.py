@@ -13,7 +13,6 @@ import yaml
 
 from search_spaces.blocks import read, write
 from search_spaces.checks import check_data, check_settings
-from search_spaces.conditions import release
 from search_spaces.errors import StudyFileError
 from search_spaces.json_schema import json_schema
 from search_spaces.overrides import applied, blocks_set, parse_setting
@@ -21,6 +20,7 @@ from search_spaces.problems import build_problem
 from search_spaces.schema import Study
 from search_spaces.search_checks import check_search
 from search_spaces.shipped import find, shipped_spaces
+from search_spaces.when import release
 from search_spaces.yaml_text import parse, text_of
 
 __all__ = [
@@ -62,7 +62,7 @@ def load_trial(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Stu
     """
     study = load_study(space)
     with _naming(f"{find(space).name} with the settings given"):
-        trial = applied(_alone(study), overrides)
+        trial = applied(_without_search(study), overrides)
         check_data(trial)
     return trial
 
@@ -82,7 +82,7 @@ def load_recorded(path: Path) -> Study:
 def resolve(study: Study, values: Mapping[str, Any]) -> Study:
     """One trial of a study: the values (dotted path → value) applied, nothing left to search. Raises StudyFileError."""
     with _naming(study.study):
-        return applied(_alone(study), values)
+        return applied(_without_search(study), values)
 
 
 def dump(study: Study) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _naming(source: str) -> Iterator[None]:
         raise StudyFileError(f"{source}: {error}".replace("\n", " ")) from None
 
 
-def _alone(study: Study) -> Study:
+def _without_search(study: Study) -> Study:
     return replace(study, search={}, tune=replace(study.tune, balance=None))
 
 

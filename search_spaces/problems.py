@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 from cnn_core.problem import Problem
 from cnn_core.problems import PROBLEMS
-from search_spaces.errors import StudyFileError, nearest
+from search_spaces.errors import StudyFileError, nearest, one_line
 from search_spaces.plain import adapter_of, read_plain
 from search_spaces.schema import ProblemChoice
 
@@ -47,8 +47,7 @@ def _import(name: str) -> Any:
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # whatever the user's module raises
-        reason = _one_line(error)
-        raise StudyFileError(f"problem.name: {module_name} cannot be imported ({reason}); mend it") from None
+        raise StudyFileError(f"problem.name: {module_name} cannot be imported ({one_line(error)}); mend it") from None
     if not hasattr(module, attribute):
         names = [key for key in vars(module) if not key.startswith("_")]
         raise StudyFileError(f"problem.name: {module_name} has no attribute {attribute!r}; {nearest(attribute, names)}")
@@ -62,8 +61,9 @@ def _call(function: Callable[..., Any], choice: ProblemChoice) -> Any:
     except ValueError as error:
         raise StudyFileError(f"problem: {error}") from None
     except Exception as error:  # whatever the user's function raises
-        reason = _one_line(error)
-        raise StudyFileError(f"problem.name: {choice.name} fails ({reason}); mend it, or its options") from None
+        raise StudyFileError(
+            f"problem.name: {choice.name} fails ({one_line(error)}); mend it, or its options"
+        ) from None
 
 
 def _checked_options(function: Callable[..., Any], choice: ProblemChoice) -> dict[str, Any]:
@@ -88,7 +88,3 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
         return get_type_hints(function, include_extras=True)
     except Exception:  # names that exist for type checkers only
         return {}
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -34,7 +34,7 @@ def value_of(text: str) -> Any:
         _check_keys(yaml.compose(text, Loader=yaml.SafeLoader), "")
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise StudyFileError(_one_line(error)) from None
+        raise StudyFileError(_complaint(error)) from None
 
 
 def _check_keys(node: yaml.Node | None, path: str) -> None:
@@ -55,7 +55,7 @@ def _check_keys(node: yaml.Node | None, path: str) -> None:
             _check_keys(item, f"{path}[{position}]")
 
 
-def _one_line(error: yaml.YAMLError) -> str:
+def _complaint(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "this file"
     problem = getattr(error, "problem", None) or str(error)

@@ -18,6 +18,7 @@ from study.cli.tracked_at import tracked_at
 from study.driver import runner
 from study.driver.runner import Outcome
 from study.journal import study_folder
+from study.journal.files import STUDY
 from study.journal.journal import Journal
 from study.report import files
 from study.tracking import store
@@ -75,7 +76,7 @@ def _resumable(directory: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if (directory / "study.yaml").exists():
+        if (directory / STUDY).exists():
             click.echo(
                 f"ended at once; all that trials reported is kept. Go on with: {_resume_command(directory)}", err=True
             )
@@ -89,7 +90,7 @@ def _resume_command(directory: Path) -> str:
 
 def _trials_left(directory: Path) -> int:
     ended = sum(record.status.final for record in Journal(directory).trials().values())
-    return max(0, load_recorded(directory / "study.yaml").tune.trials - ended)
+    return max(0, load_recorded(directory / STUDY).tune.trials - ended)
 
 
 def _ui_command(runs: Path, tracking_uri: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from search_spaces.errors import StudyFileError
 from search_spaces.shipped import find
 from study.cli.loading import loading
+from study.journal.files import STUDY
 
 if TYPE_CHECKING:
     from search_spaces.schema import Study
@@ -45,13 +46,13 @@ def trial_of(space: str, settings: tuple[str, ...]) -> Study:
 
 def all_studies() -> list[Path]:
     """The folders of all studies under runs/."""
-    return sorted(path.parent for path in RUNS.glob("*/study.yaml"))
+    return sorted(path.parent for path in RUNS.glob(f"*/{STUDY}"))
 
 
 def existing(name: str) -> Path:
     """The folder of the study NAME. Raises StudyFileError with the names that there are."""
     directory = RUNS / name
-    if Path(name).name != name or not (directory / "study.yaml").exists():
+    if Path(name).name != name or not (directory / STUDY).exists():
         known = ", ".join(path.name for path in all_studies()) or "none"
         raise StudyFileError(f"{directory}: there is no such study; write one of: {known}")
     return directory

@@ -26,6 +26,7 @@ from ray.exceptions import GetTimeoutError, RayError
 from ray.train._internal import storage as ray_storage
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from search_spaces.errors import reason
 from search_spaces.schema import Resources
 
 QUIET = {
@@ -222,8 +223,8 @@ def _answer(node: str, reference: ray.ObjectRef) -> Answer:
     except GetTimeoutError:
         return Answer(node, error=f"does not answer within {SECONDS_FOR_A_NODE:.0f} s")
     except RayError as error:
-        reason = [line for line in str(error).splitlines() if line.strip()]
-        return Answer(node, error=f"cannot run our code ({reason[-1].strip() if reason else type(error).__name__})")
+        last = str(error).strip().rpartition("\n")[2].strip()  # of a traceback
+        return Answer(node, error=f"cannot run our code ({last or type(error).__name__})")
 
 
 def _require_answer(address: str) -> None:
@@ -244,5 +245,4 @@ def _require_answer(address: str) -> None:
 def _refused(address: str, error: Exception) -> str:
     if address == "auto":
         return f"--address auto: no Ray runs on this machine; {OTHERWISE}"
-    reason = str(error).partition("\n")[0]
-    return f"--address {address}: {reason}; if that cluster asks for a token, set RAY_AUTH_MODE=token"
+    return f"--address {address}: {reason(error)}; if that cluster asks for a token, set RAY_AUTH_MODE=token"

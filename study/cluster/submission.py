@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from ray._private.authentication import authentication_token_setup as authentication
 from ray.job_submission import JobStatus, JobSubmissionClient
 
+from search_spaces.errors import reason
 from search_spaces.load import dump_yaml
 from search_spaces.schema import Study
 from study.cluster import cluster, node_probe
@@ -60,7 +61,7 @@ class Job:
             try:
                 job.client.submit_job(entrypoint=command, submission_id=job.ident, runtime_env=environment)
             except (RuntimeError, ConnectionError) as error:
-                raise ClusterError(f"--address {address}: {_one_line(error)}") from None
+                raise ClusterError(f"--address {address}: {reason(error)}") from None
         return job
 
     def follow(self, say: Callable[[str], None]) -> int:
@@ -70,7 +71,7 @@ class Job:
                 asyncio.run(self._follow(say))
                 status = self.client.get_job_status(self.ident)
             except Exception as error:  # whatever a connection ends with
-                say(f"the connection is lost ({_one_line(error)}); trying again\n")
+                say(f"the connection is lost ({reason(error)}); trying again\n")
                 time.sleep(SECONDS_TO_TRY_AGAIN)
                 continue
             if status.is_terminal():
@@ -125,9 +126,9 @@ def _client(address: str) -> JobSubmissionClient:
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ClusterError(f"--address is {address!r}; write that of the dashboard, http://HOST:8265")
-    if problem := node_probe.reach(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)):
+    if why := node_probe.reach(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)):
         raise ClusterError(
-            f"--address {address}: no cluster is there ({problem}); start one (see cluster.yaml), or forward its port "
+            f"--address {address}: no cluster is there ({why}); start one (see cluster.yaml), or forward its port "
             "with: ray dashboard cluster.yaml"
         )
     cluster.tighten_token()
@@ -137,9 +138,4 @@ def _client(address: str) -> JobSubmissionClient:
     try:
         return JobSubmissionClient(address)
     except Exception as error:  # whatever answers there
-        raise ClusterError(f"--address {address}: {_one_line(error)}") from None
-
-
-def _one_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+        raise ClusterError(f"--address {address}: {reason(error)}") from None

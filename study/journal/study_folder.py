@@ -10,16 +10,12 @@ from urllib.parse import urlsplit
 
 from search_spaces.load import StudyFileError, dump_yaml
 from search_spaces.schema import Study
-from study.journal import journal, locks
-from study.journal.journal import Journal
+from study.journal import locks
+from study.journal.files import JOURNAL, OPTUNA, RAY, STUDY, TRIALS
+from study.journal.journal import Journal, Reader
 from study.journal.provenance import provenance
 
-STUDY, OPTUNA, TRIALS, RAY = "study.yaml", "optuna.db", "trials", "ray"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-class BusyError(ValueError):
-    """A study that another process runs."""
 
 
 @dataclass(frozen=True)
@@ -93,22 +89,22 @@ def claim(runs: Path, name: str, *, exact: bool = True) -> Path:
 
 
 @contextmanager
-def alone(directory: Path) -> Iterator[None]:
+def only_runner(directory: Path) -> Iterator[None]:
     """While entered, no other process runs the study; the lock goes with the process, however that ends.
 
     Raises BusyError if one does, StudyFileError without such a folder.
     """
-    busy = BusyError(f"{directory}: another process runs this study; wait until it has ended")
+    busy = f"{directory}: another process runs this study; wait until it has ended"
     with ExitStack() as lock:
         try:
-            lock.enter_context(locks.alone_in(directory, busy))
+            lock.enter_context(locks.locked_folder(directory, busy=busy))
         except (FileNotFoundError, NotADirectoryError):
             raise StudyFileError(f"{directory}: there is no such study") from None
         yield
 
 
 def begin(directory: Path, study: Study, where: Whereabouts) -> None:
-    """A study is asked for, or starts, or goes on: from now on a resume finds all that it must know."""
+    """A study is asked for, or goes on: from now on a resume finds all that it must know."""
     new = directory / f"{STUDY}.new"
     new.write_text(dump_yaml(study), encoding="utf-8")
     told = {"storage": str(where.place), "address": where.address, "tracking_uri": where.tracking_uri}
@@ -118,28 +114,35 @@ def begin(directory: Path, study: Study, where: Whereabouts) -> None:
 
 def whereabouts(directory: Path) -> Whereabouts:
     """Where a study ran last; here and nowhere else if it never began."""
-    starts = [event for _, event in Journal(directory).events() if event["event"] == "study-start"]
-    last = starts[-1] if starts else {}
+    last = Reader(Journal(directory)).read().began or {}
     place = Place.again(directory, last["storage"]) if last.get("storage") else Place.of(directory, None)
     return Whereabouts(place, last.get("address") or "local", last.get("tracking_uri"))
 
 
+@dataclass
+class Asked:
+    """A new study that may still be refused; once it is `kept`, its name stays taken whatever becomes of it."""
+
+    kept: bool = False
+
+    def keep(self) -> None:
+        """The study starts."""
+        self.kept = True
+
+
 @contextmanager
-def free_again_if_refused(directory: Path) -> Iterator[None]:
-    """Around a new study: if it is asked for, but an error comes before it starts, its name is free again."""
-    files = (STUDY, f"{STUDY}.new", journal.FILE, OPTUNA, f"{OPTUNA}-journal")
+def asked_for(directory: Path, study: Study, where: Whereabouts) -> Iterator[Asked]:
+    """Around a new study, which begins here: if an error comes before it is kept, its name is free again."""
+    files = (STUDY, f"{STUDY}.new", JOURNAL, OPTUNA, f"{OPTUNA}-journal")
     own = [path for name in files if not (path := directory / name).exists()]
-    events = _events(directory)
+    asked = Asked()
     try:
-        yield
+        begin(directory, study, where)
+        yield asked
     except BaseException:
-        if _events(directory) <= events + 1:
+        if not asked.kept:
             for path in own:
                 path.unlink(missing_ok=True)
         with suppress(OSError):  # it holds something
             directory.rmdir()
         raise
-
-
-def _events(directory: Path) -> int:
-    return sum(1 for _ in Journal(directory).events())

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from search_spaces.load import StudyFileError, load_recorded
 from search_spaces.schema import Study
+from study.journal.files import STUDY
 from study.journal.journal import Journal, TrialRecord, TrialStatus, enter
 from study.progress.live_view import STYLES, clock
 from study.progress.standing import Running, Standing
@@ -27,7 +28,7 @@ def studies_table(directories: Iterable[Path]) -> Table:
     table = _table("study", "trials", "status", "best so far", "last sign")
     for directory in directories:
         try:
-            study = load_recorded(directory / "study.yaml")
+            study = load_recorded(directory / STUDY)
         except StudyFileError as error:  # one broken folder must not hide the others
             table.add_row(Text(directory.name), "", Text(f"cannot be read: {error}"))
             continue
@@ -42,7 +43,7 @@ def studies_table(directories: Iterable[Path]) -> Table:
 
 def trials_table(directory: Path) -> Group:
     """The study in this folder, and every trial of it that has begun. Raises StudyFileError if it cannot be read."""
-    study = load_recorded(directory / "study.yaml")
+    study = load_recorded(directory / STUDY)
     table = _table("trial", "method", "status", "epoch", *map(_broken, study.objectives), "time")
     errors: list[Text] = []
     for record in Journal(directory).trials().values():

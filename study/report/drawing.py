@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study.journal.journal import TrialRecord
+from study.trial.files import PREDICTIONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CONVERGENCE, PREDICTION = "convergence.png", "prediction.png"
-PREDICTIONS = "predictions.npz"
 
 
 def draw(record: TrialRecord, folder: Path, target: Path) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ from rich.text import Text
 from search_spaces.load import dump_yaml, load_recorded
 from study.analysis import findings as tables_of
 from study.analysis.findings import Analysis, analyse
+from study.journal.files import REPORT, STUDY, TRIALS
 from study.journal.journal import Journal
 from study.report.page import Illustration, page
 from study.report.study_plots import (
@@ -32,8 +33,7 @@ from study.report.study_plots import (
 )
 from study.report.tables import TextTable, all_tables, counts_text
 from study.report.trial_plots import percentile_figure
-
-FOLDER = "report"
+from study.trial.files import PERCENTILES, PREDICTIONS
 
 MOST_ROWS = 20
 """Rows of a table in the terminal; the report has all."""
@@ -50,20 +50,20 @@ class ReportPaths:
 
 def read_analysis(directory: Path) -> Analysis:
     """All tables of the study in `directory`. Raises StudyFileError if there is no study.yaml, or a wrong one."""
-    return analyse(load_recorded(directory / "study.yaml"), Journal(directory).trials())
+    return analyse(load_recorded(directory / STUDY), Journal(directory).trials())
 
 
 def write_report(directory: Path) -> ReportPaths:
     """Write report/ anew: leaderboard.csv, pareto.csv, trials.csv, figures/*.png and report.html."""
     analysis = read_analysis(directory)
-    folder = directory / FOLDER
+    folder = directory / REPORT
     paths = ReportPaths(folder / "report.html", folder / "figures", folder)
     paths.figures.mkdir(parents=True, exist_ok=True)
     write_csv(folder / "leaderboard.csv", tables_of.leaderboard_table(analysis.leaderboard))
     write_csv(folder / "pareto.csv", tables_of.variant_table(analysis.pareto))
     write_csv(folder / "trials.csv", tables_of.trial_table(analysis.records.values()))
     illustrations = []
-    for name, title, caption, figure in study_figures(analysis, directory / "trials"):
+    for name, title, caption, figure in study_figures(analysis, directory / TRIALS):
         path = paths.figures / f"{name}.png"
         figure.savefig(path, dpi=150)
         illustrations.append(Illustration(title, caption, path.read_bytes()))
@@ -95,7 +95,7 @@ def study_figures(analysis: Analysis, trials: Path) -> Iterator[tuple[str, str, 
         "predictions",
         "Predictions",
         "The best trial of every method on the first wave of the test split.",
-        predictions_by_method_figure({method: path / "predictions.npz" for method, path in best.items()}),
+        predictions_by_method_figure({method: path / PREDICTIONS for method, path in best.items()}),
     )
     yield (
         "convergence",
@@ -107,7 +107,7 @@ def study_figures(analysis: Analysis, trials: Path) -> Iterator[tuple[str, str, 
         "residuals",
         "Residuals",
         "How the magnitudes of the scaled residuals at training points were distributed in the best trials.",
-        percentile_figure({method: path / "percentiles.csv" for method, path in best.items()}),
+        percentile_figure({method: path / PERCENTILES for method, path in best.items()}),
     )
     yield "cost", "Cost", "Where the time of a trial went.", cost_figure(analysis)
     yield "progress", "Search", "What the search had found after how many trials.", progress_figure(analysis)

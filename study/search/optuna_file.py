@@ -16,6 +16,8 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial
 
+from search_spaces.errors import reason
+
 IDENT = "trial"
 """The attribute of a trial that holds its id."""
 
@@ -42,8 +44,8 @@ def database(path: Path) -> BaseStorage:
 
 
 def _unusable(what: str, error: Exception) -> str:
-    reason = str(error.__cause__ or error).partition("\n")[0]
-    return f"{what}: Optuna cannot use it ({reason}); end what holds it, or move it away, and it is made anew"
+    why = reason(error.__cause__ or error)
+    return f"{what}: Optuna cannot use it ({why}); end what holds it, or move it away, and it is made anew"
 
 
 class OptunaFile:

@@ -20,16 +20,17 @@ from search_spaces.load import dump, resolve
 from search_spaces.schema import Study
 from study.analysis.findings import analyse
 from study.journal import locks
+from study.journal.files import BOOKMARKS, REPORT, STUDY, TRIALS
 from study.journal.journal import Journal, TrialRecord, TrialStatus, enter
 from study.report import drawing
 from study.tracking import content, views
 from study.tracking.addresses import STUDY_PAGE, links
+from study.trial.files import PERCENTILES, PREDICTIONS, SETTINGS, TRACEBACK
 
 if TYPE_CHECKING:
     from study.tracking.store import Store
 
-PLACES, REPORT = "tracking.json", "report"
-TRIAL_FILES = ("trial.yaml", "percentiles.csv", "predictions.npz", "traceback.txt")
+TRIAL_FILES = (SETTINGS, PERCENTILES, PREDICTIONS, TRACEBACK)
 FIGURES_AT_ONCE = 1000
 """A run's figures are sent when there are so many; what is less waits for the end of the round."""
 
@@ -77,9 +78,9 @@ class Place:
 
     def write(self, directory: Path, tracking_uri: str) -> None:
         """Remember the place, in one step that a crash cannot halve."""
-        new = directory / f"{PLACES}.new"
+        new = directory / f"{BOOKMARKS}.new"
         new.write_text(json.dumps(_places(directory) | {tracking_uri: asdict(self)}, indent=2), encoding="utf-8")
-        new.replace(directory / PLACES)
+        new.replace(directory / BOOKMARKS)
 
     @staticmethod
     def note(directory: Path, tracking_uri: str, problem: str) -> None:
@@ -206,7 +207,7 @@ class Upload:
         self.store.resume(run)  # if it had ended
         self.store.log(run, tags=content.study_tags(self.study) | self.code_tags | RUNNING)
         self._settle(run, content.study_parameters(dump(self.study)))
-        self.store.file(run, self.directory / "study.yaml")
+        self.store.file(run, self.directory / STUDY)
         for key, view in views.views(self.study, name=self.directory.name, created=when).items():
             self.store.tag_experiment(self.place.experiment, key, view)
 
@@ -242,7 +243,7 @@ class Upload:
             self.place.unfiled.append(record.trial)
 
     def _file(self, trial: str) -> None:
-        record, folder = self.records[trial], self.directory / "trials" / trial
+        record, folder = self.records[trial], self.directory / TRIALS / trial
         if (run := self.trial_runs.get(trial)) is None:
             return
         for path in (folder / name for name in TRIAL_FILES):
@@ -300,7 +301,7 @@ class Upload:
 def _places(directory: Path) -> dict[str, dict[str, Any]]:
     """None where there is no file, or one that cannot be read: what is sent again is there once."""
     try:
-        found = json.loads((directory / PLACES).read_text(encoding="utf-8"))
+        found = json.loads((directory / BOOKMARKS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return {uri: place for uri, place in found.items() if isinstance(place, dict)} if isinstance(found, dict) else {}

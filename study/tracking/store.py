@@ -10,17 +10,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from search_spaces.errors import reason
 from search_spaces.load import load_recorded
 from study.journal import locks
+from study.journal.files import STUDY, UPLOADING
 from study.tracking.addresses import STUDY_PAGE, artifact_location, check_uri, default_uri, ui_command, ui_process
 from study.tracking.mirror import Figure, Place, Upload
 
 __all__ = [
-    "STUDY_PAGE", "BusyError", "Store", "TrackingError", "addresses", "alone", "check_uri", "default_uri", "sync",
+    "STUDY_PAGE", "Store", "TrackingError", "addresses", "check_uri", "default_uri", "only_uploader", "sync",
     "ui_command", "ui_process",
 ]  # fmt: skip
 
-LOCK = "tracking.lock"
 FIGURES_AT_ONCE, PARAMETERS_AT_ONCE = 1000, 100
 """What MLflow takes in one request."""
 
@@ -44,21 +45,17 @@ class TrackingError(RuntimeError):
     """MLflow did not take what the journal says; one line."""
 
 
-class BusyError(TrackingError):
-    """Another process uploads the study."""
-
-
 def sync(directory: Path, tracking_uri: str) -> int:
     """Upload what MLflow lacks of a study; returns the number of events. Raises TrackingError."""
     check_uri(tracking_uri)
     try:
-        with alone(directory):
-            upload = Upload(directory, load_recorded(directory / "study.yaml"), Store(tracking_uri))
+        with only_uploader(directory):
+            upload = Upload(directory, load_recorded(directory / STUDY), Store(tracking_uri))
             events = upload.advance()
             upload.close()
             return events
     except Exception as error:
-        raise TrackingError(f"MLflow at {tracking_uri} did not take {directory.name}: {one_line(error)}") from error
+        raise TrackingError(f"MLflow at {tracking_uri} did not take {directory.name}: {reason(error)}") from error
 
 
 def addresses(directory: Path, tracking_uri: str, *, server: str = "http://127.0.0.1:5000") -> dict[str, str]:
@@ -138,15 +135,10 @@ class Store:
         self.client.update_run(run, status="RUNNING")
 
 
-def alone(directory: Path) -> AbstractContextManager[None]:
+def only_uploader(directory: Path) -> AbstractContextManager[None]:
     """While entered, no other process uploads the study. Raises BusyError if one does."""
-    return locks.alone(directory / LOCK, BusyError("another process is uploading it; wait until that has ended"))
+    return locks.locked(directory / UPLOADING, busy="another process is uploading it; wait until that has ended")
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:200] + "…"

@@ -19,10 +19,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from search_spaces.errors import reason
 from search_spaces.load import load_recorded
+from study.journal.files import STUDY
 from study.journal.journal import Journal
+from study.journal.locks import BusyError
 from study.tracking.mirror import Place, Upload
-from study.tracking.store import BusyError, Store, alone, check_uri, one_line
+from study.tracking.store import Store, check_uri, only_uploader
 
 SECONDS_BETWEEN_UPLOADS = 3.0
 SECONDS_BETWEEN_LOOKS = 0.05
@@ -137,13 +140,13 @@ def follow(directory: Path, tracking_uri: str, requests: IO[bytes]) -> bool:
     while True:
         ending = _ended(requests)  # asked first, so that the last round sees everything written before
         try:
-            upload = upload or Upload(directory, load_recorded(directory / "study.yaml"), Store(tracking_uri))
+            upload = upload or Upload(directory, load_recorded(directory / STUDY), Store(tracking_uri))
             upload.advance()
             if ending:
                 upload.close()
             problem = ""
         except Exception as error:  # the next round starts from the saved place, whatever it is
-            upload, problem = None, one_line(error)
+            upload, problem = None, reason(error)
         with suppress(OSError):
             Place.note(directory, tracking_uri, problem)
         if ending:
@@ -164,7 +167,7 @@ def main(directory: Path, tracking_uri: str) -> bool:
     os.nice(NICENESS)
     requests = sys.stdin.buffer
     while True:
-        with suppress(BusyError), alone(directory):
+        with suppress(BusyError), only_uploader(directory):
             return follow(directory, tracking_uri, requests)
         if _ended(requests):
             return False

@@ -12,19 +12,17 @@ and Tune's retries are left for lost processes and lost nodes.
 
 import time
 import traceback
-from contextlib import suppress
-from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from ray import tune
 from ray.tune.result import DONE
 
-from search_spaces.load import StudyFileError, load_text, resolve
-from search_spaces.schema import Study
+from search_spaces.errors import one_line
+from search_spaces.load import load_text, resolve
 from study.trial import trial_folder
+from study.trial.machine import forget_peak_memory, with_device
 from study.trial.trial import Trial
 
 
@@ -40,7 +38,7 @@ class TrialActor(tune.Trainable):
         self.cleanup()
         self.request = new_config
         self.saved = time.monotonic()
-        _forget_peak_memory()
+        forget_peak_memory()
         return True
 
     def step(self) -> dict[str, Any]:
@@ -78,7 +76,7 @@ class TrialActor(tune.Trainable):
     def _begin(self) -> tuple[Trial, list[str]]:
         """The trial, new or as far as it came before; what was wrong with its checkpoints."""
         study = _load(self.request["study"])
-        return trial_folder.begin(place(resolve(study, self.request["values"])), self._folder)
+        return trial_folder.begin(with_device(resolve(study, self.request["values"])), self._folder)
 
     def _save(self, trial: Trial) -> list[str]:
         """What was wrong, if it could not be saved: the trial goes on, and may be saved later."""
@@ -95,26 +93,3 @@ class TrialActor(tune.Trainable):
 
 
 _load = lru_cache(maxsize=1)(load_text)  # all trials of a process belong to one study
-
-
-def place(study: Study) -> Study:
-    """The study with `device: auto` decided by its resources: without a share of a GPU a trial stays on the CPU."""
-    if study.training.device != "auto" or study.resources.gpu > 0:
-        return study
-    return replace(study, training=replace(study.training, device="cpu"))
-
-
-def one_line(error: BaseException) -> str:
-    """An error's type and the first line of its message; of our own messages about settings the message alone."""
-    message = str(error).strip().partition("\n")[0]
-    if isinstance(error, StudyFileError):
-        return message
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
-
-
-def _forget_peak_memory() -> None:
-    """The process is reused: the next trial's peak must not be the last one's."""
-    if torch.cuda.is_initialized():
-        torch.cuda.reset_peak_memory_stats()
-    with suppress(OSError):  # Linux only
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")

@@ -1,5 +1,6 @@
 """Projections of a split's waves, and what they are worth: errors before and after, on the same waves."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -8,10 +9,15 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.metrics import FIGURES, errors, finite, measure
+from cnn_core.metrics import FIGURES, errors, finite, measure, percentiles
 from cnn_core.problem import PointSet
 from cnn_core.projection import ProjectionResult, project
 from cnn_core.solvers import ProjectionStatus, Solver
+
+PROJECTED = ("validation", "test")
+"""The splits whose waves are projected at the end of a trial."""
+
+PROJECTION_SECONDS = "time/projection_s"
 
 MEANS = ("steps", "residual_on", "residual_off", "distance_parameters", "distance_function")
 """What is reported of projections as a mean over waves."""
@@ -29,6 +35,36 @@ class ProjectedSplit:
     results: list[ProjectionResult]
     before: Mapping[str, float]
     after: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Projected:
+    """The projections of some splits, by name: whether they are kept, and what they are worth, as metrics.
+
+    `difference` are percentiles of θ − θ₀ over all waves. Metrics under `projected/` are those of the kept networks.
+    """
+
+    splits: Mapping[str, ProjectedSplit]
+    kept: bool
+    metrics: Mapping[str, float | str]
+    difference: list[float]
+    seconds: float
+
+
+def project_splits(
+    model: ConstrainedNetwork, theta: Tensor, splits: Mapping[str, PointSet], solver: Solver, *, seed: int
+) -> Projected:
+    """Project the waves of these splits from θ (P,); those of `validation` decide whether the projections are kept."""
+    started = time.perf_counter()
+    projected = {name: project_split(model, theta, points, solver, seed=seed) for name, points in splits.items()}
+    kept = accepted(solver, projected["validation"])
+    results = [result for split in projected.values() for result in split.results]
+    metrics = projection_figures(results) | {"projection/accepted": float(kept)}
+    for name, split in projected.items():
+        errors_kept = split.after if kept else split.before
+        metrics |= {f"projected/{name}/{figure}": value for figure, value in errors_kept.items()}
+    difference = percentiles(torch.stack([result.theta - theta for result in results]))
+    return Projected(projected, kept, metrics, difference, time.perf_counter() - started)
 
 
 def project_split(

@@ -4,8 +4,6 @@
 """
 
 import csv
-import json
-import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,33 +18,27 @@ from cnn_core.clock import SECTIONS
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.metrics import FIGURES, WORST, Measurement, errors, finite, measure, percentiles
 from cnn_core.problem import PointSet, sample
-from cnn_core.projection import ProjectionResult
 from cnn_core.solvers import Solver
 from cnn_core.training import Training, TrainingStatus
-from search_spaces.load import build_problem, dump, dump_yaml
+from search_spaces.load import build_problem, dump_yaml
 from search_spaces.schema import Study
-from study.trial.projecting import accepted, project_split, projection_figures
+from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS
+from study.trial.identity import differences_in_kind, settings_of
+from study.trial.machine import choose_device, peak_memory_mib, threads
+from study.trial.projecting import PROJECTED, PROJECTION_SECONDS, Projected, project_splits
 
 Metrics = dict[str, float | str]
+
+DIFFERENCE = "projection_parameter_difference"
 
 TRAIN_POINTS_MEASURED = 5000
 """At most this many training points, of waves picked at random, are measured after each epoch."""
 
-DIFFERENCE = "projection_parameter_difference"
-
-PROJECTED = ("validation", "test")
-"""The splits whose waves are projected at the end of a trial."""
-
 BOUNDED = [f"{split}/{figure}" for split in ("train", "validation") for figure in ("data_mse", "constraint_mse")]
 """A training diverged, too, where θ is finite and one of these errors counts as the worst."""
 
-PROJECTION_SECONDS = "time/projection_s"
-
-SETTINGS = ("problem", "data", "network", "training", "projection")
-"""The blocks of a study file that make a trial what it is."""
-
-SPLIT_SEEDS = {"train": 0, "validation": 0x76616C69, "test": 0x74657374}
-"""Added to the seed, so that splits drawn at random do not share their points."""
+SPLIT_SEEDS = {"train": 0, "validation": 1_986_096_233, "test": 1_952_805_748}
+"""Added to the seed: any numbers so far apart that splits drawn at random do not share their points."""
 
 
 class Trial:
@@ -88,11 +80,10 @@ class Trial:
         )
         self.compiling = self.training.compile() if settings.compile else 0.0
         self.measured_train = _some_waves(self.splits["train"], TRAIN_POINTS_MEASURED)
-        self.projections: dict[str, list[ProjectionResult]] = {}
+        self.projected: Projected | None = None
         self.percentiles: list[tuple[int, str, list[float]]] = []
         self.history: list[Metrics] = []
-        self.seconds = self.projecting = 0.0
-        self.kept = True
+        self.seconds = self.projection_seconds = 0.0
 
     @property
     def epoch(self) -> int:
@@ -146,25 +137,25 @@ class Trial:
     def save(self, directory: Path) -> None:
         """Write checkpoint.pt and trial.yaml, and once finished predictions.npz and percentiles.csv."""
         directory.mkdir(parents=True, exist_ok=True)
-        checkpoint.save(self._state(), directory / "checkpoint.pt")
-        (directory / "trial.yaml").write_text(dump_yaml(self.study), encoding="utf-8")
+        checkpoint.save(self._state(), directory / CHECKPOINT)
+        (directory / SETTINGS).write_text(dump_yaml(self.study), encoding="utf-8")
         if self.done:
-            np.savez(directory / "predictions.npz", **self._predictions())
-            self._write_percentiles(directory / "percentiles.csv")
+            np.savez(directory / PREDICTIONS, **self._predictions())
+            self._write_percentiles(directory / PERCENTILES)
 
     def load(self, directory: Path) -> None:
         """Go on from what `save` wrote in a folder. Raises CheckpointError if that was another trial.
 
         Its projection may be another one, and its training longer, with other rates.
         """
-        state = checkpoint.load(directory / "checkpoint.pt", device=self.device)
+        state = checkpoint.load(directory / CHECKPOINT, device=self.device)
         if not {"settings", "training", "history"} <= state.keys():
-            raise checkpoint.CheckpointError(f"{directory}: this is not a trial's checkpoint")
-        theirs, own = (_identity(json.loads(text)) for text in (state["settings"], settings_of(self.study)))
-        if others := [name for name in own if theirs[name] != own[name]]:
+            raise checkpoint.CheckpointError(directory, "this is not a trial's checkpoint")
+        if others := differences_in_kind(state["settings"], settings_of(self.study)):
             raise checkpoint.CheckpointError(
-                f"{directory}: the trial that was saved there differs in {', '.join(others)}; begin a new one, or "
-                f"write its settings (they are in {directory / 'trial.yaml'})"
+                directory,
+                f"the trial that was saved there differs in {', '.join(others)}; begin a new one, or write "
+                f" its settings (they are in {directory / 'trial.yaml'})",
             )
         self.restore(state)
 
@@ -172,7 +163,8 @@ class Trial:
         """Go on from the state in a checkpoint. Raises ValueError if this network cannot."""
         self.training.load_state_dict(state["training"])
         self.seconds, self.history = state["seconds"], state["history"]
-        self.projecting = max((float(metrics.get(PROJECTION_SECONDS, 0.0)) for metrics in self.history), default=0.0)
+        spent = (float(metrics.get(PROJECTION_SECONDS, 0.0)) for metrics in self.history)
+        self.projection_seconds = max(spent, default=0.0)
         self.percentiles = [(epoch, quantity, values) for epoch, quantity, values in state["percentiles"]]
 
     def _state(self) -> dict[str, Any]:
@@ -185,23 +177,14 @@ class Trial:
         }
 
     def _project(self, solver: Solver, splits: Sequence[str] = PROJECTED) -> Metrics:
-        """Project the waves of these splits; those of `validation` decide whether the projections are kept."""
-        started = time.perf_counter()
-        seed, theta = self.study.training.seed, self.training.theta.detach()
-        projected = {name: project_split(self.model, theta, self.splits[name], solver, seed=seed) for name in splits}
-        self.kept = keep = accepted(solver, projected["validation"])
-        self.projections = {name: split.results for name, split in projected.items()}
-        results = [result for split in projected.values() for result in split.results]
-        metrics = projection_figures(results) | {"projection/accepted": float(keep)}
-        for name, split in projected.items():
-            kept = split.after if keep else split.before
-            metrics |= {f"projected/{name}/{figure}": value for figure, value in kept.items()}
-        difference = percentiles(torch.stack([result.theta - theta for result in results]))
+        """Project the waves of these splits; `projected` holds them from now on."""
+        points, seed = {name: self.splits[name] for name in splits}, self.study.training.seed
+        self.projected = projected = project_splits(self.model, self.training.theta.detach(), points, solver, seed=seed)
         now = (self.epoch, DIFFERENCE)
         others = [entry for entry in self.percentiles if entry[:2] != now]  # finished before it was resumed
-        self.percentiles = [*others, (*now, difference)]
-        self.projecting += time.perf_counter() - started
-        return metrics | {PROJECTION_SECONDS: self.projecting}
+        self.percentiles = [*others, (*now, projected.difference)]
+        self.projection_seconds += projected.seconds
+        return {**projected.metrics, PROJECTION_SECONDS: self.projection_seconds}
 
     def _project_on_the_way(self) -> Metrics:
         """What projections of the validation waves would give after this epoch, if the study asks for them now."""
@@ -233,9 +216,9 @@ class Trial:
     def _predictions(self) -> dict[str, Any]:
         wave = self.splits["test"].wave(0)
         arrays = {"x": wave.x, "u": wave.u, "p": wave.p[0], "before": self._measure(wave).prediction}
-        if results := self.projections.get("test"):
-            result = results[0]
-            if self.kept:
+        if self.projected is not None and "test" in self.projected.splits:
+            result = self.projected.splits["test"].results[0]
+            if self.projected.kept:
                 arrays["after"] = measure(self.model, result.theta, wave).prediction
             arrays |= {
                 "path_x": result.x,
@@ -262,42 +245,6 @@ def run_trial(study: Study, on_step: Callable[[Trial, Metrics], Any] | None = No
         if on_step is not None:
             on_step(trial, metrics)
     return metrics | trial.finish()
-
-
-def settings_of(study: Study) -> str:
-    """What makes a trial this trial, as text: the same in every study that it may be part of."""
-    settings = dump(study)
-    return json.dumps({name: settings[name] for name in SETTINGS}, sort_keys=True)
-
-
-def threads(study: Study) -> int:
-    """How many threads a trial computes with on the CPU."""
-    asked = study.training.threads
-    return max(1, int(study.resources.cpu)) if asked == "auto" else asked
-
-
-def choose_device(device: str) -> torch.device:
-    """`auto` is the GPU that this process was given, if any, otherwise the CPU. Raises ValueError for a missing GPU."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("training.device is cuda, but this process sees no GPU; write auto or cpu")
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
-
-
-def peak_memory_mib(device: torch.device) -> float:
-    """The most memory held, in MiB: on a GPU the trial's, else its process's so far."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _identity(settings: dict[str, Any]) -> dict[str, Any]:
-    """What a saved trial must have in common with the one that goes on from it, by name."""
-    training = settings["training"]
-    kinds = {f"training.{name}.name": training[name]["name"] for name in ("method", "optimizer")}
-    data = {f"data.{name}": settings["data"][name] for name in ("train", "validation")}
-    return {name: settings[name] for name in ("problem", "network")} | data | kinds
 
 
 def _named(split: str, measurement: Measurement, points: PointSet) -> Metrics:

@@ -5,7 +5,6 @@ once it is whole. A checkpoint that cannot be read, or is another trial's, is to
 used, and without any the trial begins anew. Nothing that is read here can run code.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,34 +15,35 @@ from uuid import uuid4
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
 
 from cnn_core import checkpoint
+from cnn_core.checkpoint import CheckpointError
 from search_spaces.schema import Study
-from study.trial.trial import Trial, settings_of
+from study.trial.files import CHECKPOINT, CHECKPOINT_BEFORE
+from study.trial.identity import differences, settings_of
+from study.trial.trial import Trial
 
-NEWEST, BEFORE = "checkpoint.pt", "checkpoint.before.pt"
 PARTIAL = ".partial"
-
-
-class ForeignCheckpoint(ValueError):
-    """A checkpoint of another trial."""
 
 
 def begin(study: Study, folder: str) -> tuple[Trial, list[str]]:
     """The trial as its newest usable checkpoint left it, or a new one; and a line about each that is not usable."""
     unusable: list[str] = []
     with _scratch() as scratch:
-        for name in (NEWEST, BEFORE):
+        for name in (CHECKPOINT, CHECKPOINT_BEFORE):
             if not _fetch(folder, name, scratch / name):
                 continue
             trial = Trial(study)
             try:
                 state = checkpoint.load(scratch / name, device=trial.device)
-                _require_own(state["settings"], trial)
-                trial.restore(state)
-            except ValueError as error:
-                reason = str(error).removeprefix(f"{scratch / name}: ")
-                unusable.append(f"{folder}/{name}: {reason}; it is not used")
-            else:
-                return trial, unusable
+                if others := differences(state["settings"], settings_of(study)):
+                    reason = f"this checkpoint is of another trial, which differs in {', '.join(others)}"
+                else:
+                    trial.restore(state)
+                    return trial, unusable
+            except CheckpointError as error:
+                reason = error.reason
+            except ValueError as error:  # of another network
+                reason = str(error)
+            unusable.append(f"{folder}/{name}: {reason}; it is not used")
     return Trial(study), unusable
 
 
@@ -53,11 +53,11 @@ def save(trial: Trial, folder: str) -> None:
     files.create_dir(path, recursive=True)
     with _scratch() as scratch:
         trial.save(scratch)
-        for name in sorted((file.name for file in scratch.iterdir()), key=lambda name: name == NEWEST):
+        for name in sorted((file.name for file in scratch.iterdir()), key=lambda name: name == CHECKPOINT):
             partial = f"{path}/{name}.{uuid4().hex}{PARTIAL}"
             copy_files(str(scratch / name), partial, LocalFileSystem(), files)
-            if name == NEWEST and _exists(files, f"{path}/{NEWEST}"):
-                _move(files, f"{path}/{NEWEST}", f"{path}/{BEFORE}")
+            if name == CHECKPOINT and _exists(files, f"{path}/{CHECKPOINT}"):
+                _move(files, f"{path}/{CHECKPOINT}", f"{path}/{CHECKPOINT_BEFORE}")
             _move(files, partial, f"{path}/{name}")
     if trial.done:
         _tidy(files, path)
@@ -69,14 +69,6 @@ def fetch(folder: str, target: Path) -> None:
     if _exists(files, path):
         target.mkdir(parents=True, exist_ok=True)
         copy_files(path, str(target), files, LocalFileSystem())
-
-
-def _require_own(settings: str, trial: Trial) -> None:
-    ours = settings_of(trial.study)
-    if settings != ours:
-        theirs, own = json.loads(settings), json.loads(ours)
-        others = [block for block in own if theirs.get(block) != own[block]]
-        raise ForeignCheckpoint(f"this checkpoint is of another trial, which differs in {', '.join(others)}")
 
 
 def _fetch(folder: str, name: str, target: Path) -> bool:
@@ -98,7 +90,7 @@ def _exists(files: FileSystem, path: str) -> bool:
 def _tidy(files: FileSystem, path: str) -> None:
     """Remove what only a trial in progress needs, and what killed processes left."""
     for file in files.get_file_info(FileSelector(path)):
-        if file.base_name == BEFORE or file.base_name.endswith(PARTIAL):
+        if file.base_name == CHECKPOINT_BEFORE or file.base_name.endswith(PARTIAL):
             files.delete_file(file.path)
 
 
@@ -119,5 +111,5 @@ def make_folder(save: Path) -> None:
         raise ValueError(f"--save: {save} cannot be made ({error.strerror}); write another folder") from None
     if not os.access(save, os.W_OK):
         raise ValueError(f"--save: {save} is read-only; write another folder")
-    if (save / "checkpoint.pt").exists():
+    if (save / CHECKPOINT).exists():
         raise ValueError(f"--save: {save} holds a trial already; write another folder")

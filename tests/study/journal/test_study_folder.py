@@ -43,19 +43,19 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 def test_a_study_that_another_process_runs_is_left_alone(tmp_path: Path) -> None:
     with (
-        study_folder.alone(tmp_path),
+        study_folder.only_runner(tmp_path),
         pytest.raises(ValueError, match="another process runs this study; wait until it has ended"),
-        study_folder.alone(tmp_path),
+        study_folder.only_runner(tmp_path),
     ):
         pass
 
 
 def test_the_lock_of_a_study_goes_with_its_process(tmp_path: Path) -> None:
-    imports = "from study.journal.study_folder import alone; from pathlib import Path"
-    code = f"{imports}\nwith alone(Path({str(tmp_path)!r})):\n"
+    imports = "from study.journal.study_folder import only_runner; from pathlib import Path"
+    code = f"{imports}\nwith only_runner(Path({str(tmp_path)!r})):\n"
     dies = f"{code}    import os; os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", dies], cwd=ROOT, check=False).returncode == -signal.SIGKILL
-    with study_folder.alone(tmp_path):
+    with study_folder.only_runner(tmp_path):
         pass
 
 
@@ -72,6 +72,10 @@ def test_ray_keeps_its_files_with_the_study_or_in_a_shared_storage(tmp_path: Pat
     shared = Place.of(tmp_path / "mine", "s3://bucket/folder")
     assert shared.storage == "s3://bucket/folder"
     assert shared.name.startswith("mine-")
+
+
+def here(directory: Path) -> Whereabouts:
+    return Whereabouts(Place.of(directory, None))
 
 
 def test_from_its_beginning_a_study_says_where_it_is(tmp_path: Path) -> None:
@@ -91,8 +95,8 @@ def test_a_study_without_a_journal_is_here(tmp_path: Path) -> None:
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_what_a_refused_study_left_is_removed(error: type[BaseException], tmp_path: Path) -> None:
     directory = study_folder.claim(tmp_path, "mine")
-    with pytest.raises(error), study_folder.free_again_if_refused(directory):
-        study_folder.begin(directory, small_study(), Whereabouts(Place.of(directory, None)))
+    with pytest.raises(error), study_folder.asked_for(directory, small_study(), here(directory)):
+        assert (directory / "study.yaml").exists()
         for name in ("optuna.db", "optuna.db-journal", "study.yaml.new"):
             (directory / name).touch()
         raise error
@@ -101,32 +105,32 @@ def test_what_a_refused_study_left_is_removed(error: type[BaseException], tmp_pa
 
 def test_what_was_there_before_a_refused_study_stays(tmp_path: Path) -> None:
     (tmp_path / "optuna.db").write_text("mine")
-    with pytest.raises(ValueError), study_folder.free_again_if_refused(tmp_path):
-        study_folder.begin(tmp_path, small_study(), Whereabouts(Place.of(tmp_path, None)))
+    with pytest.raises(ValueError), study_folder.asked_for(tmp_path, small_study(), here(tmp_path)):
         raise ValueError
     assert [path.name for path in tmp_path.iterdir()] == ["optuna.db"]
 
 
 def test_a_start_that_was_killed_half_way_leaves_no_study(tmp_path: Path) -> None:
     Journal(tmp_path).append("study-start", study="mine")
-    with pytest.raises(ValueError), study_folder.free_again_if_refused(tmp_path):
-        study_folder.begin(tmp_path, small_study(), Whereabouts(Place.of(tmp_path, None)))
+    with pytest.raises(ValueError), study_folder.asked_for(tmp_path, small_study(), here(tmp_path)):
         raise ValueError
     assert [path.name for path in tmp_path.iterdir()] == ["records.jsonl"]
 
 
 def test_a_folder_that_another_process_removed_is_not_made_a_file(tmp_path: Path) -> None:
-    with pytest.raises(StudyFileError, match="gone: there is no such study"), study_folder.alone(tmp_path / "gone"):
+    with (
+        pytest.raises(StudyFileError, match="gone: there is no such study"),
+        study_folder.only_runner(tmp_path / "gone"),
+    ):
         pass
-    with pytest.raises(OSError), locks.alone_in(tmp_path / "gone", ValueError("busy")):
+    with pytest.raises(OSError), locks.locked_folder(tmp_path / "gone", busy="busy"):
         pass
     assert not list(tmp_path.iterdir())
 
 
 def test_a_study_that_began_stays_whatever_becomes_of_it(tmp_path: Path) -> None:
-    with pytest.raises(ValueError), study_folder.free_again_if_refused(tmp_path):
-        for _ in range(2):  # once it is asked for, and once Ray has started
-            study_folder.begin(tmp_path, small_study(), Whereabouts(Place.of(tmp_path, None)))
+    with pytest.raises(ValueError), study_folder.asked_for(tmp_path, small_study(), here(tmp_path)) as asked:
+        asked.keep()
         raise ValueError
-    assert len(list(Journal(tmp_path).events())) == 2
+    assert [event["event"] for _, event in Journal(tmp_path).events()] == ["study-start"]
     assert (tmp_path / "study.yaml").exists()

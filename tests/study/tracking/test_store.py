@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from study.journal.journal import Journal
-from study.tracking.store import Store, TrackingError, addresses, alone, sync
+from study.tracking.store import Store, TrackingError, addresses, only_uploader, sync
 from study.tracking.tracker import Tracker
 from tests.study import tracked_study
 from tests.study.tracked_study import EPOCHS
@@ -154,7 +154,7 @@ def test_files_can_be_downloaded(client: MlflowClient, by_name: dict[str, Run], 
 
 
 def test_two_uploads_of_one_study_do_not_meet(runs: Path, uri: str) -> None:
-    with alone(runs / NAME), pytest.raises(TrackingError, match="another process is uploading it; wait until"):
+    with only_uploader(runs / NAME), pytest.raises(TrackingError, match="another process is uploading it; wait until"):
         sync(runs / NAME, uri)
 
 

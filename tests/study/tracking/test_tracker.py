@@ -189,7 +189,7 @@ def test_a_file_of_the_user_is_not_taken_for_ours(journal: Journal, uri: str, fo
 
 
 def test_a_running_study_is_not_marked_as_ended_by_sync(journal: Journal, uri: str) -> None:
-    with locks.alone_in(journal.path.parent, ValueError("another test")):
+    with locks.locked_folder(journal.path.parent, busy="another test"):
         sync(journal.path.parent, uri)
     assert {run.info.status for run in runs_of(uri).values()} == {"RUNNING"}
     sync(journal.path.parent, uri)
@@ -201,7 +201,7 @@ def test_a_study_that_another_driver_goes_on_with_is_not_marked_as_ended(
 ) -> None:
     tracker = follow(journal.path.parent, uri)
     wait_for(lambda: not tracker.backlog())
-    with locks.alone_in(journal.path.parent, ValueError("another test")):
+    with locks.locked_folder(journal.path.parent, busy="another test"):
         assert tracker.add_report() is None
     assert {run.info.status for run in runs_of(uri).values()} == {"RUNNING"}
 

@@ -9,7 +9,8 @@ import torch
 from search_spaces.load import dump_yaml, resolve
 from search_spaces.schema import Resources, Study
 from study.trial import trial_folder
-from study.trial.actor import TrialActor, one_line, place
+from study.trial.actor import TrialActor
+from study.trial.machine import with_device
 from study.trial.trial import Trial, run_trial
 from tests.study.small_study import COMPLETES, DIVERGES, FAILS, LEARNING_RATE, small_study
 
@@ -150,14 +151,9 @@ def test_a_trial_that_cannot_be_saved_goes_on(actor: Actor, tmp_path: Path, monk
 )
 def test_a_trial_without_a_share_of_a_gpu_stays_on_the_cpu(device: Any, gpu: float, placed: str) -> None:
     study = replace(STUDY, training=replace(STUDY.training, device=device), resources=Resources(gpu=gpu))
-    assert place(study).training.device == placed
+    assert with_device(study).training.device == placed
 
 
 def test_a_share_of_a_logical_gpu_runs_on_a_machine_without_one(actor: Actor) -> None:
     half = replace(STUDY, resources=Resources(gpu=0.5))
     assert steps(actor(COMPLETES, half))[-1]["final"]["status"] == "completed"
-
-
-def test_an_error_in_one_line() -> None:
-    assert one_line(ValueError("first\nsecond")) == "ValueError: first"
-    assert one_line(KeyboardInterrupt()) == "KeyboardInterrupt"

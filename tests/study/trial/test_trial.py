@@ -15,7 +15,9 @@ from cnn_core.compilation import CompilationError, compiled
 from cnn_core.metrics import FIGURES
 from search_spaces.load import load_study, resolve
 from search_spaces.schema import Resources
-from study.trial.trial import PROJECTED, Trial, choose_device, run_trial, threads
+from study.trial.machine import choose_device, threads
+from study.trial.projecting import PROJECTED
+from study.trial.trial import Trial, run_trial
 from tests.study.small_study import small_study
 
 SMALL = {
@@ -185,7 +187,8 @@ def test_a_refused_projection_is_not_shown_as_the_network(tmp_path: Path) -> Non
     while not trial.done:
         trial.step()
     trial.finish()
-    trial.kept = False
+    assert trial.projected is not None
+    trial.projected = replace(trial.projected, kept=False)
     trial.save(tmp_path)
     with np.load(tmp_path / "predictions.npz") as arrays:
         assert "after" not in arrays and "path_errors" in arrays
