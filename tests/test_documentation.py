@@ -24,7 +24,7 @@ from search_spaces.blocks import TAGS, read, write
 from search_spaces.forms import DISTRIBUTIONS
 from search_spaces.load import load_study, resolve
 from search_spaces.schema import ProblemChoice, Resources, Scheduler, Study, Training, Tune
-from study.cli.main import cli
+from study.cli.group import cli
 from study.trial.trial import run_trial
 
 DOCS = Path(__file__).parents[1] / "docs"
