@@ -14,7 +14,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from search_spaces.load import dump_yaml, load_recorded, resolve
 from search_spaces.schema import ProblemChoice, SearchedParameter, Study, Tune, Uniform
 from study.journal.journal import Journal
 from study.trial.trial import run_trial
+from tests.study.driver.small_driver import free_port
 from tests.study.small_study import LEARNING_RATE, small_study
 
 ROOT = Path(__file__).parents[3]
@@ -171,12 +171,6 @@ def trial_processes() -> list[int]:
         return pid == os.getpid() or (pid in parents and is_ours(parents[pid]))
 
     return [pid for pid in found if is_ours(pid)]
-
-
-def free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return unused.getsockname()[1]
 
 
 def wait_for(server: str, seconds: float = 60.0) -> None:
