@@ -50,11 +50,11 @@ def trials_table(directory: Path) -> Group:
         epoch = record.history[-1][0] if record.history else 0
         metrics = record.metrics or (record.history[-1][2] if record.history else {})
         epochs = record.values.get("training.epochs", study.training.epochs)
-        figures = [_shown(metrics.get(name)) for name in study.objectives]
+        values = [_shown(metrics.get(name)) for name in study.objectives]
         seconds = (record.ended or _newest(record)) - record.started
         status = Text(str(record.status), style=STYLES[record.status])
         trial, method = Text(record.trial), Text(record.method)
-        table.add_row(trial, method, status, f"{epoch}/{epochs}", *figures, clock(seconds))
+        table.add_row(trial, method, status, f"{epoch}/{epochs}", *values, clock(seconds))
         if record.error:
             errors.append(Text(f"trial {record.trial}: {record.error}", style=STYLES[TrialStatus.FAILED]))
     return Group(studies_table([directory]), "", table, *(["", *errors] if errors else []))
