@@ -20,9 +20,10 @@ from study.journal import study_folder
 from study.journal.files import STUDY
 from study.journal.journal import Journal
 from study.journal.study_folder import whereabouts
-from study.report import files
-from study.tracking import store
-from study.tracking.mirror import Place
+from study.report.files import write_report
+from study.report.summary import print_summary
+from study.tracking.addresses import check_uri, default_uri
+from study.tracking.bookmark import Bookmark
 from study.tracking.tracker import Tracker
 
 
@@ -31,7 +32,7 @@ def run_and_conclude(
 ) -> None:
     """Run a new study as `runs`/`name`, numbered if that exists and need not be `exact`, and print what came of it."""
     with mendable():
-        uri = store.check_uri(tracking_uri or store.default_uri(runs))
+        uri = check_uri(tracking_uri or default_uri(runs))
         directory = study_folder.claim(runs, name, exact=exact)
         tracker = Tracker(directory, uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
@@ -43,9 +44,9 @@ def run_and_conclude(
 def conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
     """Print what came of a study; exits unless it ended well. Raises RunFailed if it has no result."""
     console = Console()
-    paths = files.write_report(directory)
-    files.print_summary(console, directory)
-    console.print(f"plots    {paths.figures}\nreport   {paths.html}", highlight=False, soft_wrap=True)
+    paths = write_report(directory)
+    print_summary(console, directory)
+    console.print(f"plots    {paths.plots}\nreport   {paths.html}", highlight=False, soft_wrap=True)
     if unsent := outcome.unsent or tracker.add_report():
         console.print(unsent, highlight=False, soft_wrap=True)
     console.print(f"MLflow   {_ui_command(directory.parent, tracker.tracking_uri)}", highlight=False, soft_wrap=True)
@@ -87,18 +88,18 @@ def tracked_at(directory: Path) -> str:
 
     One that was asked for, and that nothing was uploaded to yet, is still to be made, unless its folder is gone, too.
     """
-    usual = store.default_uri(directory.parent)
+    usual = default_uri(directory.parent)
     uri = whereabouts(directory).tracking_uri or usual
     database = Path(uri.partition("///")[2].partition("?")[0])
     if not uri.startswith("sqlite") or database.exists():
         return uri
-    still_to_be_made = database.parent.exists() and not Place.read(directory, uri).study_run
+    still_to_be_made = database.parent.exists() and not Bookmark.read(directory, uri).study_run
     return uri if still_to_be_made else usual
 
 
 def _ui_command(runs: Path, tracking_uri: str) -> str:
     """How the user who started this program opens the MLflow UI."""
-    usual = tracking_uri == store.default_uri(runs)
+    usual = tracking_uri == default_uri(runs)
     return f"{_program()} ui" + ("" if usual else f" --tracking-uri {tracking_uri}")
 
 

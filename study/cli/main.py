@@ -190,11 +190,11 @@ def resume(name: str, more: int | None, hours: float | None, address: str | None
     directory = _existing(name)
     from study.cli.conclusion import conclude, resumable, tracked_at
     from study.driver import runner
-    from study.tracking import store
+    from study.tracking import addresses
     from study.tracking.tracker import Tracker
 
     with mendable():
-        uri = store.check_uri(tracking_uri or tracked_at(directory))
+        uri = addresses.check_uri(tracking_uri or tracked_at(directory))
         runner.lengthened(directory, more or 0)  # which may not be: said before anything starts
         tracker = Tracker(directory, uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
@@ -244,12 +244,13 @@ def submit(
 @click.argument("name")
 def report_command(name: str) -> None:
     """Write tables, plots and files.html of the study NAME anew, and print its summary."""
-    from study.report import files
+    from study.report.files import write_report
+    from study.report.summary import print_summary
 
     directory = _existing(name)
-    paths = files.write_report(directory)
-    files.print_summary(Console(), directory)
-    click.echo(f"plots    {paths.figures}\nreport   {paths.html}")
+    paths = write_report(directory)
+    print_summary(Console(), directory)
+    click.echo(f"plots    {paths.plots}\nreport   {paths.html}")
 
 
 @cli.command()
@@ -286,14 +287,14 @@ def _show_status(directories: Sequence[Path], name: str | None, *, storage: str 
 def sync(name: str, tracking_uri: str | None) -> None:
     """Upload what MLflow lacks of the study NAME; nothing is sent twice."""
     from study.cli.conclusion import tracked_at
-    from study.tracking import store
+    from study.tracking import addresses, uploader
 
     directory = _existing(name)
     with mendable():
-        uri = store.check_uri(tracking_uri or tracked_at(directory))
+        uri = addresses.check_uri(tracking_uri or tracked_at(directory))
     try:
-        click.echo(f"{store.sync(directory, uri)} events of {name} uploaded to {uri}")
-    except store.TrackingError as error:
+        click.echo(f"{uploader.sync(directory, uri)} events of {name} uploaded to {uri}")
+    except uploader.TrackingError as error:
         raise RunFailed(str(error)) from error
 
 
@@ -305,15 +306,15 @@ def sync(name: str, tracking_uri: str | None) -> None:
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
 def ui(tracking_uri: str | None, host: str, port: int) -> None:
     """Open the results in the MLflow UI, on this machine only unless another --host is given."""
-    from study.tracking import store
+    from study.tracking import addresses
 
     with mendable():
-        uri = store.check_uri(tracking_uri or store.default_uri(RUNS))
-    command, environment = store.ui_process(uri, host=host, port=port)
+        uri = addresses.check_uri(tracking_uri or addresses.default_uri(RUNS))
+    command, environment = addresses.ui_process(uri, host=host, port=port)
     server = f"http://{host}:{port}"
     click.echo(f"{server}  (end with Ctrl-C)", err=True)
     for directory in sorted(path.parent for path in RUNS.glob("*/study.yaml")):
-        if page := store.addresses(directory, uri, server=server).get(store.STUDY_PAGE):
+        if page := addresses.pages(directory, uri, server=server).get(addresses.STUDY_PAGE):
             click.echo(f"{directory.name}: {page}", err=True)
     os.execvpe(command[0], command, {**os.environ, **environment})
 

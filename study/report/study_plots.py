@@ -1,4 +1,4 @@
-"""Figures of a whole study: trade-off, spread, progress, cost, and the best trial of every method."""
+"""Plots of a whole study: trade-off, spread, progress, cost, and the best trial of every method."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -13,8 +13,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from search_spaces.schema import Choice
-from study.analysis.findings import CONSTRAINT, DATA, Analysis, Variant, best_so_far
+from study.analysis.findings import Analysis, best_so_far
+from study.analysis.variants import CONSTRAINT, DATA, Variant
 from study.journal.journal import TrialStatus
+from study.report.looks import look
 from study.report.plot_style import (
     EXACT,
     MUTED,
@@ -23,8 +25,7 @@ from study.report.plot_style import (
     legend_handle,
     logarithmic,
     logarithmic_between,
-    look,
-    message_figure,
+    message_plot,
     method_handles,
     new_figure,
     styled,
@@ -40,24 +41,24 @@ MOST_SETTINGS = 12
 
 
 @styled
-def pareto_figure(analysis: Analysis) -> Figure:
+def pareto_plot(analysis: Analysis) -> Figure:
     """Data error against constraint error of all trials, each linked to its projection, and the Pareto set numbered."""
-    shown = [variant for variant in analysis.variants if variant.status in MEASURED and DATA in variant.figures]
+    shown = [variant for variant in analysis.variants if variant.status in MEASURED and DATA in variant.metrics]
     if not shown:
-        return message_figure("no trial has ended yet")
+        return message_plot("no trial has ended yet")
     figure = new_figure(8.5, 6)
     axes = figure.subplots()
     limits = {
-        name: logarithmic(axes, [variant.figures[name] for variant in shown], axis=axis)
+        name: logarithmic(axes, [variant.metrics[name] for variant in shown], axis=axis)
         for axis, name in (("x", DATA), ("y", CONSTRAINT))
     }
     finite = [variant for variant in shown if variant.status is not TrialStatus.DIVERGED and variant.moved]
     for before, after in pairwise(finite):
         if before.trial == after.trial:
-            ends = [[variant.figures[name] for variant in (before, after)] for name in (DATA, CONSTRAINT)]
+            ends = [[variant.metrics[name] for variant in (before, after)] for name in (DATA, CONSTRAINT)]
             axes.plot(*ends, color=look(before.method).colour, linewidth=0.8, alpha=0.35, zorder=1)
     for variant in finite:
-        position = [clip([variant.figures[name]], limits[name]) for name in (DATA, CONSTRAINT)]
+        position = [clip([variant.metrics[name]], limits[name]) for name in (DATA, CONSTRAINT)]
         axes.plot(*position, **_marker(variant), zorder=3)
     diverged = [variant for variant in shown if variant.status is TrialStatus.DIVERGED and not variant.projected]
     _draw_diverged(axes, diverged)
@@ -81,7 +82,7 @@ def _draw_diverged(axes: Axes, diverged: Sequence[Variant]) -> None:
 def _draw_front(axes: Axes, front: Sequence[Variant], limits: Mapping[str, tuple[float, float]]) -> None:
     if not front:
         return
-    data, constraint = ([variant.figures[name] for variant in front] for name in (DATA, CONSTRAINT))
+    data, constraint = ([variant.metrics[name] for variant in front] for name in (DATA, CONSTRAINT))
     axes.step(
         [data[0], *data, limits[DATA][1]],
         [limits[CONSTRAINT][1], *constraint, constraint[-1]],
@@ -123,20 +124,20 @@ def _kind_handles(shown: Sequence[Variant]) -> list[Line2D]:
 
 
 @styled
-def error_figure(analysis: Analysis) -> Figure:
+def error_plot(analysis: Analysis) -> Figure:
     """Every completed trial's data and constraint error, a line per method with and without projection, and medians."""
     rows = [row for row in analysis.leaderboard if row.data]
     if not rows:
-        return message_figure("no trial has completed yet")
+        return message_plot("no trial has completed yet")
     figure = new_figure(8.5, 1.3 + 0.36 * len(rows))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, name in zip(panels, (DATA, CONSTRAINT), strict=True):
         groups = [_group(analysis.variants, row.method, row.projected, name) for row in rows]
-        limits = logarithmic(axes, [variant.figures[name] for group in groups for variant in group], axis="x")
+        limits = logarithmic(axes, [variant.metrics[name] for group in groups for variant in group], axis="x")
         for position, (row, group) in enumerate(zip(rows, groups, strict=True)):
             jitter = np.linspace(-0.18, 0.18, len(group)) if len(group) > 1 else [0.0]
             for variant, offset in zip(group, jitter, strict=True):
-                at = clip([variant.figures[name]], limits)
+                at = clip([variant.metrics[name]], limits)
                 axes.plot(at, position + offset, **_marker(variant, size=5))
             middle = row.data if name == DATA else row.constraint
             if middle and middle.count > 1:
@@ -165,19 +166,19 @@ def _group(variants: Sequence[Variant], method: str, projected: bool, name: str)
         for variant in variants
         if (variant.method, variant.projected) == (method, projected)
         and variant.status in ended
-        and name in variant.figures
+        and name in variant.metrics
     ]
 
 
 @styled
-def progress_figure(analysis: Analysis) -> Figure:
-    """The best selected figure so far against the number of a method's trials that ended."""
+def progress_plot(analysis: Analysis) -> Figure:
+    """The best selected value so far against the number of a method's trials that ended."""
     curves = {
         method: [(number, value) for number, value in enumerate(curve, start=1) if value is not None]
         for method, curve in best_so_far(analysis).items()
     }
     if not any(curves.values()):
-        return message_figure("no trial has completed yet")
+        return message_plot("no trial has completed yet")
     figure = new_figure(8.5, 4)
     axes = figure.subplots()
     for method, points in curves.items():
@@ -192,7 +193,7 @@ def progress_figure(analysis: Analysis) -> Figure:
 
 
 @styled
-def cost_figure(analysis: Analysis) -> Figure:
+def cost_plot(analysis: Analysis) -> Figure:
     """Mean seconds of a completed trial by section, a bar per method."""
     costs: dict[str, dict[str, float | str]] = {}
     for method in dict.fromkeys(row.method for row in analysis.leaderboard):
@@ -205,7 +206,7 @@ def cost_figure(analysis: Analysis) -> Figure:
         if names:
             costs[method] = {name: fmean(float(metrics.get(name, 0.0)) for metrics in done) for name in names}
     if not costs:
-        return message_figure("no trial has completed yet")
+        return message_plot("no trial has completed yet")
     figure = new_figure(8.5, 1.6 + 0.4 * len(costs))
     axes = figure.subplots()
     draw_sections(axes, costs)
@@ -214,11 +215,11 @@ def cost_figure(analysis: Analysis) -> Figure:
 
 
 @styled
-def convergence_by_method_figure(analysis: Analysis) -> Figure:
+def convergence_by_method_plot(analysis: Analysis) -> Figure:
     """Validation errors against epochs of the best trial of every method."""
     best = analysis.best_trials()
     if not best:
-        return message_figure("no trial has completed yet")
+        return message_plot("no trial has completed yet")
     figure = new_figure(8.5, 4)
     for axes, name in zip(figure.subplots(1, 2), (DATA, CONSTRAINT), strict=True):
         every: list[float] = []
@@ -235,11 +236,11 @@ def convergence_by_method_figure(analysis: Analysis) -> Figure:
 
 
 @styled
-def predictions_by_method_figure(paths: Mapping[str, Path]) -> Figure:
+def predictions_by_method_plot(paths: Mapping[str, Path]) -> Figure:
     """The first output on the first test wave, a panel for each labelled `predictions.npz`."""
     paths = {method: path for method, path in paths.items() if path.exists()}
     if not paths:
-        return message_figure("no trial has recorded predictions yet")
+        return message_plot("no trial has recorded predictions yet")
     predictions = {method: read_predictions(path) for method, path in paths.items()}
     curves = all(arrays["x"].shape[1] == 1 for arrays in predictions.values())
     columns = min(2 if curves else 3, len(paths))
@@ -257,18 +258,18 @@ def predictions_by_method_figure(paths: Mapping[str, Path]) -> Figure:
 
 
 @styled
-def settings_figure(analysis: Analysis) -> Figure:
-    """The selected figure against every searched setting of the completed trials; at most twelve settings.
+def settings_plot(analysis: Analysis) -> Figure:
+    """The selected metric against every searched setting of the completed trials; at most twelve settings.
 
     It is that of the projected networks where the study's first objective is.
     """
     settings = [name for name in analysis.study.search if name != "training.method.name"][:MOST_SETTINGS]
     projected = next(iter(analysis.study.objectives)).startswith("projected/")
-    done = [one for one in analysis.variants if one.projected == projected and one.figure(analysis.metric)]
+    done = [one for one in analysis.variants if one.projected == projected and one.value(analysis.metric)]
     done = [variant for variant in done if variant.status is TrialStatus.COMPLETED]
     settings = [name for name in settings if any(name in analysis.records[variant.trial].values for variant in done)]
     if not settings:
-        return message_figure("no completed trial with searched settings yet")
+        return message_plot("no completed trial with searched settings yet")
     columns = min(3, len(settings))
     rows = -(-len(settings) // columns)
     figure = new_figure(8.5, 2.5 * rows + 0.8)
@@ -277,7 +278,7 @@ def settings_figure(analysis: Analysis) -> Figure:
         _draw_setting(axes, analysis, done, name)
     for axes in panels[len(settings) :]:
         axes.set_axis_off()
-    logarithmic(panels[0], [variant.figures[analysis.metric] for variant in done])
+    logarithmic(panels[0], [variant.metrics[analysis.metric] for variant in done])
     figure.supylabel(f"projected/{analysis.metric}" if projected else analysis.metric, fontsize=10)
     methods = dict.fromkeys(variant.method for variant in done)
     figure.legend(handles=method_handles(methods), loc="outside lower center", ncols=3)
@@ -303,5 +304,5 @@ def _draw_setting(axes: Axes, analysis: Analysis, done: Sequence[Variant], name:
             axes.set_xlim(distribution.low, distribution.high)
         positions = [(variant, value) for variant, value in values if value is not None]
     for variant, position in positions:
-        axes.plot(position, variant.figures[analysis.metric], **_marker(variant, size=5))
+        axes.plot(position, variant.metrics[analysis.metric], **_marker(variant, size=5))
     axes.set_xlabel(name.removeprefix("training."))

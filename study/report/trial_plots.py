@@ -1,7 +1,7 @@
-"""Figures of one trial: what it predicts, how it converged, how its residuals were distributed."""
+"""Plots of one trial: what it predicts, how it converged, how its residuals were distributed."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cnn_core.clock import SECTIONS
 from cnn_core.metrics import WORST
+from search_spaces.errors import one_line
 from study.journal.journal import TrialRecord
 from study.report.plot_style import (
     AFTER,
@@ -21,10 +22,14 @@ from study.report.plot_style import (
     add_legend,
     clip,
     logarithmic,
-    message_figure,
+    message_plot,
     new_figure,
     styled,
 )
+from study.trial.files import PREDICTIONS
+
+CONVERGENCE, PREDICTION = "convergence.png", "prediction.png"
+"""Plots of an ended trial, by the names of their files."""
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -40,8 +45,29 @@ SECTION_COLOURS = dict(
 )
 
 
+def draw(record: TrialRecord, folder: Path, target: Path) -> dict[str, str]:
+    """Draw into `target` what a trial's record and files have plots for: plot → empty, or why it is missing.
+
+    It takes half a second of a core, which no driver should spend.
+    """
+    drawn: dict[str, str] = {}
+    if record.history:
+        drawn[CONVERGENCE] = _keep(lambda: convergence_plot(record), target / CONVERGENCE)
+    if (folder / PREDICTIONS).exists():
+        drawn[PREDICTION] = _keep(lambda: prediction_plot(folder / PREDICTIONS), target / PREDICTION)
+    return drawn
+
+
+def _keep(plot: Callable[[], Figure], path: Path) -> str:
+    try:
+        plot().savefig(path)
+    except Exception as error:  # a trial without one of its plots is still a result
+        return one_line(error)
+    return ""
+
+
 @styled
-def prediction_figure(path: Path) -> Figure:
+def prediction_plot(path: Path) -> Figure:
     """What `predictions.npz` holds: the exact solution and the network before, during and after its projection.
 
     With one coordinate as curves over it, with several as predicted against exact values; at most four outputs.
@@ -141,10 +167,10 @@ def draw_course(axes: Axes, arrays: Arrays, name: str, label: str) -> None:
 
 
 @styled
-def convergence_figure(record: TrialRecord) -> Figure:
+def convergence_plot(record: TrialRecord) -> Figure:
     """A trial's data and constraint errors on training and validation points by epoch, and its seconds per section."""
     if not record.history:
-        return message_figure(f"trial {record.trial} ended no epoch")
+        return message_plot(f"trial {record.trial} ended no epoch")
     figure = new_figure(8.5, 4.6)
     panels = figure.subplot_mosaic([["data", "constraint"], ["time", "time"]], height_ratios=[6, 1])
     for axes, name, title in (
@@ -206,17 +232,17 @@ def draw_sections(axes: Axes, costs: Mapping[str, Mapping[str, float | str]]) ->
 
 
 def series(record: TrialRecord, name: str) -> tuple[list[int], list[float]]:
-    """(epochs, values) of a figure through a trial, without values that count as the worst."""
+    """(epochs, values) of a metric through a trial, without values that count as the worst."""
     pairs = [(epoch, metrics[name]) for epoch, _, metrics in record.history if metrics.get(name, WORST) < WORST]
     return [epoch for epoch, _ in pairs], [value for _, value in pairs]
 
 
 @styled
-def percentile_figure(tables: Mapping[str, Path], quantity: str = "residual_abs") -> Figure:
+def percentile_plot(tables: Mapping[str, Path], quantity: str = "residual_abs") -> Figure:
     """The distribution of a quantity against epochs, a panel for each labelled `percentiles.csv`."""
     fans = {label: fan for label, path in tables.items() if (fan := read_percentiles(path, quantity))}
     if not fans:
-        return message_figure("no trial has recorded percentiles yet")
+        return message_plot("no trial has recorded percentiles yet")
     columns = min(3, len(fans))
     rows = -(-len(fans) // columns)
     figure = new_figure(8.5, 2.3 * rows + 1.0)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from search_spaces.schema import Study
-from study.analysis.findings import CONSTRAINT, DATA
+from study.analysis.variants import CONSTRAINT, DATA
 
 TAG = "mlflow.sharedViewState."
 """Prefix of the experiment tags that hold views."""
@@ -33,8 +33,8 @@ EVERYTHING = {"startTime": "ALL", "lifecycleFilter": "Active", "datasetsFilter":
 def views(study: Study, *, name: str, created: int) -> dict[str, str]:
     """The experiment tags of a study's views; `created` in milliseconds since 1970."""
     searched = [path for path in study.search if path != "training.method.name"]
-    figures, settings = [f"metrics.`{metric}`" for metric in METRICS], [f"params.`{path}`" for path in searched]
-    columns = ["tags.`status`", *figures, *settings]
+    metrics, settings = [f"metrics.`{metric}`" for metric in METRICS], [f"params.`{path}`" for path in searched]
+    columns = ["tags.`status`", *metrics, *settings]
     table = {
         "searchFilter": f"tags.study = '{name}' and tags.method != ''",
         "selectedColumns": columns,
