@@ -124,7 +124,8 @@ def begun(folder: Path, name: str) -> tuple[Path, Study]:
 def recorder_of(directory: Path, study: Study) -> Recorder:
     """What a driver tells about its trials."""
     progress = Progress(directory.name, study.objectives, trials=TRIALS, console=Console(file=StringIO()))
-    return Recorder(study, directory, progress, folder=str(directory / "trials"), on_step=lambda: None)
+    folder = str(directory / "trials")
+    return Recorder(study, directory, {}, progress, folder=folder, on_end=lambda _: None, on_step=lambda: None)
 
 
 def trials() -> Iterator[Any]:

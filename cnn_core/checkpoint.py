@@ -10,7 +10,11 @@ FORMAT = 2
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be read."""
+    """A checkpoint, at `path`, that cannot be used; `reason` says why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.reason = reason
 
 
 def save(state: dict[str, Any], path: Path) -> None:
@@ -25,9 +29,9 @@ def load(path: Path, *, device: torch.device | str = "cpu") -> dict[str, Any]:
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: there is no such checkpoint") from None
+        raise CheckpointError(path, "there is no such checkpoint") from None
     except Exception as error:
-        raise CheckpointError(f"{path}: this is not a checkpoint of ours ({type(error).__name__})") from error
+        raise CheckpointError(path, f"this is not a checkpoint of ours ({type(error).__name__})") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: unknown checkpoint format; it was written by another version")
+        raise CheckpointError(path, "unknown checkpoint format; it was written by another version")
     return state

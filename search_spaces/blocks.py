@@ -29,7 +29,7 @@ def read(cls: type[T], raw: Any, path: str = "") -> T:
     slots = slots_of(cls)
     for key in raw:
         if key not in slots:
-            raise UnknownKeyError(f"{_join(path, key)} is not known{_hint(cls, key, slots)}")
+            raise UnknownKeyError(_join(path, key), _hint(cls, key, slots))
     for key, slot in slots.items():
         if slot.required and key not in raw:
             raise StudyFileError(f"{_join(path, key)} is missing; write {slot.expected}")

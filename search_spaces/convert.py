@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.conditions import Values, assignments
 from search_spaces.errors import StudyFileError
 from search_spaces.schema import Choice, Distribution, Integer, Study, Uniform
+from search_spaces.when import Values, assignments
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial

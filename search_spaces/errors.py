@@ -20,7 +20,11 @@ class StudyFileError(ValueError):
 
 
 class UnknownKeyError(StudyFileError):
-    """A key that its block does not have."""
+    """A key, at `path`, that its block does not have; `hint` says what to write instead."""
+
+    def __init__(self, path: str, hint: str) -> None:
+        super().__init__(f"{path} is not known{hint}")
+        self.path = path
 
 
 def reason(error: BaseException) -> str:

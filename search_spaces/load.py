@@ -13,13 +13,13 @@ import yaml
 
 from search_spaces.blocks import read, write
 from search_spaces.checks import check_data, check_settings
-from search_spaces.conditions import release
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.json_schema import json_schema
 from search_spaces.overrides import applied, blocks_set, parse_setting
 from search_spaces.problems import build_problem
 from search_spaces.schema import Study
 from search_spaces.search_checks import check_search
+from search_spaces.when import release
 from search_spaces.yaml_text import parse, text_of
 
 __all__ = [

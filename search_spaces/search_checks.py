@@ -11,11 +11,11 @@ from typing import Any
 
 from search_spaces.blocks import TAGS, write
 from search_spaces.checks import AFTER_PROJECTION, check_data, check_settings
-from search_spaces.conditions import Values, assignments, ordered, setting
 from search_spaces.convert import grid_values
 from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
 from search_spaces.overrides import applied, keys_of
 from search_spaces.schema import Choice, Study, Value
+from search_spaces.when import Values, assignments, ordered, setting
 
 OF_A_TRIAL = ("problem", "data", "network", "training", "projection")
 """The blocks that a search may reach into."""
@@ -188,9 +188,9 @@ def _check_trial(study: Study, bare: Study, values: Values) -> None:
         check_data(trial)
 
 
-def _unknown(study: Study, bare: Study, values: Values, error: StudyFileError) -> str:
+def _unknown(study: Study, bare: Study, values: Values, error: UnknownKeyError) -> str:
     """A searched key that this combination does not have: misspelt, or in want of a condition."""
-    path = str(error).partition(" is not known")[0]
+    path = error.path
     for tag in (f"{path.rpartition('.')[0]}.{key}" for key in TAGS):
         if path in values and tag in values:
             suitable = [name for name in _ends(study, tag) if _fits(bare, {tag: name, path: values[path]})]

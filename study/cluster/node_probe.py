@@ -9,24 +9,34 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 SECONDS_TO_ANSWER = 5.0
 
 
-def versions(packages: Mapping[str, str], modules: Sequence[str] = ()) -> dict[str, str]:
-    """Distribution → its version here, where `packages` says under which name it is imported; with an import that
-    fails, the reason. So for `modules`, whose versions are not asked for: their entries are empty if all is well.
+class Found(NamedTuple):
+    """A package or module here: its version, where that was asked for, and why it cannot be imported, if so."""
+
+    version: str = ""
+    error: str = ""
+
+
+def versions(packages: Mapping[str, str], modules: Sequence[str] = ()) -> dict[str, Found]:
+    """Distribution → what is found of it, where `packages` says under which name it is imported; so for `modules`,
+    whose versions are not asked for.
     """
-    found = {distribution: _import(module) or version(distribution) for distribution, module in packages.items()}
-    return found | {module: _import(module) for module in modules}
+    found = {
+        distribution: Found("" if (error := _import(module)) else version(distribution), error)
+        for distribution, module in packages.items()
+    }
+    return found | {module: Found(error=_import(module)) for module in modules}
 
 
 def _import(module: str) -> str:
     try:
         importlib.import_module(module)
     except Exception as error:  # whatever a broken installation raises
-        return f"cannot be imported ({type(error).__name__}: {_first_line(error)})"
+        return f"{type(error).__name__}: {_first_line(error)}"
     return ""
 
 
@@ -80,7 +90,7 @@ def reach(host: str, port: int) -> str:
     return ""
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:  # the words of all other errors need PyYAML
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     return str(error).strip().partition("\n")[0]

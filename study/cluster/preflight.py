@@ -79,11 +79,10 @@ def check_versions(nodes: Nodes, *, problem: str) -> list[str]:
         if answer.error:
             complaints.append((answer.node, answer.error))
             continue
-        for name, found in answer.value.items():
-            if name in modules and found:
-                complaints.append((answer.node, f"{name} {found}; mend it, or install what it imports"))
-            elif name in ours and found.startswith("cannot"):
-                complaints.append((answer.node, f"{name} {found}; {INSTALL}"))
+        for name, (found, error) in answer.value.items():
+            if error:
+                remedy = "mend it, or install what it imports" if name in modules else INSTALL
+                complaints.append((answer.node, f"{name} cannot be imported ({error}); {remedy}"))
             elif name in ours and _public(found) != ours[name]:
                 complaints.append((answer.node, f"{name} is {found} there and {ours[name]} here; {INSTALL}"))
     return _lines(complaints, total=len(nodes))
@@ -94,8 +93,8 @@ def check_storage(storage: str, nodes: Nodes) -> list[str]:
     token = uuid4().hex
     names = [f".preflight-{token}-{index}" for index in range(len(nodes) + 1)]
     try:
-        if problem := node_probe.write(storage, names[0]):
-            return [f"--storage {storage}: cannot be written ({problem}); choose another folder"]
+        if reason := node_probe.write(storage, names[0]):
+            return [f"--storage {storage}: cannot be written ({reason}); choose another folder"]
         return _check_nodes_storage(storage, nodes, names) if nodes else []
     finally:
         node_probe.remove(storage, names)
@@ -126,9 +125,9 @@ def check_tracking(tracking_uri: str | None, nodes: Nodes) -> list[str]:
     if address is None:
         return []
     host, port = address
-    if problem := node_probe.reach(host, port):
+    if reason := node_probe.reach(host, port):
         return [
-            f"MLflow at {host}:{port} does not answer ({problem}); the study runs all the same, and what it has to "
+            f"MLflow at {host}:{port} does not answer ({reason}); the study runs all the same, and what it has to "
             "upload waits in its journal"
         ]
     answers = cluster.on_every_node(node_probe.reach, host, port, nodes=nodes)

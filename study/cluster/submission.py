@@ -126,9 +126,9 @@ def _client(address: str) -> JobSubmissionClient:
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ClusterError(f"--address is {address!r}; write that of the dashboard, http://HOST:8265")
-    if problem := node_probe.reach(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)):
+    if why := node_probe.reach(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)):
         raise ClusterError(
-            f"--address {address}: no cluster is there ({problem}); start one (see cluster.yaml), or forward its port "
+            f"--address {address}: no cluster is there ({why}); start one (see cluster.yaml), or forward its port "
             "with: ray dashboard cluster.yaml"
         )
     cluster.tighten_token()

@@ -1,7 +1,8 @@
-"""What happens in a study → its journal, the files of its trials, what the user sees.
+"""What happens in a study → its journal, and from there to whoever must know: the search, what the user sees.
 
-Tune calls it in the driver. Of the journal it writes all but the study's starts. A trial's files come from where trials
-leave them, whichever node they were written on.
+Tune calls it in the driver. Of the journal it writes all but the study's starts. How a trial ended is worked out once,
+here, and is true once the journal has it: what Tune says first, a resume would not find again. A trial's files come
+from where trials leave them, whichever node they were written on.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,34 +15,47 @@ from ray.tune.experiment import Trial
 from search_spaces.errors import one_line
 from search_spaces.schema import Study
 from study.journal.files import TRIALS
-from study.journal.journal import Journal, TrialRecord, TrialStatus
+from study.journal.journal import Event, Journal, Metrics, TrialRecord, TrialStatus, enter
 from study.progress.live_view import Progress
 from study.trial import trial_folder
 from study.trial.files import TRACEBACK
 
+Listener = Callable[[TrialRecord], None]
+"""Is told of every trial that ended for good, after the journal."""
+
 
 class Recorder(Callback):
-    """Writes down the trials of one study in `directory`."""
+    """Writes down the trials of one study in `directory`; `records` is what its journal says of them, kept up to date.
+
+    `folder` is where trials leave their files, `on_step` is called often.
+    """
 
     def __init__(
-        self, study: Study, directory: Path, progress: Progress, *, folder: str, on_step: Callable[[], None]
+        self,
+        study: Study,
+        directory: Path,
+        records: dict[str, TrialRecord],
+        progress: Progress,
+        *,
+        folder: str,
+        on_end: Listener,
+        on_step: Callable[[], None],
     ) -> None:
-        self.study, self.directory, self.progress, self.on_step = study, directory, progress, on_step
-        self.folder = folder
+        self.study, self.directory, self.records, self.progress = study, directory, records, progress
+        self.folder, self.on_end, self.on_step = folder, on_end, on_step
         self.journal = Journal(directory)
-        self.records = self.journal.trials()
-        self.running: dict[str, TrialRecord] = {}
-        self.endings = [record.status for record in self.records.values() if record.status.final]
-        self.first_error = next((record.error for record in self.records.values() if record.error), None)
-        progress.recall(self.records.values())
+        self.running: set[str] = set()
+        for record in records.values():
+            _forget(record)
+        progress.recall(records.values())
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         ident, values = trial.config["trial"], trial.config["values"]
         if ident in self.running:  # again, on another node
             return
         method = values.get("training.method.name", self.study.training.method.name)
-        self.running[ident] = self.records.pop(ident, None) or TrialRecord(ident, values, method)
-        self.journal.trial_start(ident, values=values, method=method)
+        self._enter(self.journal.trial_start(ident, values=values, method=method))
+        self.running.add(ident)
         self.progress.started(ident, method, epochs=values.get("training.epochs", self.study.training.epochs))
 
     def on_trial_result(
@@ -83,29 +97,37 @@ class Recorder(Callback):
 
     def end(self, status: str) -> None:
         """The study ends, with one of MLflow's statuses; trials that still run are marked as stopped."""
-        for ident in list(self.running):
+        for ident in sorted(self.running):
             self._end(ident, TrialStatus.STOPPED, {}, None)
         self.journal.append("study-end", status=status)
 
-    @property
-    def all_failed(self) -> bool:
-        """Whether trials ended, and every one of them with an error."""
-        return bool(self.endings) and all(status is TrialStatus.FAILED for status in self.endings)
+    def failure(self) -> str | None:
+        """Why the study has no result, if trials ended, and every one of them with an error."""
+        ended = [record for record in self.records.values() if record.status is not TrialStatus.RUNNING]
+        if not ended or any(record.status is not TrialStatus.FAILED for record in ended):
+            return None
+        first, folder = ended[0], self.directory / TRIALS
+        return f"all {len(ended)} trials failed; trial {first.trial}: {first.error} ({TRACEBACK} is in {folder}/)"
+
+    def _enter(self, event: Event) -> TrialRecord:
+        """What the journal has of a trial from now on."""
+        enter(event, self.records)
+        return self.records[event["trial"]]
 
     def _epoch(self, ident: str, epoch: int, metrics: Mapping[str, float]) -> None:
         """Write down an epoch, unless it was: a trial that goes on repeats those since its last checkpoint."""
-        history = self.running[ident].history
+        history = self.records[ident].history
         if epoch > (history[-1][0] if history else 0):
-            history[:] = [(epoch, 0.0, dict(metrics))]
-            self.journal.epoch(ident, epoch, metrics)
+            self._enter(self.journal.epoch(ident, epoch, metrics))
 
-    def _end(self, ident: str, status: TrialStatus, final: Mapping[str, float | str], error: str | None) -> None:
-        history = self.running.pop(ident).history
-        metrics = dict(final) | (history[-1][2] if history else {})
-        self.endings.append(status)
-        if status is TrialStatus.FAILED and self.first_error is None:
-            self.first_error = f"trial {ident}: {error}"
-        self.journal.trial_end(ident, status, metrics, error)
+    def _end(self, ident: str, status: TrialStatus, final: Metrics, error: str | None) -> None:
+        history = self.records[ident].history
+        metrics = {**final, **(history[-1][2] if history else {})}
+        self.running.remove(ident)
+        record = self._enter(self.journal.trial_end(ident, status, metrics, error))
+        if status.final:
+            self.on_end(record)
+            _forget(record)
         self.progress.ended(ident, status, metrics, error)
 
     def _fetch(self, ident: str) -> str | None:
@@ -138,3 +160,9 @@ def ending(result: Mapping[str, Any]) -> TrialStatus:
     if "final" in result:
         return TrialStatus(result["final"]["status"])
     return TrialStatus.PRUNED
+
+
+def _forget(record: TrialRecord) -> None:
+    """Of a trial that has ended for good, nobody here asks for its epochs any more."""
+    if record.status.final:
+        record.history = record.history[-1:]

@@ -6,13 +6,14 @@ the driver was killed, `resume` goes on from the journal and the trials' own che
 themselves nothing is read.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from optuna.storages import BaseStorage
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
@@ -22,25 +23,18 @@ from search_spaces.convert import grid
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
 from study.cluster import cluster, preflight
+from study.cluster.preflight import Preflight
 from study.driver.recorder import Recorder
 from study.driver.stopping import Stopping
-from study.journal.files import OPTUNA, STUDY, TRIALS
-from study.journal.journal import Journal
-from study.journal.shared_copy import Published
-from study.journal.study_folder import (
-    Place,
-    Whereabouts,
-    begin,
-    free_again_if_refused,
-    only_runner,
-    whereabouts,
-)
+from study.journal.files import OPTUNA, STUDY
+from study.journal.journal import Journal, TrialRecord
+from study.journal.shared_copy import SharedCopy
+from study.journal.study_folder import Place, Whereabouts, asked_for, begin, only_runner, whereabouts
 from study.progress.live_view import Progress
 from study.search import schedulers
 from study.search.optuna_file import database
 from study.search.optuna_search import OptunaSearch
 from study.trial.actor import TrialActor
-from study.trial.files import TRACEBACK
 
 LOST_PROCESSES = 3
 """How often a trial is started again whose process or node was lost. Errors of the trial itself are not tried again."""
@@ -90,10 +84,10 @@ def run(
     with only_runner(directory):
         if (directory / STUDY).exists():
             raise FileExistsError(f"{directory}: a study of this name exists already; write another --name")
-        with free_again_if_refused(directory):
-            where = Whereabouts(Place.of(directory, storage), address or "local", _uri(tracker))
-            begin(directory, study, where)  # now it is asked for; once all is ready, it starts
-            outcome = _go_on(study, directory, where, hours, tracker, console)
+        where = Whereabouts(Place.of(directory, storage), address or "local", _uri(tracker))
+        with asked_for(directory, study, where) as name:
+            new = StudyRun(study, directory, where, on_start=name.keep, hours=hours, tracker=tracker, console=console)
+            outcome = new.to_the_end()
         return _uploaded(outcome, tracker)
 
 
@@ -116,7 +110,9 @@ def resume(
     with only_runner(directory):
         study, before = lengthened(directory, more), whereabouts(directory)
         where = replace(before, address=address or before.address, tracking_uri=_uri(tracker))
-        return _uploaded(_go_on(study, directory, where, hours, tracker, console), tracker)
+        begins = partial(begin, directory, study, where)
+        again = StudyRun(study, directory, where, on_start=begins, hours=hours, tracker=tracker, console=console)
+        return _uploaded(again.to_the_end(), tracker)
 
 
 def lengthened(directory: Path, more: int) -> Study:
@@ -130,104 +126,113 @@ def lengthened(directory: Path, more: int) -> Study:
     return replace(study, tune=replace(study.tune, trials=study.tune.trials + more))
 
 
-def _go_on(
-    study: Study,
-    directory: Path,
-    where: Whereabouts,
-    hours: float | None,
-    tracker: Tracker | None,
-    console: Console | None,
-) -> Outcome:
-    with ThreadPoolExecutor(1) as aside:
-        optuna_file = aside.submit(database, directory / OPTUNA)  # a second's work; meanwhile Ray starts
-        with cluster.connection(where.address, problem=study.problem.name):
-            return _to_the_end(study, directory, where, optuna_file.result(), hours, tracker, console)
+@dataclass(frozen=True)
+class StudyRun:
+    """A study on its way to its last trial, in `directory` and at the places of `where`.
+
+    `on_start` is called once all is ready for the first trial, before it starts.
+    """
+
+    study: Study
+    directory: Path
+    where: Whereabouts
+    on_start: Callable[[], None]
+    hours: float | None = None
+    tracker: Tracker | None = None
+    console: Console | None = None
+
+    def to_the_end(self) -> Outcome:
+        """Connect to Ray, look whether the study can run there, and run what the journal does not have yet."""
+        with ThreadPoolExecutor(1) as aside:
+            optuna_file = aside.submit(database, self.directory / OPTUNA)  # a second's work; meanwhile Ray starts
+            with cluster.connection(self.where.address, problem=self.study.problem.name):
+                ready = self._preflight()
+                records = Journal(self.directory).trials()
+                search = OptunaSearch(self.study, optuna_file.result(), records)
+                scheduler = schedulers.build(self.study.tune.scheduler, records.values())
+                return self._run(search, scheduler, records, ready)
+
+    def _preflight(self) -> Preflight:
+        storage, local = self.where.place.storage, self.where.address == "local"
+        return preflight.require(self.study, storage=storage, tracking_uri=self.where.tracking_uri, local=local)
+
+    def _run(
+        self, search: OptunaSearch, scheduler: TrialScheduler, records: dict[str, TrialRecord], ready: Preflight
+    ) -> Outcome:
+        slots = _concurrent(self.study, ready.slots)
+        with (
+            self._shown(search.trials, min(slots, ready.slots)) as progress,
+            Stopping(self.hours, say=progress.say) as stopping,
+            SharedCopy(self.directory, str(self.where.place)) if self.where.place.shared else nullcontext(),
+        ):
+            for warning in ready.warnings:
+                progress.say(warning)
+            self.on_start()
+            recorder = Recorder(
+                self.study, self.directory, records, progress,
+                folder=self.where.place.trials, on_end=search.tell, on_step=partial(self._on_step, stopping, progress),
+            )  # fmt: skip
+            try:
+                self._tune(search, scheduler, recorder, slots)
+            except BaseException:
+                recorder.end("KILLED" if stopping.by_user else "FAILED")
+                raise
+            finally:
+                if lacking := search.close():
+                    progress.say(f"{OPTUNA} could not be written and lacks {lacking} trials; a resume adds them")
+            error = recorder.failure()
+            recorder.end("KILLED" if stopping.by_user else "FAILED" if error else "FINISHED")
+            if self.tracker is not None:
+                self.tracker.wake()
+        return Outcome(error, stopped=stopping.by_user)
+
+    def _shown(self, trials: int, slots: int) -> Progress:
+        return Progress(
+            self.directory.name,
+            self.study.objectives,
+            trials=trials,
+            feasible=self.study.feasible,
+            slots=slots,
+            hours=self.hours,
+            backlog=self.tracker.backlog if self.tracker is not None else lambda: 0,
+            console=self.console,
+        )
+
+    def _on_step(self, stopping: Stopping, progress: Progress) -> None:
+        """Called often while trials run."""
+        stopping.check()
+        if self.tracker is not None and (progress.standing.fraction or progress.elapsed() > SECONDS_BEFORE_TRACKING):
+            self.tracker.start()
+
+    def _tune(self, search: OptunaSearch, scheduler: TrialScheduler, recorder: Recorder, slots: int) -> None:
+        if not search.left:
+            return
+        place, resources = self.where.place, self.study.resources
+        # Not the Tuner: it pickles callbacks and search, and runs them on the head node if the driver is a Ray client.
+        tune.run(
+            TrialActor,
+            config={"study": dump_yaml(self.study), "folder": place.trials},
+            resources_per_trial={"cpu": resources.cpu, "gpu": resources.gpu},
+            num_samples=search.left,
+            search_alg=search,
+            scheduler=scheduler,
+            max_concurrent_trials=slots,
+            reuse_actors=True,
+            max_failures=LOST_PROCESSES,
+            raise_on_failed_trial=False,
+            callbacks=[recorder],
+            trial_name_creator=_trial_id,
+            trial_dirname_creator=_trial_id,
+            verbose=0,
+            _remote=False,
+            storage_path=place.storage,
+            name=place.name,
+        )
 
 
-def _to_the_end(
-    study: Study,
-    directory: Path,
-    where: Whereabouts,
-    optuna_file: BaseStorage,
-    hours: float | None,
-    tracker: Tracker | None,
-    console: Console | None,
-) -> Outcome:
-    place, local = where.place, where.address == "local"
-    ready = preflight.require(study, storage=place.storage, tracking_uri=where.tracking_uri, local=local)
-    records = Journal(directory).trials()
-    search = OptunaSearch(study, optuna_file, records)
-    scheduler = schedulers.build(study.tune.scheduler, records.values())
-    slots = _concurrent(study, ready.slots)
-    shown = Progress(
-        directory.name,
-        study.objectives,
-        trials=search.trials,
-        feasible=study.feasible,
-        slots=min(slots, ready.slots),
-        hours=hours,
-        backlog=tracker.backlog if tracker is not None else lambda: 0,
-        console=console,
-    )
-    with (
-        shown as progress,
-        Stopping(hours, say=progress.say) as stopping,
-        Published(directory, str(place)) if place.shared else nullcontext(),
-    ):
-        for warning in ready.warnings:
-            progress.say(warning)
-
-        def on_step() -> None:
-            stopping.check()
-            if tracker is not None and (progress.standing.fraction or progress.elapsed() > SECONDS_BEFORE_TRACKING):
-                tracker.start()
-
-        begin(directory, study, where)
-        recorder = Recorder(study, directory, progress, folder=place.trials, on_step=on_step)
-        try:
-            _run_trials(study, search, recorder, scheduler, slots, place)
-        except BaseException:
-            recorder.end("KILLED" if stopping.by_user else "FAILED")
-            raise
-        finally:
-            if lacking := search.close():
-                progress.say(f"{OPTUNA} could not be written and lacks {lacking} trials; a resume adds them")
-        recorder.end("KILLED" if stopping.by_user else "FAILED" if recorder.all_failed else "FINISHED")
-        if tracker is not None:
-            tracker.wake()
-    return Outcome(_without_result(recorder), stopped=stopping.by_user)
-
-
-def _run_trials(
-    study: Study,
-    search: OptunaSearch,
-    recorder: Recorder,
-    scheduler: TrialScheduler,
-    concurrent: int,
-    place: Place,
-) -> None:
-    if not search.left:
-        return
-    # Not the Tuner: it pickles callbacks and search, and runs them on the head node when the driver is a Ray client.
-    tune.run(
-        TrialActor,
-        config={"study": dump_yaml(study), "folder": place.trials},
-        resources_per_trial={"cpu": study.resources.cpu, "gpu": study.resources.gpu},
-        num_samples=search.left,
-        search_alg=search,
-        scheduler=scheduler,
-        max_concurrent_trials=concurrent,
-        reuse_actors=True,
-        max_failures=LOST_PROCESSES,
-        raise_on_failed_trial=False,
-        callbacks=[recorder],
-        trial_name_creator=_trial_id,
-        trial_dirname_creator=_trial_id,
-        verbose=0,
-        _remote=False,
-        storage_path=place.storage,
-        name=place.name,
-    )
+def _concurrent(study: Study, slots: int) -> int:
+    """How many trials run at once."""
+    return slots if study.tune.max_concurrent == "auto" else study.tune.max_concurrent
 
 
 def _uploaded(outcome: Outcome, tracker: Tracker | None) -> Outcome:
@@ -240,15 +245,3 @@ def _uri(tracker: Tracker | None) -> str | None:
 
 def _trial_id(trial: Trial) -> str:
     return trial.config["trial"]
-
-
-def _concurrent(study: Study, slots: int) -> int:
-    """How many trials run at once."""
-    return slots if study.tune.max_concurrent == "auto" else study.tune.max_concurrent
-
-
-def _without_result(recorder: Recorder) -> str | None:
-    if not recorder.all_failed:
-        return None
-    folder = recorder.directory / TRIALS
-    return f"all {len(recorder.endings)} trials failed; {recorder.first_error} ({TRACEBACK} is in {folder}/)"

@@ -40,7 +40,10 @@ class TrialStatus(StrEnum):
         return self not in (TrialStatus.RUNNING, TrialStatus.STOPPED)
 
 
-Figures = Mapping[str, float | str]
+Metrics = Mapping[str, float | str]
+
+Event = Mapping[str, Any]
+"""One line of the journal: `event` says what kind it is, `time` when it was written, in seconds since 1970."""
 
 
 @dataclass
@@ -66,15 +69,17 @@ class Journal:
         self._descriptor: int | None = None
         self._end = -1  # where our last line ended
 
-    def append(self, event: str, **content: Any) -> None:
-        """Write one event. `event` is one of study-start, trial-start, epoch, trial-end, study-end."""
-        line = ENCODE({"event": event, "time": time.time(), **content}).encode() + b"\n"
+    def append(self, event: str, **content: Any) -> Event:
+        """Write one event, and return it. `event` is one of study-start, trial-start, epoch, trial-end, study-end."""
+        written = {"event": event, "time": time.time(), **content}
+        line = ENCODE(written).encode() + b"\n"
         file = self._opened()
         if (size := os.fstat(file).st_size) != self._end:
             line = _ending_of_torn_line(file, size) + line
         self._end = size + os.write(file, line)
         if event != "epoch":
             os.fsync(file)
+        return written
 
     def _opened(self) -> int:
         if self._descriptor is None:
@@ -82,20 +87,20 @@ class Journal:
             weakref.finalize(self, os.close, self._descriptor)
         return self._descriptor
 
-    def trial_start(self, trial: str, *, values: Mapping[str, Any], method: str) -> None:
+    def trial_start(self, trial: str, *, values: Mapping[str, Any], method: str) -> Event:
         """A trial begins with the sampled `values` (dotted path → value)."""
-        self.append("trial-start", trial=trial, values=dict(values), method=method)
+        return self.append("trial-start", trial=trial, values=dict(values), method=method)
 
-    def epoch(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> None:
+    def epoch(self, trial: str, epoch: int, metrics: Mapping[str, float]) -> Event:
         """An epoch of a trial ended with these metrics."""
-        self.append("epoch", trial=trial, epoch=epoch, metrics=dict(metrics))
+        return self.append("epoch", trial=trial, epoch=epoch, metrics=dict(metrics))
 
-    def trial_end(self, trial: str, status: TrialStatus, metrics: Figures, error: str | None = None) -> None:
+    def trial_end(self, trial: str, status: TrialStatus, metrics: Metrics, error: str | None = None) -> Event:
         """A trial ended; `metrics` are its last ones and those measured at the end (test, projected, status …)."""
-        self.append("trial-end", trial=trial, status=str(status), metrics=dict(metrics), error=error)
+        return self.append("trial-end", trial=trial, status=str(status), metrics=dict(metrics), error=error)
 
-    def events(self, start: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Events from byte offset `start` on, each with the offset behind it; for readers that follow the file."""
+    def events(self, start: int = 0) -> Iterator[tuple[int, Event]]:
+        """Events from byte offset `start` on, each with the offset behind it; a `Reader` follows the file with them."""
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
@@ -109,10 +114,48 @@ class Journal:
 
     def trials(self) -> dict[str, TrialRecord]:
         """All trials by id, in the order in which they started. Repeated epochs of a resumed trial count once."""
-        records: dict[str, TrialRecord] = {}
-        for _, event in self.events():
-            enter(event, records)
-        return records
+        return Reader(self).read().records
+
+
+@dataclass
+class Reader:
+    """Follows a journal: what it says of its trials and of the study, as far as it was read.
+
+    `offset` is the byte behind the last event that was read. `began` is the last study-start, `ended` the study-end
+    after it, if there is one, `last` the last event of all.
+    """
+
+    journal: Journal
+    offset: int = 0
+    records: dict[str, TrialRecord] = field(default_factory=dict)
+    began: Event | None = None
+    ended: Event | None = None
+    last: Event | None = None
+
+    def events(self, until: int | None = None) -> Iterator[Event]:
+        """What is new, or that up to the offset `until`; each event is entered before it is handed on."""
+        for offset, event in self.journal.events(self.offset):
+            if until is not None and offset > until:
+                return
+            self.offset = offset
+            self._enter(event)
+            yield event
+
+    def read(self) -> "Reader":
+        """Read everything that is new."""
+        for _ in self.events():
+            pass
+        return self
+
+    def _enter(self, event: Event) -> None:
+        self.last = event
+        match event["event"]:
+            case "study-start":
+                self.began, self.ended = event, None
+            case "study-end":
+                self.ended = event
+            case _:
+                enter(event, self.records)
 
 
 def _ending_of_torn_line(file: int, size: int) -> bytes:
@@ -120,8 +163,8 @@ def _ending_of_torn_line(file: int, size: int) -> bytes:
     return b"" if size == 0 or os.pread(file, 1, size - 1) == b"\n" else b"\n"
 
 
-def enter(event: Mapping[str, Any], records: dict[str, TrialRecord]) -> None:
-    """Enter one event into `records`, for readers that follow the journal."""
+def enter(event: Event, records: dict[str, TrialRecord]) -> None:
+    """Enter one event of a trial into `records`: the driver as it writes it, everybody else as they read it."""
     match event["event"]:
         case "trial-start" if event["trial"] not in records:
             trial, values, method = event["trial"], event["values"], event["method"]

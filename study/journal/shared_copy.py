@@ -20,28 +20,24 @@ from pyarrow.fs import FileSelector, FileSystem, FileType
 from search_spaces.errors import reason
 from search_spaces.load import load_recorded
 from study.journal.files import JOURNAL, STUDY
-from study.journal.journal import Journal, TrialRecord, TrialStatus, enter
+from study.journal.journal import Event, Journal, Reader, TrialRecord, TrialStatus
 
 SECONDS_BETWEEN_COPIES = 5.0
 FOLDER = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)-\d{8}-\d{6}")
 """A study's folder in a storage: its name, and when it began."""
 
 
-class Published:
+class SharedCopy:
     """While entered, a background thread copies what the journal in `directory` says to the folder or URI `place`."""
 
     def __init__(self, directory: Path, place: str) -> None:
         self.directory, self.place = directory, place
-        self.journal = Journal(directory)
-        self.offset = 0
+        self.reader = Reader(Journal(directory))
         self.news = False
-        self.records: dict[str, TrialRecord] = {}
-        self.began: Mapping[str, Any] | None = None
-        self.ended: Mapping[str, Any] | None = None
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="published", daemon=True)
+        self._thread = threading.Thread(target=self._follow, name="shared copy", daemon=True)
 
-    def __enter__(self) -> "Published":
+    def __enter__(self) -> "SharedCopy":
         self._thread.start()
         return self
 
@@ -56,9 +52,10 @@ class Published:
 
     def copy(self) -> None:
         """Bring the copy up to date, if there is anything new. Raises OSError if the storage does not take it."""
-        for offset, event in self.journal.events(self.offset):
-            self.offset, self.news = offset, True
-            self._enter(event)
+        for event in self.reader.events():
+            self.news = True
+            if record := self.reader.records.get(event.get("trial", "")):
+                record.history = record.history[-1:]
         if self.news:
             files, folder = FileSystem.from_uri(self.place)
             files.create_dir(folder, recursive=True)
@@ -66,26 +63,15 @@ class Published:
             _replace(files, f"{folder}/{JOURNAL}", "".join(f"{json.dumps(event)}\n" for event in self._events()))
             self.news = False
 
-    def _enter(self, event: Mapping[str, Any]) -> None:
-        if event["event"] == "study-start":
-            public = {key: value for key, value in event.items() if key != "tracking_uri"}  # it may hold a password
-            self.began, self.ended = public, None
-        elif event["event"] == "study-end":
-            self.ended = event
-        else:
-            enter(event, self.records)
-            record = self.records[event["trial"]]
-            record.history = record.history[-1:]
-
-    def _events(self) -> Iterator[Mapping[str, Any]]:
-        if self.began is not None:
-            yield self.began
-        for record in self.records.values():
+    def _events(self) -> Iterator[Event]:
+        if (began := self.reader.began) is not None:
+            yield {key: value for key, value in began.items() if key != "tracking_uri"}  # it may hold a password
+        for record in self.reader.records.values():
             yield from self._short(record)
-        if self.ended is not None:
-            yield self.ended
+        if self.reader.ended is not None:
+            yield self.reader.ended
 
-    def _short(self, record: TrialRecord) -> Iterator[Mapping[str, Any]]:
+    def _short(self, record: TrialRecord) -> Iterator[Event]:
         of = {"trial": record.trial}
         begun = {"values": record.values, "method": record.method}
         yield {"event": "trial-start", "time": record.started, **of, **begun}

@@ -12,7 +12,7 @@ from search_spaces.load import StudyFileError, dump_yaml
 from search_spaces.schema import Study
 from study.journal import locks
 from study.journal.files import JOURNAL, OPTUNA, RAY, STUDY, TRIALS
-from study.journal.journal import Journal
+from study.journal.journal import Journal, Reader
 from study.journal.provenance import provenance
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -104,7 +104,7 @@ def only_runner(directory: Path) -> Iterator[None]:
 
 
 def begin(directory: Path, study: Study, where: Whereabouts) -> None:
-    """A study is asked for, or starts, or goes on: from now on a resume finds all that it must know."""
+    """A study is asked for, or goes on: from now on a resume finds all that it must know."""
     new = directory / f"{STUDY}.new"
     new.write_text(dump_yaml(study), encoding="utf-8")
     told = {"storage": str(where.place), "address": where.address, "tracking_uri": where.tracking_uri}
@@ -114,28 +114,35 @@ def begin(directory: Path, study: Study, where: Whereabouts) -> None:
 
 def whereabouts(directory: Path) -> Whereabouts:
     """Where a study ran last; here and nowhere else if it never began."""
-    starts = [event for _, event in Journal(directory).events() if event["event"] == "study-start"]
-    last = starts[-1] if starts else {}
+    last = Reader(Journal(directory)).read().began or {}
     place = Place.again(directory, last["storage"]) if last.get("storage") else Place.of(directory, None)
     return Whereabouts(place, last.get("address") or "local", last.get("tracking_uri"))
 
 
+@dataclass
+class Asked:
+    """A new study that may still be refused; once it is `kept`, its name stays taken whatever becomes of it."""
+
+    kept: bool = False
+
+    def keep(self) -> None:
+        """The study starts."""
+        self.kept = True
+
+
 @contextmanager
-def free_again_if_refused(directory: Path) -> Iterator[None]:
-    """Around a new study: if it is asked for, but an error comes before it starts, its name is free again."""
+def asked_for(directory: Path, study: Study, where: Whereabouts) -> Iterator[Asked]:
+    """Around a new study, which begins here: if an error comes before it is kept, its name is free again."""
     files = (STUDY, f"{STUDY}.new", JOURNAL, OPTUNA, f"{OPTUNA}-journal")
     own = [path for name in files if not (path := directory / name).exists()]
-    events = _events(directory)
+    asked = Asked()
     try:
-        yield
+        begin(directory, study, where)
+        yield asked
     except BaseException:
-        if _events(directory) <= events + 1:
+        if not asked.kept:
             for path in own:
                 path.unlink(missing_ok=True)
         with suppress(OSError):  # it holds something
             directory.rmdir()
         raise
-
-
-def _events(directory: Path) -> int:
-    return sum(1 for _ in Journal(directory).events())

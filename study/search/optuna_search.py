@@ -1,4 +1,4 @@
-"""What to try next: Optuna, asked and told by Tune, in the driver's memory.
+"""What to try next: Optuna, asked by Tune and told by the journal, in the driver's memory.
 
 * A trial's id is its number, with four digits; Optuna keeps it as the attribute `trial`.
 * What became of a trial is told as it was: completed, or diverged with the worst values; pruned, with its values so far
@@ -7,15 +7,15 @@
   trials equally, and none is tuned by what suits another.
 * A trial is queued with its id, and with what must be tried (a point of a grid, one to try first, the balanced value),
   just before it is asked for.
-* A search begins with what the journal tells: what ended is told to Optuna, what did not end comes first again under
-  its old id. So it goes on from wherever the last driver was killed. (NSGA-II counts no resumed trial to a generation.)
+* A search begins with what the journal says: what ended is told to Optuna, what did not end comes first again under
+  its old id. Trials that end later are told in the same way, once the journal has them. So a search goes on from
+  wherever the last driver was killed. (NSGA-II counts no resumed trial to a generation.)
 """
 
 import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -28,9 +28,9 @@ from ray.tune.search import Searcher
 
 from cnn_core.metrics import WORST
 from search_spaces import convert
-from search_spaces.conditions import Values
 from search_spaces.schema import Choice, Study
-from study.journal.journal import TrialRecord, TrialStatus
+from search_spaces.when import Values
+from study.journal.journal import Metrics, TrialRecord, TrialStatus
 from study.search.optuna_file import IDENT, OptunaFile
 
 DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
@@ -56,16 +56,6 @@ SAMPLERS: Mapping[str, Callable[[int, int], BaseSampler]] = {
 }
 
 
-@dataclass
-class Asked:
-    """A trial to run: its id, its values, Optuna's trial, the first objective of its epochs."""
-
-    ident: str
-    values: Values
-    trial: optuna.Trial
-    curve: dict[int, float] = field(default_factory=dict)
-
-
 class OptunaSearch(Searcher):
     """Suggests the trials of `study`, goes on from the journal's `records` of it, keeps what ended in `storage`."""
 
@@ -80,8 +70,10 @@ class OptunaSearch(Searcher):
         self.searches = [self._search(index, begun[index]) for index in range(max(1, len(self.balanced)))]
         self.files = [OptunaFile(search, storage) for search in self.searches]
         self.numbers = {int(ident) for ident in records}
-        self.unfinished = [asked for ident in sorted(records) if (asked := self._begun(records[ident])) is not None]
-        self.running: dict[str, Asked] = {}
+        self.asked: dict[str, optuna.Trial] = {}
+        self.unfinished: list[TrialRecord] = []
+        for ident in sorted(records):
+            self._ask_again(records[ident])
 
     def _search(self, index: int, begun: int) -> optuna.Study:
         """One of the searches, empty; `begun` trials of it were asked for before, and are not asked for again."""
@@ -106,38 +98,35 @@ class OptunaSearch(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if self.unfinished:
-            asked = self.unfinished.pop(0)
-        elif len(self.numbers) < self.trials:
-            asked = self._ask(next(number for number in count() if number not in self.numbers))
-        else:
-            return Searcher.FINISHED
-        self.running[trial_id] = asked
-        return {"trial": asked.ident, "values": asked.values}
+            record = self.unfinished.pop(0)
+            return {"trial": record.trial, "values": record.values}
+        if len(self.numbers) < self.trials:
+            number = next(number for number in count() if number not in self.numbers)
+            return {"trial": _name(number), "values": self._ask(number)}
+        return Searcher.FINISHED
 
-    def on_trial_result(self, trial_id: str, result: dict) -> None:
-        asked = self.running[trial_id]
-        asked.curve[result["epoch"]] = self._value(_figures(result), self._first)
+    def tell(self, record: TrialRecord) -> None:
+        """What became of a trial that was asked for, as the journal has it; Optuna's file keeps it, too."""
+        trial = self.asked.pop(record.trial)
+        if record.status is TrialStatus.FAILED:
+            trial.study.tell(trial, state=TrialState.FAIL)
+        elif record.status is TrialStatus.PRUNED:
+            self._tell_bounds(trial, record.metrics)
+            self._tell_pruned(trial, record)
+        else:
+            measured = {} if record.status is TrialStatus.DIVERGED else record.metrics
+            self._tell_bounds(trial, measured)
+            trial.study.tell(trial, self._values(measured))
+        self.files[self.searches.index(trial.study)].keep(_trials(trial.study)[trial.number])
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
-        asked = self.running.pop(trial_id, None)
-        if asked is None:
-            return
-        status, figures = TrialStatus.FAILED, {}
-        if not error and result and "error" not in result:
-            status, figures = TrialStatus(result.get("final/status", TrialStatus.PRUNED)), _figures(result)
-            if "epoch" in result:
-                asked.curve[result["epoch"]] = self._value(figures, self._first)
-        self._tell(asked.trial, status, figures, asked.curve)
+        """Tune says so before the journal has it; `tell` says it afterwards."""
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing of Tune's own state is used to go on."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing was saved."""
-
-    @property
-    def _first(self) -> str:
-        return next(iter(self.study.objectives))
 
     def _of(self, number: int) -> optuna.Study:
         return self.searches[number % len(self.searches)]
@@ -153,15 +142,15 @@ class OptunaSearch(Searcher):
         turn = number // len(self.balanced)
         return dict(first[turn]) if turn < len(first) else balanced
 
-    def _ask(self, number: int) -> Asked:
+    def _ask(self, number: int) -> Values:
         search, ident = self._of(number), _name(number)
         search.enqueue_trial(convert.stored(self._fixed(number)), user_attrs={IDENT: ident})
-        trial = search.ask()
+        trial = self.asked[ident] = search.ask()
         self.numbers.add(number)
-        return Asked(ident, convert.suggest(self.study, trial), trial)
+        return convert.suggest(self.study, trial)
 
-    def _begun(self, record: TrialRecord) -> Asked | None:
-        """Tell Optuna of a trial that began before; None if it has ended, too."""
+    def _ask_again(self, record: TrialRecord) -> None:
+        """Enter a trial that began before; if it has ended, with what became of it."""
         number = int(record.trial)
         search, kept = self._of(number), self.files[number % len(self.searches)].kept.get(record.trial)
         known = FixedTrial(convert.stored(record.values))
@@ -175,60 +164,32 @@ class OptunaSearch(Searcher):
                 system_attrs=dict(kept.system_attrs) if kept is not None else {},
             )
         )
-        trial = optuna.Trial(search, _trials(search)[-1]._trial_id)
-        curve = {epoch: self._value(metrics, self._first) for epoch, _, metrics in record.history}
-        if not record.status.final:
-            return Asked(record.trial, record.values, trial, curve)
-        self._tell(trial, record.status, record.metrics, curve)
-        return None
-
-    def _tell(
-        self, trial: optuna.Trial, status: TrialStatus, figures: Mapping[str, Any], curve: Mapping[int, float]
-    ) -> None:
-        if status is TrialStatus.FAILED:
-            trial.study.tell(trial, state=TrialState.FAIL)
+        self.asked[record.trial] = optuna.Trial(search, _trials(search)[-1]._trial_id)
+        if record.status.final:
+            self.tell(record)
         else:
-            self._tell_figures(trial, status, figures, curve)
-        self.files[self.searches.index(trial.study)].keep(_trials(trial.study)[trial.number])
+            self.unfinished.append(record)
 
-    def _tell_figures(
-        self, trial: optuna.Trial, status: TrialStatus, figures: Mapping[str, Any], curve: Mapping[int, float]
-    ) -> None:
-        measured = {} if status is TrialStatus.DIVERGED else figures
-        values = [self._value(measured, name) for name in self.study.objectives]
+    def _tell_bounds(self, trial: optuna.Trial, metrics: Metrics) -> None:
         for metric, bound in self.study.bounds.items():
             if metric not in trial.constraints:  # one that ended before has them from Optuna's file
-                trial.set_constraint(metric, _finite(measured.get(metric), WORST) - bound)
-        if status is not TrialStatus.PRUNED:
-            trial.study.tell(trial, values)
-            return
-        if len(values) > 1:  # Optuna knows no intermediate values of several objectives
+                trial.set_constraint(metric, _finite(metrics.get(metric), WORST) - bound)
+
+    def _tell_pruned(self, trial: optuna.Trial, record: TrialRecord) -> None:
+        if len(self.study.objectives) > 1:  # Optuna knows no intermediate values of several objectives
+            values = self._values(record.metrics)
             trial.set_user_attr("figures", dict(zip(self.study.objectives, values, strict=True)))
         else:
-            _report(trial, curve)
+            for epoch, _, metrics in record.history:
+                trial.report(self._values(metrics)[0], step=epoch)
         trial.study.tell(trial, state=TrialState.PRUNED)
 
-    def _value(self, figures: Mapping[str, Any], objective: str) -> float:
-        return _finite(figures.get(objective), WORST_OF[self.study.objectives[objective]])
+    def _values(self, metrics: Metrics) -> list[float]:
+        return [_finite(metrics.get(name), WORST_OF[mode]) for name, mode in self.study.objectives.items()]
 
 
-def _finite(value: float | None, otherwise: float) -> float:
-    return value if value is not None and math.isfinite(value) else otherwise
-
-
-def _report(trial: optuna.Trial, curve: Mapping[int, float]) -> None:
-    for epoch, value in curve.items():
-        trial.report(value, step=epoch)
-
-
-def _figures(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Metrics by name from what a trial reported last; those measured at its end prevail."""
-    return {
-        name.removeprefix(prefix): value
-        for prefix in ("metrics/", "final/")
-        for name, value in result.items()
-        if name.startswith(prefix)
-    }
+def _finite(value: float | str | None, otherwise: float) -> float:
+    return value if isinstance(value, float | int) and math.isfinite(value) else otherwise
 
 
 def _name(number: int) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from search_spaces.conditions import Values, is_active, ordered, setting
 from search_spaces.load import StudyFileError, dump, resolve
 from search_spaces.schema import Choice, Distribution, Integer, Study
+from search_spaces.when import Values, is_active, ordered, setting
 from study.analysis.findings import read_analysis
 
 

@@ -150,11 +150,12 @@ class Trial:
         """
         state = checkpoint.load(directory / CHECKPOINT, device=self.device)
         if not {"settings", "training", "history"} <= state.keys():
-            raise checkpoint.CheckpointError(f"{directory}: this is not a trial's checkpoint")
+            raise checkpoint.CheckpointError(directory, "this is not a trial's checkpoint")
         if others := differences_in_kind(state["settings"], settings_of(self.study)):
             raise checkpoint.CheckpointError(
-                f"{directory}: the trial that was saved there differs in {', '.join(others)}; begin a new one, or "
-                f"write its settings (they are in {directory / 'trial.yaml'})"
+                directory,
+                f"the trial that was saved there differs in {', '.join(others)}; begin a new one, or write "
+                f" its settings (they are in {directory / 'trial.yaml'})",
             )
         self.restore(state)
 

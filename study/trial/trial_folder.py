@@ -15,16 +15,13 @@ from uuid import uuid4
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
 
 from cnn_core import checkpoint
+from cnn_core.checkpoint import CheckpointError
 from search_spaces.schema import Study
 from study.trial.files import CHECKPOINT, CHECKPOINT_BEFORE
 from study.trial.identity import differences, settings_of
 from study.trial.trial import Trial
 
 PARTIAL = ".partial"
-
-
-class ForeignCheckpoint(ValueError):
-    """A checkpoint of another trial."""
 
 
 def begin(study: Study, folder: str) -> tuple[Trial, list[str]]:
@@ -37,13 +34,16 @@ def begin(study: Study, folder: str) -> tuple[Trial, list[str]]:
             trial = Trial(study)
             try:
                 state = checkpoint.load(scratch / name, device=trial.device)
-                _require_own(state["settings"], trial)
-                trial.restore(state)
-            except ValueError as error:
-                reason = str(error).removeprefix(f"{scratch / name}: ")
-                unusable.append(f"{folder}/{name}: {reason}; it is not used")
-            else:
-                return trial, unusable
+                if others := differences(state["settings"], settings_of(study)):
+                    reason = f"this checkpoint is of another trial, which differs in {', '.join(others)}"
+                else:
+                    trial.restore(state)
+                    return trial, unusable
+            except CheckpointError as error:
+                reason = error.reason
+            except ValueError as error:  # of another network
+                reason = str(error)
+            unusable.append(f"{folder}/{name}: {reason}; it is not used")
     return Trial(study), unusable
 
 
@@ -69,11 +69,6 @@ def fetch(folder: str, target: Path) -> None:
     if _exists(files, path):
         target.mkdir(parents=True, exist_ok=True)
         copy_files(path, str(target), files, LocalFileSystem())
-
-
-def _require_own(settings: str, trial: Trial) -> None:
-    if others := differences(settings, settings_of(trial.study)):
-        raise ForeignCheckpoint(f"this checkpoint is of another trial, which differs in {', '.join(others)}")
 
 
 def _fetch(folder: str, name: str, target: Path) -> bool:

@@ -16,7 +16,7 @@ from cnn_core.clock import SECTIONS
 from cnn_core.metrics import FIGURES, WORST
 from search_spaces.load import dump, dump_yaml, load_study, shipped_spaces
 from study.cli.main import main
-from study.journal.shared_copy import Published
+from study.journal.shared_copy import SharedCopy
 from tests.study.small_study import small_study
 from tests.study.synthetic_journal import METHODS, fill, study
 
@@ -193,7 +193,7 @@ def test_the_status_of_studies_that_run_elsewhere(command: Command) -> None:
     Path("there").mkdir()
     fill(Path("there"), trials=5, epochs=2)
     Path("there/study.yaml").write_text(dump_yaml(study(trials=5)), encoding="utf-8")
-    Published(Path("there"), str(Path("storage/mine-20260102-030405").absolute())).copy()
+    SharedCopy(Path("there"), str(Path("storage/mine-20260102-030405").absolute())).copy()
     assert "mine-20260102-030405" in command("status", "--storage", "storage").out
     assert "0004" in command("status", "mine", "--storage", "storage").out
     assert "no study of the name other under storage" in command("status", "other", "--storage", "storage").out

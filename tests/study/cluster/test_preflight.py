@@ -10,6 +10,7 @@ import pytest
 from search_spaces.schema import ProblemChoice, Resources
 from study.cluster import cluster, node_probe, preflight
 from study.cluster.cluster import Answer, ClusterError
+from study.cluster.node_probe import Found
 from study.cluster.preflight import PACKAGES
 from tests.study.small_study import small_study
 
@@ -18,7 +19,7 @@ NODES: Sequence[Any] = [
     for address in ("10.0.0.1", "10.0.0.2")
 ]
 
-OURS = {name: version(name) for name in PACKAGES}
+OURS = {name: Found(version(name)) for name in PACKAGES}
 
 
 @pytest.fixture(autouse=True)
@@ -52,12 +53,12 @@ def test_a_cluster_that_is_ready_passes(tmp_path: Path) -> None:
 
 
 def test_every_failure_is_one_line(tmp_path: Path, nodes: dict[tuple[str, str], Any]) -> None:
-    nodes["10.0.0.2", "versions"] = OURS | {"torch": "2.12.1+cu130", "PyYAML": "cannot be imported (ImportError: no)"}
+    nodes["10.0.0.2", "versions"] = OURS | {"torch": Found("2.12.1+cu130"), "PyYAML": Found(error="ImportError: no")}
     nodes["10.0.0.2", "sees"] = [False]
     with pytest.raises(ClusterError) as error:
         study = small_study(resources=Resources(cpu=1, gpu=0.5))
         preflight.require(study, storage=str(tmp_path), local=False)
-    ours = OURS["torch"].partition("+")[0]
+    ours = OURS["torch"].version.partition("+")[0]
     assert str(error.value).splitlines() == [
         "resources: a trial asks for 1 CPU and 0.5 GPU, but the nodes have 2 CPU and 0 GPU; "
         "write less, e.g. --set resources.cpu=1 --set resources.gpu=0",
@@ -71,13 +72,15 @@ def test_every_failure_is_one_line(tmp_path: Path, nodes: dict[tuple[str, str], 
 
 def test_a_failure_of_many_nodes_is_one_line(tmp_path: Path, nodes: dict[tuple[str, str], Any]) -> None:
     for address in ("10.0.0.1", "10.0.0.2"):
-        nodes[address, "versions"] = OURS | {"ray": "1.0"}
+        nodes[address, "versions"] = OURS | {"ray": Found("1.0")}
     [line] = found(tmp_path).failures
-    assert line.startswith(f"2 of 2 nodes (10.0.0.1, 10.0.0.2): ray is 1.0 there and {OURS['ray']} here; install")
+    assert line.startswith(
+        f"2 of 2 nodes (10.0.0.1, 10.0.0.2): ray is 1.0 there and {OURS['ray'].version} here; install"
+    )
 
 
 def test_a_build_for_another_machine_is_the_same_version(tmp_path: Path, nodes: dict[tuple[str, str], Any]) -> None:
-    nodes["10.0.0.2", "versions"] = OURS | {"torch": OURS["torch"].partition("+")[0] + "+cu130"}
+    nodes["10.0.0.2", "versions"] = OURS | {"torch": Found(OURS["torch"].version.partition("+")[0] + "+cu130")}
     assert found(tmp_path).failures == []
 
 
@@ -87,11 +90,11 @@ def test_a_node_that_does_not_answer_is_named(tmp_path: Path, nodes: dict[tuple[
 
 
 def test_the_module_of_the_problem_is_imported_on_every_node(tmp_path: Path, nodes: dict[tuple[str, str], Any]) -> None:
-    lacking = "cannot be imported (ModuleNotFoundError: No module named 'h5py')"
-    nodes["10.0.0.2", "versions"] = OURS | {"tests.study.own_problems": lacking}
+    lacking = "ModuleNotFoundError: No module named 'h5py'"
+    nodes["10.0.0.2", "versions"] = OURS | {"tests.study.own_problems": Found(error=lacking)}
     problem = ProblemChoice("tests.study.own_problems:two_nodes_meet")
     assert found(tmp_path, problem=problem).failures == [
-        f"node 10.0.0.2: tests.study.own_problems {lacking}; mend it, or install what it imports"
+        f"node 10.0.0.2: tests.study.own_problems cannot be imported ({lacking}); mend it, or install what it imports"
     ]
 
 
@@ -176,8 +179,8 @@ def test_failures_of_nodes_that_went_away_meanwhile_are_looked_at_again(
 def test_a_node_says_which_imports_fail() -> None:
     assert node_probe.versions({"PyYAML": "yaml"}, ["json", "no_such_module"]) == {
         "PyYAML": OURS["PyYAML"],
-        "json": "",
-        "no_such_module": "cannot be imported (ModuleNotFoundError: No module named 'no_such_module')",
+        "json": Found(),
+        "no_such_module": Found(error="ModuleNotFoundError: No module named 'no_such_module'"),
     }
 
 

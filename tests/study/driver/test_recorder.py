@@ -1,3 +1,4 @@
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -6,8 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from study.driver.recorder import Recorder, ending
-from study.journal.journal import TrialStatus
+from study.driver.recorder import Listener, Recorder, ending
+from study.journal.journal import Journal, TrialRecord, TrialStatus
 from study.progress.live_view import Progress
 from study.trial import trial_folder
 from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
@@ -19,10 +20,15 @@ def trial(result: dict[str, Any] | None = None) -> Any:
     return SimpleNamespace(config={"trial": "0000", "values": {LEARNING_RATE: COMPLETES}}, last_result=result)
 
 
-def recording(directory: Path, *, folder: Path | None = None, console: Console | None = None) -> Recorder:
+def recording(
+    directory: Path, *, folder: Path | None = None, console: Console | None = None, on_end: Listener = lambda _: None
+) -> Recorder:
     study = small_study(COMPLETES)
     progress = Progress("small", study.objectives, trials=1, console=console)
-    recorder = Recorder(study, directory, progress, folder=str(folder or directory / "trials"), on_step=lambda: None)
+    recorder = Recorder(
+        study, directory, Journal(directory).trials(), progress,
+        folder=str(folder or directory / "trials"), on_end=on_end, on_step=lambda: None,
+    )  # fmt: skip
     recorder.on_trial_start(0, [], trial())
     return recorder
 
@@ -104,8 +110,9 @@ def test_a_failed_trial_leaves_its_traceback(recorder: Recorder) -> None:
     record = recorder.journal.trials()["0000"]
     assert (record.status, record.error) == (TrialStatus.FAILED, "ValueError: no")
     assert (recorder.directory / "trials" / "0000" / "traceback.txt").read_text() == "Traceback …"
-    assert recorder.all_failed
-    assert recorder.first_error == "trial 0000: ValueError: no"
+    assert recorder.failure() == (
+        f"all 1 trials failed; trial 0000: ValueError: no (traceback.txt is in {recorder.directory / 'trials'}/)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,7 +155,7 @@ def test_what_runs_at_the_end_is_stopped(recorder: Recorder) -> None:
     recorder.end("KILLED")
     assert recorder.journal.trials()["0000"].status is TrialStatus.STOPPED
     assert [event["event"] for _, event in recorder.journal.events()][-1] == "study-end"
-    assert not recorder.all_failed
+    assert recorder.failure() is None
 
 
 @pytest.mark.parametrize(
@@ -162,3 +169,21 @@ def test_what_runs_at_the_end_is_stopped(recorder: Recorder) -> None:
 )
 def test_how_a_trial_ended(result: dict[str, Any], status: TrialStatus) -> None:
     assert ending(result) is status
+
+
+def test_the_search_is_told_what_the_journal_has(tmp_path: Path) -> None:
+    told: list[tuple[TrialRecord, TrialRecord]] = []
+
+    def listen(record: TrialRecord) -> None:
+        told.append((replace(record), Journal(tmp_path).trials()[record.trial]))
+
+    recorder = recording(tmp_path, on_end=listen)
+    recorder.on_trial_result(0, [], trial(), {"epoch": 1, "metrics": {"validation/data_mse": 0.3}})
+    complete(recorder, DONE | {"epoch": 2})
+    [(live, replayed)] = told
+    assert live == replayed
+    assert [epoch for epoch, _, _ in live.history] == [1, 2]
+
+
+def test_the_search_is_not_told_of_a_trial_that_may_go_on(tmp_path: Path) -> None:
+    recording(tmp_path, on_end=lambda record: pytest.fail(f"{record.trial} has not ended")).end("KILLED")

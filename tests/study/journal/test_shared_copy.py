@@ -8,7 +8,7 @@ from rich.console import Console
 
 from study.journal.files import JOURNAL
 from study.journal.journal import Journal, TrialStatus
-from study.journal.shared_copy import FOLDER, Published, fetch
+from study.journal.shared_copy import FOLDER, SharedCopy, fetch
 from study.progress.status import trials_table
 from tests.study import tracked_study
 
@@ -24,7 +24,7 @@ def directory(tmp_path: Path) -> Path:
 
 def test_what_is_published_tells_the_same_of_every_trial(directory: Path, tmp_path: Path) -> None:
     storage = tmp_path / "storage"
-    Published(directory, str(storage / PLACE)).copy()
+    SharedCopy(directory, str(storage / PLACE)).copy()
     [copy] = fetch(storage.as_uri(), tmp_path_of(tmp_path, "target"))
     assert copy.name == PLACE
     ours, theirs = Journal(directory).trials(), Journal(copy).trials()
@@ -38,7 +38,7 @@ def test_what_is_published_tells_the_same_of_every_trial(directory: Path, tmp_pa
 
 
 def test_the_copy_is_short(directory: Path, tmp_path: Path) -> None:
-    Published(directory, str(tmp_path / PLACE)).copy()
+    SharedCopy(directory, str(tmp_path / PLACE)).copy()
     assert (tmp_path / PLACE / JOURNAL).stat().st_size < (directory / JOURNAL).stat().st_size
     assert sorted(path.name for path in (tmp_path / PLACE).iterdir()) == [JOURNAL, "study.yaml"]
 
@@ -46,7 +46,7 @@ def test_the_copy_is_short(directory: Path, tmp_path: Path) -> None:
 def test_a_study_is_published_while_it_runs(directory: Path, tmp_path: Path) -> None:
     (directory / JOURNAL).unlink()
     journal = Journal(directory)
-    with Published(directory, str(tmp_path / PLACE)) as published:
+    with SharedCopy(directory, str(tmp_path / PLACE)) as published:
         journal.append("study-start", study="mine")
         journal.trial_start("0000", values={}, method="soft")
         journal.epoch("0000", 1, {"validation/data_mse": 0.5, "train/data_mse": 0.1})
@@ -65,7 +65,7 @@ def test_a_study_is_published_while_it_runs(directory: Path, tmp_path: Path) -> 
 
 def test_a_storage_that_takes_nothing_is_tried_again(directory: Path, tmp_path: Path) -> None:
     (tmp_path / "storage").touch()
-    published = Published(directory, str(tmp_path / "storage" / PLACE))
+    published = SharedCopy(directory, str(tmp_path / "storage" / PLACE))
     with pytest.raises(OSError, match="storage"):
         published.copy()
     with published:
@@ -78,7 +78,7 @@ def test_a_storage_that_takes_nothing_is_tried_again(directory: Path, tmp_path: 
 def test_one_study_or_all_are_brought(directory: Path, tmp_path: Path) -> None:
     storage = tmp_path / "storage"
     for place in (PLACE, "mine-20260102-030406", "mine-2-20260102-030405", "not-a-study", "..-20260102-030405"):
-        Published(directory, str(storage / place)).copy()
+        SharedCopy(directory, str(storage / place)).copy()
     (storage / "empty-20260102-030405").mkdir()
 
     def names(name: str | None) -> list[str]:

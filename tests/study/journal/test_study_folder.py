@@ -74,6 +74,10 @@ def test_ray_keeps_its_files_with_the_study_or_in_a_shared_storage(tmp_path: Pat
     assert shared.name.startswith("mine-")
 
 
+def here(directory: Path) -> Whereabouts:
+    return Whereabouts(Place.of(directory, None))
+
+
 def test_from_its_beginning_a_study_says_where_it_is(tmp_path: Path) -> None:
     study, where = small_study(COMPLETES), Whereabouts(Place.of(tmp_path, "s3://bucket/folder"), "auto", "http://there")
     study_folder.begin(tmp_path, study, where)
@@ -91,8 +95,8 @@ def test_a_study_without_a_journal_is_here(tmp_path: Path) -> None:
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_what_a_refused_study_left_is_removed(error: type[BaseException], tmp_path: Path) -> None:
     directory = study_folder.claim(tmp_path, "mine")
-    with pytest.raises(error), study_folder.free_again_if_refused(directory):
-        study_folder.begin(directory, small_study(), Whereabouts(Place.of(directory, None)))
+    with pytest.raises(error), study_folder.asked_for(directory, small_study(), here(directory)):
+        assert (directory / "study.yaml").exists()
         for name in ("optuna.db", "optuna.db-journal", "study.yaml.new"):
             (directory / name).touch()
         raise error
@@ -101,16 +105,14 @@ def test_what_a_refused_study_left_is_removed(error: type[BaseException], tmp_pa
 
 def test_what_was_there_before_a_refused_study_stays(tmp_path: Path) -> None:
     (tmp_path / "optuna.db").write_text("mine")
-    with pytest.raises(ValueError), study_folder.free_again_if_refused(tmp_path):
-        study_folder.begin(tmp_path, small_study(), Whereabouts(Place.of(tmp_path, None)))
+    with pytest.raises(ValueError), study_folder.asked_for(tmp_path, small_study(), here(tmp_path)):
         raise ValueError
     assert [path.name for path in tmp_path.iterdir()] == ["optuna.db"]
 
 
 def test_a_start_that_was_killed_half_way_leaves_no_study(tmp_path: Path) -> None:
     Journal(tmp_path).append("study-start", study="mine")
-    with pytest.raises(ValueError), study_folder.free_again_if_refused(tmp_path):
-        study_folder.begin(tmp_path, small_study(), Whereabouts(Place.of(tmp_path, None)))
+    with pytest.raises(ValueError), study_folder.asked_for(tmp_path, small_study(), here(tmp_path)):
         raise ValueError
     assert [path.name for path in tmp_path.iterdir()] == ["records.jsonl"]
 
@@ -127,9 +129,8 @@ def test_a_folder_that_another_process_removed_is_not_made_a_file(tmp_path: Path
 
 
 def test_a_study_that_began_stays_whatever_becomes_of_it(tmp_path: Path) -> None:
-    with pytest.raises(ValueError), study_folder.free_again_if_refused(tmp_path):
-        for _ in range(2):  # once it is asked for, and once Ray has started
-            study_folder.begin(tmp_path, small_study(), Whereabouts(Place.of(tmp_path, None)))
+    with pytest.raises(ValueError), study_folder.asked_for(tmp_path, small_study(), here(tmp_path)) as asked:
+        asked.keep()
         raise ValueError
-    assert len(list(Journal(tmp_path).events())) == 2
+    assert [event["event"] for _, event in Journal(tmp_path).events()] == ["study-start"]
     assert (tmp_path / "study.yaml").exists()

@@ -1,4 +1,5 @@
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,7 @@ from tests.study.small_study import LEARNING_RATE, small_study
 
 METHOD, WEIGHT = "training.method.name", "training.method.weight"
 ONE = {"validation/data_mse": "min"}
-DONE = {
-    "epoch": 3,
-    "final/status": "completed",
-    "metrics/validation/data_mse": 0.5,
-    "metrics/validation/constraint_mse": 0.1,
-}
+MEASURED = {"validation/data_mse": 0.5, "validation/constraint_mse": 0.1}
 
 
 def searched(sampler: str = "tpe", *, trials: int = 6, balance: str | None = None, **changes: Any) -> Study:
@@ -50,6 +46,16 @@ def values_of(search: OptunaSearch, trial: str) -> dict[str, Any]:
     return suggestion["values"]
 
 
+def end(
+    search: OptunaSearch,
+    trial: str = "0000",
+    status: TrialStatus = TrialStatus.COMPLETED,
+    metrics: Mapping[str, float] = MEASURED,
+) -> None:
+    """The journal has the end of a trial, with these metrics over those of `MEASURED`."""
+    search.tell(TrialRecord(trial, {}, "soft", status, metrics={**MEASURED, **metrics}))
+
+
 def only_trial(search: OptunaSearch) -> optuna.trial.FrozenTrial:
     [trial] = search.searches[0].trials
     return trial
@@ -62,8 +68,8 @@ def test_the_same_seed_asks_for_the_same_trials(sampler: str) -> None:
         asked = []
         for position in range(6):
             asked.append(values_of(search, str(position)))
-            figures = {f"metrics/{objective}": 1.0 / (position + 1) for objective in search.study.objectives}
-            search.on_trial_complete(str(position), DONE | figures)
+            metrics = {objective: 1.0 / (position + 1) for objective in search.study.objectives}
+            end(search, f"{position:04d}", metrics=metrics)
         return asked
 
     with warnings.catch_warnings(record=True) as caught:
@@ -91,7 +97,7 @@ def test_the_search_ends_after_its_trials() -> None:
 def test_a_completed_trial_is_told_its_objectives() -> None:
     search = searching(searched())
     search.suggest("a")
-    search.on_trial_complete("a", DONE)
+    end(search)
     assert only_trial(search).state is TrialState.COMPLETE
     assert only_trial(search).values == [0.5, 0.1]
 
@@ -99,34 +105,34 @@ def test_a_completed_trial_is_told_its_objectives() -> None:
 def test_figures_from_the_end_of_a_trial_can_be_objectives() -> None:
     search = searching(searched(objectives={"projected/validation/data_mse": "min"}))
     search.suggest("a")
-    search.on_trial_complete("a", DONE | {"final/projected/validation/data_mse": 0.01})
+    end(search, metrics={"projected/validation/data_mse": 0.01})
     assert only_trial(search).values == [0.01]
 
 
 @pytest.mark.parametrize(("mode", "worst"), [("min", WORST), ("max", -WORST)])
-@pytest.mark.parametrize("figures", [{"final/status": "diverged"}, {"metrics/validation/data_mse": float("nan")}])
-def test_a_diverged_trial_is_told_the_worst_value(mode: Any, worst: float, figures: Any) -> None:
+@pytest.mark.parametrize(
+    ("status", "error"), [(TrialStatus.DIVERGED, 0.5), (TrialStatus.COMPLETED, float("nan"))], ids=["diverged", "nan"]
+)
+def test_a_diverged_trial_is_told_the_worst_value(mode: Any, worst: float, status: TrialStatus, error: float) -> None:
     search = searching(searched(objectives={"validation/data_mse": mode}))
     search.suggest("a")
-    search.on_trial_complete("a", DONE | figures)
+    end(search, status=status, metrics={"validation/data_mse": error})
     assert only_trial(search).state is TrialState.COMPLETE
     assert only_trial(search).values == [worst]
 
 
-@pytest.mark.parametrize("ending", [{"error": True}, {"result": {"error": "ValueError: no"}}, {"result": None}])
-def test_a_failed_trial_is_told_as_failed(ending: Any) -> None:
+def test_a_failed_trial_is_told_as_failed() -> None:
     search = searching(searched())
     search.suggest("a")
-    search.on_trial_complete("a", **ending)
-    search.on_trial_complete("a", **ending)  # Tune may say so twice
+    search.tell(TrialRecord("0000", {}, "soft", TrialStatus.FAILED, error="ValueError: no"))
     assert only_trial(search).state is TrialState.FAIL
 
 
 def test_a_pruned_trial_is_told_as_pruned_with_its_values_so_far() -> None:
     search = searching(searched(objectives=ONE))
     search.suggest("a")
-    search.on_trial_result("a", {"epoch": 1, "metrics/validation/data_mse": 0.9})
-    search.on_trial_complete("a", {"epoch": 2, "metrics/validation/data_mse": 0.7})
+    history = [(epoch, 0.0, {"validation/data_mse": error}) for epoch, error in ((1, 0.9), (2, 0.7))]
+    search.tell(TrialRecord("0000", {}, "soft", TrialStatus.PRUNED, history=history, metrics={**history[-1][2]}))
     assert only_trial(search).state is TrialState.PRUNED
     assert only_trial(search).intermediate_values == {1: 0.9, 2: 0.7}
 
@@ -134,7 +140,7 @@ def test_a_pruned_trial_is_told_as_pruned_with_its_values_so_far() -> None:
 def test_a_pruned_trial_of_several_objectives_keeps_its_last_figures() -> None:
     search = searching(searched())
     search.suggest("a")
-    search.on_trial_complete("a", {"epoch": 2, "metrics/validation/data_mse": 0.7})
+    search.tell(TrialRecord("0000", {}, "soft", TrialStatus.PRUNED, metrics={"validation/data_mse": 0.7}))
     assert only_trial(search).state is TrialState.PRUNED
     assert only_trial(search).values is None
     assert only_trial(search).user_attrs["figures"] == {"validation/data_mse": 0.7, "validation/constraint_mse": WORST}
@@ -171,9 +177,8 @@ def test_a_grid_tries_every_point_once() -> None:
 
 def ended(ident: str, status: TrialStatus = TrialStatus.COMPLETED, **changes: Any) -> TrialRecord:
     """What the journal says of a trial that ended after two epochs."""
-    figures = {"validation/data_mse": 0.5, "validation/constraint_mse": 0.1}
     history = [(1, 0.0, {"validation/data_mse": 0.7}), (2, 0.0, {"validation/data_mse": 0.5})]
-    return replace(TrialRecord(ident, {}, "soft", status, history=history, metrics=dict(figures)), **changes)
+    return replace(TrialRecord(ident, {}, "soft", status, history=history, metrics=dict(MEASURED)), **changes)
 
 
 def states(search: OptunaSearch) -> list[TrialState]:
@@ -207,8 +212,8 @@ def test_what_ran_goes_on_with_the_journals_values(tmp_path: Path) -> None:
     running = ended("0000", TrialStatus.RUNNING, values=values, metrics={})
     after = OptunaSearch(searched(objectives=ONE), database(tmp_path / "optuna.db"), {"0000": running})
     assert after.suggest("b") == {"trial": "0000", "values": values}
-    after.on_trial_result("b", {"epoch": 3, "metrics/validation/data_mse": 0.4})
-    after.on_trial_complete("b", {"epoch": 4, "metrics/validation/data_mse": 0.3})
+    more = [(epoch, 0.0, {"validation/data_mse": error}) for epoch, error in ((3, 0.4), (4, 0.3))]
+    after.tell(replace(running, status=TrialStatus.PRUNED, history=[*running.history, *more]))
     assert only_trial(after).intermediate_values == {1: 0.7, 2: 0.5, 3: 0.4, 4: 0.3}
 
 
@@ -239,13 +244,14 @@ def test_what_ended_in_the_journal_is_told(kept: bool, status: TrialStatus, stat
 
 
 def test_what_optuna_was_told_before_the_journal_is_kept_once(tmp_path: Path) -> None:
+    """As versions before this one did it."""
     before = searching(searched(), database(tmp_path / "optuna.db"))
     values = values_of(before, "a")
-    before.on_trial_complete("a", DONE)  # and then the driver was killed
+    end(before)  # and then the driver was killed
     running = ended("0000", TrialStatus.RUNNING, values=values, metrics={})
     after = OptunaSearch(searched(), database(tmp_path / "optuna.db"), {"0000": running})
     assert after.suggest("b") == {"trial": "0000", "values": values}
-    after.on_trial_complete("b", DONE)
+    end(after)
     assert states(after) == [TrialState.COMPLETE]
     assert len(after.files[0].file.trials) == 1
 
@@ -254,7 +260,7 @@ def test_generations_go_on_where_they_were(tmp_path: Path) -> None:
     study, storage = searched("nsga2"), database(tmp_path / "optuna.db")
     before = searching(study, storage)
     values = values_of(before, "a")
-    before.on_trial_complete("a", DONE)
+    end(before)
     after = OptunaSearch(study, storage, {"0000": ended("0000", values=values)})
     assert only_trial(after).system_attrs == only_trial(before).system_attrs
     assert any("generation" in name for name in only_trial(after).system_attrs)
@@ -275,7 +281,7 @@ def test_trials_asked_for_at_once_differ(sampler: str) -> None:
     search = searching(searched(sampler, trials=20, objectives=ONE))
     for position in range(12):
         search.suggest(str(position))
-        search.on_trial_complete(str(position), DONE | {"metrics/validation/data_mse": 1.0 / (position + 1)})
+        end(search, f"{position:04d}", metrics={"validation/data_mse": 1.0 / (position + 1)})
     asked = [str(values_of(search, f"parallel {position}")) for position in range(8)]
     assert len(set(asked)) == 8
 
@@ -305,7 +311,7 @@ def with_first(study: Study, *points: dict[str, Any]) -> Study:
 def test_optuna_knows_which_trials_are_feasible(error: float) -> None:
     search = searching(searched(bounds={"validation/constraint_mse": 0.1}))
     search.suggest("a")
-    search.on_trial_complete("a", DONE | {"metrics/validation/constraint_mse": error})
+    end(search, metrics={"validation/constraint_mse": error})
     assert only_trial(search).constraints == {"validation/constraint_mse": pytest.approx(error - 0.1)}
     assert len(search.searches[0].best_trials) == (error <= 0.1)
 
@@ -313,7 +319,7 @@ def test_optuna_knows_which_trials_are_feasible(error: float) -> None:
 def test_a_diverged_trial_is_not_feasible() -> None:
     search = searching(searched(bounds={"validation/constraint_mse": 0.1}))
     search.suggest("a")
-    search.on_trial_complete("a", DONE | {"final/status": "diverged"})
+    end(search, status=TrialStatus.DIVERGED)
     assert only_trial(search).constraints == {"validation/constraint_mse": pytest.approx(WORST)}
 
 

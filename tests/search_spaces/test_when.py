@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnn_core.solvers import AdamProjection
-from search_spaces.conditions import assignments, ordered, release, setting
 from search_spaces.errors import StudyFileError
 from search_spaces.load import load_study
 from search_spaces.schema import Choice, SearchedParameter, Study
+from search_spaces.when import assignments, ordered, release, setting
 from tests.search_spaces.files import load
 
 NAMES = [f"training.p{index}" for index in range(5)]
