@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from search_spaces.load import dump, resolve
 from search_spaces.schema import Study
 from study.analysis.findings import analyse
 from study.journal import locks
 from study.journal.files import REPORT, STUDY, TRIALS
-from study.journal.journal import Journal, TrialRecord, TrialStatus, enter
+from study.journal.journal import Event, Journal, Reader, TrialRecord, TrialStatus
 from study.report.page import PAGE
 from study.tracking import content, views
 from study.tracking.addresses import STUDY_PAGE, links
@@ -50,12 +49,12 @@ class Mirror:
 
     def __init__(self, directory: Path, study: Study, store: Store) -> None:
         self.directory, self.study, self.store = directory, study, store
-        self.journal = Journal(directory)
+        self.reader = Reader(Journal(directory))
+        self.records = self.reader.records
         self.bookmark = Bookmark()
-        self.records: dict[str, TrialRecord] = {}
         self.trial_runs: dict[str, str] = {}
         self.trials_ended = 0
-        self.code_tags: dict[str, str] = {}
+        self.epochs: dict[str, int] = {}
         self.outbox = Outbox(store)
         self.saved = time.monotonic()
 
@@ -93,7 +92,7 @@ class Mirror:
 
     def _find_study(self) -> bool:
         """Find its runs and how far they came, or make the first one; False if the study has not begun."""
-        began = next((event["time"] for _, event in self.journal.events()), None)
+        began = next((event["time"] for _, event in self.reader.journal.events()), None)
         if began is None:
             return False
         experiment = self.store.experiment(self.study.study)
@@ -118,17 +117,16 @@ class Mirror:
 
     def _recall(self) -> None:
         """Read again what was uploaded before."""
-        for offset, event in self.journal.events():
-            if offset <= self.bookmark.offset:
-                self._enter(event)
+        for event in self.reader.events(until=self.bookmark.offset):
+            self._count(event)
         for trial in self.records.keys() - set(self.bookmark.unfiled):
             self._forget(self.records[trial])
 
     def _send_events(self) -> int:
         events = 0
-        for offset, event in self.journal.events(self.bookmark.offset):
+        for event in self.reader.events():
             self._send(event)
-            self.bookmark.offset, events = offset, events + 1
+            self.bookmark.offset, events = self.reader.offset, events + 1
             if self.outbox.sent >= METRICS_PER_BOOKMARK or time.monotonic() > self.saved + SECONDS_PER_BOOKMARK:
                 self._save()
         if events:
@@ -136,44 +134,48 @@ class Mirror:
             self._save()
         return events
 
-    def _send(self, event: Mapping[str, Any]) -> None:
-        history = self.records[event["trial"]].history if event.get("trial") in self.records else []
-        last_epoch = history[-1][0] if history else 0
-        self._enter(event)
+    def _send(self, event: Event) -> None:
+        new = self._count(event)
         when = _milliseconds(event["time"])
         match event["event"]:
             case "study-start":
                 self._study_start(when)
             case "trial-start":
                 self._trial_start(event)
-            case "epoch" if event["epoch"] > last_epoch:  # else a resumed trial repeats what it did before
+            case "epoch" if new:
                 self._add(self.trial_runs.get(event["trial"]), event["metrics"], when, event["epoch"])
             case "trial-end":
                 self._trial_end(self.records[event["trial"]], when)
             case "study-end":
                 self._study_end(event.get("status", "FINISHED"), when)
 
-    def _enter(self, event: Mapping[str, Any]) -> None:
-        enter(event, self.records)
-        if event["event"] == "study-start":
-            self.code_tags = content.code_tags(event.get("provenance", {}))
-        elif event["event"] == "trial-end":
+    def _count(self, event: Event) -> bool:
+        """Note how far its trial has come; False for an epoch that a resumed trial repeats."""
+        if event["event"] == "trial-end":
             self.trials_ended += 1
+        if event["event"] != "epoch":
+            return True
+        furthest = self.epochs.get(event["trial"], 0)
+        self.epochs[event["trial"]] = max(furthest, event["epoch"])
+        return event["epoch"] > furthest
 
     def _study_start(self, when: int) -> None:
         run = self.bookmark.study_run
         self.store.resume(run)  # if it had ended
-        self.store.log(run, tags=content.study_tags(self.study) | self.code_tags | RUNNING)
+        self.store.log(run, tags=content.study_tags(self.study) | self._code_tags() | RUNNING)
         self._settle(run, content.study_parameters(dump(self.study)))
         self.store.file(run, self.directory / STUDY)
         for key, view in views.views(self.study, name=self.directory.name, created=when).items():
             self.store.tag_experiment(self.bookmark.experiment, key, view)
 
+    def _code_tags(self) -> dict[str, str]:
+        return content.code_tags((self.reader.began or {}).get("provenance", {}))
+
     def _study_end(self, status: str, when: int) -> None:
         self.store.log(self.bookmark.study_run, tags={"status": status.lower()})
         self.store.end(self.bookmark.study_run, status, when)
 
-    def _trial_start(self, event: Mapping[str, Any]) -> None:
+    def _trial_start(self, event: Event) -> None:
         trial, settings = event["trial"], resolve(self.study, event["values"])
         parameters = content.trial_parameters(dump(settings))
         if trial in self.bookmark.unfiled:
@@ -183,9 +185,9 @@ class Mirror:
             self.store.log(self.trial_runs[trial], tags=RUNNING)
             self._settle(self.trial_runs[trial], parameters)
             return
-        tags = content.trial_tags(trial, settings) | self.code_tags | {"mlflow.parentRunId": self.bookmark.study_run}
-        name = content.run_name(trial, settings)
-        run = self._create(self.bookmark.experiment, name, event["time"], tags | RUNNING)
+        tags = content.trial_tags(trial, settings) | self._code_tags() | RUNNING
+        name, parent = content.run_name(trial, settings), {"mlflow.parentRunId": self.bookmark.study_run}
+        run = self._create(self.bookmark.experiment, name, event["time"], tags | parent)
         self.trial_runs[trial] = run
         self.store.log(run, parameters=parameters)
 

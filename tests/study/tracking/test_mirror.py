@@ -168,6 +168,19 @@ def test_a_journal_that_is_followed_line_by_line_gives_the_same_runs(directory: 
     assert found == whole
 
 
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_epochs_that_a_resumed_trial_repeats_are_there_once(directory: Path, forgotten: bool) -> None:
+    store, journal = MemoryStore(), Journal(directory)
+    following = new_mirror(directory, store)
+    following.advance()
+    tracked_study.begin(journal, "0007", SOFT, data=0.5, constraint=0.5, epochs=3)
+    following.advance()
+    tracked_study.begin(journal, "0007", SOFT, data=0.5, constraint=0.5, epochs=4)
+    (new_mirror(directory, store) if forgotten else following).advance()
+    points = [point for point in store.by_name()["0007 soft"]["metrics"] if point[0] == "validation/data_mse"]
+    assert sorted(step for _, _, _, step in points) == [1, 2, 3, 4]
+
+
 def test_a_value_that_is_written_in_another_way_later_stays_as_it_was(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
