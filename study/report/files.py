@@ -20,14 +20,12 @@ from study.report.page import PAGE, Illustration, page
 from study.report.study_plots import (
     convergence_by_method_plot,
     cost_plot,
-    error_plot,
-    pareto_plot,
     predictions_by_method_plot,
     progress_plot,
-    settings_plot,
 )
 from study.report.tables import all_tables
 from study.report.trial_plots import percentile_plot
+from study.report.variant_plots import error_plot, pareto_plot, settings_plot
 from study.trial.files import PERCENTILES, PREDICTIONS
 
 DOTS_PER_INCH = 150

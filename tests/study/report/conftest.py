@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from study.analysis.findings import Analysis, analyse
 from study.report.files import write_report
 from tests.study import synthetic_journal
 
@@ -14,3 +15,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     synthetic_journal.fill(directory)
     write_report(directory)
     return directory
+
+
+@pytest.fixture
+def analysis(tmp_path: Path) -> Analysis:
+    return analyse(synthetic_journal.study(), synthetic_journal.fill(tmp_path).trials())

@@ -1,11 +1,9 @@
 import csv
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from cnn_core.metrics import WORST
 from cnn_core.networks import Modulated
@@ -26,6 +24,7 @@ from study.report.trial_plots import (
 from study.trial.files import PERCENTILES, PREDICTIONS
 from study.trial.trial import Trial
 from tests.study import synthetic_journal, tracked_study
+from tests.study.report.rendering import drawn
 
 WAVES = {"amplitude": (1.0,), "frequency": (1.0,), "phase": (0.0,)}
 FLOWS = {"u_infinity": (1.0,), "suction": (0.5,), "w_infinity": (0.5,)}
@@ -36,12 +35,6 @@ PROBLEMS = {
     "synthetic": (ProblemChoice("synthetic", options={"constraints": 6}), WAVES),
     "viscous-flow": (ProblemChoice("viscous-flow"), FLOWS),
 }
-
-
-def drawn(figure: Figure) -> Figure:
-    """The figure, after it was rendered: layout and labels raise their errors only then."""
-    figure.savefig(BytesIO(), format="png", dpi=50)
-    return figure
 
 
 def record(epochs: int, **changes: float) -> TrialRecord:
