@@ -34,14 +34,18 @@ def print_table(console: Console, table: TextTable) -> None:
     if not table.rows:
         console.print(table.empty)
         return
+    console.print(_drawn(table))
+    if (hidden := len(table.rows) - MOST_ROWS) > 0:
+        console.print(Text(f"{hidden} more in the report.", style="dim"))
+    for note in table.notes:
+        console.print(Text(note, style="dim"))
+
+
+def _drawn(table: TextTable) -> Table:
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in table.columns:
         justify = "right" if column.numeric else "left"
         drawn.add_column(column.heading, justify=justify, overflow="fold", vertical="bottom")
     for row in table.rows[:MOST_ROWS]:
         drawn.add_row(*(Text(cell) for cell in row))
-    console.print(drawn)
-    if (hidden := len(table.rows) - MOST_ROWS) > 0:
-        console.print(Text(f"{hidden} more in the report.", style="dim"))
-    for note in table.notes:
-        console.print(Text(note, style="dim"))
+    return drawn
