@@ -1,1 +1,1 @@
-"""Study files: their types (`schema`), reading and writing (`load`), their search for Optuna (`convert`)."""
+"""Study files: finding (`shipped`), types (`schema`), reading and writing (`load`), search for Optuna (`convert`)."""

@@ -1,4 +1,4 @@
-"""Study files: find, read, check, change, write. The only place where a study is a raw mapping.
+"""Study files: read, check, change, write. The only place where a study is a raw mapping.
 
 YAML → mapping → `blocks.read` → `Study`. Every error is a StudyFileError: one line that names file and key.
 """
@@ -13,12 +13,13 @@ import yaml
 
 from search_spaces.blocks import read, write
 from search_spaces.checks import check_data, check_settings
-from search_spaces.errors import StudyFileError, nearest
+from search_spaces.errors import StudyFileError
 from search_spaces.json_schema import json_schema
 from search_spaces.overrides import applied, blocks_set, parse_setting
 from search_spaces.problems import build_problem
 from search_spaces.schema import Study
 from search_spaces.search_checks import check_search
+from search_spaces.shipped import find, shipped_spaces
 from search_spaces.when import release
 from search_spaces.yaml_text import parse, text_of
 
@@ -38,11 +39,6 @@ __all__ = [
 ]
 
 NOTHING: Mapping[str, Any] = {}
-
-
-def shipped_spaces() -> dict[str, Path]:
-    """The study files that come with the package, by name."""
-    return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.yaml"))}
 
 
 def load_study(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Study:
@@ -97,18 +93,6 @@ def dump(study: Study) -> dict[str, Any]:
 def dump_yaml(study: Study) -> str:
     """The study as a study file; loading it gives an equal study."""
     return yaml.safe_dump(dump(study), sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
-
-
-def find(space: str | Path) -> Path:
-    """The file of a shipped name or a path. Raises StudyFileError with the nearest shipped name."""
-    shipped = shipped_spaces()
-    if str(space) in shipped:
-        return shipped[str(space)]
-    path = Path(space)
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise StudyFileError(f"{space}: this study file {what}; {nearest(path.stem, shipped)}, or a file's path")
-    return path
 
 
 @contextmanager

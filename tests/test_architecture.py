@@ -1,8 +1,9 @@
-"""The rules that keep the three packages apart: study → search_spaces → cnn_core, one file for MLflow, no print."""
+"""The rules that keep the house in order: packages, rooms and what each may import, one file for MLflow, no print."""
 
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,41 @@ ALLOWED_IMPORTS = {
 }
 
 
+STUDY_ROOMS = {
+    "journal": set(),
+    "trial": set(),
+    "cluster": set(),
+    "analysis": {"journal"},
+    "progress": {"journal"},
+    "report": {"analysis", "journal", "trial"},
+    "search": {"analysis", "journal"},
+    "tracking": {"analysis", "journal", "report", "trial"},
+    "driver": {"cluster", "journal", "progress", "search", "trial"},
+    "cli": {
+        "analysis", "cluster", "driver", "journal", "progress", "report", "search", "tracking", "trial"
+    },
+}  # fmt: skip
+"""The rooms of `study`, and which others each may import. `tracking` and `driver` meet in the journal alone."""
+
+CORE_ROOMS = {
+    "linear_algebra": set(),
+    "problems": {"derivatives"},
+    "networks": {"derivatives"},
+}
+"""The rooms of `cnn_core` that know little, and all that they may import of it besides themselves."""
+
+
 def sources(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
 def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in sources(*PACKAGES)
+}
 
 
 def imported_packages(path: Path) -> Iterator[tuple[int, str]]:
@@ -33,6 +63,27 @@ def imported_packages(path: Path) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{named(path)}:{node.lineno}: relative import; write the package's name"
             yield node.lineno, (node.module or "").partition(".")[0]
+
+
+def imported_modules(path: Path) -> set[str]:
+    """The modules that a file imports, by their full names; a name imported from a package may be a module of it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules = {f"{node.module}.{alias.name}" for alias in node.names} & MODULES
+            found |= modules or {node.module}
+    return found & MODULES
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def arrows() -> dict[str, set[str]]:
+    """Module → the modules of ours that it imports, those inside functions included."""
+    return {module_of(path): imported_modules(path) - {module_of(path)} for path in sources(*PACKAGES)}
 
 
 def importers(package: str, *folders: str) -> set[str]:
@@ -49,6 +100,50 @@ def test_a_package_imports_only_what_it_may(package: str) -> None:
         if name not in allowed
     ]
     assert not wrong
+
+
+@pytest.mark.parametrize("room", STUDY_ROOMS)
+def test_a_room_of_the_study_imports_only_what_it_may(room: str) -> None:
+    allowed = STUDY_ROOMS[room] | {room}
+    own = {module: names for module, names in arrows().items() if module.startswith(f"study.{room}.")}
+    assert own, f"study/{room}: there is no such room"
+    assert [
+        f"{module} imports {name}"
+        for module, names in own.items()
+        for name in sorted(names)
+        if name.startswith("study.") and name.split(".")[1] not in allowed
+    ] == []
+
+
+@pytest.mark.parametrize("room", CORE_ROOMS)
+def test_a_room_of_the_core_imports_only_what_it_may(room: str) -> None:
+    allowed = CORE_ROOMS[room] | {room}
+    own = {module: names for module, names in arrows().items() if f"{module}.".startswith(f"cnn_core.{room}.")}
+    assert own, f"cnn_core/{room}: there is no such room"
+    assert [
+        f"{module} imports {name}"
+        for module, names in own.items()
+        for name in sorted(names)
+        if name.split(".")[1] not in allowed
+    ] == []
+
+
+def test_every_file_of_the_study_is_in_a_room_that_the_table_has() -> None:
+    rooms = {path.relative_to(ROOT / "study").parts[0] for path in sources("study")}
+    assert rooms - {"__init__.py", "__main__.py"} == set(STUDY_ROOMS)
+
+
+def test_no_files_import_each_other() -> None:
+    order = TopologicalSorter(arrows())
+    order.prepare()  # raises CycleError, which names them
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_tests_mirror_the_tree(package: str) -> None:
+    """Each test file of a package lies in the folder of what it tests."""
+    folders = {path.parent.relative_to(ROOT) for path in sources(package)}
+    tested = [path for path in sources(f"tests/{package}") if path.name.startswith("test_")]
+    assert [named(path) for path in tested if path.parent.relative_to(ROOT / "tests") not in folders] == []
 
 
 def test_only_the_tracking_imports_mlflow() -> None:

@@ -24,7 +24,7 @@ from search_spaces.blocks import TAGS, read, write
 from search_spaces.forms import DISTRIBUTIONS
 from search_spaces.load import load_study, resolve
 from search_spaces.schema import ProblemChoice, Resources, Scheduler, Study, Training, Tune
-from study.cli.main import cli
+from study.cli.group import cli
 from study.trial.trial import run_trial
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -168,3 +168,14 @@ def test_a_pde_is_solved_from_scratch() -> None:
     exec(compile(example, "docs/solving.md", "exec"), defined)
     assert defined["result"].status == "converged"
     assert float(defined["error"]) <= 1e-5
+
+
+def test_the_map_of_the_house_names_only_what_is_there() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:cnn_core|search_spaces|study|tests)/[\w./]*)`", text))
+    assert len(named) > 20
+    assert [path for path in named if not (DOCS.parent / path).exists()] == []
+    folders = re.findall(r"^  (\w+)/ ", text, flags=re.MULTILINE)
+    assert {folder.name for folder in (DOCS.parent / "study").iterdir() if (folder / "__init__.py").exists()} <= {
+        *folders
+    }

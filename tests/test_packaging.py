@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 from cnn_core.problem import Split, sample
 from search_spaces.load import shipped_spaces
-from study.cli.main import cli
+from study.cli.group import cli
 from tests.test_architecture import PACKAGES, ROOT, imported_packages, named, sources
 
 DISTRIBUTIONS = {"yaml": "pyyaml"}

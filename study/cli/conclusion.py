@@ -14,16 +14,15 @@ from rich.console import Console
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
 from study.cli.exit_codes import INTERRUPTED, RunFailed, mendable
+from study.cli.tracked_at import tracked_at
 from study.driver import runner
 from study.driver.runner import Outcome
 from study.journal import study_folder
 from study.journal.files import STUDY
 from study.journal.journal import Journal
-from study.journal.study_folder import whereabouts
 from study.report.files import write_report
 from study.report.summary import print_summary
 from study.tracking.addresses import check_uri, default_uri
-from study.tracking.bookmark import Bookmark
 from study.tracking.tracker import Tracker
 
 
@@ -36,12 +35,24 @@ def run_and_conclude(
         directory = study_folder.claim(runs, name, exact=exact)
         tracker = Tracker(directory, uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
-        with resumable(directory):
+        with _resumable(directory):
             outcome = runner.run(study, directory=directory, tracker=tracker, **where)
-    conclude(directory, outcome, tracker)
+    _conclude(directory, outcome, tracker)
 
 
-def conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
+def resume_and_conclude(directory: Path, *, more: int, tracking_uri: str | None, **where: Any) -> None:
+    """Go on with a study, with so many trials `more`, and print what came of it."""
+    with mendable():
+        uri = check_uri(tracking_uri or tracked_at(directory))
+        runner.lengthened(directory, more)  # which may not be: said before anything starts
+        tracker = Tracker(directory, uri)
+        click.echo(f"{directory}: starting Ray, some seconds", err=True)
+        with _resumable(directory):
+            outcome = runner.resume(directory, more=more, tracker=tracker, **where)
+    _conclude(directory, outcome, tracker)
+
+
+def _conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
     """Print what came of a study; exits unless it ended well. Raises RunFailed if it has no result."""
     console = Console()
     paths = write_report(directory)
@@ -52,7 +63,7 @@ def conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
     console.print(f"MLflow   {_ui_command(directory.parent, tracker.tracking_uri)}", highlight=False, soft_wrap=True)
     if left := _trials_left(directory):
         console.print(
-            f"left     {left} trials; go on with: {resume_command(directory)}", highlight=False, soft_wrap=True
+            f"left     {left} trials; go on with: {_resume_command(directory)}", highlight=False, soft_wrap=True
         )
     if outcome.error:
         raise RunFailed(outcome.error)
@@ -61,19 +72,19 @@ def conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
 
 
 @contextmanager
-def resumable(directory: Path) -> Iterator[None]:
+def _resumable(directory: Path) -> Iterator[None]:
     """Around a study that runs: if it is ended at once, says that nothing is lost, and how to go on."""
     try:
         yield
     except KeyboardInterrupt:
         if (directory / STUDY).exists():
             click.echo(
-                f"ended at once; all that trials reported is kept. Go on with: {resume_command(directory)}", err=True
+                f"ended at once; all that trials reported is kept. Go on with: {_resume_command(directory)}", err=True
             )
         raise
 
 
-def resume_command(directory: Path) -> str:
+def _resume_command(directory: Path) -> str:
     """How the user who started this program goes on with a study."""
     return f"{_program()} resume {directory.name}"
 
@@ -81,20 +92,6 @@ def resume_command(directory: Path) -> str:
 def _trials_left(directory: Path) -> int:
     ended = sum(record.status.final for record in Journal(directory).trials().values())
     return max(0, load_recorded(directory / STUDY).tune.trials - ended)
-
-
-def tracked_at(directory: Path) -> str:
-    """The MLflow that a study had; the usual database if its own is not where it was.
-
-    One that was asked for, and that nothing was uploaded to yet, is still to be made, unless its folder is gone, too.
-    """
-    usual = default_uri(directory.parent)
-    uri = whereabouts(directory).tracking_uri or usual
-    database = Path(uri.partition("///")[2].partition("?")[0])
-    if not uri.startswith("sqlite") or database.exists():
-        return uri
-    still_to_be_made = database.parent.exists() and not Bookmark.read(directory, uri).study_run
-    return uri if still_to_be_made else usual
 
 
 def _ui_command(runs: Path, tracking_uri: str) -> str:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import click
 
-from search_spaces.load import StudyFileError
+from search_spaces.errors import StudyFileError
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from cnn_core.solvers import ProjectionStatus
 from study.cli.exit_codes import BadInputError
-from study.cli.main import cli
+from study.cli.group import cli
 from study.trial.projecting import worst_status
 
 SMALL = (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from study.cli.conclusion import tracked_at
+from study.cli.tracked_at import tracked_at
 from study.journal import study_folder
 from study.journal.study_folder import Place, Whereabouts
 from study.tracking.addresses import default_uri

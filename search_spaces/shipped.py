@@ -1,0 +1,22 @@
+"""The files of studies: those that come with the package, and the one that a name or a path means. Loads no torch."""
+
+from pathlib import Path
+
+from search_spaces.errors import StudyFileError, nearest
+
+
+def shipped_spaces() -> dict[str, Path]:
+    """The study files that come with the package, by name."""
+    return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.yaml"))}
+
+
+def find(space: str | Path) -> Path:
+    """The file of a shipped name or a path. Raises StudyFileError with the nearest shipped name."""
+    shipped = shipped_spaces()
+    if str(space) in shipped:
+        return shipped[str(space)]
+    path = Path(space)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise StudyFileError(f"{space}: this study file {what}; {nearest(path.stem, shipped)}, or a file's path")
+    return path

@@ -1,0 +1,29 @@
+"""All commands of `cnn-study`, as one click group.
+
+A command is two halves. The one here (`looking`, `starting`) reads options; it is loaded always, so it loads nothing
+heavy. What does the work (with torch, Ray, MLflow) is imported inside the command, once its cheap checks are done.
+"""
+
+import click
+
+from study.cli import looking, starting
+
+COMMANDS = (
+    looking.spaces,
+    looking.check,
+    starting.trial,
+    starting.run,
+    starting.resume,
+    starting.submit,
+    starting.confirm,
+    looking.report,
+    looking.status,
+    looking.sync,
+    looking.ui,
+)
+
+
+@click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="cnn-study")
+def cli() -> None:
+    """Make neural networks obey a PDE, and find out which way is best."""

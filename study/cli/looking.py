@@ -1,0 +1,159 @@
+"""The commands that look at something: study files, what came of studies, and where MLflow shows it."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from search_spaces.shipped import shipped_spaces
+from study.cli.exit_codes import RunFailed, mendable
+from study.cli.loading import loading
+from study.cli.options import NAME, SPACE, name_argument, settings_option
+from study.cli.studies import RUNS, all_studies, existing, study_of
+
+HOW_TO_START = "start one with: cnn-study run helmholtz-quick"
+
+
+@click.command()
+def spaces() -> None:
+    """List the study files that come with the package."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("space", "what it searches", box=None, header_style="bold")
+    for name, path in shipped_spaces().items():
+        table.add_row(name, _first_comment(path))
+    Console().print(table)
+
+
+@click.command()
+@click.argument("space", required=False, help=SPACE)
+@settings_option
+@click.option("--schema", is_flag=True, help="Print the JSON schema of study files instead, for editors.")
+def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
+    """Check the study file SPACE and print it with all defaults."""
+    if schema:
+        with loading():
+            from search_spaces.json_schema import json_schema
+
+        click.echo(json.dumps(json_schema(), indent=2))
+    elif space is None:
+        raise click.UsageError("name a study file, or write --schema")
+    else:
+        study = study_of(space, settings)
+        with loading():
+            from search_spaces.load import dump_yaml
+
+        click.echo(dump_yaml(study), nl=False)
+
+
+@click.command()
+@name_argument
+def report(name: str) -> None:
+    """Write tables, plots and report.html of the study NAME anew.
+
+    Its summary is printed, too.
+    """
+    directory = existing(name)
+    with loading():
+        from rich.console import Console
+
+        from study.report.files import write_report
+        from study.report.summary import print_summary
+
+    paths = write_report(directory)
+    print_summary(Console(), directory)
+    click.echo(f"plots    {paths.plots}\nreport   {paths.html}")
+
+
+@click.command()
+@click.argument("name", required=False, help=NAME)
+@click.option(
+    "--storage", metavar="DIR", help="Look at what runs elsewhere: the folder or URI that `run` or `submit` was given."
+)
+def status(name: str | None, storage: str | None) -> None:
+    """Show how far each study is, or every trial of the study NAME.
+
+    The studies are those under runs/, or those of a storage.
+    """
+    if storage is not None:
+        _show_elsewhere(storage, name)
+    elif directories := [existing(name)] if name else all_studies():
+        with loading():
+            from study.cli.study_tables import show
+
+        show(directories, trials=name is not None)
+    else:
+        click.echo(f"no studies under {RUNS.resolve()}; {HOW_TO_START}")
+
+
+def _show_elsewhere(storage: str, name: str | None) -> None:
+    with loading():
+        from study.cli.study_tables import show
+        from study.journal import shared_copy
+
+    with tempfile.TemporaryDirectory() as target, mendable():
+        if directories := shared_copy.fetch(storage, Path(target), name=name):
+            show(directories, trials=name is not None)
+        else:
+            what = f"no study of the name {name}" if name else "no studies"
+            click.echo(f"{what} under {storage}; {HOW_TO_START}")
+
+
+@click.command()
+@name_argument
+@click.option("--tracking-uri", metavar="URI", help="Where to; default: where the study's own metrics went.")
+def sync(name: str, tracking_uri: str | None) -> None:
+    """Upload what MLflow lacks of the study NAME.
+
+    Nothing is sent twice.
+    """
+    directory = existing(name)
+    with loading():
+        from study.cli.tracked_at import tracked_at
+        from study.tracking import addresses, uploader
+
+    with mendable():
+        uri = addresses.check_uri(tracking_uri or tracked_at(directory))
+    try:
+        click.echo(f"{uploader.sync(directory, uri)} events of {name} uploaded to {uri}")
+    except uploader.TrackingError as error:
+        raise RunFailed(str(error)) from error
+
+
+@click.command()
+@click.option("--tracking-uri", metavar="URI", help="What to show; default: the SQLite file in runs/.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="HOST",
+    help="0.0.0.0 lets everybody in who reaches this machine.",
+)
+@click.option(
+    "--port", default=5000, show_default=True, type=click.IntRange(1, 65535), metavar="PORT", help="Where it listens."
+)
+def ui(tracking_uri: str | None, host: str, port: int) -> None:
+    """Open the results in the MLflow UI.
+
+    Only this machine can open it, unless another --host is given.
+    """
+    with loading():
+        from study.tracking import addresses
+
+    with mendable():
+        uri = addresses.check_uri(tracking_uri or addresses.default_uri(RUNS))
+    command, environment = addresses.ui_process(uri, host=host, port=port)
+    server = f"http://{host}:{port}"
+    click.echo(f"{server}  (end with Ctrl-C)", err=True)
+    for directory in all_studies():
+        if page := addresses.pages(directory, uri, server=server).get(addresses.STUDY_PAGE):
+            click.echo(f"{directory.name}: {page}", err=True)
+    os.execvpe(command[0], command, {**os.environ, **environment})
+
+
+def _first_comment(path: Path) -> str:
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("#").strip()

@@ -1,0 +1,58 @@
+"""The arguments and options that several commands have."""
+
+from collections.abc import Callable
+
+import click
+
+Command = Callable[..., None]
+
+SPACE = "A shipped name or the path of a study file."
+NAME = "The name of a study: its folder under runs/."
+
+space_argument = click.argument("space", help=SPACE)
+name_argument = click.argument("name", help=NAME)
+settings_option = click.option(
+    "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a setting of the study file; repeatable."
+)
+address_option = click.option(
+    "--address",
+    default="local",
+    show_default=True,
+    metavar="ADDRESS",
+    help="local, auto or ray://HOST:PORT.",
+)
+storage_option = click.option(
+    "--storage", metavar="DIR", help="A folder or URI that every node reaches; default: runs/ of the driver."
+)
+tracking_option = click.option(
+    "--tracking-uri", metavar="URI", help="An MLflow tracking server or database; default: SQLite in runs/."
+)
+
+_STUDY_OPTIONS = (
+    space_argument,
+    settings_option,
+    click.option(
+        "--name",
+        metavar="NAME",
+        help="The study's name and its folder under runs/; default: the study file's, numbered if taken.",
+    ),
+    click.option(
+        "--trials", type=click.IntRange(min=1), metavar="N", help="How many trials; default: the study file's."
+    ),
+    click.option(
+        "--hours",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="H",
+        help="Start no trial and stop all after this long.",
+    ),
+    click.option("--warm-start", metavar="NAME", help="Try first what was best in the study NAME."),
+    storage_option,
+    tracking_option,
+)
+
+
+def study_options(command: Command) -> Command:
+    """The argument and the options that `run` and `submit` share."""
+    for option in reversed(_STUDY_OPTIONS):
+        command = option(command)
+    return command

@@ -1,0 +1,58 @@
+"""The studies that a user names: files of studies to be run, and folders of those that were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search_spaces.errors import StudyFileError
+from search_spaces.shipped import find
+from study.cli.loading import loading
+from study.journal.files import STUDY
+
+if TYPE_CHECKING:
+    from search_spaces.schema import Study
+
+RUNS = Path("runs")
+
+
+def study_of(
+    space: str, settings: tuple[str, ...], *, trials: int | None = None, warm_start: str | None = None
+) -> Study:
+    """The study of a file with --set, --trials and --warm-start applied. Raises StudyFileError."""
+    file = find(space)  # this, and what is existing: said before torch is loaded, which takes seconds
+    earlier = None if warm_start is None else existing(warm_start)
+    with loading():
+        from search_spaces.load import load_study, parse_setting
+
+    overrides = dict(map(parse_setting, settings)) | ({"tune.trials": trials} if trials else {})
+    study = load_study(file, overrides)
+    if earlier is None:
+        return study
+    with loading():
+        from study.search.warm_start import best_points
+
+    return load_study(file, overrides | {"tune.first": best_points(study, earlier)})
+
+
+def trial_of(space: str, settings: tuple[str, ...]) -> Study:
+    """One trial of a file with --set applied. Raises StudyFileError."""
+    file = find(space)
+    with loading():
+        from search_spaces.load import load_trial, parse_setting
+
+    return load_trial(file, dict(map(parse_setting, settings)))
+
+
+def all_studies() -> list[Path]:
+    """The folders of all studies under runs/."""
+    return sorted(path.parent for path in RUNS.glob(f"*/{STUDY}"))
+
+
+def existing(name: str) -> Path:
+    """The folder of the study NAME. Raises StudyFileError with the names that there are."""
+    directory = RUNS / name
+    if Path(name).name != name or not (directory / STUDY).exists():
+        known = ", ".join(path.name for path in all_studies()) or "none"
+        raise StudyFileError(f"{directory}: there is no such study; write one of: {known}")
+    return directory

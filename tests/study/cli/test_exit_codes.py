@@ -1,0 +1,105 @@
+"""What bad input is answered with: one line that says what to write, and exit code 2."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.study.cli.command import Command, assert_refused, write_file
+
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "training.epoch=3": ("small.yaml", "training.epoch is not known", "write epochs"),
+    "training.method.wieght=3": ("training.method.wieght is not known for unconstrained",),
+    "training.method.name=sotf": ("training.method.name is the text 'sotf'", "write soft"),
+    "problem.name=helmholz": ("problem.name is 'helmholz'", "write helmholtz"),
+    "problem.name=no_such_module:problem": ("problem.name: no_such_module cannot be imported", "mend it"),
+    "problem.name=broken:problem": ("problem.name: broken cannot be imported (RuntimeError: oh no)", "mend it"),
+    "training.epochs=many": ("training.epochs is the text 'many'", "write a whole number"),
+    "training.epochs=0": ("training.epochs is 0", "write a number of at least 1"),
+    "training.epochs=1e1": ("training.epochs is the text '1e1'", "write 10"),
+    "training.optimizer.learning_rate=1e-3": ("training.optimizer.learning_rate is the text '1e-3'", "write 1.0e-3"),
+    "training.optimizer.learning_rate=.inf": ("training.optimizer.learning_rate is inf", "write a finite number"),
+    "training.optimizer.learning_rate=-1.0": ("training.optimizer: learning_rate must not be negative",),
+    "data.test.amplitude=[.nan]": ("data.test.amplitude[0] is nan", "write a finite number"),
+    "data.test.amplitude=[2.0]": ("data.test: the wave amplitude 2", "also a training wave", "write other values"),
+    "data.test.amplitude=[1.5]": ("data.test: the wave amplitude 1.5", "also a validation wave", "write other values"),
+    "network.widths=[]": ("network: widths must be one or more positive whole numbers, got []",),
+    "training.epochs": ("--set training.epochs: there is no value", "write PATH=VALUE"),
+}
+"""--set … → what the error says."""
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_settings_that_are_refused(command: Command, setting: str) -> None:
+    Path("broken.py").write_text("raise RuntimeError('oh no')")
+    assert_refused(command("trial", "small.yaml", "--set", setting, "--json"), *SETTINGS[setting])
+
+
+RATE = "training.optimizer.learning_rate"
+
+FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "an empty range": (
+        {"search": {RATE: {"uniform": [1.0, 0.1]}}},
+        (f"search.{RATE}: the range is empty", "low must be below high"),
+    ),
+    "a log range from 0": (
+        {"search": {RATE: {"log_uniform": [0.0, 0.1]}}},
+        (f"search.{RATE}: a logarithmic range needs low > 0",),
+    ),
+    "a number as text": (
+        {"search": {RATE: {"log_uniform": ["1e-3", 0.1]}}},
+        (f"search.{RATE}.low is the text '1e-3'", "write 1.0e-3"),
+    ),
+    "a condition on nothing": (
+        {"search": {RATE: {"uniform": [0.1, 0.2], "when": {"training.methd.name": "soft"}}}},
+        (f"search.{RATE}.when.training.methd.name is neither searched nor set", "write training.method.name"),
+    ),
+    "a test figure as objective": (
+        {"objectives": {"test/data_mse": "min"}},
+        ("objectives.test/data_mse is a test figure", "write validation/data_mse"),
+    ),
+    "data that is not finite": (
+        {"problem": {"name": "infinite:problem"}},
+        ("data.train: problem 'helmholtz': the solution is [inf]", "choose parameters where it is finite"),
+    ),
+    "a residual that fails": (
+        {"problem": {"name": "infinite:failing"}},
+        ("the residual of problem 'helmholtz' fails (IndexError: index 5 is out of bounds", "mend it"),
+    ),
+    "an unknown block": ({"tunee": {"trials": 3}}, ("tunee is not known", "write tune")),
+}
+"""Blocks of a study file, and what the error says."""
+
+INFINITE = """
+from dataclasses import replace
+from cnn_core.problems import helmholtz
+
+problem = replace(helmholtz(), solution=lambda x, p: x / 0)
+failing = replace(helmholtz(), residual=lambda u, x, p: {"helmholtz": u.value[5]})
+"""
+
+
+@pytest.mark.parametrize("verb", ["check", "run"])
+@pytest.mark.parametrize("name", FILES)
+def test_files_that_are_refused(command: Command, name: str, verb: str) -> None:
+    changes, parts = FILES[name]
+    Path("infinite.py").write_text(INFINITE)
+    write_file(changes, "wrong.yaml")
+    assert_refused(command(verb, "wrong.yaml"), "wrong.yaml: ", *parts)
+    assert not Path("runs").exists()
+
+
+def test_a_file_that_does_not_exist(command: Command) -> None:
+    assert_refused(command("trial", "helmholtz-quik"), "helmholtz-quik: this study file does not exist", "write")
+
+
+def test_a_file_that_is_not_yaml(command: Command) -> None:
+    Path("wrong.yaml").write_text("study: [1,\n")
+    assert_refused(command("check", "wrong.yaml"), "wrong.yaml: line", "this is not YAML")
+
+
+@pytest.mark.parametrize("option", [["--trials", "0"], ["--hours", "0"], ["--hours", "much"], ["--bogus"]])
+def test_options_that_mean_nothing(command: Command, option: list[str]) -> None:
+    answer = command("run", "small.yaml", *option)
+    assert (answer.code, answer.out) == (2, "")
+    assert option[0] in answer.err and "Traceback" not in answer.err

@@ -1,0 +1,75 @@
+"""Commands that look at something: what each prints."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from search_spaces.load import dump_yaml, load_study, shipped_spaces
+from study.journal.shared_copy import SharedCopy
+from tests.study.cli.command import Command, assert_refused, write_file
+from tests.study.synthetic_journal import METHODS, fill, study
+
+
+def test_spaces_are_listed(command: Command) -> None:
+    answer = command("spaces")
+    assert answer.code == 0
+    assert all(name in answer.out for name in shipped_spaces())
+
+
+def test_check_prints_a_file_that_loads_again(command: Command, tmp_path: Path) -> None:
+    answer = command("check", "helmholtz-quick", "--set", "training.epochs=7")
+    assert answer == (0, answer.out, "")
+    (tmp_path / "again.yaml").write_text(answer.out, encoding="utf-8")
+    assert load_study(tmp_path / "again.yaml") == load_study("helmholtz-quick", {"training.epochs": 7})
+
+
+def test_check_prints_the_schema(command: Command) -> None:
+    answer = command("check", "--schema")
+    assert {"training", "search", "tune"} <= set(json.loads(answer.out)["properties"])
+
+
+def test_status_says_how_to_start_where_there_is_no_study(command: Command) -> None:
+    answer = command("status")
+    assert answer.code == 0
+    assert "start one with: cnn-study run helmholtz-quick" in answer.out
+
+
+def test_a_study_is_reported_and_its_status_shown(command: Command) -> None:
+    Path("runs/mine").mkdir(parents=True)
+    fill(Path("runs/mine"), trials=5, epochs=2)
+    Path("runs/mine/study.yaml").write_text(dump_yaml(study(trials=5)), encoding="utf-8")
+    report = command("report", "mine")
+    assert report.code == 0, report.err
+    assert all(method in report.out for method in METHODS)
+    assert "report   runs/mine/report/report.html" in report.out
+    assert Path("runs/mine/report/report.html").exists()
+    assert "mine" in command("status").out
+    assert command("status", "mine").code == 0
+
+
+def test_a_study_whose_problem_is_gone_can_be_read(command: Command) -> None:
+    Path("runs/mine").mkdir(parents=True)
+    write_file({"problem": {"name": "gone:problem"}}, "runs/mine/study.yaml")
+    answer = command("status")
+    assert (answer.code, answer.err) == (0, "")
+    assert "mine" in answer.out
+
+
+def test_the_status_of_studies_that_run_elsewhere(command: Command) -> None:
+    Path("there").mkdir()
+    fill(Path("there"), trials=5, epochs=2)
+    Path("there/study.yaml").write_text(dump_yaml(study(trials=5)), encoding="utf-8")
+    SharedCopy(Path("there"), str(Path("storage/mine-20260102-030405").absolute())).copy()
+    assert "mine-20260102-030405" in command("status", "--storage", "storage").out
+    assert "0004" in command("status", "mine", "--storage", "storage").out
+    assert "no study of the name other under storage" in command("status", "other", "--storage", "storage").out
+    assert_refused(command("status", "--storage", "nowhere"), "--storage nowhere: cannot be read", "write the one")
+
+
+@pytest.mark.parametrize("name", ["status", "report", "sync"])
+@pytest.mark.parametrize("study", ["nothing", "../elsewhere", "/etc", ".."])
+def test_a_study_that_does_not_exist(command: Command, name: str, study: str) -> None:
+    Path("elsewhere").mkdir()
+    write_file({}, "elsewhere/study.yaml")
+    assert_refused(command(name, study), f"{Path('runs') / study}: there is no such study; write one of: none")
