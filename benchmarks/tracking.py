@@ -33,8 +33,9 @@ from study.journal import study_folder
 from study.journal.study_folder import Place, Whereabouts
 from study.progress.live_view import Progress
 from study.tracking.addresses import SERVER_ENVIRONMENT
-from study.tracking.store import Store, sync
+from study.tracking.store import MetricPoint, Store
 from study.tracking.tracker import Tracker
+from study.tracking.uploader import sync
 
 TRIALS, METRICS = 100, 20
 PORT = 5461
@@ -84,7 +85,11 @@ def bare_rate() -> dict[str, float]:
     store = Store(SERVER)
     run = store.create(store.experiment("bare"), "bare", 0, {})
     batches = [
-        [(name, value, 0, epoch) for epoch in range(start, start + 50) for name, value in metrics(epoch).items()]
+        [
+            MetricPoint(name, value, 0, epoch)
+            for epoch in range(start, start + 50)
+            for name, value in metrics(epoch).items()
+        ]
         for start in range(1, 1000, 50)
     ]
     before = time.perf_counter()

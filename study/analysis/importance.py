@@ -8,7 +8,7 @@ References: Watanabe, Bansal & Hutter 2023, arXiv:2304.10255; for settings that 
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
@@ -17,6 +17,7 @@ from optuna.trial import FixedTrial
 from cnn_core.metrics import WORST
 from search_spaces import convert
 from search_spaces.schema import Study
+from study.analysis.leaderboard import loss
 from study.journal.journal import TrialRecord, TrialStatus
 
 FEWEST_TRIALS = 20
@@ -33,31 +34,31 @@ def importances(study: Study, records: Iterable[TrialRecord]) -> dict[str, dict[
     space. Nothing is said of an objective that too few trials have values of for some to be the best.
     """
     ended = [record for record in records if record.status in (TrialStatus.COMPLETED, TrialStatus.DIVERGED)]
-    asked = {record.trial: trial for record in ended if (trial := _asked(study, record)) is not None}
-    ended = [record for record in ended if record.trial in asked]
-    counts = Counter(name for trial in asked.values() for name in trial.params)
+    asked = [(record, trial) for record in ended if (trial := _asked(study, record)) is not None]
+    counts = Counter(name for _, trial in asked for name in trial.params)
     known = [name for name in study.search if counts[name] >= FEWEST_TRIALS]
     if len(known) < 2:
         return {}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     found: dict[str, dict[str, float]] = {}
     for objective, mode in study.objectives.items():
-        sign = 1 if mode == "min" else -1
-        values = {record.trial: sign * _number(record.metrics.get(objective), sign * WORST) for record in ended}
-        measured = [value for value in values.values() if value < WORST]
-        if len(measured) < BEST_SHARE * len(values) or len(set(values.values())) < 2:
+        values = [_smaller_is_better(record.metrics.get(objective), mode) for record, _ in asked]
+        measured = [value for value in values if value < WORST]
+        if len(measured) < BEST_SHARE * len(values) or len(set(values)) < 2:
             continue
-        trials = optuna.create_study()
-        for name, trial in asked.items():
-            trials.add_trial(
-                optuna.create_trial(params=trial.params, distributions=trial.distributions, value=values[name])
-            )
-        with warnings.catch_warnings(action="ignore"):
-            shares = get_param_importances(trials, evaluator=PedAnovaImportanceEvaluator(target_quantile=BEST_SHARE))
+        shares = _shares([trial for _, trial in asked], values)
         total = sum(shares[name] for name in known)
         if total > 0:
             found[objective] = {name: shares[name] / total for name in known}
     return found
+
+
+def _shares(asked: Sequence[FixedTrial], values: Sequence[float]) -> dict[str, float]:
+    trials = optuna.create_study()
+    for trial, value in zip(asked, values, strict=True):
+        trials.add_trial(optuna.create_trial(params=trial.params, distributions=trial.distributions, value=value))
+    with warnings.catch_warnings(action="ignore"):
+        return get_param_importances(trials, evaluator=PedAnovaImportanceEvaluator(target_quantile=BEST_SHARE))
 
 
 def _asked(study: Study, record: TrialRecord) -> FixedTrial | None:
@@ -72,5 +73,6 @@ def _asked(study: Study, record: TrialRecord) -> FixedTrial | None:
     return trial
 
 
-def _number(value: float | str | None, otherwise: float) -> float:
-    return float(value) if isinstance(value, int | float) else otherwise
+def _smaller_is_better(value: float | str | None, mode: str) -> float:
+    """The worst where nothing was measured."""
+    return loss(float(value), mode) if isinstance(value, int | float) else WORST

@@ -20,8 +20,9 @@ from study.driver.runner import Outcome
 from study.journal import study_folder
 from study.journal.files import STUDY
 from study.journal.journal import Journal
-from study.report import files
-from study.tracking import store
+from study.report.files import write_report
+from study.report.summary import print_summary
+from study.tracking.addresses import check_uri, default_uri
 from study.tracking.tracker import Tracker
 
 
@@ -30,7 +31,7 @@ def run_and_conclude(
 ) -> None:
     """Run a new study as `runs`/`name`, numbered if that exists and need not be `exact`, and print what came of it."""
     with mendable():
-        uri = store.check_uri(tracking_uri or store.default_uri(runs))
+        uri = check_uri(tracking_uri or default_uri(runs))
         directory = study_folder.claim(runs, name, exact=exact)
         tracker = Tracker(directory, uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
@@ -42,7 +43,7 @@ def run_and_conclude(
 def resume_and_conclude(directory: Path, *, more: int, tracking_uri: str | None, **where: Any) -> None:
     """Go on with a study, with so many trials `more`, and print what came of it."""
     with mendable():
-        uri = store.check_uri(tracking_uri or tracked_at(directory))
+        uri = check_uri(tracking_uri or tracked_at(directory))
         runner.lengthened(directory, more)  # which may not be: said before anything starts
         tracker = Tracker(directory, uri)
         click.echo(f"{directory}: starting Ray, some seconds", err=True)
@@ -54,9 +55,9 @@ def resume_and_conclude(directory: Path, *, more: int, tracking_uri: str | None,
 def _conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
     """Print what came of a study; exits unless it ended well. Raises RunFailed if it has no result."""
     console = Console()
-    paths = files.write_report(directory)
-    files.print_summary(console, directory)
-    console.print(f"plots    {paths.figures}\nreport   {paths.html}", highlight=False, soft_wrap=True)
+    paths = write_report(directory)
+    print_summary(console, directory)
+    console.print(f"plots    {paths.plots}\nreport   {paths.html}", highlight=False, soft_wrap=True)
     if unsent := outcome.unsent or tracker.add_report():
         console.print(unsent, highlight=False, soft_wrap=True)
     console.print(f"MLflow   {_ui_command(directory.parent, tracker.tracking_uri)}", highlight=False, soft_wrap=True)
@@ -95,7 +96,7 @@ def _trials_left(directory: Path) -> int:
 
 def _ui_command(runs: Path, tracking_uri: str) -> str:
     """How the user who started this program opens the MLflow UI."""
-    usual = tracking_uri == store.default_uri(runs)
+    usual = tracking_uri == default_uri(runs)
     return f"{_program()} ui" + ("" if usual else f" --tracking-uri {tracking_uri}")
 
 

@@ -60,11 +60,12 @@ def report(name: str) -> None:
     with loading():
         from rich.console import Console
 
-        from study.report import files
+        from study.report.files import write_report
+        from study.report.summary import print_summary
 
-    paths = files.write_report(directory)
-    files.print_summary(Console(), directory)
-    click.echo(f"plots    {paths.figures}\nreport   {paths.html}")
+    paths = write_report(directory)
+    print_summary(Console(), directory)
+    click.echo(f"plots    {paths.plots}\nreport   {paths.html}")
 
 
 @click.command()
@@ -103,7 +104,7 @@ def _show_elsewhere(storage: str, name: str | None) -> None:
 
 @click.command()
 @name_argument
-@click.option("--tracking-uri", metavar="URI", help="Where to; default: where the study's own figures went.")
+@click.option("--tracking-uri", metavar="URI", help="Where to; default: where the study's own metrics went.")
 def sync(name: str, tracking_uri: str | None) -> None:
     """Upload what MLflow lacks of the study NAME.
 
@@ -112,13 +113,13 @@ def sync(name: str, tracking_uri: str | None) -> None:
     directory = existing(name)
     with loading():
         from study.cli.tracked_at import tracked_at
-        from study.tracking import store
+        from study.tracking import addresses, uploader
 
     with mendable():
-        uri = store.check_uri(tracking_uri or tracked_at(directory))
+        uri = addresses.check_uri(tracking_uri or tracked_at(directory))
     try:
-        click.echo(f"{store.sync(directory, uri)} events of {name} uploaded to {uri}")
-    except store.TrackingError as error:
+        click.echo(f"{uploader.sync(directory, uri)} events of {name} uploaded to {uri}")
+    except uploader.TrackingError as error:
         raise RunFailed(str(error)) from error
 
 
@@ -140,15 +141,15 @@ def ui(tracking_uri: str | None, host: str, port: int) -> None:
     Only this machine can open it, unless another --host is given.
     """
     with loading():
-        from study.tracking import store
+        from study.tracking import addresses
 
     with mendable():
-        uri = store.check_uri(tracking_uri or store.default_uri(RUNS))
-    command, environment = store.ui_process(uri, host=host, port=port)
+        uri = addresses.check_uri(tracking_uri or addresses.default_uri(RUNS))
+    command, environment = addresses.ui_process(uri, host=host, port=port)
     server = f"http://{host}:{port}"
     click.echo(f"{server}  (end with Ctrl-C)", err=True)
     for directory in all_studies():
-        if page := store.addresses(directory, uri, server=server).get(store.STUDY_PAGE):
+        if page := addresses.pages(directory, uri, server=server).get(addresses.STUDY_PAGE):
             click.echo(f"{directory.name}: {page}", err=True)
     os.execvpe(command[0], command, {**os.environ, **environment})
 

@@ -182,12 +182,12 @@ def _methods_table(standing: Standing) -> Table:
     ordered = sorted(values, key=lambda method: values[method], reverse=mode == "max")
     for method in ordered[:BARS]:
         best = standing.methods[method]
-        figures = [_figure(best.get(name), standing.best.get(name)) for name in standing.objectives]
-        table.add_row(method, str(standing.ended_by_method[method]), *figures)
+        cells = [_best(best.get(name), standing.best.get(name)) for name in standing.objectives]
+        table.add_row(method, str(standing.ended_by_method[method]), *cells)
     return table
 
 
-def _figure(own: Best | None, best: Best | None) -> Text:
+def _best(own: Best | None, best: Best | None) -> Text:
     if own is None:
         return Text("")
     return Text(f"{own.value:.2e}  {own.trial}", style="green" if own == best else "")

@@ -52,15 +52,15 @@ class Standing:
         self.running.pop(ident, None)
         self.ended[status] += 1
         self.ended_by_method[method] += 1
-        figures = {name: value for name in self.objectives if isinstance(value := metrics.get(name), float)}
+        values = {name: value for name in self.objectives if isinstance(value := metrics.get(name), float)}
         if status is not TrialStatus.COMPLETED or not self.feasible(metrics):
             return
-        for name, value in figures.items():
+        for name, value in values.items():
             for best in (self.best, self.methods.setdefault(method, {})):
                 if name not in best or self._cost(name, value) < self._cost(name, best[name].value):
                     best[name] = Best(value, ident, method)
-        if len(figures) == len(self.objectives):
-            self._enter_pareto([self._cost(name, value) for name, value in figures.items()])
+        if len(values) == len(self.objectives):
+            self._enter_pareto([self._cost(name, value) for name, value in values.items()])
 
     def _cost(self, name: str, value: float) -> float:
         return value if self.objectives[name] == "min" else -value

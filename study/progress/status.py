@@ -2,9 +2,8 @@
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from rich.console import Group
 from rich.table import Table
@@ -13,7 +12,7 @@ from rich.text import Text
 from search_spaces.load import StudyFileError, load_recorded
 from search_spaces.schema import Study
 from study.journal.files import STUDY
-from study.journal.journal import Journal, TrialRecord, TrialStatus, enter
+from study.journal.journal import Event, Journal, Reader, TrialRecord, TrialStatus
 from study.progress.live_view import STYLES, clock
 from study.progress.standing import Running, Standing
 
@@ -32,12 +31,12 @@ def studies_table(directories: Iterable[Path]) -> Table:
         except StudyFileError as error:  # one broken folder must not hide the others
             table.add_row(Text(directory.name), "", Text(f"cannot be read: {error}"))
             continue
-        records, last = _read(directory)
-        standing = _standing(study, records.values())
+        journal = Reader(Journal(directory)).read()
+        standing = _standing(study, journal.records.values())
         counts = ", ".join(f"{count} {status}" for status, count in standing.counts()) or "none yet"
         best = [f"{name} {found.value:.3g} ({found.trial} {found.method})" for name, found in standing.best.items()]
         trials = f"{standing.ended.total()}/{standing.trials}"
-        table.add_row(Text(directory.name), trials, counts, Text("\n".join(best)), last_sign(last))
+        table.add_row(Text(directory.name), trials, counts, Text("\n".join(best)), last_sign(journal.last))
     return table
 
 
@@ -50,32 +49,23 @@ def trials_table(directory: Path) -> Group:
         epoch = record.history[-1][0] if record.history else 0
         metrics = record.metrics or (record.history[-1][2] if record.history else {})
         epochs = record.values.get("training.epochs", study.training.epochs)
-        figures = [_shown(metrics.get(name)) for name in study.objectives]
+        values = [_shown(metrics.get(name)) for name in study.objectives]
         seconds = (record.ended or _newest(record)) - record.started
         status = Text(str(record.status), style=STYLES[record.status])
         trial, method = Text(record.trial), Text(record.method)
-        table.add_row(trial, method, status, f"{epoch}/{epochs}", *figures, clock(seconds))
+        table.add_row(trial, method, status, f"{epoch}/{epochs}", *values, clock(seconds))
         if record.error:
             errors.append(Text(f"trial {record.trial}: {record.error}", style=STYLES[TrialStatus.FAILED]))
     return Group(studies_table([directory]), "", table, *(["", *errors] if errors else []))
 
 
-def last_sign(event: Mapping[str, Any] | None) -> str:
+def last_sign(event: Event | None) -> str:
     """How long ago the journal's last event was written, or that it is the study's end."""
     if event is None:
         return "none yet"
     if event["event"] == "study-end":
         return ENDINGS[event.get("status", "FINISHED")]
     return f"{clock(max(0.0, time.time() - event['time']))} ago"
-
-
-def _read(directory: Path) -> tuple[Mapping[str, TrialRecord], Mapping[str, Any] | None]:
-    """A journal's trials and its last event."""
-    records: dict[str, TrialRecord] = {}
-    event = None
-    for _, event in Journal(directory).events():
-        enter(event, records)
-    return records, event
 
 
 def _newest(record: TrialRecord) -> float:

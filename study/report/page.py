@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs no other file and no network: figures are inlined."""
+"""The report as one HTML page that needs no other file and no network: plots are inlined."""
 
 import base64
 from collections.abc import Sequence
@@ -11,17 +11,20 @@ from study.analysis.findings import Analysis
 from study.journal.journal import TrialStatus
 from study.report.tables import Column, TextTable, counts_text
 
+PAGE = "report.html"
+"""Its name in the folder of the report."""
+
 
 @dataclass(frozen=True)
 class Illustration:
-    """A figure with its title and caption, as the bytes of a PNG."""
+    """A plot with its title and caption, as the bytes of a PNG."""
 
     title: str
     caption: str
     png: bytes
 
 
-PAGE = Template("""<!doctype html>
+TEMPLATE = Template("""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -39,7 +42,7 @@ table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabul
 th, td { padding: .3rem .8rem; text-align: left; white-space: nowrap; }
 th { vertical-align: bottom; border-bottom: 2px solid #222; font-weight: 600; white-space: pre-line; }
 td { border-bottom: 1px solid #e4e4e4; }
-.figure { text-align: right; }
+.number { text-align: right; }
 td.below { padding-left: 2rem; color: #555; }
 figure { margin: 0; }
 img { max-width: 100%; height: auto; }
@@ -52,9 +55,9 @@ summary { cursor: pointer; }
 <h1>$name</h1>
 $facts
 $tables
-$figures
+$plots
 <h2>Files</h2>
-<p>Every figure of these tables with all digits: <a href="leaderboard.csv">leaderboard.csv</a>,
+<p>Every value of these tables with all digits: <a href="leaderboard.csv">leaderboard.csv</a>,
 <a href="pareto.csv">pareto.csv</a>; every trial with its settings and metrics: <a href="trials.csv">trials.csv</a>.</p>
 <details><summary>Study file</summary><pre>$study_file</pre></details>
 </body>
@@ -71,11 +74,11 @@ def page(
     study_file: str,
 ) -> str:
     """The report of the study `name` as HTML."""
-    return PAGE.substitute(
+    return TEMPLATE.substitute(
         name=escape(name),
         facts=_facts(analysis),
         tables="\n".join(map(_table, tables)),
-        figures="\n".join(map(_figure, illustrations)) if analysis.records else "",
+        plots="\n".join(map(_illustration, illustrations)) if analysis.records else "",
         study_file=escape(study_file),
     )
 
@@ -137,10 +140,10 @@ def _row(cells: Sequence[str], columns: Sequence[Column]) -> str:
 
 
 def _kind(column: Column) -> str:
-    return "figure" if column.figures else "text"
+    return "number" if column.numeric else "text"
 
 
-def _figure(illustration: Illustration) -> str:
+def _illustration(illustration: Illustration) -> str:
     data = base64.b64encode(illustration.png).decode("ascii")
     return (
         f"<h2>{escape(illustration.title)}</h2>\n<figure>\n"

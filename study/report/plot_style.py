@@ -1,13 +1,12 @@
-"""How figures look: one style, and one colour and marker per method in all of them.
+"""The style of all plots, and what they are drawn with: axes, legends, clipping.
 
-Figures are `matplotlib.figure.Figure` objects, drawn without pyplot's global state.
-Colours are those of Okabe and Ito, told apart by colour-blind readers too.
+A plot is a `matplotlib.figure.Figure`, drawn without pyplot's global state.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 import numpy as np
@@ -17,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter, NullLocator
 
 from cnn_core.metrics import WORST
+from study.report.looks import look
 
 STYLE: Any = {  # of matplotlib.typing.RcKeyType
     "font.size": 10,
@@ -50,28 +50,6 @@ EXACT, BEFORE, AFTER = "#222222", "#0072B2", "#D55E00"
 MUTED = "#777777"
 
 
-class Look(NamedTuple):
-    """A method's colour and marker."""
-
-    colour: str
-    marker: str
-
-
-METHOD_LOOKS: Mapping[str, Look] = {
-    "unconstrained": Look("#555555", "o"),
-    "soft": Look("#E69F00", "s"),
-    "sample": Look("#009E73", "P"),
-    "batch": Look("#0072B2", "D"),
-    "reduction": Look("#56B4E9", "^"),
-    "no-loss": Look("#CC79A7", "X"),
-    "non-projecting": Look("#000000", "<"),
-    "broyden": Look("#8C5A2B", "p"),
-    "augmented-lagrangian": Look("#D55E00", "v"),
-    "null-space": Look("#B3A300", "*"),
-}
-
-OTHER_LOOK = Look("#999999", "h")
-
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -92,13 +70,8 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def look(method: str) -> Look:
-    """A method's colour and marker, the same in all figures."""
-    return METHOD_LOOKS.get(method, OTHER_LOOK)
-
-
-def message_figure(text: str) -> Figure:
-    """A figure that says why there is nothing to draw."""
+def message_plot(text: str) -> Figure:
+    """A plot that says why there is nothing to draw."""
     figure = new_figure(7, 1.6)
     axes = figure.subplots()
     axes.set_axis_off()
@@ -144,7 +117,7 @@ def legend_handle(label: str, **style: Any) -> Line2D:
 
 
 def add_legend(figure: Figure) -> None:
-    """One legend below the panels of a figure, an entry for each label that any of them has."""
+    """One legend below the panels of a plot, an entry for each label that any of them has."""
     entries = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in figure.axes if axes.get_legend() is None]
     handles = {label: handle for panel in entries for handle, label in panel}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(5, len(handles)))

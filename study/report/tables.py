@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnn_core.metrics import WORST
-from study.analysis.findings import BASELINE, Analysis, LeaderboardRow, Spread, Variant
+from study.analysis.findings import Analysis
 from study.analysis.importance import BEST_SHARE, FEWEST_TRIALS, importances
+from study.analysis.leaderboard import BASELINE, LeaderboardRow
+from study.analysis.spread import Spread
+from study.analysis.variants import Variant
 from study.journal.journal import TrialStatus
 
 FLAT_MARK = "*"
@@ -15,11 +18,11 @@ SEED = "training.seed"
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading's lines, what it means, and whether it holds figures, which stand at the right."""
+    """A column: its heading's lines, what it means, and whether it is numeric, which stands at the right."""
 
     heading: str
     meaning: str
-    figures: bool = True
+    numeric: bool = True
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class TextTable:
     empty: str
 
 
-METHOD = Column("method", "training method; below it its networks after projection", figures=False)
+METHOD = Column("method", "training method; below it its networks after projection", numeric=False)
 ERROR_COLUMNS = (
     Column("val.\ndata", "mean square of u − u* on validation data"),
     Column("val.\nconstr.", "mean square of the scaled residuals on validation points"),
@@ -75,7 +78,7 @@ def leaderboard_table(analysis: Analysis) -> TextTable:
         )
         for row in analysis.leaderboard
     ]
-    notes = ["Chosen on validation data among completed trials; test figures were used for no choice."]
+    notes = ["Chosen on validation data among completed trials; test metrics were used for no choice."]
     notes += _notes(analysis, [row.best for row in analysis.leaderboard if row.best])
     title = f"Best trial of every method by {analysis.metric}"
     return TextTable(title, columns, rows, notes, "No trial has ended yet.")
@@ -136,10 +139,10 @@ def trials_table(analysis: Analysis) -> TextTable:
 def pareto_table(analysis: Analysis) -> TextTable:
     """The completed networks that none beats in both validation errors."""
     columns = (
-        Column("#", "the number in the figure"),
-        Column("method", "training method", figures=False),
-        Column("proj.", "whether the network was projected", figures=False),
-        Column("trial", "the trial's name", figures=False),
+        Column("#", "the number in the plot"),
+        Column("method", "training method", numeric=False),
+        Column("proj.", "whether the network was projected", numeric=False),
+        Column("trial", "the trial's name", numeric=False),
         *ERROR_COLUMNS,
     )
     rows = [
@@ -159,7 +162,7 @@ def importance_table(analysis: Analysis) -> TextTable:
     """How much every searched setting had to do with a trial's being among the best, by objective."""
     found = importances(analysis.study, analysis.records.values())
     columns = (
-        Column("setting", "the searched setting", figures=False),
+        Column("setting", "the searched setting", numeric=False),
         *(Column("\n".join(name.rsplit("/", 1)), f"share of the importance for {name}") for name in found),
     )
     names = list(next(iter(found.values()), {}))
@@ -203,7 +206,7 @@ def _name(row: LeaderboardRow) -> str:
 def _errors(variant: Variant | None) -> list[str]:
     if variant is None:
         return ["–"] * len(ERROR_NAMES)
-    *errors, relative = (variant.figure(name) for name in ERROR_NAMES)
+    *errors, relative = (variant.value(name) for name in ERROR_NAMES)
     mark = FLAT_MARK if variant.flat else " "
     return [*map(format_error, errors), "–" if relative is None else f"{relative:.2f}{mark}"]
 
@@ -216,7 +219,7 @@ def _notes(analysis: Analysis, variants: Sequence[Variant]) -> list[str]:
     if isinstance(waves, int) and waves < total and any(variant.projected for variant in variants):
         notes.append(
             f"Only the first {waves} of {total} validation waves were projected (projection.waves): "
-            "figures with and without projection are not comparable."
+            "values with and without projection are not comparable."
         )
     return notes
 

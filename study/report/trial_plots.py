@@ -1,7 +1,7 @@
-"""Figures of one trial: what it predicts, how it converged, how its residuals were distributed."""
+"""Plots of one trial: what it predicts, how it converged, how its residuals were distributed."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cnn_core.clock import SECTIONS
 from cnn_core.metrics import WORST
+from search_spaces.errors import one_line
 from study.journal.journal import TrialRecord
 from study.report.plot_style import (
     AFTER,
@@ -21,10 +22,14 @@ from study.report.plot_style import (
     add_legend,
     clip,
     logarithmic,
-    message_figure,
+    message_plot,
     new_figure,
     styled,
 )
+from study.trial.files import PREDICTIONS
+
+CONVERGENCE, PREDICTION = "convergence.png", "prediction.png"
+"""Plots of an ended trial, by the names of their files."""
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -40,8 +45,29 @@ SECTION_COLOURS = dict(
 )
 
 
+def draw(record: TrialRecord, folder: Path, target: Path) -> dict[str, str]:
+    """Draw into `target` what a trial's record and files have plots for: plot → empty, or why it is missing.
+
+    It takes half a second of a core, which no driver should spend.
+    """
+    drawn: dict[str, str] = {}
+    if record.history:
+        drawn[CONVERGENCE] = _keep(lambda: convergence_plot(record), target / CONVERGENCE)
+    if (folder / PREDICTIONS).exists():
+        drawn[PREDICTION] = _keep(lambda: prediction_plot(folder / PREDICTIONS), target / PREDICTION)
+    return drawn
+
+
+def _keep(plot: Callable[[], Figure], path: Path) -> str:
+    try:
+        plot().savefig(path)
+    except Exception as error:  # a trial without one of its plots is still a result
+        return one_line(error)
+    return ""
+
+
 @styled
-def prediction_figure(path: Path) -> Figure:
+def prediction_plot(path: Path) -> Figure:
     """What `predictions.npz` holds: the exact solution and the network before, during and after its projection.
 
     With one coordinate as curves over it, with several as predicted against exact values; at most four outputs.
@@ -51,13 +77,7 @@ def prediction_figure(path: Path) -> Figure:
     shown = min(outputs, MOST_OUTPUTS)
     curves = arrays["x"].shape[1] == 1
     names = [f"output {index + 1}" for index in range(shown)]
-    rows: list[Any] = [[name, name] for name in names] if curves else [[name for name in names for _ in "ab"]]
-    heights = [2.8 if curves else 3.4] * len(rows)
-    if "path_distances" in arrays:
-        half = len(rows[0]) // 2
-        rows, heights = [*rows, ["errors"] * half + ["distances"] * half], [*heights, 1.6]
-    figure = new_figure(8.5 if curves else 1.5 + 3.2 * shown, 1.2 + sum(heights))
-    panels = figure.subplot_mosaic(rows, height_ratios=heights)
+    figure, panels = _prediction_panels(names, curves=curves, course="path_distances" in arrays)
     for output, name in enumerate(names):
         axes = panels[name]
         (draw_curves if curves else draw_parity)(axes, arrays, output=output)
@@ -74,6 +94,17 @@ def prediction_figure(path: Path) -> Figure:
     return figure
 
 
+def _prediction_panels(names: Sequence[str], *, curves: bool, course: bool) -> tuple[Figure, dict[str, Axes]]:
+    """A panel for every output and, below them, two for the `course` of a projection."""
+    rows: list[Any] = [[name, name] for name in names] if curves else [[name for name in names for _ in "ab"]]
+    heights = [2.8 if curves else 3.4] * len(rows)
+    if course:
+        half = len(rows[0]) // 2
+        rows, heights = [*rows, ["errors"] * half + ["distances"] * half], [*heights, 1.6]
+    figure = new_figure(8.5 if curves else 1.5 + 3.2 * len(names), 1.2 + sum(heights))
+    return figure, figure.subplot_mosaic(rows, height_ratios=heights)
+
+
 def read_predictions(path: Path) -> Arrays:
     """The arrays of `predictions.npz` by name."""
     with np.load(path) as file:
@@ -87,26 +118,24 @@ def draw_curves(axes: Axes, arrays: Arrays, *, output: int = 0) -> None:
     exact = arrays["u"][order, output]
     axes.plot(x, exact, color=EXACT, linewidth=4, alpha=0.25, label="exact")
     if "path_x" in arrays:
-        along = np.argsort(arrays["path_x"][:, 0])
-        at = arrays["path_x"][along, 0]
-        between = arrays["path_predictions"][1:-1, along, output]
-        for index, prediction in enumerate(between):
-            label = "during projection" if index == 0 else None
-            axes.plot(at, prediction, color=AFTER, linewidth=0.9, alpha=0.2 + 0.4 * index / len(between), label=label)
+        _draw_steps(axes, arrays, output)
     axes.plot(x, arrays["before"][order, output], color=BEFORE, label="as trained")
     if "after" in arrays:
         axes.plot(x, arrays["after"][order, output], color=AFTER, linestyle=(0, (5, 1.5)), label="projected")
     if "path_x" in arrays:
-        axes.plot(
-            arrays["path_x"][:, 0],
-            np.full(len(arrays["path_x"]), 0.02),
-            "|",
-            color=MUTED,
-            alpha=0.7,
-            transform=axes.get_xaxis_transform(),
-            label="collocation points",
-        )
+        points, height = arrays["path_x"][:, 0], np.full(len(arrays["path_x"]), 0.02)
+        border = axes.get_xaxis_transform()
+        axes.plot(points, height, "|", color=MUTED, alpha=0.7, transform=border, label="collocation points")
     axes.set_ylim(*_sensible_range(exact, arrays, output))
+
+
+def _draw_steps(axes: Axes, arrays: Arrays, output: int) -> None:
+    along = np.argsort(arrays["path_x"][:, 0])
+    at = arrays["path_x"][along, 0]
+    between = arrays["path_predictions"][1:-1, along, output]
+    for index, prediction in enumerate(between):
+        label = "during projection" if index == 0 else None
+        axes.plot(at, prediction, color=AFTER, linewidth=0.9, alpha=0.2 + 0.4 * index / len(between), label=label)
 
 
 def draw_parity(axes: Axes, arrays: Arrays, *, output: int = 0) -> None:
@@ -116,16 +145,8 @@ def draw_parity(axes: Axes, arrays: Arrays, *, output: int = 0) -> None:
     axes.plot([low, high], [low, high], color=EXACT, linewidth=1, label="exact")
     axes.plot(exact, arrays["before"][:, output], "o", color=BEFORE, markersize=3.5, alpha=0.6, label="as trained")
     if "after" in arrays:
-        axes.plot(
-            exact,
-            arrays["after"][:, output],
-            "o",
-            color=AFTER,
-            markersize=4.5,
-            markerfacecolor="none",
-            alpha=0.7,
-            label="projected",
-        )
+        hollow: dict[str, Any] = {"markersize": 4.5, "markerfacecolor": "none"}
+        axes.plot(exact, arrays["after"][:, output], "o", color=AFTER, **hollow, alpha=0.7, label="projected")
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="exact")
 
 
@@ -141,10 +162,10 @@ def draw_course(axes: Axes, arrays: Arrays, name: str, label: str) -> None:
 
 
 @styled
-def convergence_figure(record: TrialRecord) -> Figure:
+def convergence_plot(record: TrialRecord) -> Figure:
     """A trial's data and constraint errors on training and validation points by epoch, and its seconds per section."""
     if not record.history:
-        return message_figure(f"trial {record.trial} ended no epoch")
+        return message_plot(f"trial {record.trial} ended no epoch")
     figure = new_figure(8.5, 4.6)
     panels = figure.subplot_mosaic([["data", "constraint"], ["time", "time"]], height_ratios=[6, 1])
     for axes, name, title in (
@@ -168,16 +189,8 @@ def draw_convergence(axes: Axes, record: TrialRecord, name: str) -> None:
         every += values
     projected = record.metrics.get(f"projected/validation/{name}")
     if isinstance(projected, float | int) and projected < WORST:
-        axes.plot(
-            record.history[-1][0],
-            projected,
-            "o",
-            color=AFTER,
-            markerfacecolor="white",
-            clip_on=False,
-            zorder=5,
-            label="validation, projected",
-        )
+        hollow: dict[str, Any] = {"color": AFTER, "markerfacecolor": "white", "clip_on": False, "zorder": 5}
+        axes.plot(record.history[-1][0], projected, "o", **hollow, label="validation, projected")
         every.append(projected)
     logarithmic(axes, every)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -206,17 +219,17 @@ def draw_sections(axes: Axes, costs: Mapping[str, Mapping[str, float | str]]) ->
 
 
 def series(record: TrialRecord, name: str) -> tuple[list[int], list[float]]:
-    """(epochs, values) of a figure through a trial, without values that count as the worst."""
+    """(epochs, values) of a metric through a trial, without values that count as the worst."""
     pairs = [(epoch, metrics[name]) for epoch, _, metrics in record.history if metrics.get(name, WORST) < WORST]
     return [epoch for epoch, _ in pairs], [value for _, value in pairs]
 
 
 @styled
-def percentile_figure(tables: Mapping[str, Path], quantity: str = "residual_abs") -> Figure:
+def percentile_plot(tables: Mapping[str, Path], quantity: str = "residual_abs") -> Figure:
     """The distribution of a quantity against epochs, a panel for each labelled `percentiles.csv`."""
     fans = {label: fan for label, path in tables.items() if (fan := read_percentiles(path, quantity))}
     if not fans:
-        return message_figure("no trial has recorded percentiles yet")
+        return message_plot("no trial has recorded percentiles yet")
     columns = min(3, len(fans))
     rows = -(-len(fans) // columns)
     figure = new_figure(8.5, 2.3 * rows + 1.0)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from search_spaces.load import StudyFileError
 from search_spaces.schema import Choice, Scheduler, SearchedParameter, Study, Value
-from study.report.files import read_analysis
+from study.analysis.findings import read_analysis
 
 SEED = "training.seed"
 

@@ -7,7 +7,7 @@ from typing import Any
 from search_spaces.load import StudyFileError, dump, resolve
 from search_spaces.schema import Choice, Distribution, Integer, Study
 from search_spaces.when import Values, is_active, ordered, setting
-from study.report.files import read_analysis
+from study.analysis.findings import read_analysis
 
 
 def best_points(study: Study, earlier: Path) -> list[Values]:

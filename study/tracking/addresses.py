@@ -1,13 +1,15 @@
-"""Where MLflow keeps what it is told, and how to look at it: addresses and the server's command. Imports no mlflow."""
+"""Where MLflow keeps what it is told, and how to look at it: addresses and the server's process. Imports no mlflow."""
 
 import json
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from study.journal.files import REPORT
+from study.report.page import PAGE
 from study.tracking import views
+from study.tracking.bookmark import Bookmark
 
 SQLITE = "sqlite:///"
 PASSWORDS = {"password", "passwd", "pwd", "odbc_connect"}
@@ -71,12 +73,6 @@ def ui_process(tracking_uri: str, *, host: str = "127.0.0.1", port: int = 5000) 
     return [*python, "mlflow", "server", *options], SERVER_ENVIRONMENT
 
 
-def ui_command(tracking_uri: str, *, port: int = 5000) -> str:
-    """The one shell command that opens the results."""
-    command, environment = ui_process(tracking_uri, port=port)
-    return " ".join([*(f"{name}={value}" for name, value in environment.items()), shlex.join(command)])
-
-
 def links(experiment: str, study_run: str, *, name: str, best: Sequence[str], report: bool) -> dict[str, str]:
     """Title → address, relative to the UI's, of the pages about a study.
 
@@ -86,13 +82,19 @@ def links(experiment: str, study_run: str, *, name: str, best: Sequence[str], re
     trials = {"viewStateShareKey": views.key(name, views.TRIALS)}
     charts = {"viewStateShareKey": views.key(name, views.COMPARISON), "compareRunsMode": "CHART"}
     side_by_side = {"runs": json.dumps(list(best)), "experiments": json.dumps([experiment])}
-    pages = {
+    found = {
         STUDY_PAGE: f"{runs}/{study_run}?{urlencode(TRAINING)}",
         "all trials, best first": f"{runs}?{urlencode(trials | TRAINING)}",
         "charts of all methods": f"{runs}?{urlencode(charts | TRAINING)}",
     }
     if report:
-        pages["report"] = f"{runs}/{study_run}/artifacts/report/report.html?{urlencode(TRAINING)}"
+        found["report"] = f"{runs}/{study_run}/artifacts/{REPORT}/{PAGE}?{urlencode(TRAINING)}"
     if len(best) > 1:
-        pages["best trial of every method"] = f"#/compare-runs?{urlencode(side_by_side | TRAINING, quote_via=quote)}"
-    return pages
+        found["best trial of every method"] = f"#/compare-runs?{urlencode(side_by_side | TRAINING, quote_via=quote)}"
+    return found
+
+
+def pages(directory: Path, tracking_uri: str, *, server: str = "http://127.0.0.1:5000") -> dict[str, str]:
+    """Title → address of the pages about a study, where `server` shows them; empty before anything was uploaded."""
+    base = tracking_uri if tracking_uri.startswith("http") else server
+    return {title: f"{base.rstrip('/')}/{link}" for title, link in Bookmark.read(directory, tracking_uri).links.items()}

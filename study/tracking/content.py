@@ -1,6 +1,6 @@
-"""What MLflow is told about a study: names, parameters, tags, figures, description. Pure functions of the journal.
+"""What MLflow is told about a study: names, parameters, tags, metrics, description. Pure functions of the journal.
 
-An experiment holds all runs of one study file. In it a study is a parent run, with figures of its own over the number
+An experiment holds all runs of one study file. In it a study is a parent run, with metrics of its own over the number
 of trials that ended, and every trial a child run. Names are those of study files and metrics: `training.method.weight`
 is a parameter, `validation/data_mse` a metric; `method`, `problem`, `projection`, `status` are tags to filter by.
 """
@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from search_spaces.schema import Study
-from study.analysis.findings import Analysis, Variant, analyse
+from study.analysis.findings import Analysis, analyse
+from study.analysis.variants import Variant
 from study.journal.journal import TrialRecord, TrialStatus
-from study.report.plot_style import look
+from study.report.looks import look
 
 LONGEST_TEXT = 6000
 """MLflow's limit for a parameter; tags may be a little longer."""
@@ -67,13 +68,13 @@ def study_tags(study: Study) -> dict[str, str]:
 
 
 def code_tags(provenance: Mapping[str, str]) -> dict[str, str]:
-    """Where the figures come from, also as the commit that MLflow shows."""
+    """Which code the metrics come from, also as the commit that MLflow shows."""
     shown = {"mlflow.source.git.commit": provenance["git_commit"]} if "git_commit" in provenance else {}
     return dict(provenance) | shown
 
 
-def last_figures(record: TrialRecord) -> dict[str, float]:
-    """The figures that a trial ended with."""
+def last_metrics(record: TrialRecord) -> dict[str, float]:
+    """The metrics that a trial ended with."""
     return {name: value for name, value in record.metrics.items() if not isinstance(value, str)}
 
 
@@ -84,14 +85,14 @@ def last_tags(record: TrialRecord) -> dict[str, str]:
     return statuses | error | {"status": str(record.status)}
 
 
-def study_figures(study: Study, records: Mapping[str, TrialRecord]) -> dict[str, float]:
-    """A study's own figures: best/<objective> over completed trials, pareto/size, trials/<status>."""
+def study_metrics(study: Study, records: Mapping[str, TrialRecord]) -> dict[str, float]:
+    """A study's own metrics: best/<objective> over completed trials, pareto/size, trials/<status>."""
     counts = {status: 0.0 for status in TrialStatus if status is not TrialStatus.RUNNING}
     for record in records.values():
         if record.status in counts:
             counts[record.status] += 1
-    figures = {f"trials/{status}": count for status, count in counts.items()}
-    figures["pareto/size"] = float(len(analyse(study, records).pareto))
+    metrics = {f"trials/{status}": count for status, count in counts.items()}
+    metrics["pareto/size"] = float(len(analyse(study, records).pareto))
     for objective, mode in study.objectives.items():
         values = [
             float(record.metrics[objective])
@@ -99,8 +100,8 @@ def study_figures(study: Study, records: Mapping[str, TrialRecord]) -> dict[str,
             if record.status is TrialStatus.COMPLETED and objective in record.metrics and study.feasible(record.metrics)
         ]
         if values:
-            figures[f"best/{objective}"] = min(values) if mode == "min" else max(values)
-    return figures
+            metrics[f"best/{objective}"] = min(values) if mode == "min" else max(values)
+    return metrics
 
 
 def description(analysis: Analysis, *, name: str, links: Mapping[str, str]) -> str:
@@ -121,7 +122,7 @@ def description(analysis: Analysis, *, name: str, links: Mapping[str, str]) -> s
         "**Pareto set** of data error against constraint error",
         _table(analysis.pareto[:MOST_ROWS]),
         "Trials are the child runs of this one. To find some of them, filter the runs with, for instance, "
-        "``tags.method = 'soft' and metrics.`validation/data_mse` < 0.1``. Test figures chose nothing.",
+        "``tags.method = 'soft' and metrics.`validation/data_mse` < 0.1``. Test metrics chose nothing.",
     ]
     return "\n\n".join(parts)
 
@@ -148,8 +149,8 @@ def _text(value: Any) -> str:
 def _table(variants: Iterable[Variant]) -> str:
     rows = [["trial", "method", *TABLE_COLUMNS.values()], ["---"] * (2 + len(TABLE_COLUMNS))]
     for variant in variants:
-        figures = [variant.figure(column) for column in TABLE_COLUMNS]
+        values = [variant.value(column) for column in TABLE_COLUMNS]
         method = variant.method + (" + projection" if variant.projected else "")
-        rows.append([variant.trial, method, *("" if figure is None else f"{figure:.3g}" for figure in figures)])
+        rows.append([variant.trial, method, *("" if value is None else f"{value:.3g}" for value in values)])
     rows[0] = [f"{title}{GAP}" for title in rows[0]]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) if len(rows) > 2 else "None yet."

@@ -1,4 +1,4 @@
-"""MLflow: one tracking server or database, as a `Store`, and what of a study is there.
+"""MLflow: one tracking server or database, as a `Store`.
 
 This is the only module that imports mlflow, and it does so when a `Store` is made: the import takes a second.
 """
@@ -6,23 +6,12 @@ This is the only module that imports mlflow, and it does so when a `Store` is ma
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from search_spaces.errors import reason
-from search_spaces.load import load_recorded
-from study.journal import locks
-from study.journal.files import STUDY, UPLOADING
-from study.tracking.addresses import STUDY_PAGE, artifact_location, check_uri, default_uri, ui_command, ui_process
-from study.tracking.mirror import Figure, Place, Upload
+from study.tracking.addresses import artifact_location
 
-__all__ = [
-    "STUDY_PAGE", "Store", "TrackingError", "addresses", "check_uri", "default_uri", "only_uploader", "sync",
-    "ui_command", "ui_process",
-]  # fmt: skip
-
-FIGURES_AT_ONCE, PARAMETERS_AT_ONCE = 1000, 100
+METRICS_AT_ONCE, PARAMETERS_AT_ONCE = 1000, 100
 """What MLflow takes in one request."""
 
 REQUESTS_AT_ONCE = 3
@@ -41,27 +30,13 @@ QUIET = {
 }
 
 
-class TrackingError(RuntimeError):
-    """MLflow did not take what the journal says; one line."""
+class MetricPoint(NamedTuple):
+    """A value of a run's metric; `timestamp` in milliseconds since 1970."""
 
-
-def sync(directory: Path, tracking_uri: str) -> int:
-    """Upload what MLflow lacks of a study; returns the number of events. Raises TrackingError."""
-    check_uri(tracking_uri)
-    try:
-        with only_uploader(directory):
-            upload = Upload(directory, load_recorded(directory / STUDY), Store(tracking_uri))
-            events = upload.advance()
-            upload.close()
-            return events
-    except Exception as error:
-        raise TrackingError(f"MLflow at {tracking_uri} did not take {directory.name}: {reason(error)}") from error
-
-
-def addresses(directory: Path, tracking_uri: str, *, server: str = "http://127.0.0.1:5000") -> dict[str, str]:
-    """Title → address of the pages about a study, where `server` shows them; empty before anything was uploaded."""
-    base = tracking_uri if tracking_uri.startswith("http") else server
-    return {title: f"{base.rstrip('/')}/{link}" for title, link in Place.read(directory, tracking_uri).links.items()}
+    name: str
+    value: float
+    timestamp: int
+    step: int
 
 
 class Store:
@@ -89,15 +64,20 @@ class Store:
         """Set a tag of an experiment."""
         self.client.set_experiment_tag(experiment, name, text)
 
-    def runs(self, experiment: str, condition: str) -> list[tuple[str, dict[str, str]]]:
-        """Run and tags of all runs that are not deleted and meet a condition in MLflow's language."""
-        found: list[tuple[str, dict[str, str]]] = []
+    def find_runs(self, experiment: str, *, tag: str, text: str) -> dict[str, dict[str, str]]:
+        """Run → its tags, of the runs that have this tag and are not deleted."""
+        return {run.info.run_id: run.data.tags for run in self._search(experiment, f"tags.{tag} = '{text}'")}
+
+    def running(self, experiment: str) -> set[str]:
+        """The runs that have not ended."""
+        return {run.info.run_id for run in self._search(experiment, "attributes.status = 'RUNNING'")}
+
+    def _search(self, experiment: str, condition: str) -> Iterator[Any]:
         token: str | None = ""
         while token is not None:
             page = self.client.search_runs([experiment], condition, page_token=token or None)
-            found += [(run.info.run_id, run.data.tags) for run in page]
+            yield from page
             token = page.token or None
-        return found
 
     def create(self, experiment: str, name: str, began: int, tags: Mapping[str, str]) -> str:
         """A new run, begun at `began` milliseconds since 1970."""
@@ -114,9 +94,9 @@ class Store:
         for part in _parts([self.entities.Param(name, text) for name, text in parameters.items()], PARAMETERS_AT_ONCE):
             self.client.log_batch(run, params=part)
 
-    def add(self, run: str, figures: Sequence[Figure]) -> None:
+    def add(self, run: str, points: Sequence[MetricPoint]) -> None:
         """Add metrics; one that is there already with the same time and step stays one."""
-        for part in _parts([self.entities.Metric(*figure) for figure in figures], FIGURES_AT_ONCE):
+        for part in _parts([self.entities.Metric(*point) for point in points], METRICS_AT_ONCE):
             self.client.log_batch(run, metrics=part)
 
     def file(self, run: str, path: Path) -> None:
@@ -133,11 +113,6 @@ class Store:
     def resume(self, run: str) -> None:
         """Mark a run as running."""
         self.client.update_run(run, status="RUNNING")
-
-
-def only_uploader(directory: Path) -> AbstractContextManager[None]:
-    """While entered, no other process uploads the study. Raises BusyError if one does."""
-    return locks.locked(directory / UPLOADING, busy="another process is uploading it; wait until that has ended")
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

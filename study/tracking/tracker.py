@@ -1,36 +1,25 @@
-"""MLflow follows the journal while a study runs: another process reads what the driver wrote, and uploads it.
+"""MLflow follows the journal while a study runs: the driver's side of the process that uploads what it wrote.
 
 The driver never waits for MLflow and never fails because of it. In a thread of its own process, uploading and drawing
 would take turns with the search and the trials' reports. What could not be uploaded stays in the journal, and
 `cnn-study sync` uploads it later.
-
-The process is told by its input: a line is to look at the journal now; the end of it, to upload what is left, the
-report included, and to end. So it ends with the driver, however that ends.
 """
 
 import math
 import os
-import select
 import subprocess
 import sys
 import time
 import weakref
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
-from search_spaces.errors import reason
-from search_spaces.load import load_recorded
-from study.journal.files import STUDY
 from study.journal.journal import Journal
-from study.journal.locks import BusyError
-from study.tracking.mirror import Place, Upload
-from study.tracking.store import Store, check_uri, only_uploader
+from study.tracking.addresses import check_uri
+from study.tracking.bookmark import Bookmark
 
-SECONDS_BETWEEN_UPLOADS = 3.0
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_BETWEEN_STARTS = 60.0
-NICENESS = 5
 
 
 class Tracker:
@@ -56,20 +45,24 @@ class Tracker:
         if not self._alive():
             self._begin()
         self.wake()
-        place, since = self._place(), time.monotonic()
-        while (self.backlog() or place.unfiled) and self._alive() and time.monotonic() < since + timeout:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-            if (now := self._place()) != place:
-                place, since = now, time.monotonic()
-        events = sum(1 for _ in Journal(self.directory).events(place.offset))
-        if not events and not place.unfiled:
+        bookmark = self._wait_for_upload(timeout)
+        events, trials = sum(1 for _ in Journal(self.directory).events(bookmark.offset)), len(bookmark.unfiled)
+        if not events and not trials:
             return None
-        return self._lacks(f"{events} events and {len(place.unfiled)} trials' files of {self.directory.name}", "them")
+        return self._lacks(f"{events} events and {trials} trials' files of {self.directory.name}", "them")
+
+    def _wait_for_upload(self, timeout: float) -> Bookmark:
+        bookmark, since = self._bookmark(), time.monotonic()
+        while (self.backlog() or bookmark.unfiled) and self._alive() and time.monotonic() < since + timeout:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            if (now := self._bookmark()) != bookmark:
+                bookmark, since = now, time.monotonic()
+        return bookmark
 
     def backlog(self) -> int:
         """How many bytes of the journal wait for their upload."""
         path = Journal(self.directory).path
-        return max(0, path.stat().st_size - self._place().offset) if path.exists() else 0
+        return max(0, path.stat().st_size - self._bookmark().offset) if path.exists() else 0
 
     def add_report(self, timeout: float = 60.0) -> str | None:
         """Upload the folder `report`, after `finish`, and end; a sentence if that was not possible."""
@@ -91,7 +84,7 @@ class Tracker:
 
     def _popen(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "study.tracking.tracker", str(self.directory), self.tracking_uri],
+            [sys.executable, "-P", "-m", "study.tracking.uploader", str(self.directory), self.tracking_uri],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -99,15 +92,15 @@ class Tracker:
             start_new_session=True,  # Ctrl-C is not for it
         )
 
-    def _place(self) -> Place:
-        return Place.read(self.directory, self.tracking_uri)
+    def _bookmark(self) -> Bookmark:
+        return Bookmark.read(self.directory, self.tracking_uri)
 
     def _lacks(self, what: str, it: str) -> str:
         ended = None if self._process is None else self._process.poll()
-        reason = f"the process that uploads ended with code {ended}" if ended else "there was not enough time"
-        problem = self._place().problem or reason
+        guess = f"the process that uploads ended with code {ended}" if ended else "there was not enough time"
+        reason = self._bookmark().reason or guess
         command = f"cnn-study sync {self.directory.name}"
-        return f"MLflow at {self.tracking_uri} lacks {what} ({problem}); upload {it} with: {command}"
+        return f"MLflow at {self.tracking_uri} lacks {what} ({reason}); upload {it} with: {command}"
 
 
 def _wake(process: subprocess.Popen[bytes]) -> None:
@@ -132,47 +125,3 @@ def _ended_badly(process: subprocess.Popen[bytes], timeout: float) -> bool:
         process.kill()
         process.wait()
         return True
-
-
-def follow(directory: Path, tracking_uri: str, requests: IO[bytes]) -> bool:
-    """Upload what is new in the journal, again and again until `requests` end; whether the last time went well."""
-    upload: Upload | None = None
-    while True:
-        ending = _ended(requests)  # asked first, so that the last round sees everything written before
-        try:
-            upload = upload or Upload(directory, load_recorded(directory / STUDY), Store(tracking_uri))
-            upload.advance()
-            if ending:
-                upload.close()
-            problem = ""
-        except Exception as error:  # the next round starts from the saved place, whatever it is
-            upload, problem = None, reason(error)
-        with suppress(OSError):
-            Place.note(directory, tracking_uri, problem)
-        if ending:
-            return not problem
-        select.select([requests], [], [], SECONDS_BETWEEN_UPLOADS)
-
-
-def _ended(requests: IO[bytes]) -> bool:
-    """Whether there will be no more requests; those that came are answered by one look."""
-    while select.select([requests], [], [], 0)[0]:
-        if not os.read(requests.fileno(), 4096):
-            return True
-    return False
-
-
-def main(directory: Path, tracking_uri: str) -> bool:
-    """Follow the journal in `directory`, once nobody else does: the process of a killed driver may still be at it."""
-    os.nice(NICENESS)
-    requests = sys.stdin.buffer
-    while True:
-        with suppress(BusyError), only_uploader(directory):
-            return follow(directory, tracking_uri, requests)
-        if _ended(requests):
-            return False
-        select.select([requests], [], [], SECONDS_BETWEEN_UPLOADS)
-
-
-if __name__ == "__main__":
-    sys.exit(not main(Path(sys.argv[1]), sys.argv[2]))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from search_spaces.schema import Study
-from study.analysis.findings import CONSTRAINT, DATA
+from study.analysis.variants import CONSTRAINT, DATA
 
 TAG = "mlflow.sharedViewState."
 """Prefix of the experiment tags that hold views."""
@@ -32,24 +32,10 @@ EVERYTHING = {"startTime": "ALL", "lifecycleFilter": "Active", "datasetsFilter":
 
 def views(study: Study, *, name: str, created: int) -> dict[str, str]:
     """The experiment tags of a study's views; `created` in milliseconds since 1970."""
-    searched = [path for path in study.search if path != "training.method.name"]
-    figures, settings = [f"metrics.`{metric}`" for metric in METRICS], [f"params.`{path}`" for path in searched]
-    columns = ["tags.`status`", *figures, *settings]
-    table = {
-        "searchFilter": f"tags.study = '{name}' and tags.method != ''",
-        "selectedColumns": columns,
-        "columnOrder": [*FIXED_COLUMNS, *columns],
-        "columnWidths": dict.fromkeys(columns, WIDTH) | {"attributes.`Run Name`": 200, "tags.`status`": 90},
+    titles = {
+        TRIALS: (f"{name}: all trials, best first", _trials(study, name)),
+        COMPARISON: (f"{name}: methods compared", _comparison(study, name)),
     }
-    charts = {
-        "searchFilter": f"tags.study = '{name}' and tags.status = 'completed'",
-        "runsHiddenMode": "SHOW_ALL",
-        "compareRunSections": [{"uuid": "all", "name": "Methods compared", "display": True, "isReordered": True}],
-        "compareRunCharts": _charts(study),
-        "isAccordionReordered": True,
-        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
-    }
-    titles = {TRIALS: (f"{name}: all trials, best first", table), COMPARISON: (f"{name}: methods compared", charts)}
     return {
         f"{TAG}{key(name, view)}": _view(title, EVERYTHING | _order(study) | state, created)
         for view, (title, state) in titles.items()
@@ -59,6 +45,29 @@ def views(study: Study, *, name: str, created: int) -> dict[str, str]:
 def key(name: str, view: str) -> str:
     """A view's key in addresses."""
     return f"{name}-{view}"
+
+
+def _trials(study: Study, name: str) -> dict[str, Any]:
+    searched = [path for path in study.search if path != "training.method.name"]
+    metrics, settings = [f"metrics.`{metric}`" for metric in METRICS], [f"params.`{path}`" for path in searched]
+    columns = ["tags.`status`", *metrics, *settings]
+    return {
+        "searchFilter": f"tags.study = '{name}' and tags.method != ''",
+        "selectedColumns": columns,
+        "columnOrder": [*FIXED_COLUMNS, *columns],
+        "columnWidths": dict.fromkeys(columns, WIDTH) | {"attributes.`Run Name`": 200, "tags.`status`": 90},
+    }
+
+
+def _comparison(study: Study, name: str) -> dict[str, Any]:
+    return {
+        "searchFilter": f"tags.study = '{name}' and tags.status = 'completed'",
+        "runsHiddenMode": "SHOW_ALL",
+        "compareRunSections": [{"uuid": "all", "name": "Methods compared", "display": True, "isReordered": True}],
+        "compareRunCharts": _charts(study),
+        "isAccordionReordered": True,
+        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+    }
 
 
 def _order(study: Study) -> dict[str, Any]:

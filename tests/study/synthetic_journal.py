@@ -1,6 +1,7 @@
 """A study directory with made-up but plausible trials of five methods: completed, pruned, diverged and failed ones."""
 
 import csv
+import shutil
 from pathlib import Path
 from random import Random
 
@@ -11,8 +12,11 @@ from cnn_core.methods import AugmentedLagrangian, Batch, Reduction, Soft, Uncons
 from cnn_core.metrics import WORST
 from cnn_core.networks import Modulated
 from cnn_core.problem import Split
+from search_spaces.load import dump_yaml
 from search_spaces.schema import Choice, Data, ProblemChoice, SearchedParameter, Study, Training, Tune, Uniform
+from study.journal.files import STUDY, TRIALS
 from study.journal.journal import Journal, TrialStatus
+from study.trial.files import PERCENTILES, PREDICTIONS
 
 METHODS = {
     "unconstrained": Unconstrained(),
@@ -56,6 +60,11 @@ def study(trials: int = 20) -> Study:
     )
 
 
+def prepare(directory: Path, study: Study) -> None:
+    """Write the study file."""
+    (directory / STUDY).write_text(dump_yaml(study), encoding="utf-8")
+
+
 def fill(directory: Path, *, trials: int = 20, epochs: int = 8, seed: int = 0, dimensions: int = 1) -> Journal:
     """Write journal and files of `trials` trials: the seventh is pruned, the ninth diverges, the twelfth fails."""
     random = Random(seed)
@@ -75,7 +84,7 @@ def fill(directory: Path, *, trials: int = 20, epochs: int = 8, seed: int = 0, d
         data, constraint, seconds = (level * 10 ** random.uniform(-0.6, 0.6) for level in LEVELS[method])
         for epoch in range(1, ended + 1):
             fading = 10 ** (3 * (1 - epoch / epochs) ** 2)
-            metrics = figures(data * fading, constraint * fading, seconds * epoch / epochs, random)
+            metrics = epoch_metrics(data * fading, constraint * fading, seconds * epoch / epochs, random)
             if status is TrialStatus.DIVERGED and epoch == ended:
                 metrics |= {name: WORST for name in metrics if not name.startswith(("time/", "memory/"))}
                 metrics["diverged"] = 1.0
@@ -88,13 +97,23 @@ def fill(directory: Path, *, trials: int = 20, epochs: int = 8, seed: int = 0, d
             at_end |= {f"test/{name}": metrics[f"validation/{name}"] * 1.2 for name in ("data_mse", "constraint_mse")}
             at_end["test/relative_l2"] = min(1.0, data * 100)
             at_end |= projected(data, constraint, random)
-            write_predictions(directory / "trials" / trial / "predictions.npz", dimensions=dimensions, error=data**0.5)
-            write_percentiles(directory / "trials" / trial / "percentiles.csv", epochs, constraint**0.5)
+            write_predictions(directory / TRIALS / trial / PREDICTIONS, dimensions=dimensions, error=data**0.5)
+            write_percentiles(directory / TRIALS / trial / PERCENTILES, epochs, constraint**0.5)
         journal.trial_end(trial, status, at_end | {"status": str(status)})
     return journal
 
 
-def figures(data: float, constraint: float, seconds: float, random: Random) -> dict[str, float]:
+def fill_and_kill(directory: Path) -> None:
+    """Seven trials that ended, one in its first epoch, half an event, and no files: a remote node had sent none yet."""
+    journal = fill(directory, trials=7)
+    journal.trial_start("00007", values={}, method="reduction")
+    journal.epoch("00007", 1, {"validation/data_mse": 0.1})
+    with journal.path.open("a", encoding="utf-8") as file:
+        file.write('{"event": "epo')
+    shutil.rmtree(directory / TRIALS)
+
+
+def epoch_metrics(data: float, constraint: float, seconds: float, random: Random) -> dict[str, float]:
     """An epoch's metrics."""
     metrics = {"time/train_s": seconds, "diverged": 0.0, "memory/peak_mib": 400.0}
     for split in ("train", "validation"):

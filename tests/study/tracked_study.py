@@ -66,7 +66,7 @@ def complete(journal: Journal, trial: str, values: dict[str, str | float], *, da
 
 
 def metrics(data: float, constraint: float, epoch: int) -> dict[str, float]:
-    """An epoch's figures; the last epoch has the errors given."""
+    """An epoch's metrics; the last epoch has the errors given."""
     fading = float(1 + EPOCHS - epoch)
     return {
         "validation/data_mse": min(data * fading, WORST),

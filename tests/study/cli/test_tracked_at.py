@@ -7,8 +7,8 @@ import pytest
 from study.cli.tracked_at import tracked_at
 from study.journal import study_folder
 from study.journal.study_folder import Place, Whereabouts
-from study.tracking import store
-from study.tracking.mirror import Place as Reached
+from study.tracking.addresses import default_uri
+from study.tracking.bookmark import Bookmark
 from tests.study.small_study import small_study
 
 
@@ -23,12 +23,12 @@ def begin(directory: Path, tracking_uri: str | None) -> str:
 
 
 def told(directory: Path, uri: str) -> None:
-    Reached(offset=1, experiment="1", study_run="2").write(directory, uri)
+    Bookmark(offset=1, experiment="1", study_run="2").write(directory, uri)
 
 
 def test_a_study_without_an_mlflow_gets_the_usual_one(directory: Path) -> None:
     begin(directory, None)
-    assert tracked_at(directory) == store.default_uri(directory.parent)
+    assert tracked_at(directory) == default_uri(directory.parent)
 
 
 def test_a_server_stays(directory: Path) -> None:
@@ -55,4 +55,4 @@ def test_a_database_that_was_moved_is_replaced_by_the_usual_one(folder: str, dir
     uri = begin(directory, f"sqlite:///{directory.parent.parent}/{folder}/team.db")
     if folder == ".":
         told(directory, uri)
-    assert tracked_at(directory) == store.default_uri(directory.parent)
+    assert tracked_at(directory) == default_uri(directory.parent)

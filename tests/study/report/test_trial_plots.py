@@ -1,21 +1,30 @@
 import csv
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from cnn_core.metrics import WORST
 from cnn_core.networks import Modulated
 from cnn_core.problem import Split
 from cnn_core.solvers import AdamProjection
 from search_spaces.schema import Data, ProblemChoice, Study
-from study.journal.journal import TrialRecord, TrialStatus
-from study.report.trial_plots import convergence_figure, percentile_figure, prediction_figure, read_percentiles
+from study.journal.files import TRIALS
+from study.journal.journal import Journal, TrialRecord, TrialStatus
+from study.report.trial_plots import (
+    CONVERGENCE,
+    PREDICTION,
+    convergence_plot,
+    draw,
+    percentile_plot,
+    prediction_plot,
+    read_percentiles,
+)
+from study.trial.files import PERCENTILES, PREDICTIONS
 from study.trial.trial import Trial
-from tests.study import synthetic_journal
+from tests.study import synthetic_journal, tracked_study
+from tests.study.report.rendering import drawn
 
 WAVES = {"amplitude": (1.0,), "frequency": (1.0,), "phase": (0.0,)}
 FLOWS = {"u_infinity": (1.0,), "suction": (0.5,), "w_infinity": (0.5,)}
@@ -28,18 +37,12 @@ PROBLEMS = {
 }
 
 
-def drawn(figure: Figure) -> Figure:
-    """The figure, after it was rendered: layout and labels raise their errors only then."""
-    figure.savefig(BytesIO(), format="png", dpi=50)
-    return figure
-
-
 def record(epochs: int, **changes: float) -> TrialRecord:
     names = [f"{split}/{error}" for split in ("train", "validation") for error in ("data_mse", "constraint_mse")]
     history: list[tuple[int, float, dict[str, float]]] = []
     for epoch in range(1, epochs + 1):
-        figures = dict.fromkeys(names, 1.0 / epoch)
-        history.append((epoch, float(epoch), figures | {"time/train_s": 2.0 * epoch, "time/forward_s": 0.5 * epoch}))
+        errors = dict.fromkeys(names, 1.0 / epoch)
+        history.append((epoch, float(epoch), errors | {"time/train_s": 2.0 * epoch, "time/forward_s": 0.5 * epoch}))
     metrics: dict[str, float | str] = {**(history[-1][2] if history else {}), **changes}
     return TrialRecord("0001", {}, "soft", TrialStatus.COMPLETED, history=history, metrics=metrics)
 
@@ -60,48 +63,48 @@ def tiny_study(problem: str) -> Study:
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_a_trial_of_every_problem_has_figures(problem: str, tmp_path: Path) -> None:
+def test_a_trial_of_every_problem_has_plots(problem: str, tmp_path: Path) -> None:
     trial = Trial(tiny_study(problem))
     while not trial.done:
         trial.step()
     trial.finish()
     trial.save(tmp_path)
     outputs = len(trial.model.problem.outputs)
-    figure = drawn(prediction_figure(tmp_path / "predictions.npz"))
+    figure = drawn(prediction_plot(tmp_path / PREDICTIONS))
     assert len(figure.axes) == min(outputs, 4) + 2  # the projection's own error, and how far it moved
-    assert drawn(percentile_figure({"batch": tmp_path / "percentiles.csv"})).axes[0].get_title(loc="left") == "batch"
+    assert drawn(percentile_plot({"batch": tmp_path / PERCENTILES})).axes[0].get_title(loc="left") == "batch"
 
 
 def test_a_trial_without_projection_has_no_error_of_one(tmp_path: Path) -> None:
-    path = tmp_path / "predictions.npz"
+    path = tmp_path / PREDICTIONS
     synthetic_journal.write_predictions(path, projection=False)
-    (axes,) = drawn(prediction_figure(path)).axes
+    (axes,) = drawn(prediction_plot(path)).axes
     assert axes.get_legend_handles_labels()[1] == ["exact", "as trained"]
 
 
 def test_predictions_far_off_do_not_hide_the_exact_solution(tmp_path: Path) -> None:
-    path = tmp_path / "predictions.npz"
+    path = tmp_path / PREDICTIONS
     synthetic_journal.write_predictions(path, projection=False, error=1e6)
-    low, high = drawn(prediction_figure(path)).axes[0].get_ylim()
+    low, high = drawn(prediction_plot(path)).axes[0].get_ylim()
     assert -4 < low < -1 < 1 < high < 4
 
 
 def test_predictions_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
-    path = tmp_path / "predictions.npz"
+    path = tmp_path / PREDICTIONS
     synthetic_journal.write_predictions(path, error=float("nan"))
-    assert np.isfinite(drawn(prediction_figure(path)).axes[0].get_ylim()).all()
+    assert np.isfinite(drawn(prediction_plot(path)).axes[0].get_ylim()).all()
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 5])
 def test_convergence_shows_training_and_validation_points(epochs: int) -> None:
-    axes = drawn(convergence_figure(record(epochs))).axes
+    axes = drawn(convergence_plot(record(epochs))).axes
     assert [ax.get_yscale() for ax in axes] == ["log", "log", "linear"]
     assert axes[0].get_legend_handles_labels()[1] == ["train", "validation"]
 
 
 def test_convergence_shows_the_projected_error_and_its_seconds() -> None:
-    figures = {"projected/validation/data_mse": 0.3, "time/projection_s": 1.0}
-    axes = drawn(convergence_figure(record(3, **figures))).axes
+    metrics = {"projected/validation/data_mse": 0.3, "time/projection_s": 1.0}
+    axes = drawn(convergence_plot(record(3, **metrics))).axes
     assert "validation, projected" in axes[0].get_legend_handles_labels()[1]
     assert "validation, projected" not in axes[1].get_legend_handles_labels()[1]
     assert "projection" in axes[2].get_legend_handles_labels()[1]
@@ -110,13 +113,13 @@ def test_convergence_shows_the_projected_error_and_its_seconds() -> None:
 def test_convergence_of_a_trial_that_diverged_at_once_or_ended_no_epoch() -> None:
     diverged = record(1, diverged=1.0)
     diverged.history[0] = (1, 1.0, dict.fromkeys(diverged.history[0][2], WORST))
-    texts = [text.get_text() for text in drawn(convergence_figure(diverged)).axes[0].texts]
+    texts = [text.get_text() for text in drawn(convergence_plot(diverged)).axes[0].texts]
     assert texts == ["diverged in epoch 1"]
-    assert "ended no epoch" in drawn(convergence_figure(record(0))).axes[0].texts[0].get_text()
+    assert "ended no epoch" in drawn(convergence_plot(record(0))).axes[0].texts[0].get_text()
 
 
 def test_percentiles_are_read_by_quantity(tmp_path: Path) -> None:
-    path = tmp_path / "percentiles.csv"
+    path = tmp_path / PERCENTILES
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["epoch", "quantity", *(f"p{index}" for index in range(101))])
@@ -129,3 +132,29 @@ def test_percentiles_are_read_by_quantity(tmp_path: Path) -> None:
     assert values.tolist() == [[float(value) for value in range(100, 201)]]
     assert read_percentiles(path, "gradient") is None
     assert read_percentiles(tmp_path / "none.csv", "residual") is None
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    tracked_study.fill(tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def test_the_plots_of_a_trial_are_files(directory: Path, tmp_path: Path) -> None:
+    record = Journal(directory).trials()["0001"]
+    assert draw(record, directory / TRIALS / "0001", tmp_path) == {CONVERGENCE: "", PREDICTION: ""}
+    for name in (CONVERGENCE, PREDICTION):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_trial_without_files_or_epochs_has_no_plots(directory: Path, tmp_path: Path) -> None:
+    record = Journal(directory).trials()["0005"]
+    assert draw(record, directory / TRIALS / "0005", tmp_path) == {}
+
+
+def test_a_plot_that_cannot_be_drawn_is_told(directory: Path, tmp_path: Path) -> None:
+    folder = directory / TRIALS / "0002"
+    (folder / PREDICTIONS).write_bytes(b"no array")
+    drawn = draw(Journal(directory).trials()["0002"], folder, tmp_path)
+    assert drawn[CONVERGENCE] == ""
+    assert drawn[PREDICTION].startswith("ValueError: ")

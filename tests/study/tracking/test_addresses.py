@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import signal
 import socket
 import subprocess
@@ -16,9 +15,10 @@ from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
+from mlflow.entities import Run
 
-from study.tracking.addresses import artifact_location, check_uri, default_uri, ui_command, ui_process
-from study.tracking.store import addresses, sync
+from study.tracking.addresses import artifact_location, check_uri, default_uri, pages, ui_process
+from study.tracking.uploader import sync
 from tests.study import tracked_study
 
 
@@ -47,8 +47,8 @@ def test_what_is_no_tracking_uri(uri: str) -> None:
 
 
 def test_the_command_listens_on_this_machine_only_with_one_worker() -> None:
-    words = shlex.split(ui_command("sqlite:////data base/mlflow.db", port=5001))
-    assert "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false" in words
+    words, environment = ui_process("sqlite:////data base/mlflow.db", port=5001)
+    assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
     assert words[words.index("--host") + 1] == "127.0.0.1"
     assert words[words.index("--port") + 1] == "5001"
     assert words[words.index("--workers") + 1] == "1"
@@ -57,6 +57,15 @@ def test_the_command_listens_on_this_machine_only_with_one_worker() -> None:
 
 def test_a_server_that_runs_already_is_opened_in_a_browser() -> None:
     assert ui_process("http://host:5000") == ([sys.executable, "-m", "webbrowser", "http://host:5000"], {})
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow")
+def test_addresses_lead_to_the_pages_of_the_study(uploaded: Path, uploaded_to: str, by_name: dict[str, Run]) -> None:
+    found = pages(uploaded, uploaded_to, server="http://127.0.0.1:7777")
+    assert all(address.startswith("http://127.0.0.1:7777/#/") for address in found.values())
+    best = found["best trial of every method"]
+    assert all(by_name[name].info.run_id in best for name in ("0001 soft", "0002 batch"))
+    assert pages(uploaded, "http://elsewhere:5000") == {}
 
 
 @pytest.fixture(scope="module")
@@ -133,19 +142,19 @@ class TestServer:
         history = ask(f"{address}&metric_key=validation/data_mse")["metrics"]
         assert sorted(point["step"] for point in history) == [1, 2, 3]
 
-    def test_a_picture(self, server: str) -> None:
+    def test_a_plot(self, server: str) -> None:
         (run,) = search(server, "tags.trial = '0001'")
         with urlopen(f"{server}/get-artifact?path=prediction.png&run_id={run['info']['run_id']}", timeout=30) as answer:
             assert answer.read().startswith(b"\x89PNG")
 
     def test_addresses_name_what_is_there(self, server: str, directory: Path) -> None:
-        pages = addresses(directory, default_uri(directory.parent), server=server)
+        found = pages(directory, default_uri(directory.parent), server=server)
         experiment = ask(f"{server}/ajax-api/2.0/mlflow/experiments/get?experiment_id=1")["experiment"]
         views = {tag["key"] for tag in experiment["tags"]}
         for title in ("all trials, best first", "charts of all methods"):
-            (view,) = parse_qs(urlsplit(urlsplit(pages[title]).fragment).query)["viewStateShareKey"]
+            (view,) = parse_qs(urlsplit(urlsplit(found[title]).fragment).query)["viewStateShareKey"]
             assert f"mlflow.sharedViewState.{view}" in views
-        (runs,) = parse_qs(urlsplit(urlsplit(pages["best trial of every method"]).fragment).query)["runs"]
+        (runs,) = parse_qs(urlsplit(urlsplit(found["best trial of every method"]).fragment).query)["runs"]
         assert {
             ask(f"{server}/ajax-api/2.0/mlflow/runs/get?run_id={run}")["run"]["info"]["run_name"]
             for run in json.loads(runs)

@@ -1,4 +1,4 @@
-"""The words and figures that MLflow is given."""
+"""The words and metrics that MLflow is given."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def records(*found: TrialRecord) -> dict[str, TrialRecord]:
 
 
 def test_best_and_pareto_set_count_completed_trials_alone() -> None:
-    figures = content.study_figures(
+    metrics = content.study_metrics(
         study(),
         records(
             record("1", TrialStatus.COMPLETED, 0.5, 0.1),
@@ -30,7 +30,7 @@ def test_best_and_pareto_set_count_completed_trials_alone() -> None:
             record("5", TrialStatus.RUNNING, 0.0, 0.0),
         ),
     )
-    assert figures == {
+    assert metrics == {
         "best/validation/data_mse": 0.2,
         "best/validation/constraint_mse": 0.1,
         "pareto/size": 2.0,

@@ -10,10 +10,14 @@ import pytest
 
 from search_spaces.load import resolve
 from search_spaces.schema import Study
+from study.journal.files import BOOKMARKS, JOURNAL
 from study.journal.journal import Journal, TrialRecord, TrialStatus
-from study.report.drawing import CONVERGENCE, PREDICTION
-from study.tracking import content, mirror
-from study.tracking.mirror import Figure, Place, Upload
+from study.report import trial_plots
+from study.report.trial_plots import CONVERGENCE, PREDICTION
+from study.tracking import content, mirror, outbox
+from study.tracking.bookmark import Bookmark
+from study.tracking.mirror import Mirror
+from study.tracking.store import MetricPoint
 from tests.study import tracked_study
 from tests.study.tracked_study import SOFT, UNCONSTRAINED
 
@@ -48,20 +52,16 @@ class MemoryStore:
     def tag_experiment(self, experiment: str, name: str, text: str) -> None:
         self.call(lambda: None)
 
-    def runs(self, experiment: str, condition: str) -> list[tuple[str, dict[str, str]]]:
-        key, _, value = condition.partition(" = ")
-        tag, value = key.removeprefix("tags."), value.strip("'")
-        return self.call(
-            lambda: [
-                (run, run_content["tags"])
-                for run, run_content in self.content.items()
-                if (run_content["status"] if key == "attributes.status" else run_content["tags"].get(tag)) == value
-            ]
-        )
+    def find_runs(self, experiment: str, *, tag: str, text: str) -> dict[str, dict[str, str]]:
+        tags = {run: kept["tags"] for run, kept in self.content.items()}
+        return self.call(lambda: {run: known for run, known in tags.items() if known.get(tag) == text})
+
+    def running(self, experiment: str) -> set[str]:
+        return self.call(lambda: {run for run, kept in self.content.items() if kept["status"] == "RUNNING"})
 
     def create(self, experiment: str, name: str, began: int, tags: Mapping[str, str]) -> str:
         run = f"run-{len(self.content)}"
-        new = {"name": name, "tags": dict(tags), "parameters": {}, "figures": set(), "files": set()}
+        new = {"name": name, "tags": dict(tags), "parameters": {}, "metrics": set(), "files": set()}
         self.call(lambda: self.content.update({run: new | {"status": "RUNNING"}}))
         return run
 
@@ -73,8 +73,8 @@ class MemoryStore:
         assert all(kept.get(name, text) == text for name, text in parameters.items()), "MLflow's parameters are final"
         self.call(lambda: (self.content[run]["tags"].update(tags), kept.update(parameters)))
 
-    def add(self, run: str, figures: Sequence[Figure]) -> None:
-        self.call(lambda: self.content[run]["figures"].update(figures))
+    def add(self, run: str, points: Sequence[MetricPoint]) -> None:
+        self.call(lambda: self.content[run]["metrics"].update(points))
 
     def file(self, run: str, path: Path) -> None:
         self.call(lambda: self.content[run]["files"].add(path.name))
@@ -111,7 +111,7 @@ def draw_nothing(record: TrialRecord, folder: Path, target: Path) -> Mapping[str
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of uploads: draw nothing, and resolve every trial once."""
     monkeypatch.setattr(mirror, "resolve", resolve_once)
-    monkeypatch.setattr(mirror.drawing, "draw", draw_nothing)
+    monkeypatch.setattr(trial_plots, "draw", draw_nothing)
 
 
 @pytest.fixture
@@ -121,14 +121,14 @@ def directory(tmp_path: Path) -> Path:
     return directory
 
 
-def new_upload(directory: Path, store: MemoryStore) -> Upload:
-    return Upload(directory, tracked_study.study(), store)  # type: ignore[arg-type]
+def new_mirror(directory: Path, store: MemoryStore) -> Mirror:
+    return Mirror(directory, tracked_study.study(), store)  # type: ignore[arg-type]
 
 
 def uninterrupted(directory: Path) -> dict[str, dict[str, Any]]:
     store = MemoryStore()
-    new_upload(directory, store).advance()
-    (directory / "tracking.json").unlink()
+    new_mirror(directory, store).advance()
+    (directory / BOOKMARKS).unlink()
     return store.by_name()
 
 
@@ -136,30 +136,30 @@ def uninterrupted(directory: Path) -> dict[str, dict[str, Any]]:
 def test_an_upload_that_broke_anywhere_is_completed_by_the_next(directory: Path, takes_effect: bool) -> None:
     whole = uninterrupted(directory)
     store = MemoryStore()
-    new_upload(directory, store).advance()
+    new_mirror(directory, store).advance()
     calls = store.calls
     assert calls > 30
     for position in range(1, calls + 1):
-        (directory / "tracking.json").unlink(missing_ok=True)
+        (directory / BOOKMARKS).unlink(missing_ok=True)
         store = MemoryStore()
         store.breaks_at, store.takes_effect = position, takes_effect
         with pytest.raises(Broken):
-            new_upload(directory, store).advance()
-        new_upload(directory, store).advance()
+            new_mirror(directory, store).advance()
+        new_mirror(directory, store).advance()
         assert store.by_name() == whole, f"after breaking at call {position}"
 
 
 def test_a_journal_that_is_followed_line_by_line_gives_the_same_runs(directory: Path, tmp_path: Path) -> None:
     whole = uninterrupted(directory)
-    lines = (directory / "records.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-    (directory / "records.jsonl").write_text("", encoding="utf-8")
+    lines = (directory / JOURNAL).read_text(encoding="utf-8").splitlines(keepends=True)
+    (directory / JOURNAL).write_text("", encoding="utf-8")
     store, following = MemoryStore(), None
     for number, line in enumerate(lines):
-        with (directory / "records.jsonl").open("a", encoding="utf-8") as file:
+        with (directory / JOURNAL).open("a", encoding="utf-8") as file:
             file.write(line[: len(line) // 2])
             file.flush()
             if following is None or number % 4 == 0:
-                following = new_upload(directory, store)
+                following = new_mirror(directory, store)
             following.advance()
             file.write(line[len(line) // 2 :])
         following.advance()
@@ -168,98 +168,104 @@ def test_a_journal_that_is_followed_line_by_line_gives_the_same_runs(directory: 
     assert found == whole
 
 
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_epochs_that_a_resumed_trial_repeats_are_there_once(directory: Path, forgotten: bool) -> None:
+    store, journal = MemoryStore(), Journal(directory)
+    following = new_mirror(directory, store)
+    following.advance()
+    tracked_study.begin(journal, "0007", SOFT, data=0.5, constraint=0.5, epochs=3)
+    following.advance()
+    tracked_study.begin(journal, "0007", SOFT, data=0.5, constraint=0.5, epochs=4)
+    (new_mirror(directory, store) if forgotten else following).advance()
+    points = [point for point in store.by_name()["0007 soft"]["metrics"] if point[0] == "validation/data_mse"]
+    assert sorted(step for _, _, _, step in points) == [1, 2, 3, 4]
+
+
 def test_a_value_that_is_written_in_another_way_later_stays_as_it_was(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = MemoryStore()
-    new_upload(directory, store).advance()
+    new_mirror(directory, store).advance()
     before = store.by_name()
-    (directory / "tracking.json").unlink()
+    (directory / BOOKMARKS).unlink()
     monkeypatch.setattr(content, "trial_parameters", lambda settings: {"training.epochs": "3.0"})
-    new_upload(directory, store).advance()
+    new_mirror(directory, store).advance()
     assert store.by_name() == before
 
 
 def test_an_empty_journal_makes_no_runs(tmp_path: Path) -> None:
     store = MemoryStore()
-    assert new_upload(tmp_path, store).advance() == 0
-    new_upload(tmp_path, store).close()
+    assert new_mirror(tmp_path, store).advance() == 0
+    new_mirror(tmp_path, store).close()
     assert store.content == {}
 
 
 def test_a_run_that_was_deleted_stays_deleted(directory: Path) -> None:
     store = MemoryStore()
-    new_upload(directory, store).advance()
+    new_mirror(directory, store).advance()
     deleted = next(run for run, content in store.content.items() if content["name"] == "0006 unconstrained")
     del store.content[deleted]
     Journal(directory).epoch("0006", 3, {"validation/data_mse": 0.1})
     Journal(directory).trial_end("0006", TrialStatus.COMPLETED, {"validation/data_mse": 0.1})
-    new_upload(directory, store).advance()
+    new_mirror(directory, store).advance()
     assert "0006 unconstrained" not in store.by_name()
 
 
-def test_a_place_in_a_database_that_was_replaced_is_forgotten(directory: Path) -> None:
+def test_a_bookmark_of_a_database_that_was_replaced_is_forgotten(directory: Path) -> None:
     whole = uninterrupted(directory)
     other = MemoryStore()
     other.create("1", "something else", 0, {})
-    new_upload(directory, other).advance()
+    new_mirror(directory, other).advance()
     store = MemoryStore()
-    new_upload(directory, store).advance()
+    new_mirror(directory, store).advance()
     assert store.by_name().keys() == whole.keys()
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[1]", '{"memory://": 3}', '{"memory://": {"offset": "x", "newer": 1}}', "\xff"]
 )
-def test_a_damaged_place_is_the_beginning(directory: Path, text: str) -> None:
+def test_a_damaged_bookmark_is_the_beginning(directory: Path, text: str) -> None:
     whole = uninterrupted(directory)
-    (directory / "tracking.json").write_text(text, encoding="latin-1")
-    assert Place.read(directory, "memory://") == Place()
+    (directory / BOOKMARKS).write_text(text, encoding="latin-1")
+    assert Bookmark.read(directory, "memory://") == Bookmark()
     store = MemoryStore()
-    new_upload(directory, store).advance()
+    new_mirror(directory, store).advance()
     assert store.by_name() == whole
 
 
 def test_a_trial_that_goes_on_is_filed_when_it_ends(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filed: list[str] = []
-    monkeypatch.setattr(Upload, "_file", lambda self, trial: filed.append(trial))
+    monkeypatch.setattr(Mirror, "_file", lambda self, trial: filed.append(trial))
     journal = Journal(directory)
     for _ in range(2):
         journal.trial_start("0006", values=UNCONSTRAINED, method="unconstrained")
         journal.trial_end("0006", TrialStatus.STOPPED, {})
-    new_upload(directory, MemoryStore()).advance()
+    new_mirror(directory, MemoryStore()).advance()
     assert sorted(filed) == ["0001", "0002", "0003", "0004", "0005", "0006"]
-
-
-def test_places_of_several_servers_are_kept_apart(tmp_path: Path) -> None:
-    Place(offset=3).write(tmp_path, "http://one")
-    Place(offset=7).write(tmp_path, "http://two")
-    assert (Place.read(tmp_path, "http://one").offset, Place.read(tmp_path, "http://two").offset) == (3, 7)
-    assert Place.read(tmp_path, "http://three") == Place()
 
 
 def test_a_plot_that_cannot_be_drawn_is_told_and_holds_nothing_up(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirror.drawing, "draw", lambda *_: {CONVERGENCE: "", PREDICTION: "KeyError: 'u'"})
+    monkeypatch.setattr(trial_plots, "draw", lambda *_: {CONVERGENCE: "", PREDICTION: "KeyError: 'u'"})
     store = MemoryStore()
-    new_upload(directory, store).advance()
+    new_mirror(directory, store).advance()
     run = store.by_name()["0002 batch"]
     assert run["tags"]["missing/prediction.png"] == "KeyError: 'u'"
     assert "convergence.png" in run["files"]
 
 
 def test_histories_are_dropped_from_memory_when_their_trial_has_ended(directory: Path) -> None:
-    ended = new_upload(directory, MemoryStore())
+    ended = new_mirror(directory, MemoryStore())
     ended.advance()
     lengths = {trial: len(record.history) for trial, record in ended.records.items()}
     assert lengths == {"0001": 1, "0002": 1, "0003": 1, "0004": 1, "0005": 0, "0006": 2}
 
 
-def test_figures_of_many_trials_at_once_are_sent_in_full_requests(
+def test_metrics_of_many_trials_at_once_are_sent_in_full_requests(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirror, "FIGURES_AT_ONCE", 30)
+    monkeypatch.setattr(outbox, "METRICS_AT_ONCE", 30)
     journal, sizes = Journal(directory), []
     for trial in ("0007", "0008", "0009"):
         journal.trial_start(trial, values=SOFT, method="soft")
@@ -267,16 +273,16 @@ def test_figures_of_many_trials_at_once_are_sent_in_full_requests(
         for trial in ("0007", "0008", "0009"):
             journal.epoch(trial, epoch, {"train/data_mse": 1.0, "validation/data_mse": 2.0, "time/train_s": 3.0})
     store = MemoryStore()
-    store.add = lambda run, figures: sizes.append(len(figures))  # type: ignore[method-assign]
-    new_upload(directory, store).advance()
+    store.add = lambda run, points: sizes.append(len(points))  # type: ignore[method-assign]
+    new_mirror(directory, store).advance()
     assert sizes.count(30) == 9
 
 
-def test_many_figures_are_sent_in_few_requests(directory: Path) -> None:
+def test_many_metrics_are_sent_in_few_requests(directory: Path) -> None:
     journal = Journal(directory)
     tracked_study.begin(journal, "0007", SOFT, data=1.0, constraint=1.0, epochs=100)
     sent: dict[str, int] = defaultdict(int)
     store = MemoryStore()
-    store.add = lambda run, figures: sent.update({run: sent[run] + 1})  # type: ignore[method-assign]
-    new_upload(directory, store).advance()
+    store.add = lambda run, points: sent.update({run: sent[run] + 1})  # type: ignore[method-assign]
+    new_mirror(directory, store).advance()
     assert sum(sent.values()) <= 8

@@ -1,7 +1,6 @@
 """That MLflow shows a study while it runs, and can never hurt one."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -9,17 +8,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from mlflow.entities import Run
 
 from study.journal import locks
+from study.journal.files import REPORT
 from study.journal.journal import Journal, TrialStatus
-from study.tracking.mirror import Place
-from study.tracking.store import Store, TrackingError, sync
+from study.report.page import PAGE
+from study.tracking.bookmark import Bookmark
 from study.tracking.tracker import SECONDS_BETWEEN_STARTS, Tracker
+from study.tracking.uploader import TrackingError, sync
 from tests.study import tracked_study
 from tests.study.tracked_study import EPOCHS, SOFT
+from tests.study.tracking.mlflow_runs import client_of, runs_by_name
 
 Follow = Callable[[Path, str], Tracker]
 
@@ -40,40 +42,6 @@ os.kill(os.getpid(), 9)
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    """A study that has one trial in its first epoch."""
-    directory = tmp_path / "study"
-    directory.mkdir()
-    (directory / "study.yaml").write_text(tracked_study.dump_yaml(tracked_study.study()), encoding="utf-8")
-    journal = Journal(directory)
-    journal.append("study-start", study="waves")
-    tracked_study.begin(journal, "0001", SOFT, data=0.5, constraint=0.5, epochs=1)
-    return journal
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database without anything in it."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    Store(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture
-def uri(empty: Path, tmp_path: Path) -> str:
-    """The tracking URI of a copy of it."""
-    return f"sqlite:///{shutil.copy(empty, tmp_path)}"
-
-
-@pytest.fixture
-def nobody() -> Iterator[str]:
-    """The address of a port where nothing answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{probe.getsockname()[1]}"
-
-
-@pytest.fixture
 def follow() -> Iterator[Follow]:
     """Trackers that have begun; their processes end with the test."""
     trackers: list[Tracker] = []
@@ -87,14 +55,6 @@ def follow() -> Iterator[Follow]:
     for process in filter(None, (tracker._process for tracker in trackers)):
         process.kill()
         process.wait()
-
-
-def runs_of(uri: str) -> dict[str, Run]:
-    """Runs of the only experiment by name, none before there are any."""
-    client = Store(uri).client
-    found = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
-    assert len({run.info.run_name for run in found}) == len(found)
-    return {str(run.info.run_name): run for run in found}
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
@@ -115,18 +75,18 @@ def test_a_study_is_shown_while_it_runs_and_its_report_is_added(journal: Journal
     directory = journal.path.parent
     tracker = follow(directory, uri)
     wait_for(lambda: not tracker.backlog())
-    child = runs_of(uri)["0001 soft"]
+    child = runs_by_name(uri)["0001 soft"]
     assert (child.info.status, child.data.tags["status"]) == ("RUNNING", "running")
     journal.trial_end("0001", TrialStatus.COMPLETED, tracked_study.metrics(0.25, 0.5, EPOCHS))
     journal.append("study-end", status="FINISHED")
     assert tracker.finish() is None
-    child = runs_of(uri)["0001 soft"]
+    child = runs_by_name(uri)["0001 soft"]
     assert (child.info.status, child.data.metrics["validation/data_mse"]) == ("FINISHED", 0.25)
-    (directory / "report").mkdir()
-    (directory / "report" / "report.html").write_text("<p>a report", encoding="utf-8")
+    (directory / REPORT).mkdir()
+    (directory / REPORT / PAGE).write_text("<p>a report", encoding="utf-8")
     assert tracker.add_report() is None
-    parent = runs_of(uri)["study"]
-    [report] = Store(uri).client.list_artifacts(parent.info.run_id, "report")
+    parent = runs_by_name(uri)["study"]
+    [report] = client_of(uri).list_artifacts(parent.info.run_id, "report")
     assert report.path == "report/report.html"
     assert parent.info.status == "FINISHED"
     assert "[report](#/experiments/1/runs/" in parent.data.tags["mlflow.note.content"]
@@ -143,13 +103,15 @@ def test_the_upload_ends_with_a_killed_driver_and_a_resumed_one_goes_on(
     journal.append("study-start", study="waves")
     tracked_study.begin(journal, "0001", SOFT, data=0.5, constraint=0.5, epochs=2)  # the first epoch once more
     assert resumed.finish() is None
-    runs = runs_of(uri)
+    runs = runs_by_name(uri)
     assert sorted(runs) == ["0001 soft", "study"]
     assert {run.info.status for run in runs.values()} == {"RUNNING"}
-    history = Store(uri).client.get_metric_history(runs["0001 soft"].info.run_id, "validation/data_mse")
+    history = client_of(uri).get_metric_history(runs["0001 soft"].info.run_id, "validation/data_mse")
     assert sorted(point.step for point in history) == [1, 2]
     resumed.add_report()
-    assert {run.info.status for run in runs_of(uri).values()} == {"KILLED"}  # it did not say that the study has ended
+    assert {run.info.status for run in runs_by_name(uri).values()} == {
+        "KILLED"
+    }  # it did not say that the study has ended
 
 
 def test_an_upload_that_was_killed_begins_again(journal: Journal, uri: str, follow: Follow) -> None:
@@ -164,13 +126,15 @@ def test_an_upload_that_was_killed_begins_again(journal: Journal, uri: str, foll
     tracker.start()
     assert tracker._process is not killed
     assert tracker.finish() is None
-    assert sorted(runs_of(uri)) == ["0001 soft", "study"]
+    assert sorted(runs_by_name(uri)) == ["0001 soft", "study"]
+
+
+def no_process(*_: Any, **__: Any) -> None:
+    raise BlockingIOError("no more processes")
 
 
 def test_what_cannot_be_started_costs_nothing(journal: Journal, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "subprocess.Popen", lambda *_, **__: (_ for _ in ()).throw(BlockingIOError("no more processes"))
-    )
+    monkeypatch.setattr("subprocess.Popen", no_process)
     tracker = Tracker(journal.path.parent, uri)
     tracker.start()
     left = tracker.finish()
@@ -188,14 +152,6 @@ def test_a_file_of_the_user_is_not_taken_for_ours(journal: Journal, uri: str, fo
         os.chdir(before)
 
 
-def test_a_running_study_is_not_marked_as_ended_by_sync(journal: Journal, uri: str) -> None:
-    with locks.locked_folder(journal.path.parent, busy="another test"):
-        sync(journal.path.parent, uri)
-    assert {run.info.status for run in runs_of(uri).values()} == {"RUNNING"}
-    sync(journal.path.parent, uri)
-    assert {run.info.status for run in runs_of(uri).values()} == {"KILLED"}
-
-
 def test_a_study_that_another_driver_goes_on_with_is_not_marked_as_ended(
     journal: Journal, uri: str, follow: Follow
 ) -> None:
@@ -203,7 +159,7 @@ def test_a_study_that_another_driver_goes_on_with_is_not_marked_as_ended(
     wait_for(lambda: not tracker.backlog())
     with locks.locked_folder(journal.path.parent, busy="another test"):
         assert tracker.add_report() is None
-    assert {run.info.status for run in runs_of(uri).values()} == {"RUNNING"}
+    assert {run.info.status for run in runs_by_name(uri).values()} == {"RUNNING"}
 
 
 def test_a_server_that_is_not_there_costs_the_driver_nothing(
@@ -213,7 +169,7 @@ def test_a_server_that_is_not_there_costs_the_driver_nothing(
     tracker = follow(journal.path.parent, nobody)
     journal.append("study-end")
     assert time.monotonic() - started < 0.5
-    wait_for(lambda: Place.read(journal.path.parent, nobody).problem)
+    wait_for(lambda: Bookmark.read(journal.path.parent, nobody).reason)
     left = tracker.finish(timeout=0.5)
     assert left is not None
     assert left.startswith(f"MLflow at {nobody} lacks 4 events and 0 trials' files of study (")

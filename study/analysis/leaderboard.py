@@ -1,0 +1,96 @@
+"""The leaderboard: a row for every method, with its best trial, how its errors spread, and what it costs.
+
+* Selection uses validation metrics alone. Test metrics are carried along and choose nothing.
+* A diverged trial counts as the worst value in a median; leaving it out would flatter a method that often diverges.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from cnn_core.methods import METHODS
+from cnn_core.metrics import WORST
+from study.analysis.spread import Spread, spread
+from study.analysis.variants import CONSTRAINT, DATA, Variant
+from study.journal.journal import TrialStatus
+
+BASELINE = "unconstrained"
+"""The method whose training time is the unit of cost."""
+
+
+@dataclass(frozen=True)
+class LeaderboardRow:
+    """A method, with or without projection. Validation and test errors spread over its completed, diverged trials."""
+
+    method: str
+    projected: bool
+    counts: Mapping[TrialStatus, int]
+    best: Variant | None
+    data: Spread | None
+    constraint: Spread | None
+    test_data: Spread | None
+    test_constraint: Spread | None
+    seconds: float | None
+    cost: float | None
+
+
+def leaderboard(variants: Iterable[Variant], *, metric: str = DATA, mode: str = "min") -> list[LeaderboardRow]:
+    """A row per method and, below it, one for its projected networks; the method with the best trial first."""
+    groups: dict[tuple[str, bool], list[Variant]] = {}
+    for variant in variants:
+        groups.setdefault((variant.method, variant.projected), []).append(variant)
+    baseline = _seconds(groups.get((BASELINE, False), []))
+    rows = {key: _row(group, metric=metric, mode=mode, baseline=baseline) for key, group in groups.items()}
+
+    def rank(key: tuple[str, bool]) -> tuple[bool, float, int, str, bool]:
+        method, projected = key
+        trained = rows.get((method, False))
+        best = trained.best.value(metric) if trained and trained.best else None
+        return best is None, loss(best or 0.0, mode), _method_order(method), method, projected
+
+    return [rows[key] for key in sorted(rows, key=rank)]
+
+
+def loss(value: float, mode: str) -> float:
+    """A value so that smaller is better, whether it is to be `min` or `max`."""
+    return -value if mode == "max" else value
+
+
+def _row(group: Sequence[Variant], *, metric: str, mode: str, baseline: float | None) -> LeaderboardRow:
+    ranked = [
+        (value, variant)
+        for variant in group
+        if variant.status is TrialStatus.COMPLETED and variant.feasible and (value := variant.value(metric)) is not None
+    ]
+    best = min(ranked, key=lambda pair: loss(pair[0], mode))[1] if ranked else None
+    seconds = _seconds(group)
+    return LeaderboardRow(
+        method=group[0].method,
+        projected=group[0].projected,
+        counts={status: sum(variant.status is status for variant in group) for status in TrialStatus},
+        best=best,
+        data=spread(_values(group, DATA)),
+        constraint=spread(_values(group, CONSTRAINT)),
+        test_data=spread(_values(group, "test/data_mse")),
+        test_constraint=spread(_values(group, "test/constraint_mse")),
+        seconds=seconds,
+        cost=seconds / baseline if seconds is not None and baseline else None,
+    )
+
+
+def _values(group: Sequence[Variant], name: str) -> list[float]:
+    diverged = [WORST for variant in group if variant.status is TrialStatus.DIVERGED]
+    completed = [variant.metrics for variant in group if variant.status is TrialStatus.COMPLETED]
+    return diverged + [metrics[name] for metrics in completed if name in metrics]
+
+
+def _seconds(group: Sequence[Variant]) -> float | None:
+    seconds = [
+        variant.seconds for variant in group if variant.status is TrialStatus.COMPLETED and variant.seconds is not None
+    ]
+    return median(seconds) if seconds else None
+
+
+def _method_order(method: str) -> int:
+    names = list(METHODS)
+    return names.index(method) if method in names else len(names)

@@ -1,0 +1,82 @@
+"""A trial's networks, so that they can be compared: the one that was trained and, if the study projects, the projected.
+
+Both carry their errors under the same names (`validation/data_mse`, `test/constraint_mse` …).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cnn_core.metrics import WORST
+from search_spaces.schema import Study
+from study.journal.journal import TrialRecord, TrialStatus
+
+DATA = "validation/data_mse"
+CONSTRAINT = "validation/constraint_mse"
+ERRORS = (DATA, CONSTRAINT, "validation/relative_l2", "test/data_mse", "test/constraint_mse", "test/relative_l2")
+"""What tables say of a variant, in this order."""
+
+PROJECTED = "projected/"
+"""Prefix of a trial's metrics after projection."""
+
+NO_BETTER_THAN_ZERO = 0.9
+"""From this relative error |u − u*| / |u*| on, a network is hardly nearer to the data than u = 0, where it is 1."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A trial's network as trained, or after projection. `seconds` includes the projection's where there was one."""
+
+    trial: str
+    method: str
+    projected: bool
+    status: TrialStatus
+    metrics: Mapping[str, float]
+    seconds: float | None
+    feasible: bool = True
+
+    def value(self, name: str) -> float | None:
+        """A metric by its plain name; None where it was not measured or counts as the worst."""
+        value = self.metrics.get(name)
+        return None if value is None or abs(value) >= WORST else value
+
+    @property
+    def moved(self) -> bool:
+        """Whether this is another network than the trained one: not if its projection took no step or was refused."""
+        return not self.projected or (
+            self.metrics.get("projection/steps") != 0 and self.metrics.get("projection/accepted") != 0
+        )
+
+    @property
+    def flat(self) -> bool:
+        """Whether the network is hardly nearer to the test data than the zero function."""
+        return (self.value("test/relative_l2") or 0.0) >= NO_BETTER_THAN_ZERO
+
+
+def variants_of(record: TrialRecord) -> list[Variant]:
+    """The trial as trained and, where it was projected, as projected. A running trial shows its last epoch."""
+    metrics = {name: float(value) for name, value in latest(record).items() if isinstance(value, int | float)}
+    projected = {name.removeprefix(PROJECTED): value for name, value in metrics.items() if name.startswith(PROJECTED)}
+    how = {name: value for name, value in metrics.items() if name.startswith("projection/")}
+    seconds = metrics.get("time/train_s")
+    variants = [Variant(record.trial, record.method, False, record.status, metrics, seconds)]
+    if projected:
+        total = None if seconds is None else seconds + metrics.get("time/projection_s", 0.0)
+        variants.append(Variant(record.trial, record.method, True, record.status, projected | how, total))
+    return variants
+
+
+def latest(record: TrialRecord) -> Mapping[str, float | str]:
+    """The metrics that a trial ended with, or those of its last epoch."""
+    return record.metrics or (record.history[-1][2] if record.history else {})
+
+
+def keeps_bounds(study: Study, variant: Variant) -> bool:
+    """Whether a network's own errors are within the study's bounds; `projected/…` ones are for projected networks."""
+    for name, bound in study.bounds.items():
+        split, _, _ = name.partition("/")
+        if split == ("train" if variant.projected else "projected"):  # not measured of such a network
+            continue
+        value = variant.value(name.removeprefix(PROJECTED))
+        if value is None or value > bound:
+            return False
+    return True

@@ -1,0 +1,235 @@
+"""Plots of a study in which every network is a marker: trade-off, errors by method, searched settings."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from search_spaces.schema import Choice, Integer, Uniform
+from study.analysis.findings import Analysis
+from study.analysis.leaderboard import LeaderboardRow
+from study.analysis.variants import CONSTRAINT, DATA, Variant
+from study.journal.journal import TrialStatus
+from study.report.looks import look
+from study.report.plot_style import (
+    EXACT,
+    MUTED,
+    clip,
+    legend_handle,
+    logarithmic,
+    logarithmic_between,
+    message_plot,
+    method_handles,
+    new_figure,
+    styled,
+)
+
+LABELS: Mapping[str, str] = {
+    DATA: "data error, validation (mean square)",
+    CONSTRAINT: "constraint error, validation (mean square, scaled)",
+}
+MEASURED = (TrialStatus.COMPLETED, TrialStatus.PRUNED, TrialStatus.STOPPED, TrialStatus.DIVERGED)
+MOST_SETTINGS = 12
+
+
+@styled
+def pareto_plot(analysis: Analysis) -> Figure:
+    """Data error against constraint error of all trials, each linked to its projection, and the Pareto set numbered."""
+    shown = [variant for variant in analysis.variants if variant.status in MEASURED and DATA in variant.metrics]
+    if not shown:
+        return message_plot("no trial has ended yet")
+    figure = new_figure(8.5, 6)
+    axes = figure.subplots()
+    limits = {
+        name: logarithmic(axes, [variant.metrics[name] for variant in shown], axis=axis)
+        for axis, name in (("x", DATA), ("y", CONSTRAINT))
+    }
+    _draw_finite(axes, [one for one in shown if one.status is not TrialStatus.DIVERGED and one.moved], limits)
+    _draw_diverged(axes, [one for one in shown if one.status is TrialStatus.DIVERGED and not one.projected])
+    _draw_front(axes, analysis.pareto, limits)
+    axes.set(xlabel=LABELS[DATA], ylabel=LABELS[CONSTRAINT], title="Trade-off between data and constraint error")
+    methods = list(dict.fromkeys(row.method for row in analysis.leaderboard))
+    handles = [*method_handles(methods), legend_handle("", linestyle="none"), *_kind_handles(shown)]
+    figure.legend(handles=handles, loc="outside right upper")
+    return figure
+
+
+def _draw_finite(axes: Axes, finite: Sequence[Variant], limits: Mapping[str, tuple[float, float]]) -> None:
+    """A marker each, and a thin line from a network to the same one after projection."""
+    for before, after in pairwise(finite):
+        if before.trial == after.trial:
+            ends = [[variant.metrics[name] for variant in (before, after)] for name in (DATA, CONSTRAINT)]
+            axes.plot(*ends, color=look(before.method).colour, linewidth=0.8, alpha=0.35, zorder=1)
+    for variant in finite:
+        position = [clip([variant.metrics[name]], limits[name]) for name in (DATA, CONSTRAINT)]
+        axes.plot(*position, **_marker(variant), zorder=3)
+
+
+def _draw_diverged(axes: Axes, diverged: Sequence[Variant]) -> None:
+    """Their errors count as worst: they stand side by side at the upper border."""
+    for index, variant in enumerate(diverged):
+        axes.plot(0.985 - 0.025 * index, 1.0, **_marker(variant), transform=axes.transAxes, zorder=3)
+    if diverged:
+        text = f"diverged: {len(diverged)} (at the border)"
+        axes.text(0.985, 0.975, text, transform=axes.transAxes, ha="right", va="top", color=MUTED, fontsize=9)
+
+
+def _draw_front(axes: Axes, front: Sequence[Variant], limits: Mapping[str, tuple[float, float]]) -> None:
+    if not front:
+        return
+    data, constraint = ([variant.metrics[name] for variant in front] for name in (DATA, CONSTRAINT))
+    axes.step(
+        [data[0], *data, limits[DATA][1]],
+        [limits[CONSTRAINT][1], *constraint, constraint[-1]],
+        where="post",
+        color=EXACT,
+        linewidth=1.2,
+        zorder=2,
+    )
+    last = np.array([-1.0, -1.0])
+    for number, position in enumerate(zip(data, constraint, strict=True), start=1):
+        place = axes.transAxes.inverted().transform(axes.transData.transform(position))
+        if np.abs(place - last).max() > 0.03:  # numbers on top of each other would not be legible
+            axes.annotate(str(number), position, (-5, -5), textcoords="offset points", ha="right", va="top", fontsize=9)
+            last = place
+
+
+def _marker(variant: Variant, *, size: float = 7) -> dict[str, Any]:
+    colour, marker = look(variant.method)
+    ended = variant.status in (TrialStatus.COMPLETED, TrialStatus.DIVERGED)
+    return {
+        "color": colour,
+        "marker": marker,
+        "markersize": size if ended else 4,
+        "alpha": 0.9 if ended else 0.5,
+        "markerfacecolor": "white" if variant.projected else colour,
+        "linestyle": "none",
+        "clip_on": False,
+    }
+
+
+def _kind_handles(shown: Sequence[Variant]) -> list[Line2D]:
+    style: dict[str, Any] = {"color": "#aaaaaa", "marker": "o", "linestyle": "none"}
+    handles = [legend_handle("as trained", **style)]
+    if any(variant.projected for variant in shown):
+        handles.append(legend_handle("projected", **style, markerfacecolor="white"))
+    if any(variant.status in (TrialStatus.PRUNED, TrialStatus.STOPPED) for variant in shown):
+        handles.append(legend_handle("stopped early", **style, markersize=4, alpha=0.5))
+    return [*handles, legend_handle("Pareto set", color=EXACT, linewidth=1.2)]
+
+
+@styled
+def error_plot(analysis: Analysis) -> Figure:
+    """Every completed trial's data and constraint error, a line per method with and without projection, and medians."""
+    rows = [row for row in analysis.leaderboard if row.data]
+    if not rows:
+        return message_plot("no trial has completed yet")
+    figure = new_figure(8.5, 1.3 + 0.36 * len(rows))
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, name in zip(panels, (DATA, CONSTRAINT), strict=True):
+        _draw_errors(axes, analysis.variants, rows, name)
+        axes.set(xlabel="mean square, validation", title="Data error" if name == DATA else "Constraint error")
+    labels = ["  + projection" if row.projected else row.method for row in rows]
+    panels[0].set_yticks(range(len(rows)), labels)
+    panels[0].set_ylim(len(rows) - 0.4, -0.6)
+    median = legend_handle(
+        "median (a diverged trial counts as worst, at the border)",
+        color=EXACT,
+        marker="|",
+        markersize=12,
+        markeredgewidth=2,
+        linestyle="none",
+    )
+    figure.legend(handles=[median], loc="outside lower center")
+    return figure
+
+
+def _draw_errors(axes: Axes, variants: Sequence[Variant], rows: Sequence[LeaderboardRow], name: str) -> None:
+    """A row's errors on a line of its own, and a bar at their median."""
+    groups = [_group(variants, row.method, row.projected, name) for row in rows]
+    limits = logarithmic(axes, [variant.metrics[name] for group in groups for variant in group], axis="x")
+    for position, (row, group) in enumerate(zip(rows, groups, strict=True)):
+        jitter = np.linspace(-0.18, 0.18, len(group)) if len(group) > 1 else [0.0]
+        for variant, offset in zip(group, jitter, strict=True):
+            axes.plot(clip([variant.metrics[name]], limits), position + offset, **_marker(variant, size=5))
+        middle = row.data if name == DATA else row.constraint
+        if middle and middle.count > 1:
+            centre = clip([middle.median], limits)
+            axes.plot(centre, [position], "|", color=EXACT, markersize=17, markeredgewidth=2, clip_on=False)
+
+
+def _group(variants: Sequence[Variant], method: str, projected: bool, name: str) -> list[Variant]:
+    ended = (TrialStatus.COMPLETED, TrialStatus.DIVERGED)
+    return [
+        variant
+        for variant in variants
+        if (variant.method, variant.projected) == (method, projected)
+        and variant.status in ended
+        and name in variant.metrics
+    ]
+
+
+@styled
+def settings_plot(analysis: Analysis) -> Figure:
+    """The selected metric against every searched setting of the completed trials; at most twelve settings.
+
+    It is that of the projected networks where the study's first objective is.
+    """
+    settings = [name for name in analysis.study.search if name != "training.method.name"][:MOST_SETTINGS]
+    projected = next(iter(analysis.study.objectives)).startswith("projected/")
+    done = [one for one in analysis.variants if one.projected == projected and one.value(analysis.metric)]
+    done = [variant for variant in done if variant.status is TrialStatus.COMPLETED]
+    settings = [name for name in settings if any(name in analysis.records[variant.trial].values for variant in done)]
+    if not settings:
+        return message_plot("no completed trial with searched settings yet")
+    columns = min(3, len(settings))
+    rows = -(-len(settings) // columns)
+    figure = new_figure(8.5, 2.5 * rows + 0.8)
+    panels = list(figure.subplots(rows, columns, squeeze=False, sharey=True).flat)
+    for axes, name in zip(panels, settings, strict=False):
+        _draw_setting(axes, analysis, done, name)
+    for axes in panels[len(settings) :]:
+        axes.set_axis_off()
+    logarithmic(panels[0], [variant.metrics[analysis.metric] for variant in done])
+    figure.supylabel(f"projected/{analysis.metric}" if projected else analysis.metric, fontsize=10)
+    methods = dict.fromkeys(variant.method for variant in done)
+    figure.legend(handles=method_handles(methods), loc="outside lower center", ncols=3)
+    return figure
+
+
+def _draw_setting(axes: Axes, analysis: Analysis, done: Sequence[Variant], name: str) -> None:
+    distribution = analysis.study.search[name].distribution
+    values = [(variant, analysis.records[variant.trial].values.get(name)) for variant in done]
+    if isinstance(distribution, Choice):
+        positions = _place_choices(axes, distribution, values)
+    else:
+        positions = _place_numbers(axes, distribution, values)
+    for variant, position in positions:
+        axes.plot(position, variant.metrics[analysis.metric], **_marker(variant, size=5))
+    axes.set_xlabel(name.removeprefix("training."))
+
+
+def _place_choices(axes: Axes, choice: Choice, values: Sequence[tuple[Variant, Any]]) -> list[tuple[Variant, float]]:
+    """Side by side above its choice, a method beside the other."""
+    methods = list(dict.fromkeys(variant.method for variant, _ in values))
+    places = {str(value): index for index, value in enumerate(choice.values)}
+    axes.set_xticks(range(len(places)), list(places))
+    axes.set_xlim(-0.6, len(places) - 0.4)
+    offsets = dict(zip(methods, np.linspace(-0.25, 0.25, len(methods) + 2)[1:-1], strict=True))
+    return [
+        (variant, places[str(value)] + offsets[variant.method]) for variant, value in values if str(value) in places
+    ]
+
+
+def _place_numbers(
+    axes: Axes, interval: Uniform | Integer, values: Sequence[tuple[Variant, Any]]
+) -> list[tuple[Variant, float]]:
+    if interval.log:
+        logarithmic_between(axes, interval.low, interval.high, axis="x")
+    else:
+        axes.set_xlim(interval.low, interval.high)
+    return [(variant, value) for variant, value in values if value is not None]

@@ -1,0 +1,94 @@
+"""Uploads a study's journal to MLflow: once, for `cnn-study sync`, or as the process beside a driver, as it grows.
+
+That process is told by its input: a line is to look at the journal now; the end of it, to upload what is left, the
+report included, and to end. So it ends with the driver, however that ends.
+"""
+
+import os
+import select
+import sys
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import IO
+
+from search_spaces.errors import reason
+from search_spaces.load import load_recorded
+from study.journal import locks
+from study.journal.files import STUDY, UPLOADING
+from study.tracking.addresses import check_uri
+from study.tracking.bookmark import Bookmark
+from study.tracking.mirror import Mirror
+from study.tracking.store import Store
+
+SECONDS_BETWEEN_UPLOADS = 3.0
+NICENESS = 5
+
+
+class TrackingError(RuntimeError):
+    """MLflow did not take what the journal says; one line."""
+
+
+def sync(directory: Path, tracking_uri: str) -> int:
+    """Upload what MLflow lacks of a study; returns the number of events. Raises TrackingError."""
+    check_uri(tracking_uri)
+    try:
+        with only_uploader(directory):
+            mirror = _mirror(directory, tracking_uri)
+            events = mirror.advance()
+            mirror.close()
+            return events
+    except Exception as error:
+        raise TrackingError(f"MLflow at {tracking_uri} did not take {directory.name}: {reason(error)}") from error
+
+
+def only_uploader(directory: Path) -> AbstractContextManager[None]:
+    """While entered, no other process uploads the study. Raises BusyError if one does."""
+    return locks.locked(directory / UPLOADING, busy="another process is uploading it; wait until that has ended")
+
+
+def follow(directory: Path, tracking_uri: str, requests: IO[bytes]) -> bool:
+    """Upload what is new in the journal, again and again until `requests` end; whether the last time went well."""
+    mirror: Mirror | None = None
+    while True:
+        ending = _ended(requests)  # asked first, so that the last round sees everything written before
+        try:
+            mirror = mirror or _mirror(directory, tracking_uri)
+            mirror.advance()
+            if ending:
+                mirror.close()
+            failed = ""
+        except Exception as error:  # the next round starts from the bookmark, whatever it is
+            mirror, failed = None, reason(error)
+        with suppress(OSError):
+            Bookmark.note(directory, tracking_uri, failed)
+        if ending:
+            return not failed
+        select.select([requests], [], [], SECONDS_BETWEEN_UPLOADS)
+
+
+def _mirror(directory: Path, tracking_uri: str) -> Mirror:
+    return Mirror(directory, load_recorded(directory / STUDY), Store(tracking_uri))
+
+
+def _ended(requests: IO[bytes]) -> bool:
+    """Whether there will be no more requests; those that came are answered by one look."""
+    while select.select([requests], [], [], 0)[0]:
+        if not os.read(requests.fileno(), 4096):
+            return True
+    return False
+
+
+def main(directory: Path, tracking_uri: str) -> bool:
+    """Follow the journal in `directory`, once nobody else does: the process of a killed driver may still be at it."""
+    os.nice(NICENESS)
+    requests = sys.stdin.buffer
+    while True:
+        with suppress(locks.BusyError), only_uploader(directory):
+            return follow(directory, tracking_uri, requests)
+        if _ended(requests):
+            return False
+        select.select([requests], [], [], SECONDS_BETWEEN_UPLOADS)
+
+
+if __name__ == "__main__":
+    sys.exit(not main(Path(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,97 @@
+import re
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from rich.console import Console
+
+from cnn_core.solvers import AdamProjection
+from study.analysis.findings import read_analysis
+from study.journal.journal import Journal, TrialStatus
+from study.report.files import write_report
+from study.report.summary import print_summary
+from study.report.tables import all_tables
+from tests.study import synthetic_journal
+
+
+def summary(directory: Path, *, terminal: bool | None = None) -> str:
+    out = StringIO()
+    print_summary(Console(file=out, width=80, force_terminal=terminal), directory)
+    return out.getvalue()
+
+
+def test_an_empty_study_says_so(tmp_path: Path) -> None:
+    synthetic_journal.prepare(tmp_path, synthetic_journal.study())
+    assert "0 of 20 trials" in summary(tmp_path)
+    assert "No trial has started yet." in summary(tmp_path)
+
+
+def test_a_killed_study_says_how_its_trials_stand(tmp_path: Path) -> None:
+    synthetic_journal.prepare(tmp_path, synthetic_journal.study())
+    synthetic_journal.fill_and_kill(tmp_path)
+    said = summary(tmp_path).replace("\n", "")
+    assert "8 of 20 trials: 1 running, 6 completed, 1 pruned" in said
+
+
+def test_a_study_whose_only_trial_runs_has_no_best(tmp_path: Path) -> None:
+    synthetic_journal.prepare(tmp_path, synthetic_journal.study())
+    Journal(tmp_path).trial_start("00000", values={}, method="soft")
+    write_report(tmp_path)
+    assert "No completed trial yet." in summary(tmp_path)
+
+
+def test_the_summary_fits_80_columns_and_has_no_colour_codes_in_a_file(finished: Path) -> None:
+    text = summary(finished)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "\x1b" not in text
+    titles = ("Best trial of every method", "Pareto set", "Median validation errors", "Trials and their time")
+    for expected in (*titles, "+ projection", "n < 6", "pruned", "failed"):
+        assert expected in text
+    assert "\x1b" in summary(finished, terminal=True)
+
+
+@pytest.mark.parametrize("trials", [20, 60])
+def test_no_cell_of_the_summary_is_folded(trials: int, tmp_path: Path) -> None:
+    synthetic_journal.prepare(tmp_path, synthetic_journal.study(trials))
+    journal = synthetic_journal.fill(tmp_path, trials=trials)
+    journal.trial_start("running", values={}, method="soft")
+    journal.trial_start("stopped", values={}, method="soft")
+    journal.trial_end("stopped", TrialStatus.STOPPED, {})
+    text = summary(tmp_path)
+    assert len(re.findall(r"^(?:\d +)?augmented-lagrangian  ", text, re.MULTILINE)) >= 3
+    analysis = read_analysis(tmp_path)
+    for table in all_tables(analysis):
+        for row in table.rows:
+            assert any(all(cell.strip() in line for cell in row) for line in text.splitlines()), row
+
+
+def test_flat_networks_are_marked_and_explained(finished: Path) -> None:
+    text = summary(finished)
+    assert re.search(r"0\.99\*", text)
+    assert "* hardly nearer to the data than u = 0" in text
+
+
+@pytest.mark.parametrize(("waves", "said"), [(2, True), (4, False), ("all", False)])
+def test_projections_of_some_waves_only_are_said_not_to_be_comparable(
+    waves: int | Literal["all"], said: bool, tmp_path: Path
+) -> None:
+    study = synthetic_journal.study()
+    parameters = {"amplitude": (1.1, 2.0), "frequency": (1.0,), "phase": (0.0, 0.1)}
+    data = replace(study.data, validation=replace(study.data.validation, parameters=parameters))
+    synthetic_journal.prepare(tmp_path, replace(study, data=data, projection=AdamProjection(waves=waves)))
+    synthetic_journal.fill(tmp_path, trials=5)
+    assert ("first 2 of 4 validation waves" in summary(tmp_path)) is said
+
+
+def test_a_long_pareto_set_is_cut_in_the_terminal_only(tmp_path: Path) -> None:
+    synthetic_journal.prepare(tmp_path, synthetic_journal.study())
+    journal = Journal(tmp_path)
+    for index in range(1, 31):
+        journal.trial_start(f"{index:04d}", values={}, method="soft")
+        metrics = {"validation/data_mse": float(index), "validation/constraint_mse": 1.0 / index}
+        journal.trial_end(f"{index:04d}", TrialStatus.COMPLETED, metrics)
+    assert "10 more in the report." in summary(tmp_path)
+    rows = (write_report(tmp_path).tables / "pareto.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 1 + 30

@@ -1,0 +1,36 @@
+from dataclasses import replace
+
+from matplotlib.colors import to_hex
+
+from cnn_core.metrics import WORST
+from study.analysis.findings import Analysis
+from study.report.looks import look
+from study.report.variant_plots import error_plot, pareto_plot, settings_plot
+from tests.study.report.rendering import drawn
+
+
+def test_projected_networks_are_hollow_in_their_method_s_colour(analysis: Analysis) -> None:
+    axes = drawn(pareto_plot(analysis)).axes[0]
+    markers = [line for line in axes.lines if line.get_marker() == look("soft").marker and line.get_markersize() == 7]
+    assert {to_hex(str(line.get_color())) for line in markers} == {look("soft").colour.lower()}
+    assert {to_hex(str(line.get_markerfacecolor())) for line in markers} == {look("soft").colour.lower(), "#ffffff"}
+
+
+def test_worst_values_stand_at_the_border_and_are_counted(analysis: Analysis) -> None:
+    axes = drawn(pareto_plot(analysis)).axes[0]
+    assert axes.get_xlim()[1] < WORST / 1e6
+    assert "diverged: 1 (at the border)" in [text.get_text() for text in axes.texts]
+    for panel in drawn(error_plot(analysis)).axes:
+        assert panel.get_xlim()[1] < WORST / 1e6
+
+
+def test_the_front_carries_the_numbers_of_the_table(analysis: Analysis) -> None:
+    texts = [text.get_text() for text in drawn(pareto_plot(analysis)).axes[0].texts]
+    numbers = [int(text) for text in texts if text.isdigit()]
+    assert numbers[0] == 1
+    assert set(numbers) <= set(range(1, len(analysis.pareto) + 1))
+
+
+def test_a_study_that_searched_nothing_has_no_settings_to_show(analysis: Analysis) -> None:
+    figure = drawn(settings_plot(replace(analysis, study=replace(analysis.study, search={}))))
+    assert "no completed trial with searched settings" in figure.axes[0].texts[0].get_text()
