@@ -54,6 +54,7 @@ ENDINGS = {
     TrialStatus.DIVERGED: "div.",
     TrialStatus.FAILED: "failed",
     TrialStatus.STOPPED: "stop.",
+    TrialStatus.LOST: "lost",
 }
 FLAT_NOTE = (
     f"{FLAT_MARK} hardly nearer to the data than u = 0: a projection that flattened the network, "

@@ -38,10 +38,11 @@ RUN_STATUS = {
     TrialStatus.DIVERGED: "FINISHED",
     TrialStatus.FAILED: "FAILED",
     TrialStatus.STOPPED: "KILLED",
+    TrialStatus.LOST: "FAILED",
 }
 """MLflow's status of an ended trial; the tag `status` has ours."""
 
-MAY_GO_ON = (TrialStatus.RUNNING, TrialStatus.STOPPED, TrialStatus.FAILED)
+MAY_GO_ON = (TrialStatus.RUNNING, TrialStatus.STOPPED, TrialStatus.LOST, TrialStatus.FAILED)
 
 
 class Mirror:
@@ -183,6 +184,7 @@ class Mirror:
         if trial in self.trial_runs:  # a resumed study starts the trial again
             self.store.resume(self.trial_runs[trial])
             self.store.log(self.trial_runs[trial], tags=RUNNING)
+            self.store.untag(self.trial_runs[trial], "error")
             self._settle(self.trial_runs[trial], parameters)
             return
         tags = content.trial_tags(trial, settings) | self._code_tags() | RUNNING
