@@ -16,8 +16,8 @@ from torch import Tensor
 
 from cnn_core.constrained import point_losses
 from cnn_core.jacobian import Jacobian, Terms
+from cnn_core.linear_algebra.factorisation import Factorisation, Multipliers, SolveStatus, factorise
 from cnn_core.methods.method import Direction, State, Step, Watch
-from cnn_core.multipliers import Factorisation, Multipliers, SolveStatus, factorise
 
 REFINEMENTS = 2
 """At most this often the error of an undamped direction is solved for."""

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from cnn_core.constrained import point_losses
 from cnn_core.jacobian import ExplicitJacobian, Jacobian, residual_jacobian
+from cnn_core.linear_algebra.factorisation import Multipliers, SolveStatus, factorise, solve_multipliers
 from cnn_core.methods.correction import correct, normal_space
-from cnn_core.multipliers import Multipliers, SolveStatus, factorise, solve_multipliers
 from cnn_core.networks import Dense, Modulated, Network
 from cnn_core.problems import PROBLEMS
 from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, relative, theta_of
