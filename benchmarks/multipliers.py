@@ -34,11 +34,9 @@ from torch import Tensor
 
 from benchmarks import jax_steps
 from cnn_core.constrained import ConstrainedNetwork, point_losses
-from cnn_core.functional import parameter_vector
 from cnn_core.methods import Batch, Method, Sample, Soft
-from cnn_core.networks import Modulated
-from cnn_core.problem import PointSet, collocation_points
-from cnn_core.problems import helmholtz
+from cnn_core.networks import Modulated, parameter_vector
+from cnn_core.problems import PointSet, collocation_points, helmholtz
 from cnn_core.training import Training
 from study.trial.trial import peak_memory_mib
 

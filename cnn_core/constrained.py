@@ -19,10 +19,10 @@ from torch.func import functional_call, grad
 from cnn_core.clock import Clock
 from cnn_core.compilation import compiled
 from cnn_core.derivatives import Field, Jet, Order, PointField
-from cnn_core.functional import Layout, layout_of
-from cnn_core.networks import LayeredNetwork, Trace
-from cnn_core.problem import Problem
-from cnn_core.streams import jet_of
+from cnn_core.networks import LayeredNetwork, Layout, layout_of
+from cnn_core.networks.layered import Trace
+from cnn_core.networks.streams import jet_of
+from cnn_core.problems import Problem
 
 
 class LayerPass(NamedTuple):

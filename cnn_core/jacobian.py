@@ -26,7 +26,8 @@ from torch.func import jacrev, vjp
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork, Evaluation, LayerPass
 from cnn_core.linear_algebra.gram import TILE_ROWS, gram_matrix, layer_rows, product_matrix, weighted_gram_matrix
-from cnn_core.networks import LayeredNetwork, LinearTrace, Trace
+from cnn_core.networks import LayeredNetwork
+from cnn_core.networks.layered import LinearTrace, Trace
 
 GENERAL_CHUNK = 256
 """Points whose rows the general path differentiates at once."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork, point_losses
 from cnn_core.methods.method import Direction, State, Step
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
 
 

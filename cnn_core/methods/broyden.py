@@ -20,7 +20,7 @@ from cnn_core.jacobian import ExplicitJacobian
 from cnn_core.methods.correction import correct, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.methods.reduction import gradients
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 from cnn_core.reductions import Lp, Reduction
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
 

@@ -13,7 +13,7 @@ from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork, Evaluation, Objective, Pulled
 from cnn_core.jacobian import Terms, term_jacobians
 from cnn_core.optimizers import Adam, Optimizer
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 
 State = dict[str, Any]
 """What a method carries from step to step; tensors and plain numbers only, so that a checkpoint can hold it."""

@@ -25,7 +25,7 @@ from cnn_core.methods.batch import require_refresh
 from cnn_core.methods.correction import NormalSpace, correct, data_gradient, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.optimizers import Moments
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
 
 MOST_HALVINGS = 10

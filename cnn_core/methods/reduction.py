@@ -15,7 +15,7 @@ from cnn_core.jacobian import ExplicitJacobian
 from cnn_core.methods.batch import require_refresh
 from cnn_core.methods.correction import correct, data_direction, data_gradient, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 from cnn_core.reductions import Lp
 from cnn_core.reductions import Reduction as AnyReduction
 from cnn_core.schedules import Schedule, require_nonnegative, value_at

@@ -13,8 +13,8 @@ the wave. Conditions add rows of their own to g.
 
 A nonlinear ODE may have solutions that are glued together from pieces, each nearer to u₀ than a smooth one. With
 `solutions: general` the network is first moved to the nearest u₁ that satisfies the explicit form e of the equation
-(`cnn_core.explicit`), which the glued ones do not; then, with e enforced, to the nearest solution to u₁ in the norm
-|u|² + ℓ² |u'|², ℓ = |u₀|/|u₀'|.
+(`cnn_core.problems.explicit`), which the glued ones do not; then, with e enforced, to the nearest solution to u₁ in the
+norm |u|² + ℓ² |u'|², ℓ = |u₀|/|u₀'|.
 
 Reference: Nocedal & Wright 2006, ch. 17. All of it runs in float64, whatever the network's precision.
 """
@@ -28,10 +28,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.explicit import with_explicit_form
-from cnn_core.problem import Problem
+from cnn_core.problems import Condition, Problem
+from cnn_core.problems.explicit import with_explicit_form
 from cnn_core.solvers.descent import Descent
 from cnn_core.solvers.rows import Block, Rows, condition_block
 from cnn_core.solvers.solver import Accept, Course, ProjectionStatus, Solution, require_common

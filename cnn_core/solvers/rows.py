@@ -14,9 +14,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork, Evaluation
 from cnn_core.jacobian import Jacobian, field_jacobian
+from cnn_core.problems import Condition
 
 
 class Linear(NamedTuple):

@@ -10,11 +10,9 @@ from torch.func import jacfwd
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.derivatives import Field, PointField
-from cnn_core.functional import parameter_vector
 from cnn_core.methods.method import MiniBatch, Step
-from cnn_core.networks import Dense, Modulated, Network
-from cnn_core.problem import PointSet, Problem, collocation_points
-from cnn_core.problems import PROBLEMS, helmholtz
+from cnn_core.networks import Dense, Modulated, Network, parameter_vector
+from cnn_core.problems import PROBLEMS, PointSet, Problem, collocation_points, helmholtz
 
 RANGES = {
     "amplitude": (0.2, 5.0), "frequency": (0.2, 5.0), "phase": (-0.5, 0.5),

@@ -10,8 +10,7 @@ from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork, point_losses
 from cnn_core.derivatives import Field
 from cnn_core.networks import LayeredNetwork, Modulated, Network
-from cnn_core.problem import Problem
-from cnn_core.problems import PROBLEMS, helmholtz
+from cnn_core.problems import PROBLEMS, Problem, helmholtz
 from tests.cnn_core.cases import (
     NETWORKS,
     OwnNetwork,

@@ -9,7 +9,7 @@ from torch.func import functional_call, hessian, jacrev
 
 from cnn_core.derivatives import Jet, Order, PointField, Probe
 from cnn_core.networks import ACTIVATIONS, Dense, LayeredNetwork, Modulated, Network
-from cnn_core.streams import jet_of
+from cnn_core.networks.streams import jet_of
 from tests.cnn_core.cases import NETWORKS, relative
 
 ORDERS = [Order.VALUE, Order.GRADIENT, Order.LAPLACIAN, Order.HESSIAN]

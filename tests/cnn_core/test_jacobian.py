@@ -11,8 +11,7 @@ from cnn_core.constrained import ConstrainedNetwork, point_losses
 from cnn_core.jacobian import Jacobian, Terms, residual_jacobian, term_jacobians
 from cnn_core.linear_algebra.gram import gram_matrix, product_matrix
 from cnn_core.networks import Dense, Modulated, Network
-from cnn_core.problem import PointSet, Problem
-from cnn_core.problems import PROBLEMS, helmholtz
+from cnn_core.problems import PROBLEMS, PointSet, Problem, helmholtz
 from tests.cnn_core.cases import (
     NETWORKS,
     OwnNetwork,

@@ -7,11 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.networks import Dense, Modulated
-from cnn_core.problem import Split, collocation_points, sample
-from cnn_core.problems import PROBLEMS, viscous_flow
+from cnn_core.problems import PROBLEMS, Condition, Split, collocation_points, sample, viscous_flow
 from cnn_core.projection import ProjectionResult, project, projection_points
 from cnn_core.reductions import Huber, Lp, Reduction
 from cnn_core.solvers import SOLVERS, AdamProjection, LevenbergMarquardt, ProjectionStatus, Solver

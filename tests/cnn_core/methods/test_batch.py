@@ -9,7 +9,7 @@ from cnn_core.methods import Batch, Method
 from cnn_core.methods.method import Step
 from cnn_core.networks import Dense, Modulated, Network
 from cnn_core.optimizers import Sgd
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 from cnn_core.schedules import Linear, WarmUp
 from cnn_core.training import Training
 from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, relative, theta_of

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from cnn_core.metrics import WORST
 from cnn_core.networks import Modulated
-from cnn_core.problem import Split
+from cnn_core.problems import Split
 from cnn_core.solvers import AdamProjection
 from search_spaces.schema import Data, ProblemChoice, Study
 from study.journal.journal import TrialRecord, TrialStatus

@@ -5,10 +5,9 @@ import math
 import pytest
 import torch
 
-from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.networks import Dense
-from cnn_core.problems import helmholtz
+from cnn_core.problems import Condition, helmholtz
 from cnn_core.solvers.rows import condition_block
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.func import grad_and_value
 
 from cnn_core.derivatives import Field, Jet, Order
-from cnn_core.problem import Problem
+from cnn_core.problems.problem import Problem
 
 EXPLICIT = "explicit"
 """The name of the residual e."""
