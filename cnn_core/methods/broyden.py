@@ -15,7 +15,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import ConstrainedNetwork, point_losses
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.data_loss import data_loss
 from cnn_core.jacobian import ExplicitJacobian
 from cnn_core.methods.correction import correct, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
@@ -46,7 +47,7 @@ class Broyden:
 
     def direction(self, step: Step, state: State) -> Direction:
         evaluation = step.evaluate()
-        loss = point_losses(evaluation.prediction, step.batch.u).mean()
+        loss = data_loss(evaluation.prediction, step.batch.u)
         values = torch.cat([loss[None], self.reduction(evaluation.residuals)])
         theta = step.theta.detach().clone()
         with step.clock.section("jacobian"):

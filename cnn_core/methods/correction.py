@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import point_losses
-from cnn_core.jacobian import Jacobian, Terms
+from cnn_core.data_loss import data_loss
+from cnn_core.jacobian import Jacobian
 from cnn_core.linear_algebra.factorisation import Factorisation, Multipliers, SolveStatus, factorise
+from cnn_core.linearisation import Terms
 from cnn_core.methods.method import Direction, State, Step, Watch
 
 REFINEMENTS = 2
@@ -30,7 +31,7 @@ def data_gradient(step: Step, prediction: Tensor, rate: float = 1.0) -> Tensor:
     """rate·∇f (P,) for f = the mean point loss of the batch; the graph of `prediction` is kept."""
     if rate == 0:
         return torch.zeros_like(step.theta)
-    loss = rate * point_losses(prediction, step.batch.u).mean()
+    loss = rate * data_loss(prediction, step.batch.u)
     with step.clock.section("step"):
         return torch.autograd.grad(loss, step.theta, retain_graph=True)[0]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork, Evaluation, Objective, Pulled
-from cnn_core.jacobian import Terms, term_jacobians
+from cnn_core.linearisation import Terms, batch_terms
 from cnn_core.optimizers import Adam, Optimizer
 from cnn_core.problems import PointSet
 
@@ -66,7 +66,7 @@ class Step:
 
     def terms(self) -> Terms:
         """Residuals of the batch, and the Jacobians of its points' data losses and residuals."""
-        return term_jacobians(self.model, self.theta, self.batch.x, self.batch.p, self.batch.u, clock=self.clock)
+        return batch_terms(self.model, self.theta, self.batch.x, self.batch.p, self.batch.u, clock=self.clock)
 
 
 Watch = Callable[[], Mapping[str, float]]

@@ -8,7 +8,7 @@ Axis names: S streams, N points, D coordinates, K parameters of the family, Q qu
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import torch
@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from cnn_core.derivatives import Order
+from cnn_core.linear_algebra.layers import Affine, Layers, summed_rows
 from cnn_core.networks.activations import ACTIVATIONS
+from cnn_core.networks.parameters import Layout
 from cnn_core.networks.streams import activate, pull_back, seed
 
 
@@ -50,6 +52,22 @@ class Trace(NamedTuple):
         """The part that quantities of the values alone, not of their derivatives in x, are pulled back through."""
         linears = [layer._replace(inputs=layer.inputs[:1]) for layer in self.linears]
         return Trace(Order.VALUE, linears, [HiddenTrace(a[:1], b[:1], rates) for a, b, rates in self.hidden])
+
+    def layers(self, deltas: Sequence[Tensor]) -> Layers:
+        """Every linear layer's h and its δ."""
+        return [(layer.inputs, delta) for layer, delta in zip(self.linears, deltas, strict=True)]
+
+    def select(self, parameters: Mapping[str, Tensor]) -> list[Affine]:
+        """Every linear layer's own among the named tensors."""
+        return [Affine(parameters[layer.weight], parameters[layer.bias]) for layer in self.linears]
+
+    def named(self, tensors: Sequence[Affine]) -> dict[str, Tensor]:
+        """Every linear layer's tensors by the names of its parameters."""
+        pairs = [
+            ((layer.weight, weight), (layer.bias, bias))
+            for layer, (weight, bias) in zip(self.linears, tensors, strict=True)
+        ]
+        return dict(chain.from_iterable(pairs))
 
 
 class LayeredNetwork(nn.Module):
@@ -123,11 +141,29 @@ class LayeredNetwork(nn.Module):
         modulation = [torch.cat(on_rates[::-1], dim=-1)] if on_rates else []
         return modulation + deltas[::-1]
 
-    def parameter_gradient(self, trace: Trace, deltas: Sequence[Tensor]) -> dict[str, Tensor]:
-        """∂(Σ_nq q)/∂(parameters) from every layer's δ (S, N, Q, out), by name."""
-        gradient: dict[str, Tensor] = {}
-        for layer, delta in zip(trace.linears, deltas, strict=True):
-            total = delta.sum(dim=2) if delta.shape[2] > 1 else delta.squeeze(2)
-            gradient[layer.weight] = total.flatten(0, 1).T @ layer.inputs.flatten(0, 1)
-            gradient[layer.bias] = total[0].sum(dim=0)
-        return gradient
+
+class LayerPass(NamedTuple):
+    """A pass: the outputs' streams (S, N, O), what the layers remember, and the parameters it ran with.
+
+    `layout` says how θ (P,) is cut into them.
+    """
+
+    network: LayeredNetwork
+    layout: Layout
+    parameters: Mapping[str, Tensor]
+    streams: Tensor
+    trace: Trace
+
+    def of_values(self) -> "LayerPass":
+        """The part that quantities of the values alone are pulled back through."""
+        return self._replace(streams=self.streams[:1], trace=self.trace.of_values())
+
+    def pull_back(self, weights: Tensor) -> list[Tensor]:
+        """∂q/∂(output streams) (S, N, Q, O) → δ (S, N, Q, out) of every linear layer."""
+        return self.network.pull_back(self.parameters, self.trace, weights)
+
+    def gradient(self, weights: Tensor) -> Tensor:
+        """∂q/∂(output streams) (S, N, O) → ∂q/∂θ (P,), for one quantity q of all points."""
+        deltas = self.pull_back(weights.unsqueeze(2))
+        sums = [summed_rows(inputs, delta) for inputs, delta in self.trace.layers(deltas)]
+        return self.layout.flatten(self.trace.named(sums))

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork, Evaluation
-from cnn_core.jacobian import Jacobian, field_jacobian
+from cnn_core.jacobian import Jacobian
 from cnn_core.linear_algebra.least_squares import Linear
+from cnn_core.linearisation import field_jacobian
 from cnn_core.problems import Condition
 
 

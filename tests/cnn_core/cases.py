@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import jacfwd
 
-from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.constrained import ConstrainedNetwork, Evaluation
 from cnn_core.derivatives import Field, PointField
+from cnn_core.jacobian import Jacobian
+from cnn_core.linearisation import field_jacobian
 from cnn_core.methods.method import MiniBatch, Step
 from cnn_core.networks import Dense, Modulated, Network, parameter_vector
 from cnn_core.problems import PROBLEMS, PointSet, Problem, collocation_points, helmholtz
@@ -62,6 +64,14 @@ def make_step(model: ConstrainedNetwork, points: PointSet, *, epoch: float = 0.0
     """A step whose batch is the whole point set."""
     batch = MiniBatch(points.x, points.p, points.u, torch.arange(len(points)))
     return Step(model, theta_of(model) if theta is None else theta, batch, epoch)
+
+
+def residual_jacobian(
+    model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor
+) -> Jacobian:
+    """J of all residuals, rows n·C + c."""
+    outputs, constraints = evaluation.prediction.shape[1], evaluation.residuals.shape[1]
+    return field_jacobian(model, theta, evaluation, x, p, outputs, outputs + constraints)
 
 
 def relative(actual: Tensor, expected: Tensor) -> float:

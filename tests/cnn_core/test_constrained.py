@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from cnn_core.clock import Clock
-from cnn_core.constrained import ConstrainedNetwork, point_losses
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.data_loss import point_losses
 from cnn_core.derivatives import Field
 from cnn_core.networks import LayeredNetwork, Modulated, Network
 from cnn_core.problems import PROBLEMS, Problem, helmholtz

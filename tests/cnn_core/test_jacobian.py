@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import ConstrainedNetwork, point_losses
-from cnn_core.jacobian import Jacobian, Terms, residual_jacobian, term_jacobians
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.data_loss import point_losses
+from cnn_core.jacobian import Jacobian
 from cnn_core.linear_algebra.gram import gram_matrix, product_matrix
+from cnn_core.linearisation import Terms, batch_terms
 from cnn_core.networks import Dense, Modulated, Network
 from cnn_core.problems import PROBLEMS, PointSet, Problem, helmholtz
 from tests.cnn_core.cases import (
@@ -20,6 +22,7 @@ from tests.cnn_core.cases import (
     make_model,
     make_problem,
     relative,
+    residual_jacobian,
     theta_of,
 )
 from tests.cnn_core.test_constrained import hessian_problem
@@ -45,7 +48,7 @@ def jacobian_of(model: ConstrainedNetwork, points: PointSet) -> Jacobian:
 
 
 def terms_of(model: ConstrainedNetwork, points: PointSet) -> Terms:
-    return term_jacobians(model, theta_of(model), points.x, points.p, points.u)
+    return batch_terms(model, theta_of(model), points.x, points.p, points.u)
 
 
 def assert_operator(jacobian: Jacobian, rows: Tensor, quantities: int) -> None:

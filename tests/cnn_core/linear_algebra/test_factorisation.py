@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cnn_core.constrained import point_losses
-from cnn_core.jacobian import ExplicitJacobian, Jacobian, residual_jacobian
+from cnn_core.data_loss import data_loss
+from cnn_core.jacobian import ExplicitJacobian, Jacobian
 from cnn_core.linear_algebra.factorisation import Multipliers, SolveStatus, factorise, solve_multipliers
 from cnn_core.methods.correction import correct, normal_space
 from cnn_core.networks import Dense, Modulated, Network
 from cnn_core.problems import PROBLEMS
-from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, relative, theta_of
+from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, relative, residual_jacobian, theta_of
 
 MAIN_NETWORKS: dict[str, Network] = {
     f"{kind.__name__}-{activation}": kind(activation=activation)
@@ -34,7 +34,7 @@ def terms(name: str, network: Network, rows: int, *, seed: int, scaled: bool) ->
     points = grid_points(problem, rows // len(problem.constraints), seed=seed)
     theta = theta_of(model)
     evaluation = model.evaluate(theta, points.x, points.p)
-    loss = point_losses(evaluation.prediction, points.u).mean()
+    loss = data_loss(evaluation.prediction, points.u)
     gradient = torch.autograd.grad(loss, theta, retain_graph=True)[0]
     jacobian = residual_jacobian(model, theta, evaluation, points.x, points.p)
     return jacobian, evaluation.residuals.detach().flatten(), gradient

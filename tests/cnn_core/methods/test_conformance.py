@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from cnn_core import checkpoint
-from cnn_core.constrained import ConstrainedNetwork, point_losses
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.data_loss import point_losses
 from cnn_core.methods import METHODS, Method
 from cnn_core.methods.method import MiniBatch, State
 from cnn_core.networks import Modulated

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import point_losses
+from cnn_core.data_loss import data_loss
 from cnn_core.methods import Broyden, Reduction
 from cnn_core.methods.method import Step
 from cnn_core.networks import Dense
@@ -27,7 +27,7 @@ def values_and_rows(step: Step, reduction: AnyReduction) -> tuple[Tensor, Tensor
     """(f, R_1 … R_C) and their gradients."""
     theta = step.theta.detach().clone().requires_grad_()
     evaluation = step.model.evaluate(theta, step.batch.x, step.batch.p)
-    loss = point_losses(evaluation.prediction, step.batch.u).mean()
+    loss = data_loss(evaluation.prediction, step.batch.u)
     values = torch.cat([loss[None], reduction(evaluation.residuals)])
     rows = torch.stack([torch.autograd.grad(value, theta, retain_graph=True)[0] for value in values])
     return values.detach(), rows

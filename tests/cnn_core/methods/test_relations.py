@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import point_losses
+from cnn_core.data_loss import point_losses
 from cnn_core.methods import Batch, NoLoss, NonProjecting, Sample, Soft, Unconstrained
 from cnn_core.methods.method import Step
 from cnn_core.networks import Dense, Modulated, Network
