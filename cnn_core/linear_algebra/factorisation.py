@@ -68,14 +68,8 @@ class Factorisation:
 
     @cached_property
     def rank(self) -> float:
-        """Effective rank: tr G (G + δ·s·I)⁻¹, between 0 and m, the number of constraints that the damping leaves free.
-
-        An eigenvalue of G counts as 1 where it is large against δ·s, and as 0 where it is small. Costs about what the
-        factorisation did, when it is first asked for.
-        """
-        if self.factor is None or self.shift == 0:
-            return 0.0 if self.factor is None else float(len(self.factor))
-        return len(self.factor) - self.shift * float(torch.cholesky_inverse(self.factor).diagonal().double().sum())
+        """The effective rank of G: see `effective_rank`, whose cost is paid when this is first asked for."""
+        return effective_rank(self.factor, self.shift)
 
     def solve(self, right_side: Tensor) -> "Multipliers":
         """λ for b (m,). λ is zero where G could not be factorised or λ would not be finite."""
@@ -105,6 +99,19 @@ class Factorisation:
 
     def _solved_in_float64(self, right_side: Tensor) -> Tensor:
         return _substituted(torch.linalg.cholesky_ex(self.matrix)[0], right_side)
+
+
+def effective_rank(factor: Tensor | None, shift: float) -> float:
+    """tr G (G + δ·s·I)⁻¹ for δ·s = `shift` and the lower triangle (m, m) of the damped matrix; 0 without one.
+
+    It lies between 0 and m: the number of constraints that the damping leaves free. An eigenvalue of G counts as 1
+    where it is large against δ·s, and as 0 where it is small. Costs about what the factorisation did.
+    """
+    if factor is None:
+        return 0.0
+    if shift == 0:
+        return float(len(factor))
+    return len(factor) - shift * float(torch.cholesky_inverse(factor).diagonal().double().sum())
 
 
 def _substituted(factor: Tensor, right_side: Tensor) -> Tensor:
