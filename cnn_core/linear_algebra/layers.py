@@ -57,7 +57,10 @@ def summed_rows(inputs: Tensor, deltas: Tensor) -> Affine:
 
 
 def point_products(layers: Layers, others: Layers) -> Tensor:
-    """The blocks of J Kᵀ that belong to one point each, (N, Q, Q'), for K given by `others`, of no more streams."""
+    """The blocks of J Kᵀ that belong to one point each, (N, Q, Q').
+
+    K is given by `others`: other quantities of the same points, of no more streams.
+    """
     total = layers[0][1].new_zeros(())
     for (inputs, mine), (_, theirs) in zip(layers, others, strict=True):
         overlaps = (inputs[:, None] * inputs[None, : len(theirs)]).sum(dim=-1)  # h_s · h_t, (S, T, N)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import jacfwd
 
 from cnn_core.constrained import ConstrainedNetwork, Evaluation
-from cnn_core.derivatives import Field, PointField
+from cnn_core.derivatives import Field, Jet, Order, PointField
 from cnn_core.jacobian import Jacobian
 from cnn_core.linearisation import field_jacobian
 from cnn_core.methods.method import MiniBatch, Step
@@ -77,6 +77,23 @@ def residual_jacobian(
 def relative(actual: Tensor, expected: Tensor) -> float:
     """|actual − expected| / |expected|, in the Euclidean norm."""
     return float(((actual - expected).norm() / expected.norm()).detach())
+
+
+def random_rows(rows: int, columns: int = 300, *, seed: int = 0) -> Tensor:
+    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def assert_same_jet(jet: Jet, expected: Jet, order: Order, tolerance: float = 1e-13) -> None:
+    """Everything up to the order is there and agrees; nothing beyond is claimed, except a Laplacian from a Hessian."""
+    assert relative(jet.value, expected.value) < tolerance
+    present = {"gradient": Order.GRADIENT, "laplacian": Order.LAPLACIAN, "hessian": Order.HESSIAN}
+    for name, needed in present.items():
+        actual = getattr(jet, name)
+        if order < needed:
+            assert actual is None
+        else:
+            assert actual.shape == getattr(expected, name).shape
+            assert relative(actual, getattr(expected, name)) < tolerance
 
 
 class OwnNetwork(nn.Module):
