@@ -51,6 +51,16 @@ def test_a_package_imports_only_what_it_may(package: str) -> None:
     assert not wrong
 
 
+def test_linear_algebra_knows_nothing_else_of_the_core() -> None:
+    imported = {
+        node.module
+        for path in sources("cnn_core/linear_algebra")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cnn_core")
+    }
+    assert {module for module in imported if not str(module).startswith("cnn_core.linear_algebra")} == set()
+
+
 def test_only_the_tracking_imports_mlflow() -> None:
     assert importers("mlflow", *PACKAGES) <= {"study/tracking/store.py"}
 

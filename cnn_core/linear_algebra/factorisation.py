@@ -17,7 +17,6 @@ ch. 12 for iterative refinement.
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -65,11 +64,6 @@ class Factorisation:
     status: SolveStatus
     alive: Tensor
     """Which constraints depend on θ at all (m,); the others' multipliers would change nothing, and are zero."""
-
-    @cached_property
-    def rank(self) -> float:
-        """The effective rank of G: see `effective_rank`, whose cost is paid when this is first asked for."""
-        return effective_rank(self.factor, self.shift)
 
     def solve(self, right_side: Tensor) -> "Multipliers":
         """λ for b (m,). λ is zero where G could not be factorised or λ would not be finite."""
@@ -136,11 +130,6 @@ class Multipliers:
     def condition(self) -> float:
         """The condition estimate of G + δ·s·I; see `Factorisation`."""
         return self.factorisation.condition
-
-    @property
-    def rank(self) -> float:
-        """The effective rank of G; see `Factorisation`."""
-        return self.factorisation.rank
 
     def capped(self, cap: float | None) -> "Multipliers":
         """These multipliers, scaled down together so that none exceeds `cap` in size."""

@@ -8,7 +8,7 @@ Axis names: S streams, N points, D coordinates, K parameters of the family, Q qu
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -63,11 +63,10 @@ class Trace(NamedTuple):
 
     def named(self, tensors: Sequence[Affine]) -> dict[str, Tensor]:
         """Every linear layer's tensors by the names of its parameters."""
-        pairs = [
-            ((layer.weight, weight), (layer.bias, bias))
-            for layer, (weight, bias) in zip(self.linears, tensors, strict=True)
-        ]
-        return dict(chain.from_iterable(pairs))
+        named: dict[str, Tensor] = {}
+        for layer, (weight, bias) in zip(self.linears, tensors, strict=True):
+            named |= {layer.weight: weight, layer.bias: bias}
+        return named
 
 
 class LayeredNetwork(nn.Module):

@@ -32,7 +32,7 @@ class Wave:
     conditions: Sequence[Block]
 
     def evaluate(self, theta: Tensor) -> list[Tensor]:
-        """All quantities at θ: of the points as they are, of the conditions less their values."""
+        """All quantities at θ (P,), by block."""
         return [self.points.evaluate(theta), *(condition.points.evaluate(theta) for condition in self.conditions)]
 
     def part(self, name: str, quantities: Sequence[Tensor]) -> Tensor:
@@ -63,8 +63,8 @@ class Wave:
     ) -> Block:
         """Rows of the points' parts, with the weights that stay and those that grow.
 
-        A part's weight is that of its root mean square over its columns. Values and slopes should be those of the
-        quantities `near`, everything else should vanish.
+        A part's weight is that of its root mean square over its columns; parts in between weigh nothing. Values and
+        slopes should be those of the quantities `near`, everything else should vanish.
         """
         fixed, growing = fixed or {}, growing or {}
         used = [self.parts[name] for name in (*fixed, *growing)]

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from cnn_core.data_loss import data_loss
 from cnn_core.jacobian import ExplicitJacobian, Jacobian
-from cnn_core.linear_algebra.factorisation import Multipliers, SolveStatus
-from cnn_core.methods.correction import correct, normal_space
+from cnn_core.linear_algebra.factorisation import Multipliers, SolveStatus, solve_multipliers
+from cnn_core.methods.correction import correct, normal_space, watch
 from cnn_core.networks import Dense, Modulated, Network
 from cnn_core.problems import PROBLEMS
 from tests.cnn_core.cases import (
@@ -221,3 +221,16 @@ def test_float32_is_finite_and_useful(rows: int) -> None:
     assert 0 < multipliers.damping < 0.1
     assert torch.isfinite(direction).all()
     assert relative(jacobian.times(direction), constraints) < 0.05
+
+
+def test_a_report_says_what_the_solve_was_like() -> None:
+    """The rank is found when it is asked for, and once."""
+    rows = random_rows(12)
+    multipliers = solve_multipliers(rows @ rows.T, torch.ones(12).double(), damping=0.1)
+    report = watch(multipliers)
+    figures, eigenvalues = report(), torch.linalg.eigvalsh(rows @ rows.T)
+    shift = 0.1 * float((rows @ rows.T).diagonal().mean())
+    assert figures["multipliers_max"] == float(multipliers.values.abs().max())
+    assert (figures["condition"], figures["damping"]) == (multipliers.condition, 0.1)
+    assert figures["rank"] == pytest.approx(float((eigenvalues / (eigenvalues + shift)).sum()), rel=1e-12)
+    assert report() is figures
