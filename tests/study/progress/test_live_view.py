@@ -68,9 +68,9 @@ def test_a_terminal_is_told_what_runs_in_80_columns() -> None:
     lines = text.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     assert "11 running  1 completed  1 pruned  1 diverged  1 failed  1 stopped  1 lost" in map(str.strip, lines)
-    assert any("0005  augmented-lagrangian" in line and "epoch 50/1000" in line for line in lines)
+    assert any("0006  augmented-lagrangian" in line and "epoch 60/1000" in line for line in lines)
     assert "11/2 slots, 0% used  Pareto set 1  1.2 kB to upload" in map(str.strip, lines)
-    assert any(line.split() == ["soft", "5", "1.00e-01", "0000", "2.00e-01", "0000"] for line in lines)
+    assert any(line.split() == ["soft", "6", "1.00e-01", "0000", "2.00e-01", "0000"] for line in lines)
     assert lines[-1].strip() == "and 3 more"
 
 
