@@ -16,7 +16,7 @@ from cnn_core.problems import PointSet
 WORST = 1e12
 """What an error counts as that is not finite, or larger than this."""
 
-FIGURES = (
+METRICS = (
     "data_mse", "constraint_mse", "relative_l2", "residual_abs_p50", "residual_abs_p95", "residual_abs_max",
 )  # fmt: skip
 """The short names of what `errors` finds of a point set."""
@@ -44,7 +44,7 @@ def measure(model: ConstrainedNetwork, theta: Tensor, points: PointSet) -> Measu
 
 
 def errors(measurement: Measurement, points: PointSet) -> dict[str, float]:
-    """The figures of a point set, by their short names: means over its waves of
+    """The metrics of a point set, by their short names: means over its waves of
 
     data_mse: mean of (u − u*)². relative_l2: |u − u*| / |u*|. constraint_mse: mean of g². residual_abs_p50, p95, max:
     of |g|.

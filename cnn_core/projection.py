@@ -16,7 +16,7 @@ from cnn_core.problems import Condition, Problem, collocation_points
 from cnn_core.solvers.solver import ProjectionStatus, Solver
 
 CHECK_POINTS = 500
-CHECK_SEED = 0x63686563
+CHECK_SEED = 1_667_786_083
 """Added to the seed, so that the points that check a projection are not those of a split."""
 
 
@@ -42,7 +42,7 @@ class ProjectionResult:
     path: list[tuple[int, Tensor]]
     errors: list[float]
     distances: list[float]
-    figures: Mapping[str, float]
+    watched: Mapping[str, float]
 
 
 def project(
@@ -112,7 +112,7 @@ def _project_wave(
         path=solution.path,
         errors=solution.errors,
         distances=solution.distances,
-        figures=solution.figures,
+        watched=solution.watched,
     )
 
 

@@ -101,7 +101,7 @@ class Training:
         self.stepper.step()
 
     @property
-    def figures(self) -> dict[str, float]:
+    def watched(self) -> dict[str, float]:
         """What the method last found worth watching."""
         return dict(self._watch())
 
@@ -138,7 +138,7 @@ class Training:
                 "shuffler": self.shuffler.get_state(),
                 "epoch": self.epoch,
                 "status": str(self.status),
-                "figures": self.figures,
+                "figures": self.watched,
                 "seconds": dict(self.clock.seconds),
             }
         )

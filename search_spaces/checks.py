@@ -4,14 +4,14 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 
-from cnn_core.metrics import FIGURES
+from cnn_core.metrics import METRICS
 from cnn_core.problems import Problem, Split, sample
 from search_spaces.errors import StudyFileError, nearest, one_line
 from search_spaces.problems import build_problem
 from search_spaces.schema import Data, Study
 
-EVERY_EPOCH = tuple(f"{split}/{figure}" for split in ("train", "validation") for figure in FIGURES)
-AFTER_PROJECTION = tuple(f"projected/validation/{figure}" for figure in FIGURES)
+EVERY_EPOCH = tuple(f"{split}/{metric}" for split in ("train", "validation") for metric in METRICS)
+AFTER_PROJECTION = tuple(f"projected/validation/{metric}" for metric in METRICS)
 USUAL = "validation/data_mse"
 
 MOST_OBJECTIVES = 3
@@ -134,7 +134,7 @@ def _check_metric(metric: str, what: str, known: tuple[str, ...]) -> None:
         return
     if "test" in metric.split("/"):
         raise StudyFileError(
-            f"{what} is a test figure, and hyperparameters are selected on validation data; "
+            f"{what} is a test metric, and hyperparameters are selected on validation data; "
             f"write {metric.replace('test/', 'validation/')}"
         )
     raise StudyFileError(f"{what} is not measured on training or validation data; {nearest(metric, known)}")

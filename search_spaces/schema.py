@@ -132,7 +132,7 @@ class SearchedParameter:
 
 @dataclass(frozen=True)
 class Scheduler:
-    """Early stopping of poor trials. `metric` is one figure reported every epoch.
+    """Early stopping of poor trials. `metric` is one that is reported every epoch.
 
     `grace` epochs and `grace_seconds` of training are always granted.
     """

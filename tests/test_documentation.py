@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from cnn_core.methods import METHODS
-from cnn_core.metrics import FIGURES
+from cnn_core.metrics import METRICS
 from cnn_core.networks import NETWORKS
 from cnn_core.optimizers import OPTIMIZERS
 from cnn_core.problems import PROBLEMS, Split
@@ -140,7 +140,7 @@ def test_every_metric_stands(solver: str) -> None:
     metrics = run_trial(resolve(load_study("helmholtz-quick", short), {}))
     measured = {name for name in metrics if not name.startswith("method/")}
     prefixes = [name for name in spans(section("Metric names")) if name.endswith("/")]
-    told = {f"{prefix}{figure}" for prefix in prefixes for figure in FIGURES} | set(spans(section("Metric names")))
+    told = {f"{prefix}{figure}" for prefix in prefixes for figure in METRICS} | set(spans(section("Metric names")))
     assert measured <= told
 
 

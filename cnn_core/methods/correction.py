@@ -110,8 +110,8 @@ class SolveReport:
     shift: float
 
     @cached_property
-    def figures(self) -> Mapping[str, float]:
-        """The figures by name. When first asked for, they cost about what the factorisation did."""
+    def watched(self) -> Mapping[str, float]:
+        """The values by name. When first asked for, they cost about what the factorisation did."""
         return {
             "multipliers_max": float(self.multipliers.abs().max()),
             "condition": self.condition,
@@ -124,4 +124,4 @@ def watch(multipliers: Multipliers) -> Watch:
     """What is worth watching about a solve."""
     solved = multipliers.factorisation
     report = SolveReport(multipliers.values, solved.condition, solved.damping, solved.factor, solved.shift)
-    return lambda: report.figures
+    return lambda: report.watched

@@ -92,7 +92,7 @@ class Step:
 
 
 Watch = Callable[[], Mapping[str, float]]
-"""Works out figures worth watching. A training asks once an epoch, so they may cost something."""
+"""Works out values worth watching. A training asks once an epoch, so they may cost something."""
 
 
 class Direction(NamedTuple):
@@ -107,8 +107,8 @@ class Direction(NamedTuple):
     complete: bool = False
 
     @property
-    def figures(self) -> Mapping[str, float]:
-        """The figures worth watching."""
+    def watched(self) -> Mapping[str, float]:
+        """The values worth watching."""
         return {} if self.watch is None else self.watch()
 
 

@@ -22,7 +22,7 @@ class ProjectionStatus(StrEnum):
 
 
 class Solution(NamedTuple):
-    """Where a solver arrived: θ (P,), how, its own error before every step and at the end, and figures worth watching.
+    """Where a solver arrived: θ (P,), how, its own error before every step and at the end, and values worth watching.
 
     `distances` are the root mean squares of u_θ − u_θ₀ at the collocation points where `errors` were measured. `path`
     holds (step, prediction (n, O)) there: before, at a few steps on the way, and after.
@@ -33,7 +33,7 @@ class Solution(NamedTuple):
     errors: list[float]
     distances: list[float]
     path: list[tuple[int, Tensor]]
-    figures: Mapping[str, float] = {}
+    watched: Mapping[str, float] = {}
 
 
 class Course:
@@ -53,11 +53,11 @@ class Course:
         if step & (step - 1) == 0:
             self.path.append((step, prediction))
 
-    def solution(self, theta: Tensor, status: ProjectionStatus, figures: Mapping[str, float] | None = None) -> Solution:
+    def solution(self, theta: Tensor, status: ProjectionStatus, watched: Mapping[str, float] | None = None) -> Solution:
         """The course as it ended, with θ (P,)."""
         end = len(self.errors) - 1
         path = self.path if self.path[-1][0] == end else [*self.path, (end, self._last)]
-        return Solution(theta, status, self.errors, self.distances, path, figures or {})
+        return Solution(theta, status, self.errors, self.distances, path, watched or {})
 
 
 class Solver(Protocol):

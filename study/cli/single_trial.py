@@ -1,4 +1,4 @@
-"""A single trial as the user sees it run: its progress, its figures, what it saves."""
+"""A single trial as the user sees it run: its progress, its metrics, what it saves."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from study.trial.trial_folder import make_folder
 
 
 def run_and_show(study: Study, *, save: Path | None, checkpoint: Path | None, as_json: bool) -> None:
-    """Run a trial, from its checkpoint if there is one, and print its figures: a table, or a line of JSON."""
+    """Run a trial, from its checkpoint if there is one, and print its metrics: a table, or a line of JSON."""
     with mendable():
         if save is not None:
             make_folder(save)
@@ -36,7 +36,7 @@ def run_and_show(study: Study, *, save: Path | None, checkpoint: Path | None, as
 
 
 def _finished(trial: Trial, study: Study, console: Console) -> Metrics:
-    """Train and project behind a bar; the figures of the last epoch and of the projection."""
+    """Train and project behind a bar; the metrics of the last epoch and of the projection."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console) as progress:
         training = f"training {study.training.method.name}"

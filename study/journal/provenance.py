@@ -1,4 +1,4 @@
-"""Where figures come from: the commit of this code and the versions of the packages it runs on."""
+"""Where results come from: the commit of this code and the versions of the packages it runs on."""
 
 import platform
 import subprocess

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.metrics import FIGURES, errors, finite, measure, percentiles
+from cnn_core.metrics import METRICS, errors, finite, measure, percentiles
 from cnn_core.problems import PointSet
 from cnn_core.projection import ProjectionResult, project
 from cnn_core.solvers import ProjectionStatus, Solver
@@ -59,10 +59,10 @@ def project_splits(
     projected = {name: project_split(model, theta, points, solver, seed=seed) for name, points in splits.items()}
     kept = accepted(solver, projected["validation"])
     results = [result for split in projected.values() for result in split.results]
-    metrics = projection_figures(results) | {"projection/accepted": float(kept)}
+    metrics = projection_metrics(results) | {"projection/accepted": float(kept)}
     for name, split in projected.items():
         errors_kept = split.after if kept else split.before
-        metrics |= {f"projected/{name}/{figure}": value for figure, value in errors_kept.items()}
+        metrics |= {f"projected/{name}/{metric}": value for metric, value in errors_kept.items()}
     difference = percentiles(torch.stack([result.theta - theta for result in results]))
     return Projected(projected, kept, metrics, difference, time.perf_counter() - started)
 
@@ -84,12 +84,12 @@ def accepted(solver: Solver, validation: ProjectedSplit) -> bool:
     return solver.accept == "always" or validation.after["data_mse"] <= validation.before["data_mse"]
 
 
-def projection_figures(results: Sequence[ProjectionResult]) -> dict[str, float | str]:
+def projection_metrics(results: Sequence[ProjectionResult]) -> dict[str, float | str]:
     """`projection/…`: means over waves, and the worst status."""
-    figures: dict[str, float | str] = {
+    means: dict[str, float | str] = {
         f"projection/{name}": finite(fmean(getattr(result, name) for result in results)) for name in MEANS
     }
-    return figures | {"projection/status": worst_status([result.status for result in results])}
+    return means | {"projection/status": worst_status([result.status for result in results])}
 
 
 def worst_status(statuses: Sequence[ProjectionStatus]) -> str:
@@ -98,4 +98,4 @@ def worst_status(statuses: Sequence[ProjectionStatus]) -> str:
 
 
 def _means(waves: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {figure: fmean(wave[figure] for wave in waves) for figure in FIGURES}
+    return {metric: fmean(wave[metric] for wave in waves) for metric in METRICS}

@@ -16,7 +16,7 @@ import torch
 from cnn_core import checkpoint
 from cnn_core.clock import SECTIONS
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.metrics import FIGURES, WORST, Measurement, errors, finite, measure, percentiles
+from cnn_core.metrics import METRICS, WORST, Measurement, errors, finite, measure, percentiles
 from cnn_core.problems import PointSet, sample
 from cnn_core.solvers import Solver
 from cnn_core.training import Training, TrainingStatus
@@ -34,7 +34,7 @@ DIFFERENCE = "projection_parameter_difference"
 TRAIN_POINTS_MEASURED = 5000
 """At most this many training points, of waves picked at random, are measured after each epoch."""
 
-BOUNDED = [f"{split}/{figure}" for split in ("train", "validation") for figure in ("data_mse", "constraint_mse")]
+BOUNDED = [f"{split}/{metric}" for split in ("train", "validation") for metric in ("data_mse", "constraint_mse")]
 """A training diverged, too, where θ is finite and one of these errors counts as the worst."""
 
 SPLIT_SEEDS = {"train": 0, "validation": 1_986_096_233, "test": 1_952_805_748}
@@ -113,10 +113,10 @@ class Trial:
         diverged = self.training.status is TrainingStatus.DIVERGED
         if diverged:
             metrics = dict.fromkeys(metrics, WORST)
-        figures = {f"method/{key}": finite(value) for key, value in self.training.figures.items()}
-        figures["method/taylor_mode"] = float(self.training.model.path == "layers")
+        watched = {f"method/{key}": finite(value) for key, value in self.training.watched.items()}
+        watched["method/taylor_mode"] = float(self.training.model.path == "layers")
         costs = self._costs() | {"diverged": float(diverged)}
-        self.history.append(metrics | figures | costs | self._project_on_the_way())
+        self.history.append(metrics | watched | costs | self._project_on_the_way())
         return self.history[-1]
 
     def finish(self) -> Metrics:
@@ -126,7 +126,7 @@ class Trial:
         """
         if self.training.status is TrainingStatus.DIVERGED:
             splits = ["test", *(f"projected/{name}" for name in PROJECTED if self.study.projection is not None)]
-            metrics: Metrics = {f"{split}/{figure}": WORST for split in splits for figure in FIGURES}
+            metrics: Metrics = {f"{split}/{metric}": WORST for split in splits for metric in METRICS}
             return metrics | self._costs() | {"diverged": 1.0, "status": "diverged"}
         test = self.splits["test"]
         metrics = _named("test", self._measure(test), test)
@@ -248,7 +248,7 @@ def run_trial(study: Study, on_step: Callable[[Trial, Metrics], Any] | None = No
 
 
 def _named(split: str, measurement: Measurement, points: PointSet) -> Metrics:
-    return {f"{split}/{figure}": value for figure, value in errors(measurement, points).items()}
+    return {f"{split}/{metric}": value for metric, value in errors(measurement, points).items()}
 
 
 def _some_waves(points: PointSet, most: int) -> PointSet:

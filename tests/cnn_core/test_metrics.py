@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cnn_core import metrics
-from cnn_core.metrics import FIGURES, WORST, Measurement, errors, finite, measure, percentiles
+from cnn_core.metrics import METRICS, WORST, Measurement, errors, finite, measure, percentiles
 from cnn_core.networks import Dense
 from cnn_core.problems import PointSet, helmholtz
 from tests.cnn_core.cases import general_twin, grid_points, make_model, relative, theta_of
@@ -31,7 +31,7 @@ def test_errors_against_closed_forms() -> None:
         },
         rel=1e-6,
     )
-    assert tuple(sorted(found)) == tuple(sorted(FIGURES))
+    assert tuple(sorted(found)) == tuple(sorted(METRICS))
 
 
 def test_an_exact_field_has_no_error() -> None:

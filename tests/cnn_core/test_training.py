@@ -117,7 +117,7 @@ def test_a_growing_weight_reaches_the_method() -> None:
     weights = []
     while training.status is TrainingStatus.RUNNING:
         training.run_epoch()
-        weights.append(training.figures["weight"])
+        weights.append(training.watched["weight"])
     assert weights == [1.0, 2.0, 4.0]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cnn_core.metrics import FIGURES
+from cnn_core.metrics import METRICS
 from search_spaces.checks import AFTER_PROJECTION, EVERY_EPOCH
 from tests.search_spaces.files import WAVES, error_of, load
 
@@ -76,12 +76,12 @@ CASES: dict[str, tuple[Changes, str]] = {
     ),
     "a test objective": (
         {"objectives": {"test/data_mse": "min"}},
-        "objectives.test/data_mse is a test figure, and hyperparameters are selected on validation data; "
+        "objectives.test/data_mse is a test metric, and hyperparameters are selected on validation data; "
         "write validation/data_mse",
     ),
     "a projected test objective": (
         {"objectives": {"projected/test/data_mse": "min"}},
-        "objectives.projected/test/data_mse is a test figure, and hyperparameters are selected on validation data; "
+        "objectives.projected/test/data_mse is a test metric, and hyperparameters are selected on validation data; "
         "write projected/validation/data_mse",
     ),
     "a time as objective": (
@@ -105,7 +105,7 @@ CASES: dict[str, tuple[Changes, str]] = {
     ),
     "a test metric": (
         scheduler(name="median", metric="test/data_mse"),
-        "tune.scheduler.metric is 'test/data_mse', which is a test figure, and hyperparameters are selected on",
+        "tune.scheduler.metric is 'test/data_mse', which is a test metric, and hyperparameters are selected on",
     ),
     "a metric of the end": (
         scheduler(name="asha", metric="projected/validation/data_mse"),
@@ -159,5 +159,5 @@ def test_settings_that_do(tmp_path: Path, changes: Changes) -> None:
 
 
 def test_no_metric_of_the_test_split_is_offered() -> None:
-    assert len(EVERY_EPOCH) == 2 * len(AFTER_PROJECTION) == 2 * len(FIGURES)
+    assert len(EVERY_EPOCH) == 2 * len(AFTER_PROJECTION) == 2 * len(METRICS)
     assert not any("test" in metric for metric in (*EVERY_EPOCH, *AFTER_PROJECTION))

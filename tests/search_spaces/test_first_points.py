@@ -61,7 +61,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "test bound": (
         {"bounds": {"test/data_mse": 1.0}},
-        "bounds.test/data_mse is a test figure, and hyperparameters are selected on validation data; write validation/",
+        "bounds.test/data_mse is a test metric, and hyperparameters are selected on validation data; write validation/",
     ),
     "bound on what is not measured": (
         {"bounds": {"projected/validation/data_mse": 1.0}},

@@ -97,7 +97,7 @@ def test_without_multipliers_it_is_the_penalty_alone() -> None:
     answer = method.direction(step, method.start(model, points))
     assert relative(answer.gradient, Soft(weight=1.5).direction(step, {}).gradient) < 1e-13
     assert answer.state["multipliers"].abs().max() == 0
-    assert answer.figures == {"penalty": 3.0, "multipliers_max": 0.0}
+    assert answer.watched == {"penalty": 3.0, "multipliers_max": 0.0}
 
 
 def test_only_the_batchs_own_multipliers_move() -> None:

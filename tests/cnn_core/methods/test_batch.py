@@ -134,9 +134,9 @@ def test_direction_against_the_formula(name: str, damping: float) -> None:
     answer = method.direction(step, {"age": 0})
     assert relative(answer.gradient, 1.3 * gradient + multipliers @ rows) < 1e-7
     assert relative(answer.state["multipliers"], multipliers) < 1e-7
-    assert answer.figures["multipliers_max"] == pytest.approx(float(multipliers.abs().max()), rel=1e-7)
-    assert answer.figures["damping"] == damping
-    assert answer.figures["condition"] >= 1
+    assert answer.watched["multipliers_max"] == pytest.approx(float(multipliers.abs().max()), rel=1e-7)
+    assert answer.watched["damping"] == damping
+    assert answer.watched["condition"] >= 1
 
 
 def small_steps(method: Batch, count: int) -> list[tuple[Step, Tensor]]:
@@ -181,7 +181,7 @@ def test_a_cap_bounds_the_multipliers_and_keeps_their_direction() -> None:
     largest = float(free.state["multipliers"].abs().max())
     capped = Batch(cap=largest / 4).direction(step, {"age": 0})
     assert relative(capped.state["multipliers"], free.state["multipliers"] / 4) < 1e-9
-    assert capped.figures["multipliers_max"] == pytest.approx(largest / 4)
+    assert capped.watched["multipliers_max"] == pytest.approx(largest / 4)
     rows, _, gradient = naive_terms(step)
     assert relative(capped.gradient, gradient + capped.state["multipliers"] @ rows) < 1e-10
     loose = Batch(cap=2 * largest).direction(step, {"age": 0})

@@ -64,10 +64,10 @@ def test_direction_is_finite_and_pure(method: str, problem: str, steps: int) -> 
     assert not first.gradient.requires_grad
     assert torch.isfinite(first.gradient).all()
     assert first.gradient.norm() > 0
-    assert all(isinstance(figure, float) for figure in first.figures.values())
+    assert all(isinstance(figure, float) for figure in first.watched.values())
     assert torch.equal(first.gradient, second.gradient)
     assert equal(dict(first.state), dict(second.state))
-    assert first.figures == second.figures
+    assert first.watched == second.watched
     assert equal(state, state_before)
     assert torch.equal(theta, theta_before)
     assert theta.grad is None

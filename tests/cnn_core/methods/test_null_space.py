@@ -131,7 +131,7 @@ def test_corrections_do_not_undo_a_cap():
         running = training(NullSpace(cap=1e-3, corrections=corrections), epochs=1)
         running.run_epoch()
         steps.append(running.gradient)
-        assert running.figures["multipliers_max"] == pytest.approx(1e-3)
+        assert running.watched["multipliers_max"] == pytest.approx(1e-3)
     assert torch.equal(*steps)
 
 

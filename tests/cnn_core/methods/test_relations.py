@@ -122,4 +122,4 @@ def test_sample_leaves_out_points_whose_constraints_do_not_depend_on_theta() -> 
     step = make_step(model, PointSet(points.x, points.p, points.u, 3), theta=theta)
     direction = Sample().direction(step, {})
     assert relative(direction.gradient, Unconstrained().direction(step, {}).gradient) < 1e-13
-    assert direction.figures["multipliers_max"] == 0
+    assert direction.watched["multipliers_max"] == 0

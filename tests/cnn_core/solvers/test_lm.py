@@ -102,7 +102,7 @@ def test_contradictory_conditions_end_in_least_squares(trained):
     both = [Condition(at, value_of, values=torch.tensor([[value]])) for value in (0.0, 1.0)]
     (result,) = project(model, theta, WAVE, LevenbergMarquardt(points=30, max_steps=200), conditions=both)
     assert result.status is ProjectionStatus.LEAST_SQUARES
-    assert result.figures["gradient"] <= 1e-3
+    assert result.watched["gradient"] <= 1e-3
     assert result.errors[-1] == pytest.approx(0.5, abs=0.01)  # 0.5² + 0.5² is the least that is possible
     assert result.residual_on < 0.01
     assert float(model.predict(result.theta, at, WAVE)) == pytest.approx(0.5, abs=0.01)
@@ -152,7 +152,7 @@ def test_float32_is_projected_in_float64_to_what_it_can_hold(trained):
     strict = LevenbergMarquardt(points=60, tolerance=1e-20)
     (once,) = project(model, theta.float(), WAVE, strict)
     assert once.status is ProjectionStatus.CONVERGED
-    assert 1e-20 < once.figures["tolerance"] < 1e-8 and once.errors[-1] <= once.figures["tolerance"]
+    assert 1e-20 < once.watched["tolerance"] < 1e-8 and once.errors[-1] <= once.watched["tolerance"]
     (twice,) = project(model, once.theta, WAVE, strict)
     assert twice.steps == 0 and torch.equal(twice.theta, once.theta)
 

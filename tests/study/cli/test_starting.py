@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cnn_core.clock import SECTIONS
-from cnn_core.metrics import FIGURES, WORST
+from cnn_core.metrics import METRICS, WORST
 from search_spaces.load import load_study
 from tests.study.cli.command import Command, assert_refused, last_object
 
@@ -16,9 +16,9 @@ PROJECTION = ("--set", "projection.solver=lm", "--set", "projection.max_steps=3"
 
 COSTS = {"memory/peak_mib", "time/train_s", *(f"time/{section}_s" for section in SECTIONS)}
 
-ERRORS = {f"{split}/{figure}" for split in ("train", "validation", "test") for figure in FIGURES}
+ERRORS = {f"{split}/{figure}" for split in ("train", "validation", "test") for figure in METRICS}
 
-PROJECTED = {f"projected/{split}/{figure}" for split in ("validation", "test") for figure in FIGURES} | {
+PROJECTED = {f"projected/{split}/{figure}" for split in ("validation", "test") for figure in METRICS} | {
     "projection/steps",
     "projection/status",
     "time/projection_s",
@@ -52,7 +52,7 @@ def test_the_same_trial_twice_is_the_same(command: Command) -> None:
 def test_a_trial_for_people_is_a_table(command: Command) -> None:
     answer = command("trial", "small.yaml", *PROJECTION)
     assert answer.code == 0
-    assert all(word in answer.out for word in ("train", "validation", "test", "projected", *FIGURES, "time/train_s"))
+    assert all(word in answer.out for word in ("train", "validation", "test", "projected", *METRICS, "time/train_s"))
     assert "2/2" in answer.err
 
 

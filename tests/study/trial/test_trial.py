@@ -12,7 +12,7 @@ import torch
 
 from cnn_core.checkpoint import CheckpointError
 from cnn_core.compilation import CompilationError, compiled
-from cnn_core.metrics import FIGURES
+from cnn_core.metrics import METRICS
 from search_spaces.load import load_study, resolve
 from search_spaces.schema import Resources
 from study.trial.machine import choose_device, threads
@@ -43,7 +43,7 @@ def small_trial(**more):
 def test_every_epoch_measures_training_and_validation():
     trial = Trial(small_trial())
     metrics = trial.step()
-    assert {f"{split}/{figure}" for split in ("train", "validation") for figure in FIGURES} <= set(metrics)
+    assert {f"{split}/{figure}" for split in ("train", "validation") for figure in METRICS} <= set(metrics)
     assert not [name for name in metrics if name.startswith("test/")]
     assert all(math.isfinite(float(value)) for value in metrics.values())
 
@@ -51,7 +51,7 @@ def test_every_epoch_measures_training_and_validation():
 def test_the_end_measures_the_test_split_and_the_projections():
     metrics = run_trial(small_trial())
     assert {
-        f"{split}/{figure}" for split in ("test", *(f"projected/{s}" for s in PROJECTED)) for figure in FIGURES
+        f"{split}/{figure}" for split in ("test", *(f"projected/{s}" for s in PROJECTED)) for figure in METRICS
     } <= set(metrics)
     assert metrics["status"] == "completed" and metrics["diverged"] == 0
 
@@ -61,7 +61,7 @@ def test_a_projection_that_does_not_move_changes_no_figure():
     metrics = run_trial(small_trial(projection__tolerance=1e9))
     assert metrics["projection/steps"] == 0
     for split in PROJECTED:
-        for figure in FIGURES:
+        for figure in METRICS:
             assert metrics[f"projected/{split}/{figure}"] == pytest.approx(metrics[f"{split}/{figure}"], rel=1e-9)
 
 
@@ -133,7 +133,7 @@ def test_projections_on_the_way_are_reported_with_their_epoch():
     while not trial.done:
         trial.step()
         before.step()
-    projected = [f"projected/validation/{FIGURES[0]}" in metrics for metrics in trial.history]
+    projected = [f"projected/validation/{METRICS[0]}" in metrics for metrics in trial.history]
     assert projected == [False, True, False, True, False]
     assert all(isinstance(value, float) for metrics in trial.history for value in metrics.values())
     assert torch.equal(trial.training.theta, before.training.theta)
