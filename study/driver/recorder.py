@@ -14,11 +14,14 @@ from ray.tune.experiment import Trial
 
 from search_spaces.errors import one_line
 from search_spaces.schema import Study
+from study.driver.losses import Losses, last_failure, raised, words_about
 from study.journal.files import TRIALS
 from study.journal.journal import Event, Journal, Metrics, TrialRecord, TrialStatus, enter
 from study.progress.live_view import Progress
 from study.trial import trial_folder
 from study.trial.files import TRACEBACK
+
+WITHOUT_RESULT = (TrialStatus.FAILED, TrialStatus.LOST)
 
 Listener = Callable[[TrialRecord], None]
 """Is told of every trial that ended for good, after the journal."""
@@ -45,6 +48,7 @@ class Recorder(Callback):
         self.folder, self.on_end, self.on_step = folder, on_end, on_step
         self.journal = Journal(directory)
         self.running: set[str] = set()
+        self.losses = Losses()
         for record in records.values():
             _forget(record)
         progress.recall(records.values())
@@ -66,9 +70,12 @@ class Recorder(Callback):
             self.progress.say(f"trial {ident}: {note}")
         if "metrics" not in result:
             return
+        before = self.reached(ident)
         for epoch, metrics in enumerate(result.get("earlier", ()), start=1):
             self._epoch(ident, epoch, metrics)
         self._epoch(ident, result["epoch"], result["metrics"])
+        if self.reached(ident) > before:
+            self.losses.got_on(trial)
         self.progress.advanced(ident, result["epoch"])
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -81,15 +88,21 @@ class Recorder(Callback):
         self._end(ident, ending(result), result.get("final", {}), error)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        ident, text = trial.config["trial"], str(trial.get_error())
+        ident, text = trial.config["trial"], words_about(trial)
         self._keep_traceback(ident, text)
         self.on_trial_start(iteration, trials, trial)  # unless it had started
-        times = trial.run_metadata.num_failures
-        lost = f"its process was lost {times} times; does it have enough memory?"
-        self._end(ident, TrialStatus.FAILED, {}, raised(text) or lost)
+        if error := raised(text):
+            self._end(ident, TrialStatus.FAILED, {}, error)
+            return
+        times, why = self.losses.in_a_row(trial), self.losses.cause(last_failure(text))
+        lost = f"its process was lost {times} times in a row {self._where(ident)}; the last time {why}"
+        self._end(ident, TrialStatus.LOST, {}, lost)
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self.progress.say(f"trial {trial.config['trial']} lost its process or its node; it is started again")
+        ident, text = trial.config["trial"], words_about(trial)
+        error = raised(text)
+        why = f"it raised {error}" if error else self.losses.cause(last_failure(text))
+        self.progress.say(f"trial {ident} lost its process {self._where(ident)} ({why}); it is started again")
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         self.progress.tick()
@@ -104,10 +117,19 @@ class Recorder(Callback):
     def failure(self) -> str | None:
         """Why the study has no result, if trials ended, and every one of them with an error."""
         ended = [record for record in self.records.values() if record.status is not TrialStatus.RUNNING]
-        if not ended or any(record.status is not TrialStatus.FAILED for record in ended):
+        if not ended or any(record.status not in WITHOUT_RESULT for record in ended):
             return None
         first, folder = ended[0], self.directory / TRIALS
         return f"all {len(ended)} trials failed; trial {first.trial}: {first.error} ({TRACEBACK} is in {folder}/)"
+
+    def reached(self, ident: str) -> int:
+        """The last epoch that the journal has of a trial; 0 before the first."""
+        history = self.records[ident].history if ident in self.records else []
+        return history[-1][0] if history else 0
+
+    def _where(self, ident: str) -> str:
+        epoch = self.reached(ident)
+        return f"after epoch {epoch}" if epoch else "before the end of its first epoch"
 
     def _enter(self, event: Event) -> TrialRecord:
         """What the journal has of a trial from now on."""
@@ -116,8 +138,7 @@ class Recorder(Callback):
 
     def _epoch(self, ident: str, epoch: int, metrics: Mapping[str, float]) -> None:
         """Write down an epoch, unless it was: a trial that goes on repeats those since its last checkpoint."""
-        history = self.records[ident].history
-        if epoch > (history[-1][0] if history else 0):
+        if epoch > self.reached(ident):
             self._enter(self.journal.epoch(ident, epoch, metrics))
 
     def _end(self, ident: str, status: TrialStatus, final: Metrics, error: str | None) -> None:
@@ -145,12 +166,6 @@ class Recorder(Callback):
         folder = self.directory / TRIALS / ident
         folder.mkdir(parents=True, exist_ok=True)
         (folder / TRACEBACK).write_text(text, encoding="utf-8")
-
-
-def raised(text: str) -> str | None:
-    """The error that a trial's process raised last, from Tune's words about it; None if the process was lost."""
-    last = text.rpartition("Failure # ")[2]
-    return last.strip().rpartition("\n")[2] if "Traceback (most recent call last)" in last else None
 
 
 def ending(result: Mapping[str, Any]) -> TrialStatus:

@@ -24,6 +24,7 @@ from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
 from study.cluster import cluster, preflight
 from study.cluster.preflight import Preflight
+from study.driver.losses import IN_A_ROW
 from study.driver.recorder import Recorder
 from study.driver.stopping import Stopping
 from study.journal.files import OPTUNA, STUDY
@@ -35,9 +36,6 @@ from study.search import schedulers
 from study.search.optuna_file import database
 from study.search.optuna_search import OptunaSearch
 from study.trial.actor import TrialActor
-
-LOST_PROCESSES = 3
-"""How often a trial is started again whose process or node was lost. Errors of the trial itself are not tried again."""
 
 SECONDS_BEFORE_TRACKING = 30.0
 """The first trials have the machine to themselves for so long, or until one has ended an epoch; then MLflow is told."""
@@ -218,7 +216,7 @@ class StudyRun:
             scheduler=scheduler,
             max_concurrent_trials=slots,
             reuse_actors=True,
-            max_failures=LOST_PROCESSES,
+            max_failures=IN_A_ROW,
             raise_on_failed_trial=False,
             callbacks=[recorder],
             trial_name_creator=_trial_id,

@@ -33,11 +33,12 @@ class TrialStatus(StrEnum):
     DIVERGED = "diverged"
     FAILED = "failed"  # an error, not a numerical failure
     STOPPED = "stopped"  # by the user, or by the time limit; goes on when the study is resumed
+    LOST = "lost"  # its process, too often in a row without getting on; goes on when the study is resumed
 
     @property
     def final(self) -> bool:
         """Whether a trial that stands so has ended for good."""
-        return self not in (TrialStatus.RUNNING, TrialStatus.STOPPED)
+        return self not in (TrialStatus.RUNNING, TrialStatus.STOPPED, TrialStatus.LOST)
 
 
 Metrics = Mapping[str, float | str]

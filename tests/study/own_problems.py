@@ -36,6 +36,28 @@ def dies_once(mark: str) -> Problem:
     return helmholtz()
 
 
+def dies_while(mark: str) -> Problem:
+    """Kill this process as long as the file `mark` is there."""
+    if Path(mark).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return helmholtz()
+
+
+def dies_often(folder: str, times: int, calls: int) -> Problem:
+    """Kill each process that has evaluated residuals so often, until so many have died."""
+    problem, marks, evaluated = helmholtz(), Path(folder), 0
+
+    def residual(u: Any, x: Any, p: Any) -> Any:
+        nonlocal evaluated
+        evaluated += 1
+        if evaluated == calls and len(list(marks.iterdir())) < times:
+            (marks / str(os.getpid())).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return problem.residual(u, x, p)
+
+    return replace(problem, residual=residual)
+
+
 def slow(seconds: float) -> Problem:
     """The Helmholtz problem, whose residual takes its time: a long training that leaves the processor alone."""
     problem = helmholtz()

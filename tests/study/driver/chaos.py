@@ -5,7 +5,8 @@ python -m tests.study.driver.chaos [--each N] [--trials N] [--seed N]
 A Ray cluster, an MLflow server and the command `cnn-study` run as processes of this one. At random moments one of them
 is killed as by `kill -9`: the process of a trial, the driver, a worker node, the server. A driver is followed by
 `cnn-study resume`; a node and the server come back after a while. In the end the journal, Optuna's file and MLflow must
-tell of one and the same study, as if nothing had happened. The last line of stdout is what they say, as a JSON object.
+tell of one and the same study, as if nothing had happened. Then the same with a study of one trial, whose process is
+killed each time that it has got on. The last line of stdout is what they say of both, as a JSON object.
 """
 
 import argparse
@@ -13,7 +14,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -35,6 +35,7 @@ from search_spaces.load import dump_yaml, load_recorded, resolve
 from search_spaces.schema import ProblemChoice, SearchedParameter, Study, Tune, Uniform
 from study.journal.journal import Journal
 from study.trial.trial import run_trial
+from tests.study.driver.small_driver import free_port
 from tests.study.small_study import LEARNING_RATE, small_study
 
 ROOT = Path(__file__).parents[3]
@@ -55,6 +56,12 @@ class Outcome:
     duplicate_steps: int
     missing_steps: int
     left_running: int
+
+    @property
+    def good(self) -> bool:
+        """Whether it is as if nothing had happened."""
+        whole = self.trials_ended == self.mlflow_runs == self.trials_asked
+        return whole and not self.duplicate_steps + self.missing_steps + self.left_running
 
 
 def study(trials: int, *, epochs: int, seconds: float, at_once: int = 3) -> Study:
@@ -166,12 +173,6 @@ def trial_processes() -> list[int]:
     return [pid for pid in found if is_ours(pid)]
 
 
-def free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return unused.getsockname()[1]
-
-
 def wait_for(server: str, seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while True:
@@ -214,6 +215,29 @@ def run(folder: Path, wanted: Study, *, each: int, seed: int, between: float) ->
                 say(f"killed a {plan.pop(0)}")
         finish(processes)
         return examine(processes)
+
+
+def run_one_trial(folder: Path, wanted: Study, *, kills: int) -> Outcome:
+    """Run a study of one trial and kill its process so often, each time that the trial has got on."""
+    (folder / "chaos.yaml").write_text(dump_yaml(wanted), encoding="utf-8")
+    with chaos(folder, 0, nodes=1) as processes:
+        where = ("--address", str(processes.cluster.address), "--tracking-uri", processes.uri)
+        processes.start_driver("run", "chaos.yaml", "--name", NAME, *where)
+        wait_until_begun(processes)
+        for _ in range(kills):
+            reached = epochs_in(processes)
+            while epochs_in(processes) < reached + 2:
+                assert not ended(processes), "the trial is too short for so many kills"
+                time.sleep(0.1)
+            assert processes.kill("trial")
+            say(f"killed the trial after epoch {epochs_in(processes)}")
+        finish(processes)
+        return examine(processes)
+
+
+def epochs_in(processes: Chaos) -> int:
+    records = Journal(processes.folder / "runs" / NAME).trials()
+    return max((len(record.history) for record in records.values()), default=0)
 
 
 def ended(processes: Chaos) -> bool:
@@ -310,10 +334,11 @@ def main() -> None:
     say(f"seed {options.seed}")
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         wanted = study(options.trials, epochs=40, seconds=0.1)
-        outcome = run(Path(folder), wanted, each=options.each, seed=options.seed, between=4.0)
-    print(json.dumps(asdict(outcome)))
-    good = (outcome.trials_ended, outcome.mlflow_runs) == (outcome.trials_asked,) * 2
-    sys.exit(not good or bool(outcome.duplicate_steps + outcome.missing_steps + outcome.left_running))
+        outcomes = [run(Path(folder), wanted, each=options.each, seed=options.seed, between=4.0)]
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        outcomes.append(run_one_trial(Path(folder), study(1, epochs=60, seconds=0.1, at_once=1), kills=options.each))
+    print(json.dumps({name: asdict(outcome) for name, outcome in zip(("many", "one"), outcomes, strict=True)}))
+    sys.exit(not all(outcome.good for outcome in outcomes))
 
 
 if __name__ == "__main__":

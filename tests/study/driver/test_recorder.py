@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from study.driver.losses import IN_A_ROW
 from study.driver.recorder import Listener, Recorder, ending
 from study.journal.journal import Journal, TrialRecord, TrialStatus
 from study.progress.live_view import Progress
@@ -17,7 +18,8 @@ DONE = {"epoch": 3, "metrics": {"validation/data_mse": 0.1}, "final": {"status":
 
 
 def trial(result: dict[str, Any] | None = None) -> Any:
-    return SimpleNamespace(config={"trial": "0000", "values": {LEARNING_RATE: COMPLETES}}, last_result=result)
+    config = {"trial": "0000", "values": {LEARNING_RATE: COMPLETES}}
+    return SimpleNamespace(config=config, last_result=result, trial_id="0000", num_failures=0)
 
 
 def recording(
@@ -115,34 +117,69 @@ def test_a_failed_trial_leaves_its_traceback(recorder: Recorder) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (
-            "Traceback (most recent call last):\n  …\nRuntimeError: CUDA error: device-side assert",
-            "RuntimeError: CUDA error: device-side assert",
-        ),
-        ("The actor died unexpectedly", "its process was lost 4 times; does it have enough memory?"),
-    ],
-)
-def test_a_trial_whose_process_is_lost_too_often_fails(error: str, said: str, recorder: Recorder) -> None:
-    lost, text = trial(), f"Failure # 3\nTraceback (most recent call last):\nOld: one\nFailure # 4\n{error}\n"
-    lost.get_error = lambda: text
-    lost.run_metadata = SimpleNamespace(num_failures=4)
-    recorder.on_trial_error(0, [], lost)
+def lost(times: int, words: str, *, ident: str = "0000") -> Any:
+    """A trial that has lost so many processes; the last time with these words of Ray's."""
+    text = f"Failure # 1\nTraceback (most recent call last):\nOld: one\nFailure # 2\n{words}\n"
+    return SimpleNamespace(
+        config=trial().config | {"trial": ident}, trial_id=ident, num_failures=times, max_failures=IN_A_ROW,
+        error_file=None, get_error=lambda: text,
+    )  # fmt: skip
+
+
+def test_an_error_that_no_process_survives_is_the_trials_own(recorder: Recorder) -> None:
+    error = "Traceback (most recent call last):\n  …\nRuntimeError: CUDA error: device-side assert"
+    recorder.on_trial_error(0, [], failed := lost(4, error))
     record = recorder.journal.trials()["0000"]
-    assert (record.status, record.error) == (TrialStatus.FAILED, said)
-    assert (recorder.directory / "trials" / "0000" / "traceback.txt").read_text() == text
+    assert (record.status, record.error) == (TrialStatus.FAILED, "RuntimeError: CUDA error: device-side assert")
+    assert (recorder.directory / "trials" / "0000" / "traceback.txt").read_text() == failed.get_error()
+
+
+def test_a_trial_whose_process_is_lost_too_often_may_go_on_later(tmp_path: Path) -> None:
+    recorder = recording(tmp_path, on_end=lambda record: pytest.fail("it has not ended"))
+    recorder.on_trial_error(0, [], lost(4, "The actor died because its node has died."))
+    record = recorder.journal.trials()["0000"]
+    assert (record.status, record.error) == (
+        TrialStatus.LOST,
+        "its process was lost 4 times in a row before the end of its first epoch; the last time its node was lost",
+    )
+    assert recorder.failure() is not None
+
+
+def test_losses_count_only_until_a_trial_gets_on(recorder: Recorder) -> None:
+    running = lost(0, "exits with an exit code 7")
+    for epoch in range(1, 9):
+        running.num_failures += 1
+        assert running.num_failures <= running.max_failures, "Tune would give it up"
+        recorder.on_trial_recover(0, [], running)
+        recorder.on_trial_result(0, [], running, {"epoch": epoch, "metrics": {"time/train_s": 1.0 * epoch}})
+    for _ in range(IN_A_ROW):
+        running.num_failures += 1
+        assert running.num_failures <= running.max_failures
+        recorder.on_trial_result(0, [], running, {"epoch": 8, "metrics": {"time/train_s": 9.0}})  # again, no progress
+    running.num_failures += 1
+    assert running.num_failures > running.max_failures
+    recorder.on_trial_error(0, [], running)
+    assert recorder.journal.trials()["0000"].error == (
+        "its process was lost 4 times in a row after epoch 8; the last time it exited with code 7"
+    )
+
+
+def test_a_loss_is_told_with_its_epoch_and_its_cause(tmp_path: Path) -> None:
+    console = Console(file=StringIO(), width=200)
+    recorder = recording(tmp_path, console=console)
+    recorder.on_trial_result(0, [], running := lost(0, "running low on memory"), {"epoch": 1, "metrics": {"x": 1.0}})
+    recorder.on_trial_recover(0, [], running)
+    assert (
+        "trial 0000 lost its process after epoch 1 (Ray ended it, because its node ran out of memory); "
+        "it is started again"
+    ) in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_trial_that_fails_before_it_starts_is_written_down(tmp_path: Path) -> None:
     recorder = recording(tmp_path)
-    never = trial()
-    never.config = never.config | {"trial": "0001"}
-    never.get_error = lambda: "no such node"
-    never.run_metadata = SimpleNamespace(num_failures=1)
+    never = lost(1, "no such node", ident="0001")
     recorder.on_trial_error(0, [], never)
-    assert recorder.journal.trials()["0001"].status is TrialStatus.FAILED
+    assert recorder.journal.trials()["0001"].status is TrialStatus.LOST
 
 
 def test_a_trial_that_starts_again_elsewhere_is_the_same_trial(recorder: Recorder) -> None:

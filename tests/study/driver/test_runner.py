@@ -14,6 +14,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded, load_text, resolve
+from search_spaces.schema import ProblemChoice
 from study.cluster import cluster
 from study.driver import runner
 from study.journal import study_folder
@@ -140,7 +141,34 @@ def test_a_study_whose_trials_all_fail_says_so(tmp_path: Path) -> None:
 def test_a_trial_whose_process_is_lost_starts_again(tmp_path: Path) -> None:
     done = subprocess.run(command("dying", tmp_path / "study"), cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == QUICK
-    assert "trial 0000 lost its process or its node; it is started again" in done.stderr.splitlines()
+    assert "trial 0000 lost its process before the end of its first epoch (it was killed, " in done.stderr
+    assert Journal(tmp_path / "study").trials()["0000"].status is TrialStatus.COMPLETED
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_trial_that_loses_many_processes_gets_to_its_end(tmp_path: Path) -> None:
+    """On nodes that come and go a long trial is killed again and again; each time it had got on."""
+    (marks := tmp_path / "marks").mkdir()
+    study = small_study(COMPLETES, epochs=20)
+    study = replace(study, tune=replace(study.tune, checkpoint_seconds=1e-3))
+    dies = {"folder": str(marks), "times": 6, "calls": 7}
+    study = replace(study, problem=ProblemChoice("tests.study.own_problems:dies_often", options=dies))
+    assert runner.run(study, directory=tmp_path / "study") == runner.Outcome()
+    record = Journal(tmp_path / "study").trials()["0000"]
+    assert (record.status, len(record.history), len(list(marks.iterdir()))) == (TrialStatus.COMPLETED, 20, 6)
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_trial_that_was_given_up_goes_on_with_a_resume(tmp_path: Path) -> None:
+    (mark := tmp_path / "mark").touch()
+    study = small_study(COMPLETES)
+    study = replace(study, problem=ProblemChoice("tests.study.own_problems:dies_while", options={"mark": str(mark)}))
+    error = runner.run(study, directory=tmp_path / "study").error
+    assert error is not None and "its process was lost 4 times in a row before the end of its first epoch" in error
+    mark.unlink()
+    assert runner.resume(tmp_path / "study") == runner.Outcome()
     assert Journal(tmp_path / "study").trials()["0000"].status is TrialStatus.COMPLETED
 
 
