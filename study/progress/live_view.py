@@ -23,6 +23,7 @@ STYLES: Mapping[TrialStatus, str] = {
     TrialStatus.DIVERGED: "magenta",
     TrialStatus.FAILED: "bold red",
     TrialStatus.STOPPED: "dim",
+    TrialStatus.LOST: "red",
 }
 
 

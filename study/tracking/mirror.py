@@ -38,10 +38,11 @@ RUN_STATUS = {
     TrialStatus.DIVERGED: "FINISHED",
     TrialStatus.FAILED: "FAILED",
     TrialStatus.STOPPED: "KILLED",
+    TrialStatus.LOST: "FAILED",
 }
 """MLflow's status of an ended trial; the tag `status` has ours."""
 
-MAY_GO_ON = (TrialStatus.RUNNING, TrialStatus.STOPPED, TrialStatus.FAILED)
+MAY_GO_ON = (TrialStatus.RUNNING, TrialStatus.STOPPED, TrialStatus.LOST, TrialStatus.FAILED)
 
 
 class Mirror:

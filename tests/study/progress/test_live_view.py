@@ -61,16 +61,16 @@ def test_a_terminal_is_told_what_runs_in_80_columns() -> None:
     of.name = "a-name-of-a-study-that-is-longer-than-usual"
     for position, status in enumerate(status for status in TrialStatus if status is not TrialStatus.RUNNING):
         end(of, f"{position:04d}", status, 0.1)
-    for position in range(5, 16):
+    for position in range(6, 17):
         of.started(f"{position:04d}", "augmented-lagrangian", epochs=1000)
         of.advanced(f"{position:04d}", 10 * position)
     of.console.print(of.view())
     lines = text.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
-    assert "11 running  1 completed  1 pruned  1 diverged  1 failed  1 stopped" in map(str.strip, lines)
-    assert any("0005  augmented-lagrangian" in line and "epoch 50/1000" in line for line in lines)
+    assert "11 running  1 completed  1 pruned  1 diverged  1 failed  1 stopped  1 lost" in map(str.strip, lines)
+    assert any("0006  augmented-lagrangian" in line and "epoch 60/1000" in line for line in lines)
     assert "11/2 slots, 0% used  Pareto set 1  1.2 kB to upload" in map(str.strip, lines)
-    assert any(line.split() == ["soft", "5", "1.00e-01", "0000", "2.00e-01", "0000"] for line in lines)
+    assert any(line.split() == ["soft", "6", "1.00e-01", "0000", "2.00e-01", "0000"] for line in lines)
     assert lines[-1].strip() == "and 3 more"
 
 

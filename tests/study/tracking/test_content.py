@@ -39,6 +39,7 @@ def test_best_and_pareto_set_count_completed_trials_alone() -> None:
         "trials/diverged": 1.0,
         "trials/failed": 0.0,
         "trials/stopped": 0.0,
+        "trials/lost": 0.0,
     }
 
 
