@@ -19,8 +19,7 @@ from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods import Batch, Method, NullSpace, Soft
 from cnn_core.networks import Modulated
 from cnn_core.optimizers import Adam
-from cnn_core.problem import Split, sample
-from cnn_core.problems import helmholtz
+from cnn_core.problems import Split, helmholtz, sample
 from cnn_core.training import Training, TrainingStatus
 
 RATES = (1e-4, 1e-3, 1e-2)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 
 DAMPING = 1e-6
 RATE, FADE_FIRST, FADE_SECOND, EPSILON = 1e-3, 0.9, 0.999, 1e-8

@@ -33,12 +33,11 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks import jax_steps
-from cnn_core.constrained import ConstrainedNetwork, point_losses
-from cnn_core.functional import parameter_vector
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.data_loss import data_loss
 from cnn_core.methods import Batch, Method, Sample, Soft
-from cnn_core.networks import Modulated
-from cnn_core.problem import PointSet, collocation_points
-from cnn_core.problems import helmholtz
+from cnn_core.networks import Modulated, parameter_vector
+from cnn_core.problems import PointSet, collocation_points, helmholtz
 from cnn_core.training import Training
 from study.trial.machine import peak_memory_mib
 
@@ -134,7 +133,7 @@ def soft_gradient(model: ConstrainedNetwork, points: PointSet) -> Callable[[], o
 
 def mean_squares(prediction: Tensor, residuals: Tensor, u: Tensor) -> Tensor:
     """The objective of a soft-constrained step of weight 1."""
-    return point_losses(prediction, u).mean() + residuals.square().mean()
+    return data_loss(prediction, u) + residuals.square().mean()
 
 
 def alternately(*calls: Callable[[], object]) -> list[float]:

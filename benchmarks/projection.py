@@ -38,8 +38,7 @@ from cnn_core.methods import Unconstrained
 from cnn_core.metrics import errors, measure
 from cnn_core.networks import Modulated
 from cnn_core.optimizers import Adam
-from cnn_core.problem import PointSet, Problem, Split, sample
-from cnn_core.problems import helmholtz, pythagorean, viscous_flow
+from cnn_core.problems import PointSet, Problem, Split, helmholtz, pythagorean, sample, viscous_flow
 from cnn_core.projection import ProjectionResult, project
 from cnn_core.solvers import SOLVERS, AdamProjection, LevenbergMarquardt, ProjectionStatus, Solver
 from cnn_core.training import train

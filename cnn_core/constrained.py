@@ -7,7 +7,7 @@
 Axis names: N points, C constraints, O outputs, D coordinates, K parameters, P parameters of the network.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
@@ -19,18 +19,10 @@ from torch.func import functional_call, grad
 from cnn_core.clock import Clock
 from cnn_core.compilation import compiled
 from cnn_core.derivatives import Field, Jet, Order, PointField
-from cnn_core.functional import Layout, layout_of
-from cnn_core.networks import LayeredNetwork, Trace
-from cnn_core.problem import Problem
-from cnn_core.streams import jet_of
-
-
-class LayerPass(NamedTuple):
-    """A Taylor-mode pass: the outputs' streams (S, N, O), what the layers remember, and the parameters it ran with."""
-
-    streams: Tensor
-    trace: Trace
-    parameters: Mapping[str, Tensor]
+from cnn_core.networks import LayeredNetwork, Layout, layout_of
+from cnn_core.networks.layered import LayerPass, Trace
+from cnn_core.networks.streams import jet_of
+from cnn_core.problems import Problem
 
 
 class Evaluation(NamedTuple):
@@ -54,6 +46,9 @@ class Pulled(NamedTuple):
 
 Objective = Callable[..., Tensor]
 """(predictions (N, O), residuals (N, C), …) → a scalar."""
+
+Propagate = Callable[..., tuple[Tensor, Trace]]
+"""`LayeredNetwork.propagate`, perhaps compiled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +84,7 @@ class ConstrainedNetwork:
     def predict(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
         """u_θ at x (N, D) for p (N, K) → (N, O), differentiable once in θ."""
         if self.layered:
-            return self._propagate(theta, x, p, Order.VALUE).streams[0]
+            return self._attached_pass(theta, x, p, Order.VALUE).streams[0]
         return functional_call(self.network, self.layout.unflatten(theta), (x, p))
 
     def residuals(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
@@ -106,10 +101,10 @@ class ConstrainedNetwork:
         if self.path == "general":
             theta = theta if torch.is_grad_enabled() else theta.detach()
             with clock.section("residual"), torch.enable_grad():  # without, torch lacks second derivatives of SiLU
-                prediction, residuals = torch.vmap(self._at_point, in_dims=(None, 0, 0))(theta, x, p)
+                prediction, residuals = torch.vmap(self.at_point, in_dims=(None, 0, 0))(theta, x, p)
             return Evaluation(prediction, residuals, None)
         with clock.section("forward"):
-            layers = self._propagate(theta, x, p, self.problem.order)
+            layers = self._attached_pass(theta, x, p, self.problem.order)
         with clock.section("residual"):
             return Evaluation(*self.read(layers.streams, x, p), layers)
 
@@ -146,28 +141,21 @@ class ConstrainedNetwork:
 
         return jet.value, torch.vmap(at_point)(known, x, p)
 
-    def _propagate(self, theta: Tensor, x: Tensor, p: Tensor, order: Order) -> LayerPass:
-        network = cast(LayeredNetwork, self.network)
-        parameters = self.layout.unflatten(theta.detach())
+    def layer_pass(
+        self, theta: Tensor, x: Tensor, p: Tensor, order: Order, *, propagate: Propagate = LayeredNetwork.propagate
+    ) -> LayerPass:
+        """A pass through the layers at θ (P,), x (N, D), p (N, K), as it is: for passes on the path `layers` only."""
+        network, parameters = cast(LayeredNetwork, self.network), self.layout.unflatten(theta)
+        return LayerPass(network, self.layout, parameters, *propagate(network, parameters, x, p, order))
+
+    def _attached_pass(self, theta: Tensor, x: Tensor, p: Tensor, order: Order) -> LayerPass:
         with torch.no_grad():
-            streams, trace = self.kernel(_propagate)(network, parameters, x, p, order)
-        layers = LayerPass(streams, trace, parameters)
+            propagate = self.kernel(LayeredNetwork.propagate)
+            layers = self.layer_pass(theta.detach(), x, p, order, propagate=propagate)
         return layers._replace(streams=_Attached.apply(theta, self, layers))
 
-    def point_terms(self, theta: Tensor, x: Tensor, p: Tensor, u: Tensor) -> Tensor:
-        """[ℓ, g_1 … g_C] at one point, (1 + C,), by the general path; u (O,) is the data there."""
-        prediction, residuals = self._at_point(theta, x, p)
-        return torch.cat([(prediction - u).square().mean()[None], residuals])
-
-    def point_residuals(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
-        """[g_1 … g_C] at one point, (C,), by the general path."""
-        return self._at_point(theta, x, p)[1]
-
-    def point_field(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
-        """[u_1 … u_O, g_1 … g_C] at one point, (O + C,), by the general path."""
-        return torch.cat(self._at_point(theta, x, p))
-
-    def _at_point(self, theta: Tensor, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+    def at_point(self, theta: Tensor, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+        """u (O,) and g (C,) at one point, by the general path."""
         parameters = self.layout.unflatten(theta)
 
         def function(at: Tensor) -> Tensor:
@@ -178,48 +166,30 @@ class ConstrainedNetwork:
 
 
 class _Attached(torch.autograd.Function):
-    """Ties a pass that ran without a graph to θ: its backward is the network's own `pull_back`."""
+    """Ties a pass that ran without a graph to θ: its backward is the pass's own `gradient`."""
 
     @staticmethod
     def forward(ctx: Any, theta: Tensor, model: ConstrainedNetwork, layers: LayerPass) -> Tensor:
-        ctx.save_for_backward(theta)  # so that torch notices when it is changed in place
-        ctx.model, ctx.trace = model, layers.trace
+        ctx.save_for_backward(theta)
+        ctx.model, ctx.layers = model, layers
         return layers.streams.view_as(layers.streams)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, weights: Tensor) -> tuple[Tensor, None, None]:
-        parameters = ctx.model.layout.unflatten(ctx.saved_tensors[0].detach())
-        return ctx.model.kernel(_pull)(ctx.model, parameters, ctx.trace, weights), None, None
-
-
-def _propagate(
-    network: LayeredNetwork, parameters: Mapping[str, Tensor], x: Tensor, p: Tensor, order: Order
-) -> tuple[Tensor, Trace]:
-    return network.propagate(parameters, x, p, order)
-
-
-def _pull(model: ConstrainedNetwork, parameters: Mapping[str, Tensor], trace: Trace, weights: Tensor) -> Tensor:
-    network = cast(LayeredNetwork, model.network)
-    deltas = network.pull_back(parameters, trace, weights.unsqueeze(2))
-    return model.layout.flatten(network.parameter_gradient(trace, deltas))
+        _ = ctx.saved_tensors  # torch raises where θ was changed in place
+        return ctx.model.kernel(LayerPass.gradient)(ctx.layers, weights), None, None
 
 
 def _gradient(
     model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, objective: Objective, *arguments: Any
 ) -> Pulled:
     """`ConstrainedNetwork.gradient` as one graph."""
-    parameters = model.layout.unflatten(theta)
-    streams, trace = cast(LayeredNetwork, model.network).propagate(parameters, x, p, model.problem.order)
+    layers = model.layer_pass(theta, x, p, model.problem.order)
 
     def value(streams: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         prediction, residuals = model.read(streams, x, p)
         return objective(prediction, residuals, *arguments), (prediction, residuals)
 
-    weights, (prediction, residuals) = grad(value, has_aux=True)(streams)
-    return Pulled(_pull(model, parameters, trace, weights), prediction, residuals)
-
-
-def point_losses(prediction: Tensor, u: Tensor) -> Tensor:
-    """ℓ: the data loss of every point, (N, O) and (N, O) → (N,)."""
-    return (prediction - u).square().mean(dim=-1)
+    weights, (prediction, residuals) = grad(value, has_aux=True)(layers.streams)
+    return Pulled(layers.gradient(weights), prediction, residuals)

@@ -3,7 +3,7 @@
 A residual reads `u.value`, `u.gradient`, `u.laplacian` or `u.hessian` of a `Field` at one point; where these come
 from is not its concern:
 
-* `Jet` holds them as numbers, from one Taylor-mode pass through the layers of a network (`cnn_core.streams`).
+* `Jet` holds them as numbers, from one Taylor-mode pass through the layers of a network (`cnn_core.networks.streams`).
 * `PointField` differentiates any function of x with `torch.func`, to any order, at more cost.
 
 Axis names: D inputs (coordinates), O outputs.

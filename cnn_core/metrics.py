@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 
 WORST = 1e12
 """What an error counts as that is not finite, or larger than this."""

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.problem import Problem, collocation_points
+from cnn_core.problems import Condition, Problem, collocation_points
 from cnn_core.solvers.solver import ProjectionStatus, Solver
 
 CHECK_POINTS = 500

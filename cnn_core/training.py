@@ -18,10 +18,10 @@ from torch import Tensor
 
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.functional import parameter_vector
 from cnn_core.methods.method import Method, MiniBatch, Step, Watch
+from cnn_core.networks import parameter_vector
 from cnn_core.optimizers import Adam, Optimizer
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 from cnn_core.schedules import value_at
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from cnn_core.metrics import FIGURES
-from cnn_core.problem import Problem, Split, sample
+from cnn_core.problems import Problem, Split, sample
 from search_spaces.errors import StudyFileError, nearest, one_line
 from search_spaces.problems import build_problem
 from search_spaces.schema import Data, Study

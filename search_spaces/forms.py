@@ -8,7 +8,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cnn_core.problem import Split
+from cnn_core.problems import Split
 from search_spaces.errors import NEEDS_A_DOT, StudyFileError, nearest, number_in_text, shown
 from search_spaces.schema import Choice, Integer, ProblemChoice, SearchedParameter, Uniform
 

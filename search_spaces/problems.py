@@ -7,8 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
-from cnn_core.problem import Problem
-from cnn_core.problems import PROBLEMS
+from cnn_core.problems import PROBLEMS, Problem
 from search_spaces.errors import StudyFileError, nearest, one_line
 from search_spaces.plain import adapter_of, read_plain
 from search_spaces.schema import ProblemChoice
@@ -30,7 +29,7 @@ def build_problem(choice: ProblemChoice) -> Problem:
     problem = _call(found, choice)
     if not isinstance(problem, Problem):
         kind = type(problem).__name__
-        raise StudyFileError(f"problem.name: {choice.name} returned a {kind}; return a cnn_core.problem.Problem")
+        raise StudyFileError(f"problem.name: {choice.name} returned a {kind}; return a cnn_core.problems.Problem")
     return problem
 
 

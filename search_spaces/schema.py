@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field
 from cnn_core.methods import METHODS
 from cnn_core.networks import NETWORKS
 from cnn_core.optimizers import OPTIMIZERS, Adam
-from cnn_core.problem import Split
+from cnn_core.problems import Split
 from cnn_core.solvers import SOLVERS
 
 Scalar = str | int | float | bool | None

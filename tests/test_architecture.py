@@ -37,7 +37,7 @@ STUDY_ROOMS = {
 CORE_ROOMS = {
     "linear_algebra": set(),
     "problems": {"derivatives"},
-    "networks": {"derivatives"},
+    "networks": {"derivatives", "linear_algebra"},
 }
 """The rooms of `cnn_core` that know little, and all that they may import of it besides themselves."""
 

@@ -15,8 +15,7 @@ from cnn_core.methods import METHODS
 from cnn_core.metrics import FIGURES
 from cnn_core.networks import NETWORKS
 from cnn_core.optimizers import OPTIMIZERS
-from cnn_core.problem import Split
-from cnn_core.problems import PROBLEMS
+from cnn_core.problems import PROBLEMS, Split
 from cnn_core.reductions import REDUCTIONS
 from cnn_core.schedules import SCHEDULES
 from cnn_core.solvers import SOLVERS

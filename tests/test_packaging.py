@@ -15,7 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from cnn_core.problem import Split, sample
+from cnn_core.problems import Split, sample
 from search_spaces.load import shipped_spaces
 from study.cli.group import cli
 from tests.test_architecture import PACKAGES, ROOT, imported_packages, named, sources

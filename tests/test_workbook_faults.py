@@ -14,17 +14,24 @@ import yaml
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.jacobian import residual_jacobian
 from cnn_core.methods import METHODS, Soft
 from cnn_core.networks import Dense, Modulated
 from cnn_core.optimizers import Sgd
-from cnn_core.problem import Problem, Split, sample
-from cnn_core.problems import helmholtz, pythagorean, synthetic, viscous_flow
+from cnn_core.problems import Problem, Split, helmholtz, pythagorean, sample, synthetic, viscous_flow
 from cnn_core.training import train
 from search_spaces.errors import StudyFileError
 from search_spaces.load import build_problem, load_study, load_trial, shipped_spaces
 from study.trial.trial import Trial
-from tests.cnn_core.cases import OwnNetwork, field_of, general_twin, grid_points, make_model, make_step, theta_of
+from tests.cnn_core.cases import (
+    OwnNetwork,
+    field_of,
+    general_twin,
+    grid_points,
+    make_model,
+    make_step,
+    residual_jacobian,
+    theta_of,
+)
 
 STUDIES = [name for name in shipped_spaces() if not name.startswith("workbook-")]
 

@@ -11,9 +11,10 @@ from typing import Literal
 
 from torch import Tensor
 
-from cnn_core.constrained import ConstrainedNetwork, point_losses
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.data_loss import data_loss
 from cnn_core.methods.method import Direction, State, Step
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
 
 
@@ -51,4 +52,4 @@ class AugmentedLagrangian:
 
 def _lagrangian(prediction: Tensor, residuals: Tensor, u: Tensor, multipliers: Tensor, penalty: float) -> Tensor:
     terms = multipliers * residuals + 0.5 * penalty * residuals.square()
-    return point_losses(prediction, u).mean() + terms.sum(dim=1).mean()
+    return data_loss(prediction, u) + terms.sum(dim=1).mean()

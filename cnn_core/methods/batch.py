@@ -8,12 +8,11 @@ that λ was computed in (this is the workbook's fault 6, kept here for compariso
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods.correction import correct, data_direction, data_gradient, normal_space, watch
+from cnn_core.methods.correction import correct, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
-from cnn_core.problem import PointSet
+from cnn_core.methods.refresh import due, held, held_pull, none_yet, older, require_refresh
+from cnn_core.problems import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
 
 
@@ -39,40 +38,21 @@ class Batch:
         require_refresh(self.refresh_interval, self.warm_up, self.cap)
 
     def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
-        return {"age": 0}
+        return none_yet()
 
     def direction(self, step: Step, state: State) -> Direction:
         if step.epoch < self.warm_up:
-            return data_direction(step, state)
-        if state["age"] % self.refresh_interval:
-            return self._with_old_multipliers(step, state)
+            return Direction(step.data_gradient(), state)
+        rate = value_at(self.objective_rate, step.epoch)
+        if not due(state, self.refresh_interval):
+            return Direction(step.data_gradient(rate) + held_pull(step, state), older(state))
         terms = step.terms()
         direction, multipliers = correct(
             step,
             normal_space(step, terms.constraints, damping=value_at(self.damping, step.epoch)),
             terms.residuals.flatten(),
-            value_at(self.objective_rate, step.epoch) * terms.gradient,
+            rate * terms.gradient,
             gain=value_at(self.gain, step.epoch),
             cap=self.cap,
         )
-        held = {"age": 1, "multipliers": multipliers.values, "x": step.batch.x, "p": step.batch.p}
-        return Direction(direction, held, watch(multipliers))
-
-    def _with_old_multipliers(self, step: Step, state: State) -> Direction:
-        with step.clock.section("forward"):
-            prediction = step.model.predict(step.theta, step.batch.x, step.batch.p)
-        residuals = step.model.evaluate(step.theta, state["x"], state["p"], step.clock).residuals
-        with step.clock.section("step"):
-            pull = torch.autograd.grad(residuals.flatten() @ state["multipliers"], step.theta)[0]
-        descent = data_gradient(step, prediction, value_at(self.objective_rate, step.epoch))
-        return Direction(descent + pull, state | {"age": state["age"] + 1})
-
-
-def require_refresh(refresh_interval: int, warm_up: float, cap: float | None) -> None:
-    """Raise ValueError for values that mean nothing."""
-    if refresh_interval < 1:
-        raise ValueError(f"refresh_interval must be at least 1 step, got {refresh_interval}")
-    if warm_up < 0:
-        raise ValueError(f"warm_up must be 0 or more epochs, got {warm_up}")
-    if cap is not None and cap <= 0:
-        raise ValueError(f"cap must be positive or null, got {cap}")
+        return Direction(direction, held(step, multipliers.values), watch(multipliers))

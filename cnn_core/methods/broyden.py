@@ -15,12 +15,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import ConstrainedNetwork, point_losses
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.data_loss import data_loss
 from cnn_core.jacobian import ExplicitJacobian
 from cnn_core.methods.correction import correct, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.methods.reduction import gradients
-from cnn_core.problem import PointSet
+from cnn_core.methods.refresh import due, none_yet, older
+from cnn_core.problems import PointSet
 from cnn_core.reductions import Lp, Reduction
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
 
@@ -42,15 +44,15 @@ class Broyden:
             raise ValueError(f"refresh_interval must be at least 1 step or null, got {self.refresh_interval}")
 
     def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
-        return {"age": 0}
+        return none_yet()
 
     def direction(self, step: Step, state: State) -> Direction:
         evaluation = step.evaluate()
-        loss = point_losses(evaluation.prediction, step.batch.u).mean()
+        loss = data_loss(evaluation.prediction, step.batch.u)
         values = torch.cat([loss[None], self.reduction(evaluation.residuals)])
         theta = step.theta.detach().clone()
         with step.clock.section("jacobian"):
-            exact = state["age"] == 0 or (self.refresh_interval and state["age"] % self.refresh_interval == 0)
+            exact = due(state, self.refresh_interval)
             rows = gradients(values, step.theta) if exact else _secant_update(state, theta, values.detach())
         direction, multipliers = correct(
             step,
@@ -63,8 +65,8 @@ class Broyden:
             value_at(self.objective_rate, step.epoch) * rows[0],
             gain=value_at(self.gain, step.epoch),
         )
-        state = {"age": state["age"] + 1, "theta": theta, "values": values.detach(), "rows": rows}
-        return Direction(direction, state, watch(multipliers))
+        known = {"theta": theta, "values": values.detach(), "rows": rows}
+        return Direction(direction, older(state) | known, watch(multipliers))
 
 
 def _secant_update(state: State, theta: Tensor, values: Tensor) -> Tensor:

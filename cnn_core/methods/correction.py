@@ -9,37 +9,23 @@ unit of learning rate, and what is left of d is tangent to the constraints (Jerg
 differential equation approach to nonlinear programming").
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import point_losses
-from cnn_core.jacobian import Jacobian, Terms
-from cnn_core.methods.method import Direction, State, Step, Watch
-from cnn_core.multipliers import Factorisation, Multipliers, SolveStatus, factorise
+from cnn_core.jacobian import Jacobian
+from cnn_core.linear_algebra.factorisation import Factorisation, Multipliers, SolveStatus, effective_rank, factorise
+from cnn_core.linearisation import Terms
+from cnn_core.methods.method import Step, Watch
 
 REFINEMENTS = 2
 """At most this often the error of an undamped direction is solved for."""
 
 TOLERATED_ERRORS = 100
 """How many rounding errors, relative to gain·g, J·direction may be off before it is worth another solve."""
-
-
-def data_gradient(step: Step, prediction: Tensor, rate: float = 1.0) -> Tensor:
-    """rate·∇f (P,) for f = the mean point loss of the batch; the graph of `prediction` is kept."""
-    if rate == 0:
-        return torch.zeros_like(step.theta)
-    loss = rate * point_losses(prediction, step.batch.u).mean()
-    with step.clock.section("step"):
-        return torch.autograd.grad(loss, step.theta, retain_graph=True)[0]
-
-
-def data_direction(step: Step, state: State) -> Direction:
-    """The direction of unconstrained training: ∇f, without evaluating the constraints."""
-    with step.clock.section("forward"):
-        prediction = step.model.predict(step.theta, step.batch.x, step.batch.p)
-    return Direction(data_gradient(step, prediction), state)
 
 
 @dataclass(frozen=True)
@@ -113,13 +99,29 @@ def _refined(
     return direction, replace(multipliers, values=values)
 
 
+@dataclass(frozen=True, eq=False)
+class SolveReport:
+    """What is worth watching about a solve. It keeps the factor, for the rank, but not the matrix."""
+
+    multipliers: Tensor
+    condition: float
+    damping: float
+    factor: Tensor | None
+    shift: float
+
+    @cached_property
+    def figures(self) -> Mapping[str, float]:
+        """The figures by name. When first asked for, they cost about what the factorisation did."""
+        return {
+            "multipliers_max": float(self.multipliers.abs().max()),
+            "condition": self.condition,
+            "damping": self.damping,
+            "rank": effective_rank(self.factor, self.shift),
+        }
+
+
 def watch(multipliers: Multipliers) -> Watch:
-    """What is worth watching about a solve, without holding on to the matrix."""
-    values = multipliers.values
-    solved = replace(multipliers.factorisation, matrix=values[:0])
-    return lambda: {
-        "multipliers_max": float(values.abs().max()),
-        "condition": solved.condition,
-        "damping": solved.damping,
-        "rank": solved.rank,
-    }
+    """What is worth watching about a solve."""
+    solved = multipliers.factorisation
+    report = SolveReport(multipliers.values, solved.condition, solved.damping, solved.factor, solved.shift)
+    return lambda: report.figures

@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork, Evaluation, Objective, Pulled
-from cnn_core.jacobian import Terms, term_jacobians
+from cnn_core.data_loss import data_loss
+from cnn_core.linearisation import Terms, batch_terms
 from cnn_core.optimizers import Adam, Optimizer
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 
 State = dict[str, Any]
 """What a method carries from step to step; tensors and plain numbers only, so that a checkpoint can hold it."""
@@ -64,9 +66,29 @@ class Step:
         """The gradient of objective(predictions, residuals, *arguments), with predictions and residuals."""
         return self.model.gradient(self.theta, self.batch.x, self.batch.p, objective, *arguments, clock=self.clock)
 
+    def data_gradient(self, rate: float = 1.0, *, prediction: Tensor | None = None) -> Tensor:
+        """rate·∇f (P,) for f = the mean point loss of the batch.
+
+        Takes a pass of the values alone, unless a `prediction` (N, O) is at hand, whose graph is then kept.
+        """
+        if rate == 0:
+            return torch.zeros_like(self.theta)
+        if prediction is None:
+            with self.clock.section("forward"):
+                prediction = self.model.predict(self.theta, self.batch.x, self.batch.p)
+        loss = rate * data_loss(prediction, self.batch.u)
+        with self.clock.section("step"):
+            return torch.autograd.grad(loss, self.theta, retain_graph=True)[0]
+
+    def pull(self, multipliers: Tensor, x: Tensor, p: Tensor) -> Tensor:
+        """Jᵀλ (P,) for λ (N·C,) and the residuals at any points x (N, D), p (N, K), by one backward pass."""
+        residuals = self.model.evaluate(self.theta, x, p, self.clock).residuals
+        with self.clock.section("step"):
+            return torch.autograd.grad(residuals.flatten() @ multipliers, self.theta)[0]
+
     def terms(self) -> Terms:
         """Residuals of the batch, and the Jacobians of its points' data losses and residuals."""
-        return term_jacobians(self.model, self.theta, self.batch.x, self.batch.p, self.batch.u, clock=self.clock)
+        return batch_terms(self.model, self.theta, self.batch.x, self.batch.p, self.batch.u, clock=self.clock)
 
 
 Watch = Callable[[], Mapping[str, float]]

@@ -9,7 +9,7 @@ from typing import Literal
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods.correction import satisfy, watch
 from cnn_core.methods.method import Direction, State, Step
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
 
 

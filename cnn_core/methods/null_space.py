@@ -21,11 +21,10 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods.batch import require_refresh
-from cnn_core.methods.correction import NormalSpace, correct, data_gradient, normal_space, watch
+from cnn_core.methods.correction import NormalSpace, correct, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
-from cnn_core.optimizers import Moments
-from cnn_core.problem import PointSet
+from cnn_core.methods.refresh import due, held, held_pull, none_yet, older, require_refresh
+from cnn_core.problems import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
 
 MOST_HALVINGS = 10
@@ -65,12 +64,13 @@ class NullSpace:
             raise ValueError(f"growth_limit must be at least 1 or null, got {self.growth_limit}")
 
     def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
-        return {"age": 0, "moments": {}}
+        return none_yet() | {"moments": {}}
 
     def direction(self, step: Step, state: State) -> Direction:
         if step.epoch < self.warm_up:
-            return self._objective_only(step, state)
-        if state["age"] % self.refresh_interval:
+            descent, _, moments = self._preconditioned(step, step.data_gradient(), state)
+            return Direction(descent, state | moments, complete=True)
+        if not due(state, self.refresh_interval):
             return self._with_old_multipliers(step, state)
         terms = step.terms()
         residuals = terms.residuals.flatten()
@@ -82,34 +82,24 @@ class NullSpace:
             if not multipliers.held_back:
                 delta = self._corrected(step, normal, residuals * (1 - rate), delta)
             delta = self._safeguarded(step, residuals, delta)
-        held = {"age": 1, "multipliers": multipliers.values, "x": step.batch.x, "p": step.batch.p, "moments": moments}
-        return Direction(delta, held, watch(multipliers), complete=True)
-
-    def _objective_only(self, step: Step, state: State) -> Direction:
-        with step.clock.section("forward"):
-            prediction = step.model.predict(step.theta, step.batch.x, step.batch.p)
-        descent, _, moments = self._preconditioned(step, data_gradient(step, prediction), state)
-        return Direction(descent, state | {"moments": moments}, complete=True)
+        return Direction(delta, held(step, multipliers.values) | moments, watch(multipliers), complete=True)
 
     def _with_old_multipliers(self, step: Step, state: State) -> Direction:
-        residuals = step.model.evaluate(step.theta, state["x"], state["p"], step.clock).residuals
-        with step.clock.section("step"):
-            pull = torch.autograd.grad(residuals.flatten() @ state["multipliers"], step.theta)[0]
-        with step.clock.section("forward"):
-            prediction = step.model.predict(step.theta, step.batch.x, step.batch.p)
-        descent, metric, moments = self._preconditioned(step, data_gradient(step, prediction), state)
+        pull = held_pull(step, state)
+        descent, metric, moments = self._preconditioned(step, step.data_gradient(), state)
         delta = descent + (pull if metric is None else metric * pull)
         if self.growth_limit is not None:
             residuals = _residuals_after(step, torch.zeros_like(delta))
             delta = self._safeguarded(step, residuals, delta)
-        return Direction(delta, state | {"moments": moments, "age": state["age"] + 1}, complete=True)
+        return Direction(delta, older(state) | moments, complete=True)
 
-    def _preconditioned(self, step: Step, gradient: Tensor, state: State) -> tuple[Tensor, Tensor | None, Moments]:
+    def _preconditioned(self, step: Step, gradient: Tensor, state: State) -> tuple[Tensor, Tensor | None, State]:
+        """α_J M m̂ (P,), M, and the moments as part of a state."""
         rate = value_at(self.objective_rate, step.epoch)
         if self.preconditioner == "identity":
-            return rate * gradient, None, {}
+            return rate * gradient, None, {"moments": {}}
         descent, metric, moments = step.optimizer.precondition(gradient, state["moments"])
-        return rate * descent, metric, moments
+        return rate * descent, metric, {"moments": moments}
 
     def _corrected(self, step: Step, normal: NormalSpace, wanted: Tensor, delta: Tensor) -> Tensor:
         if self.corrections == 0:

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.jacobian import ExplicitJacobian
-from cnn_core.methods.batch import require_refresh
-from cnn_core.methods.correction import correct, data_direction, data_gradient, normal_space, watch
+from cnn_core.methods.correction import correct, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
-from cnn_core.problem import PointSet
+from cnn_core.methods.refresh import due, none_yet, older, require_refresh
+from cnn_core.problems import PointSet
 from cnn_core.reductions import Lp
 from cnn_core.reductions import Reduction as AnyReduction
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
@@ -43,17 +43,17 @@ class Reduction:
         require_refresh(self.refresh_interval, self.warm_up, self.cap)
 
     def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
-        return {"age": 0}
+        return none_yet()
 
     def direction(self, step: Step, state: State) -> Direction:
         if step.epoch < self.warm_up:
-            return data_direction(step, state)
+            return Direction(step.data_gradient(), state)
         evaluation = step.evaluate()
         reduced = self.reduction(evaluation.residuals)
-        descent = data_gradient(step, evaluation.prediction, value_at(self.objective_rate, step.epoch))
-        if state["age"] % self.refresh_interval:
+        descent = step.data_gradient(value_at(self.objective_rate, step.epoch), prediction=evaluation.prediction)
+        if not due(state, self.refresh_interval):
             pull = torch.autograd.grad(reduced @ state["multipliers"], step.theta)[0]
-            return Direction(descent + pull, state | {"age": state["age"] + 1})
+            return Direction(descent + pull, older(state))
         with step.clock.section("jacobian"):
             jacobian = ExplicitJacobian(gradients(reduced, step.theta), quantities=len(reduced))
         direction, multipliers = correct(

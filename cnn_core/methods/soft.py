@@ -9,9 +9,10 @@ from typing import Literal
 
 from torch import Tensor
 
-from cnn_core.constrained import ConstrainedNetwork, point_losses
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.data_loss import data_loss
 from cnn_core.methods.method import Direction, State, Step
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 from cnn_core.reductions import Lp, Reduction
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
 
@@ -40,4 +41,4 @@ class Soft:
 def _objective(
     prediction: Tensor, residuals: Tensor, u: Tensor, weight: float, reduce: Callable[..., Tensor], *numbers: float
 ) -> Tensor:
-    return point_losses(prediction, u).mean() + weight * reduce(residuals, *numbers).sum()
+    return data_loss(prediction, u) + weight * reduce(residuals, *numbers).sum()

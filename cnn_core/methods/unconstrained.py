@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods.correction import data_direction
 from cnn_core.methods.method import Direction, State, Step
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 
 
 @dataclass(frozen=True)
@@ -19,4 +18,4 @@ class Unconstrained:
         return {}
 
     def direction(self, step: Step, state: State) -> Direction:
-        return data_direction(step, state)
+        return Direction(step.data_gradient(), state)

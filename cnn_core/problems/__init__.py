@@ -1,8 +1,13 @@
-"""The problems that come with the package, by name: functions whose keyword arguments are their options."""
+"""What should hold: what a problem is, its points and conditions, and the problems that come with the package.
+
+The latter are functions by name, whose keyword arguments are their options. A new one is a file here and a line below.
+"""
 
 from collections.abc import Callable, Mapping
 
-from cnn_core.problem import Problem
+from cnn_core.problems.condition import Condition
+from cnn_core.problems.points import PointSet, Split, collocation_points, sample
+from cnn_core.problems.problem import Problem, Residual, Scale, Solution
 from cnn_core.problems.synthetic import synthetic
 from cnn_core.problems.viscous_flow import viscous_flow
 from cnn_core.problems.waves import helmholtz, pythagorean, truth
@@ -15,4 +20,20 @@ PROBLEMS: Mapping[str, Callable[..., Problem]] = {
     "synthetic": synthetic,
 }
 
-__all__ = ["PROBLEMS", "helmholtz", "pythagorean", "synthetic", "truth", "viscous_flow"]
+__all__ = [
+    "PROBLEMS",
+    "Condition",
+    "PointSet",
+    "Problem",
+    "Residual",
+    "Scale",
+    "Solution",
+    "Split",
+    "collocation_points",
+    "helmholtz",
+    "pythagorean",
+    "sample",
+    "synthetic",
+    "truth",
+    "viscous_flow",
+]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cnn_core.derivatives import Field
-from cnn_core.problem import Problem
+from cnn_core.problems.problem import Problem
 
 MOST_CONSTRAINTS = 100
 

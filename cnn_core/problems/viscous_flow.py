@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from cnn_core.derivatives import Field
-from cnn_core.problem import Problem
+from cnn_core.problems.problem import Problem
 
 
 def viscous_flow(viscosity: float = 0.2) -> Problem:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cnn_core.derivatives import Field
-from cnn_core.problem import Problem, Residual, Scale
+from cnn_core.problems.problem import Problem, Residual, Scale
 
 
 def helmholtz() -> Problem:

@@ -12,9 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.problem import Problem
+from cnn_core.problems import Condition, Problem
 from cnn_core.reductions import Lp, Reduction
 from cnn_core.solvers.rows import condition_block
 from cnn_core.solvers.solver import Accept, Course, ProjectionStatus, Solution, require_common

@@ -4,49 +4,38 @@
   min ½ mean (u_θ − u₀)² subject to g(θ) = 0. It uses no data, only the predictions and the PDE.
 * `nearest: parameters` keeps it near its parameters: min ½ |θ − θ₀|² subject to g(θ) = 0.
 
-Both are met by continuation: ½ |F(θ)|² + ½ s² |θ − θ₀|² is minimised (`cnn_core.solvers.descent`) for growing w, where
+Both are met by continuation (`cnn_core.solvers.continuation`): ½ |F(θ)|² + ½ s² |θ − θ₀|² is minimised
+(`cnn_core.linear_algebra.least_squares`) for growing w, where
 
     F = [(u_θ − u₀)/√(n O), w g/√(n C)], s = 0       or       F = w g/√(n C), s = 1,
 
 and each w must be minimised well (`inner_tolerance`) before the next: a constraint that is enforced too early flattens
 the wave. Conditions add rows of their own to g.
 
-A nonlinear ODE may have solutions that are glued together from pieces, each nearer to u₀ than a smooth one. With
-`solutions: general` the network is first moved to the nearest u₁ that satisfies the explicit form e of the equation
-(`cnn_core.explicit`), which the glued ones do not; then, with e enforced, to the nearest solution to u₁ in the norm
-|u|² + ℓ² |u'|², ℓ = |u₀|/|u₀'|.
+A nonlinear ODE may have solutions that are glued together from pieces, each nearer to u₀ than a smooth one;
+`solutions: general` passes them by (`cnn_core.solvers.general_solution`).
 
 Reference: Nocedal & Wright 2006, ch. 17. All of it runs in float64, whatever the network's precision.
 """
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.explicit import with_explicit_form
-from cnn_core.problem import Problem
-from cnn_core.solvers.descent import Descent
-from cnn_core.solvers.rows import Block, Rows, condition_block
-from cnn_core.solvers.solver import Accept, Course, ProjectionStatus, Solution, require_common
-
-LARGEST_WEIGHT = 1e6
-
-NEAR = 4
-"""One general solution stays near another at every fourth point: e is enforced at all of them, and where it vanishes, r
-is constant, so that there are few to choose from."""
-
-PATIENCE = 3
-"""So many weights in a row that lower the error by less than a tenth say that no weight will."""
-
-FIRST_TELLING_WEIGHT = 100.0
-"""At smaller weights an error may rest, while the network moves along."""
+from cnn_core.linear_algebra.least_squares import Descent
+from cnn_core.problems import Condition, Problem
+from cnn_core.problems.explicit import with_explicit_form
+from cnn_core.solvers.continuation import Continuation
+from cnn_core.solvers.general_solution import find_general_solution, has_shape
+from cnn_core.solvers.rows import Rows
+from cnn_core.solvers.solver import Accept, ProjectionStatus, Solution, require_common
+from cnn_core.solvers.wave import CONSTRAINTS, U, Wave, wave_of
 
 AT_REST, PROBING_STEPS = 1e-6, 100
 """A descent on the constraints alone is at rest at a step that gains no more than this fraction, or after so many."""
@@ -97,148 +86,61 @@ class LevenbergMarquardt:
         self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Condition] = ()
     ) -> Solution:
         model = replace(model, network=copy.deepcopy(model.network).double())  # buffers and frozen parameters, too
-        journey = _Journey(self, model, theta, x.double(), p.double(), conditions)
-        if not math.isfinite(journey.course.errors[0]):
-            return journey.course.solution(theta, ProjectionStatus.DIVERGED)
-        if journey.course.errors[0] > journey.tolerance and not journey.stuck:
-            journey.travel()
-        return journey.arrive(theta)
+        wave = wave_of(model, x.double(), p.double(), conditions, general=self.solutions == "general")
+        way = self._way(wave, theta)
+        if not math.isfinite(way.course.errors[0]):
+            return way.course.solution(theta, ProjectionStatus.DIVERGED)
+        possible = self.solutions == "all" or has_shape(way)
+        if way.course.errors[0] > way.tolerance and possible:
+            self._travel(way)
+        return _arrived(way, theta.dtype, possible=possible)
 
-
-class _Journey:
-    """One projection in progress. The quantities of its points are [u, g], of a general solution [u, e, g, u']."""
-
-    def __init__(
-        self,
-        settings: LevenbergMarquardt,
-        model: ConstrainedNetwork,
-        theta: Tensor,
-        x: Tensor,
-        p: Tensor,
-        conditions: Sequence[Condition],
-    ) -> None:
-        self.settings = settings
-        self.general = settings.solutions == "general"
-        self.outputs, self.constraints = len(model.problem.outputs), len(model.problem.constraints)
-        self.first_constraint = self.outputs + (1 if self.general else 0)
-        if self.general:
-            model = replace(model, problem=with_explicit_form(model.problem))
-        nothing = x.new_zeros(1)
-        self.field = Block(model, x, p.expand(len(x), -1), targets=nothing, fixed=nothing, growing=nothing)
-        self.conditions = [condition_block(model, condition, p) for condition in conditions]
+    def _way(self, wave: Wave, theta: Tensor) -> Continuation:
         start = theta.double()
-        self.start = self._everything(start)
-        self.course = Course(self.start[0][:, : self.outputs], self._error(self.start))
-        self.tolerance = max(settings.tolerance, self._rounding(start, torch.finfo(theta.dtype).eps))
-        sizes = [float(self.start[0][:, column].square().mean()) for column in (0, -1)]
-        self.stuck = self.general and not min(sizes) > 0  # a constant has no slope to tell solutions apart by
-        pull = 1.0 if settings.nearest == "parameters" else 0.0
-        self.descent = Descent(start, pull=pull, on_step=self._note)
-
-    def travel(self) -> None:
-        """Go through the weights, for general solutions twice."""
-        outputs, constraints = self.outputs, self.constraints
-        stay, obey = [1 / math.sqrt(outputs)] * outputs, [1 / math.sqrt(constraints)] * constraints
-        if self.general:
-            self._find_general_solution()
-        elif self.settings.nearest == "function":
-            self._continue(self._block(fixed=[*stay, *[0.0] * constraints], growing=[*[0.0] * outputs, *obey]))
-        else:
-            self._continue(self._block(fixed=[0.0] * constraints, growing=obey, start=outputs))
-
-    def arrive(self, theta: Tensor) -> Solution:
-        """The result, at the precision of the trained θ (P,)."""
-        arrived = self.descent.theta.to(theta.dtype)
-        precision = torch.finfo(theta.dtype).eps
-        self.tolerance = max(self.tolerance, self._rounding(arrived.double(), precision))
-        figures = {"tolerance": self.tolerance}
-        if not self.stuck and self._error(self._everything(arrived.double())) <= self.tolerance:
-            return self.course.solution(arrived, ProjectionStatus.CONVERGED, figures)
-        figures["gradient"] = self._gradient_at_rest()
-        stationary = figures["gradient"] <= STATIONARY
-        status = ProjectionStatus.LEAST_SQUARES if stationary else ProjectionStatus.TOLERANCE_NOT_MET
-        return self.course.solution(arrived, status, figures)
-
-    def _find_general_solution(self) -> None:
-        value, slope = (self.start[0][:, column].square().mean().sqrt() for column in (0, 3))
-        length = float(value / slope)
-        explicit = length**2
-        weight = self._continue(
-            self._block(fixed=[1.0, 0.0], growing=[0.0, explicit]),
-            error=lambda quantities: explicit**2 * float(quantities[0][:, 1].square().mean()),
+        return Continuation(
+            wave=wave,
+            start=start,
+            pull=1.0 if self.nearest == "parameters" else 0.0,
+            tolerance=max(self.tolerance, wave.rounding(start, torch.finfo(theta.dtype).eps)),
+            max_steps=self.max_steps,
+            first_weight=self.first_weight,
+            growth=self.growth,
+            inner_tolerance=self.inner_tolerance,
         )
-        field = self._everything(self.descent.theta)[0]
-        held = self._block(fixed=[weight * explicit], growing=[0.0], start=1)
-        near = self._block(fixed=[1.0, 0.0, 0.0, length], growing=[0.0, 0.0, 1.0, 0.0], near=field).every(NEAR)
-        self._continue(held, near, growth=self.settings.growth**2)  # from one general solution to another: an easy way
 
-    def _continue(
-        self,
-        block: Block,
-        *more: Block,
-        error: Callable[[Sequence[Tensor]], float] | None = None,
-        growth: float | None = None,
-    ) -> float:
-        """Minimise at growing weights until the error meets the tolerance; returns the last weight."""
-        growth = growth or self.settings.growth
-        settings, descent, error = self.settings, self.descent, error or self._error
-        rows = Rows([block, *self.conditions, *more])
-        weight, idle, last = settings.first_weight, 0, math.inf
-        while True:
-            descent.minimise(rows, weight, inner_tolerance=settings.inner_tolerance, max_steps=settings.max_steps)
-            now = error(self._everything(descent.theta))
-            idle = idle + 1 if weight >= FIRST_TELLING_WEIGHT and now > 0.9 * last else 0
-            spent = descent.steps >= settings.max_steps or weight > LARGEST_WEIGHT or idle >= PATIENCE
-            if now <= self.tolerance or spent:
-                return weight
-            weight, last = weight * growth, now
+    def _travel(self, way: Continuation) -> None:
+        if self.solutions == "general":
+            find_general_solution(way)
+        elif self.nearest == "function":
+            way.enforce(way.wave.rows(fixed={U: 1}, growing={CONSTRAINTS: 1}, near=way.at_start))
+        else:
+            way.enforce(way.wave.rows(growing={CONSTRAINTS: 1}))
 
-    def _block(
-        self, *, fixed: Sequence[float], growing: Sequence[float], start: int = 0, near: Tensor | None = None
-    ) -> Block:
-        """The points' rows: near the values and slopes `near`, or else those of θ₀."""
-        targets = (self.start[0] if near is None else near).clone()
-        targets[:, self.outputs : self.first_constraint + self.constraints] = 0
-        as_tensor = self.field.x.new_tensor
-        return replace(self.field, targets=targets, fixed=as_tensor(fixed), growing=as_tensor(growing), start=start)
 
-    def _everything(self, theta: Tensor) -> list[Tensor]:
-        """All quantities at θ: of the points as they are, of the conditions less their values."""
-        return Rows([self.field, *self.conditions]).evaluate(theta)
+def _arrived(way: Continuation, dtype: torch.dtype, *, possible: bool) -> Solution:
+    """The result, at the precision of the trained θ; it has not converged where there is no solution to go to."""
+    theta = way.descent.theta.to(dtype)
+    tolerance = max(way.tolerance, way.wave.rounding(theta.double(), torch.finfo(dtype).eps))
+    if possible and way.wave.error(way.wave.evaluate(theta.double())) <= tolerance:
+        return way.course.solution(theta, ProjectionStatus.CONVERGED, {"tolerance": tolerance})
+    gradient = _gradient_at_rest(way)
+    status = ProjectionStatus.LEAST_SQUARES if gradient <= STATIONARY else ProjectionStatus.TOLERANCE_NOT_MET
+    return way.course.solution(theta, status, {"tolerance": tolerance, "gradient": gradient})
 
-    def _error(self, quantities: Sequence[Tensor]) -> float:
-        """Mean g² at the points, plus that of every condition."""
-        points, *others = quantities[: 1 + len(self.conditions)]
-        errors = [points[:, self.first_constraint : self.first_constraint + self.constraints].square().mean()]
-        errors += [block.rows(rows).square().mean() for block, rows in zip(self.conditions, others, strict=True)]
-        return float(torch.stack(errors).sum())
 
-    def _note(self, quantities: Sequence[Tensor]) -> None:
-        self.course.note(self._error(quantities), quantities[0][:, : self.outputs])
+def _gradient_at_rest(way: Continuation) -> float:
+    """|Jᵀg| / (|J| |g|) for all constraints: 0 where no small move lowers |g|.
 
-    def _rounding(self, theta: Tensor, precision: float) -> float:
-        """What rounding θ to its precision can do to the error: four times what a seeded rounding does to g."""
-        signs = torch.randint(2, theta.shape, generator=torch.Generator().manual_seed(0)).to(theta) * 2 - 1
-        exact, rounded = self._everything(theta), self._everything(theta * (1 + 0.5 * precision * signs))
-        constraints = slice(self.first_constraint, self.first_constraint + self.constraints)
-        parts = [slice(None) if index else constraints for index in range(len(rounded))]
-        moves = [(a - b)[:, part] for a, b, part in zip(rounded, exact, parts, strict=True)]
-        return 4 * sum(float(move.square().mean()) for move in moves)
-
-    def _gradient_at_rest(self) -> float:
-        """|Jᵀg| / (|J| |g|) for all constraints: 0 where no small move lowers |g|.
-
-        What pulls the network elsewhere would hide that, so it is taken where a descent on the constraints alone comes
-        to rest; where that descent leads much lower, the network is not at rest.
-        """
-        constraints = self.constraints
-        growing = [1 / math.sqrt(constraints)] * constraints
-        block = self._block(fixed=[0.0] * constraints, growing=growing, start=self.first_constraint)
-        rows = Rows([block, *self.conditions])
-        probe = Descent(self.descent.theta, pull=0.0, on_step=lambda quantities: None)
-        probe.minimise(rows, 1.0, inner_tolerance=AT_REST, max_steps=PROBING_STEPS)
-        near = self._error(self._everything(probe.theta)) > 0.5 * self.course.errors[-1]
-        at, weights = rows.linearise(probe.theta if near else self.descent.theta), rows.weights(1.0)
-        residuals = weights * rows.select(at.quantities)
-        size = float((weights.square() * at.gram.diagonal()).sum().sqrt() * residuals.norm())
-        return float(at.jacobian.transposed_times(weights * residuals).norm()) / max(size, 1e-300)
+    What pulls the network elsewhere would hide that, so it is taken where a descent on the constraints alone comes to
+    rest; where that descent leads much lower, the network is not at rest.
+    """
+    wave, theta = way.wave, way.descent.theta
+    rows = Rows([wave.rows(growing={CONSTRAINTS: 1}), *wave.conditions])
+    weights = rows.weights(1.0)
+    probe = Descent(theta, pull=0.0, on_step=lambda quantities: None)
+    probe.minimise(rows, weights, inner_tolerance=AT_REST, max_steps=PROBING_STEPS)
+    near = wave.error(wave.evaluate(probe.theta)) > 0.5 * way.course.errors[-1]
+    at = rows.linearise(probe.theta if near else theta)
+    residuals = weights * rows.select(at.quantities)
+    size = float((weights.square() * at.gram.diagonal()).sum().sqrt() * residuals.norm())
+    return float(at.jacobian.transposed_times(weights * residuals).norm()) / max(size, 1e-300)

@@ -1,7 +1,7 @@
 """The rows F(θ) of a least-squares problem: quantities of u at points, each with a target and a weight.
 
-A block holds the quantities [u_1 … u_O, g_1 … g_C] of one residual at one set of points; the first block's points are
-the collocation points, the others' those of conditions. Row r = n·Q + q of a block is the quantity q at the point n.
+A block's rows are some of the quantities [u_1 … u_O, g_1 … g_C] of one residual at one set of points: row r = n·Q + q
+is the quantity q at the point n.
 
 Axis names: N points of a block, A all quantities of its pass, Q those of them that are rows, R rows of all blocks.
 """
@@ -9,42 +9,28 @@ Axis names: N points of a block, A all quantities of its pass, Q those of them t
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork, Evaluation
-from cnn_core.jacobian import Jacobian, field_jacobian
-
-
-class Linear(NamedTuple):
-    """F at some θ to first order: all quantities by block (N, A), the Jacobian of the rows, J Jᵀ (R, R)."""
-
-    quantities: list[Tensor]
-    jacobian: "StackedJacobian"
-    gram: Tensor
+from cnn_core.jacobian import Jacobian
+from cnn_core.linear_algebra.least_squares import Linear
+from cnn_core.linearisation import field_jacobian
+from cnn_core.problems import Condition
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
-    """Quantities start … start + Q − 1 of `model` at x (N, D) for p (N, K) are rows, less their targets (N, A).
-
-    The rows' weights are (fixed + w·growing)/√N, both (Q,): what stays, and what is enforced more and more.
-    """
+class Points:
+    """The quantities [u, g] of `model` at x (N, D) for p (N, K)."""
 
     model: ConstrainedNetwork
     x: Tensor
     p: Tensor
-    targets: Tensor
-    fixed: Tensor
-    growing: Tensor
-    start: int = 0
 
-    def every(self, stride: int) -> "Block":
-        """The same of every so many points."""
-        return replace(self, x=self.x[::stride], p=self.p[::stride], targets=self.targets[::stride])
+    def every(self, stride: int) -> "Points":
+        """Every so many of these points."""
+        return replace(self, x=self.x[::stride], p=self.p[::stride])
 
     def evaluate(self, theta: Tensor) -> Tensor:
         """All quantities, (N, A), without a graph."""
@@ -52,24 +38,48 @@ class Block:
             return _quantities(self.model.evaluate(theta, self.x, self.p))
 
     @torch.enable_grad()
-    def linearise(self, theta: Tensor) -> tuple[Tensor, Jacobian]:
-        """All quantities, and the Jacobian of the rows."""
+    def linearise(self, theta: Tensor, start: int, stop: int) -> tuple[Tensor, Jacobian]:
+        """All quantities, and the Jacobian of those from `start` to `stop` − 1."""
         theta = theta.detach().requires_grad_()
         evaluation = self.model.evaluate(theta, self.x, self.p)
-        stop = self.start + len(self.fixed)
-        return _quantities(evaluation), field_jacobian(self.model, theta, evaluation, self.x, self.p, self.start, stop)
+        return _quantities(evaluation), field_jacobian(self.model, theta, evaluation, self.x, self.p, start, stop)
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The quantities start … start + Q − 1 of every point are rows, less their targets (N, A).
+
+    The rows' weights are (fixed + w·growing)/√N, both (Q,): what stays, and what is enforced more and more.
+    """
+
+    points: Points
+    targets: Tensor
+    fixed: Tensor
+    growing: Tensor
+    start: int = 0
+
+    @property
+    def stop(self) -> int:
+        """start + Q."""
+        return self.start + len(self.fixed)
+
+    def every(self, stride: int) -> "Block":
+        """The same of every so many points."""
+        return replace(self, points=self.points.every(stride), targets=self.targets[::stride])
 
     def residuals(self, theta: Tensor) -> Tensor:
         """The residuals less their targets, (N, C), differentiable once in θ."""
-        residuals = self.model.residuals(theta, self.x, self.p)
+        residuals = self.points.model.residuals(theta, self.points.x, self.points.p)
         return residuals - self.targets[:, self.targets.shape[1] - residuals.shape[1] :]
 
     def rows(self, quantities: Tensor) -> Tensor:
         """The unweighted rows (N·Q,) among all quantities (N, A)."""
-        return (quantities - self.targets)[:, self.start : self.start + len(self.fixed)].flatten()
+        return (quantities - self.targets)[:, self.start : self.stop].flatten()
 
     def weights(self, weight: float) -> Tensor:
-        return (self.fixed + weight * self.growing).repeat(len(self.x)) / math.sqrt(len(self.x))
+        """The weights of the rows, (N·Q,), at w = `weight`."""
+        count = len(self.points.x)
+        return (self.fixed + weight * self.growing).repeat(count) / math.sqrt(count)
 
 
 @dataclass(frozen=True)
@@ -80,11 +90,13 @@ class Rows:
 
     def evaluate(self, theta: Tensor) -> list[Tensor]:
         """All quantities, by block."""
-        return [block.evaluate(theta) for block in self.blocks]
+        return [block.points.evaluate(theta) for block in self.blocks]
 
     def linearise(self, theta: Tensor) -> Linear:
-        quantities, parts = zip(*(block.linearise(theta) for block in self.blocks), strict=True)
-        jacobian = StackedJacobian(parts, [len(block.x) * len(block.fixed) for block in self.blocks])
+        """All quantities by block, and the rows to first order."""
+        parts = [block.points.linearise(theta, block.start, block.stop) for block in self.blocks]
+        quantities, jacobians = zip(*parts, strict=True)
+        jacobian = StackedJacobian(jacobians, [len(block.points.x) * len(block.fixed) for block in self.blocks])
         return Linear(list(quantities), jacobian, jacobian.gram())
 
     def select(self, quantities: Sequence[Tensor]) -> Tensor:
@@ -92,6 +104,7 @@ class Rows:
         return torch.cat([block.rows(values) for block, values in zip(self.blocks, quantities, strict=True)])
 
     def weights(self, weight: float) -> Tensor:
+        """The weights of the rows, (R,), at w = `weight`."""
         return torch.cat([block.weights(weight) for block in self.blocks])
 
 
@@ -138,4 +151,5 @@ def condition_block(model: ConstrainedNetwork, condition: Condition, p: Tensor) 
         )
     targets = torch.cat([x.new_zeros(len(x), outputs), values.expand(len(x), quantities)], dim=1)
     growing = x.new_full((quantities,), 1 / math.sqrt(quantities))
-    return Block(replace(model, problem=problem), x, p.expand(len(x), -1), targets, 0 * growing, growing, start=outputs)
+    points = Points(replace(model, problem=problem), x, p.expand(len(x), -1))
+    return Block(points, targets, 0 * growing, growing, start=outputs)

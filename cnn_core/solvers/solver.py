@@ -6,9 +6,8 @@ from typing import Literal, NamedTuple, Protocol
 
 from torch import Tensor
 
-from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.problem import Problem
+from cnn_core.problems import Condition, Problem
 
 Accept = Literal["always", "if-better-on-validation"]
 

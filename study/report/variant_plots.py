@@ -32,7 +32,8 @@ LABELS: Mapping[str, str] = {
     DATA: "data error, validation (mean square)",
     CONSTRAINT: "constraint error, validation (mean square, scaled)",
 }
-MEASURED = (TrialStatus.COMPLETED, TrialStatus.PRUNED, TrialStatus.STOPPED, TrialStatus.DIVERGED)
+CUT_SHORT = (TrialStatus.PRUNED, TrialStatus.STOPPED, TrialStatus.LOST)
+MEASURED = (TrialStatus.COMPLETED, TrialStatus.DIVERGED, *CUT_SHORT)
 MOST_SETTINGS = 12
 
 
@@ -117,7 +118,7 @@ def _kind_handles(shown: Sequence[Variant]) -> list[Line2D]:
     handles = [legend_handle("as trained", **style)]
     if any(variant.projected for variant in shown):
         handles.append(legend_handle("projected", **style, markerfacecolor="white"))
-    if any(variant.status in (TrialStatus.PRUNED, TrialStatus.STOPPED) for variant in shown):
+    if any(variant.status in CUT_SHORT for variant in shown):
         handles.append(legend_handle("stopped early", **style, markersize=4, alpha=0.5))
     return [*handles, legend_handle("Pareto set", color=EXACT, linewidth=1.2)]
 

@@ -184,6 +184,7 @@ class Mirror:
         if trial in self.trial_runs:  # a resumed study starts the trial again
             self.store.resume(self.trial_runs[trial])
             self.store.log(self.trial_runs[trial], tags=RUNNING)
+            self.store.untag(self.trial_runs[trial], "error")
             self._settle(self.trial_runs[trial], parameters)
             return
         tags = content.trial_tags(trial, settings) | self._code_tags() | RUNNING

@@ -94,6 +94,11 @@ class Store:
         for part in _parts([self.entities.Param(name, text) for name, text in parameters.items()], PARAMETERS_AT_ONCE):
             self.client.log_batch(run, params=part)
 
+    def untag(self, run: str, tag: str) -> None:
+        """Take a tag away, if it is there."""
+        if tag in self.client.get_run(run).data.tags:
+            self.client.delete_tag(run, tag)
+
     def add(self, run: str, points: Sequence[MetricPoint]) -> None:
         """Add metrics; one that is there already with the same time and step stays one."""
         for part in _parts([self.entities.Metric(*point) for point in points], METRICS_AT_ONCE):

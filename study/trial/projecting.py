@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.metrics import FIGURES, errors, finite, measure, percentiles
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 from cnn_core.projection import ProjectionResult, project
 from cnn_core.solvers import ProjectionStatus, Solver
 

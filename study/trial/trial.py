@@ -17,7 +17,7 @@ from cnn_core import checkpoint
 from cnn_core.clock import SECTIONS
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.metrics import FIGURES, WORST, Measurement, errors, finite, measure, percentiles
-from cnn_core.problem import PointSet, sample
+from cnn_core.problems import PointSet, sample
 from cnn_core.solvers import Solver
 from cnn_core.training import Training, TrainingStatus
 from search_spaces.load import build_problem, dump_yaml

@@ -20,10 +20,8 @@ from benchmarks.projection import (
     trained,
 )
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.functional import parameter_vector
-from cnn_core.networks import Modulated
-from cnn_core.problem import Split, sample
-from cnn_core.problems import helmholtz, pythagorean, viscous_flow
+from cnn_core.networks import Modulated, parameter_vector
+from cnn_core.problems import Split, helmholtz, pythagorean, sample, viscous_flow
 from cnn_core.solvers import AdamProjection, LevenbergMarquardt
 
 WAVE = torch.tensor([1.3, 1.0, 0.1], dtype=torch.float64)

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import jacfwd
 
-from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.derivatives import Field, PointField
-from cnn_core.functional import parameter_vector
+from cnn_core.constrained import ConstrainedNetwork, Evaluation
+from cnn_core.derivatives import Field, Jet, Order, PointField
+from cnn_core.jacobian import Jacobian
+from cnn_core.linearisation import field_jacobian
 from cnn_core.methods.method import MiniBatch, Step
-from cnn_core.networks import Dense, Modulated, Network
-from cnn_core.problem import PointSet, Problem, collocation_points
-from cnn_core.problems import PROBLEMS, helmholtz
+from cnn_core.networks import Dense, Modulated, Network, parameter_vector
+from cnn_core.problems import PROBLEMS, PointSet, Problem, collocation_points, helmholtz
 
 RANGES = {
     "amplitude": (0.2, 5.0), "frequency": (0.2, 5.0), "phase": (-0.5, 0.5),
@@ -66,9 +66,34 @@ def make_step(model: ConstrainedNetwork, points: PointSet, *, epoch: float = 0.0
     return Step(model, theta_of(model) if theta is None else theta, batch, epoch)
 
 
+def residual_jacobian(
+    model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor
+) -> Jacobian:
+    """J of all residuals, rows n·C + c."""
+    outputs, constraints = evaluation.prediction.shape[1], evaluation.residuals.shape[1]
+    return field_jacobian(model, theta, evaluation, x, p, outputs, outputs + constraints)
+
+
 def relative(actual: Tensor, expected: Tensor) -> float:
     """|actual − expected| / |expected|, in the Euclidean norm."""
     return float(((actual - expected).norm() / expected.norm()).detach())
+
+
+def random_rows(rows: int, columns: int = 300, *, seed: int = 0) -> Tensor:
+    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def assert_same_jet(jet: Jet, expected: Jet, order: Order, tolerance: float = 1e-13) -> None:
+    """Everything up to the order is there and agrees; nothing beyond is claimed, except a Laplacian from a Hessian."""
+    assert relative(jet.value, expected.value) < tolerance
+    present = {"gradient": Order.GRADIENT, "laplacian": Order.LAPLACIAN, "hessian": Order.HESSIAN}
+    for name, needed in present.items():
+        actual = getattr(jet, name)
+        if order < needed:
+            assert actual is None
+        else:
+            assert actual.shape == getattr(expected, name).shape
+            assert relative(actual, getattr(expected, name)) < tolerance
 
 
 class OwnNetwork(nn.Module):

@@ -14,7 +14,7 @@ from cnn_core.derivatives import Field
 from cnn_core.methods import METHODS, AugmentedLagrangian, Batch, Method, Sample, Soft
 from cnn_core.networks import Modulated
 from cnn_core.optimizers import Adam
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 from cnn_core.reductions import Huber, Lp
 from cnn_core.training import Training
 from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, make_step, relative

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from cnn_core.clock import Clock
-from cnn_core.constrained import ConstrainedNetwork, point_losses
+from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.derivatives import Field
 from cnn_core.networks import LayeredNetwork, Modulated, Network
-from cnn_core.problem import Problem
-from cnn_core.problems import PROBLEMS, helmholtz
+from cnn_core.problems import PROBLEMS, Problem, helmholtz
 from tests.cnn_core.cases import (
     NETWORKS,
     OwnNetwork,
@@ -39,6 +38,8 @@ def hessian_problem(inputs: int) -> Problem:
 
 
 EVERY_PROBLEM = [*(make_problem(name) for name in PROBLEMS), *(hessian_problem(inputs) for inputs in (1, 2, 3))]
+
+
 IDS = [f"{problem.name}-{len(problem.coordinates)}" for problem in EVERY_PROBLEM]
 
 
@@ -152,11 +153,6 @@ def test_evaluation_fills_in_the_clock() -> None:
         twin.evaluate(theta_of(twin), points.x, points.p, clock)
         assert set(clock.seconds) == sections
         assert all(seconds > 0 for seconds in clock.seconds.values())
-
-
-def test_point_losses_are_means_over_the_outputs() -> None:
-    prediction = torch.tensor([[1.0, 2.0], [0.0, 0.0]])
-    assert point_losses(prediction, torch.tensor([[0.0, 0.0], [3.0, 4.0]])).tolist() == [2.5, 12.5]
 
 
 def test_a_network_of_ours_with_frozen_parameters_takes_the_general_path() -> None:

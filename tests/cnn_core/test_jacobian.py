@@ -1,18 +1,17 @@
 """J as an operator against rows differentiated one by one."""
 
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import ConstrainedNetwork, point_losses
-from cnn_core.gram import gram_matrix, product_matrix
-from cnn_core.jacobian import Jacobian, Terms, residual_jacobian, term_jacobians
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.data_loss import point_losses
+from cnn_core.jacobian import Jacobian
+from cnn_core.linearisation import Terms, batch_terms
 from cnn_core.networks import Dense, Modulated, Network
-from cnn_core.problem import PointSet, Problem
-from cnn_core.problems import PROBLEMS, helmholtz
+from cnn_core.problems import PROBLEMS, PointSet, Problem, helmholtz
 from tests.cnn_core.cases import (
     NETWORKS,
     OwnNetwork,
@@ -21,11 +20,14 @@ from tests.cnn_core.cases import (
     make_model,
     make_problem,
     relative,
+    residual_jacobian,
     theta_of,
 )
 from tests.cnn_core.test_constrained import hessian_problem
 
 POINTS = 3
+
+
 EVERY_PROBLEM = [*(make_problem(name) for name in PROBLEMS), hessian_problem(2)]
 
 
@@ -46,7 +48,7 @@ def jacobian_of(model: ConstrainedNetwork, points: PointSet) -> Jacobian:
 
 
 def terms_of(model: ConstrainedNetwork, points: PointSet) -> Terms:
-    return term_jacobians(model, theta_of(model), points.x, points.p, points.u)
+    return batch_terms(model, theta_of(model), points.x, points.p, points.u)
 
 
 def assert_operator(jacobian: Jacobian, rows: Tensor, quantities: int) -> None:
@@ -148,17 +150,3 @@ def test_products_with_another_jacobian_of_the_same_network(network: Network, na
         expected = every.matrix() @ other.matrix().T
         assert relative(every.products(other), expected) < 1e-12
         assert relative(other.products(every), expected.T) < 1e-12
-
-
-def test_products_in_tiles() -> None:
-    generator = torch.Generator().manual_seed(0)
-
-    def layers(points: int, quantities: int, streams: int) -> list[tuple[Tensor, Tensor]]:
-        sizes = [(9, 8), (2, 3)]
-        random = partial(torch.randn, generator=generator, dtype=torch.float64)
-        return [(random(streams, points, a), random(streams, points, quantities, b)) for a, b in sizes]
-
-    left, right = layers(11, 2, 3), layers(5, 3, 2)
-    whole = product_matrix(left, right)
-    assert relative(product_matrix(left, right, tile_rows=4), whole) < 1e-12
-    assert relative(product_matrix(left, left, tile_rows=6), gram_matrix(left, tile_rows=8)) < 1e-12

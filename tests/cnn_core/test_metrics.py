@@ -8,8 +8,7 @@ from torch import Tensor
 from cnn_core import metrics
 from cnn_core.metrics import FIGURES, WORST, Measurement, errors, finite, measure, percentiles
 from cnn_core.networks import Dense
-from cnn_core.problem import PointSet
-from cnn_core.problems import helmholtz
+from cnn_core.problems import PointSet, helmholtz
 from tests.cnn_core.cases import general_twin, grid_points, make_model, relative, theta_of
 
 

@@ -1,4 +1,4 @@
-"""Projection: what every solver must do, and the workbook's Adam step by step."""
+"""Projection: what every solver must do."""
 
 import math
 from dataclasses import replace
@@ -7,17 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.networks import Dense, Modulated
-from cnn_core.problem import Split, collocation_points, sample
-from cnn_core.problems import PROBLEMS, viscous_flow
+from cnn_core.networks import Modulated
+from cnn_core.problems import PROBLEMS, Condition, Split, collocation_points, sample, viscous_flow
 from cnn_core.projection import ProjectionResult, project, projection_points
-from cnn_core.reductions import Huber, Lp, Reduction
 from cnn_core.solvers import SOLVERS, AdamProjection, LevenbergMarquardt, ProjectionStatus, Solver
 from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, relative, theta_of
 
 NETWORK = Modulated(widths=(8, 7), activation="tanh")
+
+
 WAVES = torch.tensor([[1.0, 0.7, 0.1], [2.0, 0.3, -0.2]], dtype=torch.float64)
 
 
@@ -149,13 +148,6 @@ def test_tolerance_and_limit_of_steps_are_respected(solver: str) -> None:
     assert 0 < met.steps < 3000
 
 
-def test_adam_stops_at_the_first_step_within_the_tolerance() -> None:
-    solver = AdamProjection(learning_rate=1e-3, points=8, tolerance=1e-3, max_steps=3000)
-    (result,) = project(helmholtz_model(), theta_of(helmholtz_model()), WAVES[:1], solver)
-    assert all(error > 1e-3 for error in result.errors[:-1])
-    assert result.errors[-1] <= 1e-3
-
-
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_result_says_what_the_projection_was_worth(solver: str) -> None:
     model = replace(helmholtz_model(), scaled=False)
@@ -197,41 +189,6 @@ def test_predictions_before_during_and_after(solver: str) -> None:
     assert_path(result, model, theta, WAVES[0])
 
 
-@pytest.mark.parametrize("error", [Lp(2.0), Lp(1.0), Huber(0.1)], ids=str)
-@pytest.mark.parametrize("name", ["helmholtz", "viscous-flow"])
-def test_adam_against_a_loop_by_hand(name: str, error: Reduction) -> None:
-    problem = make_problem(name)
-    model = make_model(problem, NETWORK)
-    p = grid_points(problem, 1).p
-    solver = AdamProjection(learning_rate=1e-3, error=error, tolerance=0.0, max_steps=17, points=8)
-    (result,) = project(model, theta_of(model), p, solver)
-    theta = theta_of(model).detach().requires_grad_()
-    mean, square = torch.zeros_like(theta).detach(), torch.zeros_like(theta).detach()
-    errors = []
-    for step in range(1, 19):
-        value = error(model.residuals(theta, result.x, p.expand(len(result.x), -1))).sum()
-        errors.append(float(value.detach()))
-        gradient = torch.autograd.grad(value, theta)[0]
-        if step == 18:
-            break
-        mean = 0.9 * mean + 0.1 * gradient
-        square = 0.999 * square + 0.001 * gradient**2
-        move = 1e-3 * (mean / (1 - 0.9**step)) / ((square / (1 - 0.999**step)).sqrt() + 1e-8)
-        theta = (theta - move).detach().requires_grad_()
-    assert result.errors == pytest.approx(errors, rel=1e-10)
-    assert relative(result.theta, theta) < 1e-12
-    assert [step for step, _ in result.path] == [0, 1, 2, 4, 8, 16, 17]
-
-
-def test_a_diverging_adam_returns_the_trained_parameters() -> None:
-    model = helmholtz_model()
-    theta = theta_of(model).detach()
-    (result,) = project(model, theta, WAVES[:1], AdamProjection(learning_rate=1e200, points=8, max_steps=20))
-    assert result.status is ProjectionStatus.DIVERGED
-    assert torch.equal(result.theta, theta)
-    assert result.distance_parameters == 0
-
-
 def test_a_researchers_own_network_is_projected() -> None:
     problem = make_problem("helmholtz")
     model = ConstrainedNetwork(problem, OwnNetwork(1, 3, 1))
@@ -269,27 +226,6 @@ def test_points_are_the_centres_of_cells_on_an_axis_and_spread_over_several() ->
 def test_numbers_below_one_are_refused(solver: str, field: str) -> None:
     with pytest.raises(ValueError, match=f"{field} must be at least 1, got 0"):
         SOLVERS[solver](**{field: 0})
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: AdamProjection(learning_rate=0.0), "learning_rate must be positive, got 0.0"),
-        (lambda: AdamProjection(tolerance=-1.0), "tolerance must not be negative, got -1.0"),
-    ],
-)
-def test_meaningless_settings_are_refused(make, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        make()
-
-
-def test_workbook_tolerances_are_in_the_units_of_the_models_residuals() -> None:
-    """An unscaled model is projected on unscaled residuals, as the workbook did."""
-    bare = replace(make_model(make_problem("helmholtz"), Dense(widths=(6,))), scaled=False)
-    solver = AdamProjection(points=9, max_steps=1)
-    (result,) = project(bare, theta_of(bare), WAVES[:1], solver)
-    residuals = bare.residuals(theta_of(bare), result.x, WAVES[:1].expand(9, -1))
-    assert result.errors[0] == pytest.approx(float(residuals.detach().square().mean()), rel=1e-12)
 
 
 @pytest.mark.parametrize("waves", [WAVES[0], WAVES[:, :2]], ids=["one axis", "too few parameters"])

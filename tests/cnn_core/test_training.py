@@ -12,7 +12,7 @@ from cnn_core.methods import METHODS, Batch, Soft, Unconstrained
 from cnn_core.methods.method import Method
 from cnn_core.networks import Dense, Modulated
 from cnn_core.optimizers import Adam, Optimizer, Sgd
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 from cnn_core.schedules import Linear, Step, WarmUp
 from cnn_core.training import Training, TrainingStatus, train
 from tests.cnn_core.cases import grid_points, make_model, make_problem, relative, theta_of

@@ -7,7 +7,7 @@ import pytest
 
 from cnn_core.methods import Soft
 from cnn_core.optimizers import Adam
-from cnn_core.problem import Split
+from cnn_core.problems import Split
 from cnn_core.reductions import Huber
 from cnn_core.schedules import Linear
 from search_spaces.blocks import read, write

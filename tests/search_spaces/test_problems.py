@@ -102,7 +102,9 @@ def test_imports_that_fail(module: str, tmp_path: Path) -> None:
         error(f"{module}:number")
         == f"problem.name: {module}:number is a int; name a Problem, or a function that returns one"
     )
-    assert error(f"{module}:wrong") == f"problem.name: {module}:wrong returned a int; return a cnn_core.problem.Problem"
+    assert (
+        error(f"{module}:wrong") == f"problem.name: {module}:wrong returned a int; return a cnn_core.problems.Problem"
+    )
     assert error(f"{module}:broken").startswith(
         f"problem.name: {module}:broken fails (ZeroDivisionError: division by zero)"
     )

@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.study import StudyDirection
 
-from cnn_core.problem import Split
+from cnn_core.problems import Split
 from search_spaces.convert import grid, suggest
 from search_spaces.load import build_problem, dump_yaml, load_study, load_text, resolve, shipped_spaces
 from search_spaces.schema import Choice

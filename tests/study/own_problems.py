@@ -9,8 +9,7 @@ from typing import Any
 
 import ray
 
-from cnn_core.problem import Problem
-from cnn_core.problems import helmholtz
+from cnn_core.problems import Problem, helmholtz
 
 SECONDS_TO_WAIT = 60.0
 

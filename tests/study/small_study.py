@@ -6,7 +6,7 @@ from typing import Any
 from cnn_core.methods import Unconstrained
 from cnn_core.networks import Dense
 from cnn_core.optimizers import Adam
-from cnn_core.problem import Split
+from cnn_core.problems import Split
 from search_spaces.schema import Choice, Data, ProblemChoice, Scheduler, SearchedParameter, Study, Training, Tune
 
 LEARNING_RATE = "training.optimizer.learning_rate"

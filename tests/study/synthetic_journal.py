@@ -11,7 +11,7 @@ from cnn_core.clock import SECTIONS
 from cnn_core.methods import AugmentedLagrangian, Batch, Reduction, Soft, Unconstrained
 from cnn_core.metrics import WORST
 from cnn_core.networks import Modulated
-from cnn_core.problem import Split
+from cnn_core.problems import Split
 from search_spaces.load import dump_yaml
 from search_spaces.schema import Choice, Data, ProblemChoice, SearchedParameter, Study, Training, Tune, Uniform
 from study.journal.files import STUDY, TRIALS

@@ -9,7 +9,7 @@ from cnn_core.derivatives import Field
 from cnn_core.methods import AugmentedLagrangian, Soft
 from cnn_core.networks import Dense
 from cnn_core.optimizers import Sgd
-from cnn_core.problem import PointSet, Problem
+from cnn_core.problems import PointSet, Problem
 from cnn_core.training import Training
 from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, relative, theta_of
 

@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import ConstrainedNetwork, point_losses
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.data_loss import data_loss
 from cnn_core.methods import Batch, Method
 from cnn_core.methods.method import Step
 from cnn_core.networks import Dense, Modulated, Network
 from cnn_core.optimizers import Sgd
-from cnn_core.problem import PointSet
+from cnn_core.problems import PointSet
 from cnn_core.schedules import Linear, WarmUp
 from cnn_core.training import Training
 from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, relative, theta_of
@@ -116,7 +117,7 @@ def naive_terms(step: Step) -> tuple[Tensor, Tensor, Tensor]:
     evaluation = step.model.evaluate(theta, step.batch.x, step.batch.p)
     residuals = evaluation.residuals.flatten()
     rows = torch.stack([torch.autograd.grad(row, theta, retain_graph=True)[0] for row in residuals])
-    loss = point_losses(evaluation.prediction, step.batch.u).mean()
+    loss = data_loss(evaluation.prediction, step.batch.u)
     return rows, residuals.detach(), torch.autograd.grad(loss, theta)[0]
 
 

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from cnn_core import checkpoint
-from cnn_core.constrained import ConstrainedNetwork, point_losses
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.data_loss import point_losses
 from cnn_core.methods import METHODS, Method
 from cnn_core.methods.method import MiniBatch, State
 from cnn_core.networks import Modulated
 from cnn_core.optimizers import Sgd
-from cnn_core.problem import PointSet
-from cnn_core.problems import PROBLEMS
+from cnn_core.problems import PROBLEMS, PointSet
 from cnn_core.schedules import Constant, Linear, Schedule
 from cnn_core.training import Training, TrainingStatus, train
 from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, make_step, theta_of

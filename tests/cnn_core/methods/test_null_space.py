@@ -7,14 +7,13 @@ import pytest
 import torch
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.jacobian import residual_jacobian
 from cnn_core.methods import NullSpace
 from cnn_core.methods.method import MiniBatch, Step
 from cnn_core.networks import Modulated
 from cnn_core.optimizers import Adam, Sgd
-from cnn_core.problem import Split, sample
-from cnn_core.problems import helmholtz
+from cnn_core.problems import Split, helmholtz, sample
 from cnn_core.training import Training, TrainingStatus
+from tests.cnn_core.cases import residual_jacobian
 
 WAVES = Split({"amplitude": (1.0, 3.0), "frequency": (0.7, 1.3), "phase": (0.1,)}, points=12)
 

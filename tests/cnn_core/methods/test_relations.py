@@ -4,12 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import point_losses
+from cnn_core.data_loss import point_losses
 from cnn_core.methods import Batch, NoLoss, NonProjecting, Sample, Soft, Unconstrained
 from cnn_core.methods.method import Step
 from cnn_core.networks import Dense, Modulated, Network
-from cnn_core.problem import PointSet
-from cnn_core.problems import PROBLEMS
+from cnn_core.problems import PROBLEMS, PointSet
 from cnn_core.reductions import Huber, Lp, Reduction
 from tests.cnn_core.cases import general_twin, grid_points, make_model, make_problem, make_step, relative, theta_of
 

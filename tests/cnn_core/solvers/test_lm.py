@@ -7,14 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from cnn_core.condition import Condition
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.functional import parameter_vector
 from cnn_core.methods import Unconstrained
-from cnn_core.networks import Modulated
+from cnn_core.networks import Modulated, parameter_vector
 from cnn_core.optimizers import Adam
-from cnn_core.problem import Split, sample
-from cnn_core.problems import helmholtz, pythagorean, viscous_flow
+from cnn_core.problems import Condition, Split, helmholtz, pythagorean, sample, viscous_flow
 from cnn_core.projection import project, projection_points
 from cnn_core.solvers import AdamProjection, LevenbergMarquardt, ProjectionStatus
 from cnn_core.training import train

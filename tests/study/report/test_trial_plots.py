@@ -7,7 +7,7 @@ import pytest
 
 from cnn_core.metrics import WORST
 from cnn_core.networks import Modulated
-from cnn_core.problem import Split
+from cnn_core.problems import Split
 from cnn_core.solvers import AdamProjection
 from search_spaces.schema import Data, ProblemChoice, Study
 from study.journal.files import TRIALS

@@ -73,6 +73,9 @@ class MemoryStore:
         assert all(kept.get(name, text) == text for name, text in parameters.items()), "MLflow's parameters are final"
         self.call(lambda: (self.content[run]["tags"].update(tags), kept.update(parameters)))
 
+    def untag(self, run: str, tag: str) -> None:
+        self.call(lambda: self.content[run]["tags"].pop(tag, None))
+
     def add(self, run: str, points: Sequence[MetricPoint]) -> None:
         self.call(lambda: self.content[run]["metrics"].update(points))
 
@@ -257,6 +260,23 @@ def test_a_trial_that_goes_on_is_filed_when_it_ends(directory: Path, monkeypatch
         journal.trial_end("0006", TrialStatus.STOPPED, {})
     new_mirror(directory, MemoryStore()).advance()
     assert sorted(filed) == ["0001", "0002", "0003", "0004", "0005", "0006"]
+
+
+def test_an_error_that_a_trial_went_on_after_is_told_no_more(directory: Path) -> None:
+    journal = Journal(directory)
+    journal.trial_end("0006", TrialStatus.LOST, {}, "its process was lost 4 times in a row after epoch 2")
+    store = MemoryStore()
+    new_mirror(directory, store).advance()
+    lost = store.by_name()["0006 unconstrained"]
+    assert (lost["status"], lost["tags"]["status"]) == ("FAILED", "lost")
+    assert lost["tags"]["error"].startswith("its process was lost")
+    journal.trial_start("0006", values=UNCONSTRAINED, method="unconstrained")
+    journal.trial_end("0006", TrialStatus.COMPLETED, {"validation/data_mse": 0.3, "status": "completed"})
+    new_mirror(directory, store).advance()
+    completed = store.by_name()["0006 unconstrained"]
+    assert (completed["status"], completed["tags"]["status"], "error" in completed["tags"]) == (
+        "FINISHED", "completed", False
+    )  # fmt: skip
 
 
 def test_a_plot_that_cannot_be_drawn_is_told_and_holds_nothing_up(

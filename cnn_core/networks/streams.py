@@ -13,21 +13,11 @@ the chain rule takes.
 Axis names: S streams, N points, D inputs (coordinates), W width, Q quantities, O outputs.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from cnn_core.derivatives import Jet, Order
-
-
-@dataclass(frozen=True)
-class Activation:
-    """An activation φ, elementwise: `value(a)`, and `derivatives(a, n)` = [φ, φ', … n-th derivative] for n ≤ 3."""
-
-    value: Callable[[Tensor], Tensor]
-    derivatives: Callable[[Tensor, int], list[Tensor]]
+from cnn_core.networks.activations import Activation
 
 
 def stream_count(inputs: int, order: Order) -> int:

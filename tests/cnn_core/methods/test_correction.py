@@ -1,4 +1,4 @@
-"""Multipliers against the equation they solve, also where the constraints repeat, vanish or are not finite."""
+"""Directions against the multiplier equation, also where constraints repeat or vanish."""
 
 import math
 
@@ -8,23 +8,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cnn_core.constrained import point_losses
-from cnn_core.jacobian import ExplicitJacobian, Jacobian, residual_jacobian
-from cnn_core.methods.correction import correct, normal_space
-from cnn_core.multipliers import Multipliers, SolveStatus, factorise, solve_multipliers
+from cnn_core.data_loss import data_loss
+from cnn_core.jacobian import ExplicitJacobian, Jacobian
+from cnn_core.linear_algebra.factorisation import Multipliers, SolveStatus, solve_multipliers
+from cnn_core.methods.correction import correct, normal_space, watch
 from cnn_core.networks import Dense, Modulated, Network
 from cnn_core.problems import PROBLEMS
-from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, relative, theta_of
+from tests.cnn_core.cases import (
+    grid_points,
+    make_model,
+    make_problem,
+    make_step,
+    random_rows,
+    relative,
+    residual_jacobian,
+    theta_of,
+)
 
 MAIN_NETWORKS: dict[str, Network] = {
     f"{kind.__name__}-{activation}": kind(activation=activation)
     for kind in (Dense, Modulated)
     for activation in ("tanh", "swish")
 }
-
-
-def random_rows(rows: int, columns: int = 300, *, seed: int = 0) -> Tensor:
-    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def terms(name: str, network: Network, rows: int, *, seed: int, scaled: bool) -> tuple[Jacobian, Tensor, Tensor]:
@@ -34,7 +39,7 @@ def terms(name: str, network: Network, rows: int, *, seed: int, scaled: bool) ->
     points = grid_points(problem, rows // len(problem.constraints), seed=seed)
     theta = theta_of(model)
     evaluation = model.evaluate(theta, points.x, points.p)
-    loss = point_losses(evaluation.prediction, points.u).mean()
+    loss = data_loss(evaluation.prediction, points.u)
     gradient = torch.autograd.grad(loss, theta, retain_graph=True)[0]
     jacobian = residual_jacobian(model, theta, evaluation, points.x, points.p)
     return jacobian, evaluation.residuals.detach().flatten(), gradient
@@ -85,15 +90,6 @@ def test_gain_and_objective_rate(gain: float, rate: float) -> None:
     rows = jacobian.matrix()
     tangent = rate * (gradient - rows.T @ torch.linalg.lstsq(rows.T, gradient[:, None]).solution[:, 0])
     assert (free - tangent).norm() <= 1e-9 * direction.norm()
-
-
-def test_small_system_by_hand() -> None:
-    """G = diag(4, 1), b = (8, 3): λ = (2, 3); with δ = 1 and s = 2.5, λ = (8/6.5, 3/3.5)."""
-    gram, right = torch.diag(torch.tensor([4.0, 1.0]).double()), torch.tensor([8.0, 3.0]).double()
-    exact, damped = solve_multipliers(gram, right), solve_multipliers(gram, right, damping=1.0)
-    assert exact.values.tolist() == [2.0, 3.0]
-    assert damped.values.tolist() == pytest.approx([8 / 6.5, 3 / 3.5], rel=1e-15)
-    assert (exact.damping, exact.status, damped.damping, damped.status) == (0.0, "solved", 1.0, "solved")
 
 
 @given(scale=st.floats(1e-8, 1e8), damping=st.sampled_from([0.0, 1e-6, 0.1, 10.0]), seed=st.integers(0, 5))
@@ -157,35 +153,6 @@ def test_rows_of_very_different_size_are_solved_exactly() -> None:
     assert (rows @ direction / constraints - 1).abs().max() < 1e-9
 
 
-@pytest.mark.parametrize(
-    ("gram", "right_side", "status"),
-    [
-        (torch.zeros(3, 3), torch.ones(3), SolveStatus.ZERO),
-        (torch.full((3, 3), math.nan), torch.ones(3), SolveStatus.NOT_FINITE),
-        (torch.eye(3) * math.inf, torch.ones(3), SolveStatus.NOT_FINITE),
-        (torch.tensor([[1, 0, 0], [0, 1, 0], [math.nan, 0, 1]]), torch.ones(3), SolveStatus.NOT_FINITE),
-        (torch.eye(3), torch.tensor([1.0, math.nan, 1.0]), SolveStatus.NOT_FINITE),
-        (torch.eye(3), torch.tensor([1.0, math.inf, 1.0]), SolveStatus.NOT_FINITE),
-        (torch.eye(3).double() * 1e-310, torch.ones(3), SolveStatus.NOT_FINITE),
-    ],
-    ids=["zero", "nan", "infinite", "nan off the diagonal", "nan on the right", "infinity on the right", "underflow"],
-)
-@pytest.mark.parametrize("damping", [0.0, 1e-3])
-def test_hopeless_systems_have_zero_multipliers_and_say_why(
-    gram: Tensor, right_side: Tensor, status: SolveStatus, damping: float
-) -> None:
-    multipliers = solve_multipliers(gram.double(), right_side.double(), damping=damping)
-    assert multipliers.values.tolist() == [0.0, 0.0, 0.0]
-    assert multipliers.status == status
-
-
-@pytest.mark.parametrize("damping", [1e14, 1e300])
-def test_damping_without_limit_takes_the_multipliers_to_zero(damping: float) -> None:
-    multipliers = solve_multipliers(torch.eye(2).double(), torch.ones(2).double(), damping=damping)
-    assert multipliers.status is SolveStatus.SOLVED
-    assert multipliers.values.abs().max() <= 1 / damping
-
-
 def test_many_points_on_one_wave_are_damped_and_the_status_says_so() -> None:
     """100 points on one wave repeat each other to rounding error: G is numerically singular, whatever the precision."""
     problem = make_problem("helmholtz")
@@ -200,29 +167,6 @@ def test_many_points_on_one_wave_are_damped_and_the_status_says_so() -> None:
     assert multipliers.status is SolveStatus.DAMPED
     assert 0 < multipliers.damping < 1e-10
     assert relative(jacobian.times(direction), constraints) < 1e-6
-
-
-def test_damping_asked_for_is_kept_where_it_works() -> None:
-    rows = random_rows(10)
-    solved = solve_multipliers(rows @ rows.T, torch.ones(10).double(), damping=0.5)
-    scale = float((rows @ rows.T).diagonal().mean())
-    expected = torch.linalg.solve(rows @ rows.T + 0.5 * scale * torch.eye(10).double(), torch.ones(10).double())
-    assert relative(solved.values, expected) < 1e-12
-    assert (solved.damping, solved.status) == (0.5, SolveStatus.SOLVED)
-
-
-def test_condition_is_a_lower_bound_for_the_matrix_with_unit_diagonal() -> None:
-    for seed in range(5):
-        rows = random_rows(20, 21, seed=seed) * torch.logspace(-3, 3, 20, dtype=torch.float64)[:, None]
-        unit = rows / rows.norm(dim=1, keepdim=True)
-        condition = factorise(rows @ rows.T).condition
-        assert 1 < condition <= float(torch.linalg.cond(unit @ unit.T)) * 1.001
-
-
-def test_a_cap_scales_all_multipliers_together() -> None:
-    multipliers = solve_multipliers(torch.eye(3).double(), torch.tensor([1.0, -4.0, 2.0]).double())
-    assert multipliers.capped(2.0).values.tolist() == [0.5, -2.0, 1.0]
-    assert multipliers.capped(4.0).values.tolist() == multipliers.capped(None).values.tolist() == [1.0, -4.0, 2.0]
 
 
 def least_squares_direction(rows: Tensor, constraints: Tensor, gradient: Tensor, damping: float) -> Tensor:
@@ -260,57 +204,6 @@ def test_a_network_s_own_float32_direction_against_singular_values(rows: int) ->
     assert relative(direction.double(), expected) < 1e-3
 
 
-def test_a_large_float32_system_is_solved_as_in_float64() -> None:
-    rows = random_rows(500, 550)
-    gram, right_side = (rows @ rows.T).float(), random_rows(1, 500, seed=1)[0]
-    solved = factorise(gram, damping=1e-4)
-    assert solved.factor is not None and solved.factor.dtype == torch.float32
-    values = solved.solve(right_side).values
-    assert (solved.matrix @ values - right_side).norm() < 1e-10 * right_side.norm()
-
-
-def test_where_refinement_fails_a_large_system_is_factorised_in_float64() -> None:
-    """Kahan's matrix: its pivots hide how ill-conditioned it is."""
-    sine = 0.97
-    upper = -((1 - sine**2) ** 0.5) * torch.triu(torch.ones(256, 256, dtype=torch.float64), diagonal=1)
-    kahan = sine ** torch.arange(256, dtype=torch.float64)[:, None] * (upper + torch.eye(256, dtype=torch.float64))
-    gram = (kahan.T @ kahan).float()
-    result = factorise(gram)
-    right_side = random_rows(1, 256)[0]
-    assert result.factor is not None
-    values = result.solve(right_side).values
-    assert (result.matrix @ values - right_side).norm() < 1e-4 * right_side.norm()
-
-
-def test_large_systems_tell_what_is_not_finite() -> None:
-    right_side = torch.ones(300)
-    right_side[7] = math.nan
-    assert solve_multipliers(torch.eye(300), right_side).status is SolveStatus.NOT_FINITE
-
-
-def test_rank_counts_the_constraints_that_say_something_new() -> None:
-    """20 rows, of which two repeat others, one is the sum of some, and one is zero."""
-    rows = random_rows(20)
-    rows[5], rows[9] = rows[2], -3 * rows[4]
-    rows[12], rows[19] = rows[:12].sum(dim=0), 0
-    for damping in (0.0, 1e-9, 1e-6):
-        assert factorise(rows @ rows.T, damping=damping).rank == pytest.approx(16, abs=0.05)
-
-
-@pytest.mark.parametrize("damping", [0.0, 1e-3, 1.0])
-def test_rank_is_a_sum_over_eigenvalues(damping: float) -> None:
-    gram = (rows := random_rows(30)) @ rows.T
-    values, shift = torch.linalg.eigvalsh(gram), damping * float(gram.diagonal().mean())
-    assert factorise(gram, damping=damping).rank == pytest.approx(float((values / (values + shift)).sum()), rel=1e-12)
-
-
-def test_more_constraints_than_parameters_have_the_rank_of_the_parameters() -> None:
-    rows = random_rows(50, 30)
-    result = factorise(rows @ rows.T)
-    assert result.status is SolveStatus.DAMPED
-    assert result.rank == pytest.approx(30, abs=0.05)
-
-
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("rows", [100, 1000])
 def test_float32_is_finite_and_useful(rows: int) -> None:
@@ -330,9 +223,14 @@ def test_float32_is_finite_and_useful(rows: int) -> None:
     assert relative(jacobian.times(direction), constraints) < 0.05
 
 
-def test_a_constraint_without_gradient_takes_no_part_in_a_cap() -> None:
-    rows = random_rows(6)
-    rows[2] = 0
-    multipliers = solve_multipliers(rows @ rows.T, torch.ones(6, dtype=torch.float64), damping=1e-6)
-    assert multipliers.values[2] == 0
-    assert multipliers.capped(float(multipliers.values.abs().max())) is multipliers
+def test_a_report_says_what_the_solve_was_like() -> None:
+    """The rank is found when it is asked for, and once."""
+    rows = random_rows(12)
+    multipliers = solve_multipliers(rows @ rows.T, torch.ones(12).double(), damping=0.1)
+    report = watch(multipliers)
+    figures, eigenvalues = report(), torch.linalg.eigvalsh(rows @ rows.T)
+    shift = 0.1 * float((rows @ rows.T).diagonal().mean())
+    assert figures["multipliers_max"] == float(multipliers.values.abs().max())
+    assert (figures["condition"], figures["damping"]) == (multipliers.condition, 0.1)
+    assert figures["rank"] == pytest.approx(float((eigenvalues / (eigenvalues + shift)).sum()), rel=1e-12)
+    assert report() is figures

@@ -1,111 +1,20 @@
-"""A Problem: a family of PDE solutions u(x; p), its named constraints, and how to sample it.
+"""Points: where a problem is looked at, and the data there.
 
-A new PDE is one `Problem`. Its residual is written for *one* point against a `Field` u (never against a network):
+A `Split` says which waves and points a part of the data has; `sample` draws them, as a `PointSet`.
 
-    def residual(u, x, p):
-        frequency = p[1]
-        return {"helmholtz": u.laplacian[0] + (2 * pi * frequency) ** 2 * u.value[0]}
-
-Everything else (batches, networks, devices, Taylor mode or nested differentiation) happens outside of it.
-
-Axis names: N points, D coordinates, K parameters, O outputs, C constraints.
+Axis names: N points, D coordinates, K parameters, O outputs.
 """
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from cnn_core.derivatives import Field, Order, PointField, Probe
-
-Residual = Callable[[Field, Tensor, Tensor], Mapping[str, Tensor]]
-"""(u, x (D,), p (K,)) → named scalars, zero where u satisfies the PDE at x."""
-
-Scale = Callable[[Tensor], Mapping[str, Tensor | float]]
-"""p (K,) → the size by which each named residual is divided when it is scaled."""
-
-Solution = Callable[[Tensor, Tensor], Tensor]
-"""(x (D,), p (K,)) → u (O,)."""
-
-
-def unknown(x: Tensor, p: Tensor) -> Tensor:
-    """The solution of a problem that has no exact one."""
-    raise ValueError("no exact solution is known, so there is no data to sample; give the problem a solution")
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """A PDE with a family of solutions.
-
-    `coordinates` maps each coordinate to its interval, `parameters` and `outputs` are names in the order in which p
-    and u hold them. `solution`, where one is known, is exact: it provides the data. `scale` makes residuals of
-    different waves comparable.
-    """
-
-    name: str
-    coordinates: Mapping[str, tuple[float, float]]
-    parameters: tuple[str, ...]
-    outputs: tuple[str, ...]
-    residual: Residual
-    solution: Solution = unknown
-    scale: Scale | None = None
-
-    def __post_init__(self) -> None:
-        for coordinate, (low, high) in self.coordinates.items():
-            if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise ValueError(
-                    f"problem {self.name!r}: coordinate {coordinate!r} needs a finite interval (low, high) with "
-                    f"low < high, got {(low, high)}"
-                )
-        for what, names in (("coordinates", tuple(self.coordinates)), ("outputs", self.outputs)):
-            if not names:
-                raise ValueError(f"problem {self.name!r}: {what} is empty; name at least one")
-
-    @property
-    def order(self) -> Order:
-        """The derivatives that the residual reads, found by running it once on a probe."""
-        return self._probed[0]
-
-    @property
-    def constraints(self) -> tuple[str, ...]:
-        """The names of the residuals, in the order of the constraint axis."""
-        return self._probed[1]
-
-    @cached_property
-    def _probed(self) -> tuple[Order, tuple[str, ...]]:
-        probe = Probe(len(self.coordinates), len(self.outputs))
-        x = torch.tensor([0.5 * (low + high) for low, high in self.coordinates.values()], dtype=torch.float64)
-        residuals = self.residual(probe, x, torch.ones(len(self.parameters), dtype=torch.float64))
-        if not residuals:
-            raise ValueError(
-                f"problem {self.name!r}: residual returned no constraint; return at least one named scalar"
-            )
-        for name, residual in residuals.items():
-            if torch.is_tensor(residual) and residual.dim() == 0:
-                continue
-            kind = f"shape {tuple(residual.shape)}" if torch.is_tensor(residual) else f"type {type(residual).__name__}"
-            raise ValueError(
-                f"problem {self.name!r}: residual {name!r} must be a scalar tensor, got {kind}; "
-                "pick one component, e.g. u.value[0]"
-            )
-        return probe.order, tuple(residuals)
-
-    def point_residuals(self, u: Field, x: Tensor, p: Tensor, *, scaled: bool) -> Tensor:
-        """All constraints at one point: u at x (D,) for p (K,) → (C,), each divided by its scale if `scaled`."""
-        residuals = self.residual(u, x, p)
-        if not scaled or self.scale is None:
-            return torch.stack([residuals[name] for name in self.constraints])
-        scale = self.scale(p)
-        return torch.stack([residuals[name] / scale[name] for name in self.constraints])
-
-    def exact_field(self, x: Tensor, p: Tensor) -> Field:
-        """The exact solution as a field at one point."""
-        return cast(Field, PointField(lambda at: self.solution(at, p), x))  # type checkers mistake cached properties
+from cnn_core.problems.problem import Problem
 
 
 @dataclass(frozen=True)

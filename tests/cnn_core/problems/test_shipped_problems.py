@@ -6,11 +6,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_core.jacobian import residual_jacobian
 from cnn_core.networks import Dense, Modulated
-from cnn_core.problem import PointSet, Problem, Solution, collocation_points
-from cnn_core.problems import PROBLEMS, synthetic, viscous_flow
-from tests.cnn_core.cases import RANGES, field_of, grid_points, make_model, make_problem, theta_of, third_order
+from cnn_core.problems import PROBLEMS, PointSet, Problem, Solution, collocation_points, synthetic, viscous_flow
+from tests.cnn_core.cases import (
+    RANGES,
+    field_of,
+    grid_points,
+    make_model,
+    make_problem,
+    residual_jacobian,
+    theta_of,
+    third_order,
+)
 
 ALL = [*PROBLEMS, "third-order"]
 

@@ -17,7 +17,6 @@ ch. 12 for iterative refinement.
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -66,17 +65,6 @@ class Factorisation:
     alive: Tensor
     """Which constraints depend on θ at all (m,); the others' multipliers would change nothing, and are zero."""
 
-    @cached_property
-    def rank(self) -> float:
-        """Effective rank: tr G (G + δ·s·I)⁻¹, between 0 and m, the number of constraints that the damping leaves free.
-
-        An eigenvalue of G counts as 1 where it is large against δ·s, and as 0 where it is small. Costs about what the
-        factorisation did, when it is first asked for.
-        """
-        if self.factor is None or self.shift == 0:
-            return 0.0 if self.factor is None else float(len(self.factor))
-        return len(self.factor) - self.shift * float(torch.cholesky_inverse(self.factor).diagonal().double().sum())
-
     def solve(self, right_side: Tensor) -> "Multipliers":
         """λ for b (m,). λ is zero where G could not be factorised or λ would not be finite."""
         if self.factor is None:
@@ -107,6 +95,19 @@ class Factorisation:
         return _substituted(torch.linalg.cholesky_ex(self.matrix)[0], right_side)
 
 
+def effective_rank(factor: Tensor | None, shift: float) -> float:
+    """tr G (G + δ·s·I)⁻¹ for δ·s = `shift` and the lower triangle (m, m) of the damped matrix; 0 without one.
+
+    It lies between 0 and m: the number of constraints that the damping leaves free. An eigenvalue of G counts as 1
+    where it is large against δ·s, and as 0 where it is small. Costs about what the factorisation did.
+    """
+    if factor is None:
+        return 0.0
+    if shift == 0:
+        return float(len(factor))
+    return len(factor) - shift * float(torch.cholesky_inverse(factor).diagonal().double().sum())
+
+
 def _substituted(factor: Tensor, right_side: Tensor) -> Tensor:
     return torch.cholesky_solve(right_side.to(factor.dtype)[:, None], factor)[:, 0].double()
 
@@ -129,11 +130,6 @@ class Multipliers:
     def condition(self) -> float:
         """The condition estimate of G + δ·s·I; see `Factorisation`."""
         return self.factorisation.condition
-
-    @property
-    def rank(self) -> float:
-        """The effective rank of G; see `Factorisation`."""
-        return self.factorisation.rank
 
     def capped(self, cap: float | None) -> "Multipliers":
         """These multipliers, scaled down together so that none exceeds `cap` in size."""

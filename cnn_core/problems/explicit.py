@@ -21,10 +21,13 @@ from torch import Tensor
 from torch.func import grad_and_value
 
 from cnn_core.derivatives import Field, Jet, Order
-from cnn_core.problem import Problem
+from cnn_core.problems.problem import Problem
 
 EXPLICIT = "explicit"
 """The name of the residual e."""
+
+SLOPE = "slope"
+"""The name of the residual u'."""
 
 
 def with_explicit_form(problem: Problem) -> Problem:
@@ -51,7 +54,7 @@ def with_explicit_form(problem: Problem) -> Problem:
         change = by_value * slope[0, 0] + separant * bend[0, 0] + by_x
         regular = separant != 0
         explicit = torch.where(regular, change / torch.where(regular, separant, 1.0), 0.0)
-        return {EXPLICIT: explicit, name: r, "slope": slope[0, 0]}
+        return {EXPLICIT: explicit, name: r, SLOPE: slope[0, 0]}
 
     def scale(p: Tensor) -> Mapping[str, Tensor | float]:
         return defaultdict(lambda: 1.0, problem.scale(p) if problem.scale else {})

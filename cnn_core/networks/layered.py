@@ -1,59 +1,25 @@
-"""Networks: u_θ(x, p), a field in x that depends on the parameters p of the problem's family.
+"""Layered networks: a multilayer perceptron in x whose hidden layers may be modulated by p, layer by layer.
 
-* `dense`: an MLP on the concatenation (x, p).
-* `modulated` (the workbook's ParameterizedDense): an MLP on x; after every hidden activation layer l is multiplied
-  elementwise by r_l(p), the l-th slice of one linear layer p → (sum of widths).
-
-Both are one `LayeredNetwork`, which carries derivatives in x along with the values (`cnn_core.streams`) and remembers
-what entered its layers, so that it can pull any quantities of its outputs back to them: this is what gradients and
-per-point Jacobians are made of (`cnn_core.jacobian`). A researcher's own `nn.Module` with `forward(x, p)` works
-wherever a network is asked for, by a more general path.
+A pass carries derivatives in x along with the values (`cnn_core.networks.streams`) and remembers what entered the
+layers, so that any quantities of the outputs can be pulled back to them: this is what gradients and per-point
+Jacobians are made of (`cnn_core.jacobian`).
 
 Axis names: S streams, N points, D coordinates, K parameters of the family, Q quantities, O outputs.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from cnn_core.derivatives import Order
-from cnn_core.streams import Activation, activate, pull_back, seed
-
-
-def _tanh(a: Tensor, highest: int) -> list[Tensor]:
-    value = torch.tanh(a)
-    first = 1 - value.square()
-    derivatives = [value, first]
-    if highest >= 2:
-        derivatives.append(-2 * value * first)
-    if highest >= 3:
-        derivatives.append(first * (4 - 6 * first))
-    return derivatives
-
-
-def _swish(a: Tensor, highest: int) -> list[Tensor]:
-    gate = torch.sigmoid(a)
-    value = a * gate
-    slope = gate - gate.square()
-    derivatives = [value, torch.addcmul(gate, a, slope)]
-    if highest >= 2:
-        tilt = 1 - 2 * gate
-        bend = 2 + a * tilt
-        derivatives.append(slope * bend)
-        if highest >= 3:
-            derivatives.append(slope * (tilt * (bend + 1) - 2 * a * slope))
-    return derivatives
-
-
-ACTIVATIONS: Mapping[str, Activation] = {
-    "tanh": Activation(torch.tanh, _tanh),
-    "swish": Activation(nn.functional.silu, _swish),
-}
+from cnn_core.linear_algebra.layers import Affine, Layers, summed_rows
+from cnn_core.networks.activations import ACTIVATIONS
+from cnn_core.networks.parameters import Layout
+from cnn_core.networks.streams import activate, pull_back, seed
 
 
 class LinearTrace(NamedTuple):
@@ -86,6 +52,21 @@ class Trace(NamedTuple):
         """The part that quantities of the values alone, not of their derivatives in x, are pulled back through."""
         linears = [layer._replace(inputs=layer.inputs[:1]) for layer in self.linears]
         return Trace(Order.VALUE, linears, [HiddenTrace(a[:1], b[:1], rates) for a, b, rates in self.hidden])
+
+    def layers(self, deltas: Sequence[Tensor]) -> Layers:
+        """Every linear layer's h and its δ."""
+        return [(layer.inputs, delta) for layer, delta in zip(self.linears, deltas, strict=True)]
+
+    def select(self, parameters: Mapping[str, Tensor]) -> list[Affine]:
+        """Every linear layer's own among the named tensors."""
+        return [Affine(parameters[layer.weight], parameters[layer.bias]) for layer in self.linears]
+
+    def named(self, tensors: Sequence[Affine]) -> dict[str, Tensor]:
+        """Every linear layer's tensors by the names of its parameters."""
+        named: dict[str, Tensor] = {}
+        for layer, (weight, bias) in zip(self.linears, tensors, strict=True):
+            named |= {layer.weight: weight, layer.bias: bias}
+        return named
 
 
 class LayeredNetwork(nn.Module):
@@ -159,61 +140,29 @@ class LayeredNetwork(nn.Module):
         modulation = [torch.cat(on_rates[::-1], dim=-1)] if on_rates else []
         return modulation + deltas[::-1]
 
-    def parameter_gradient(self, trace: Trace, deltas: Sequence[Tensor]) -> dict[str, Tensor]:
-        """∂(Σ_nq q)/∂(parameters) from every layer's δ (S, N, Q, out), by name."""
-        gradient: dict[str, Tensor] = {}
-        for layer, delta in zip(trace.linears, deltas, strict=True):
-            total = delta.sum(dim=2) if delta.shape[2] > 1 else delta.squeeze(2)
-            gradient[layer.weight] = total.flatten(0, 1).T @ layer.inputs.flatten(0, 1)
-            gradient[layer.bias] = total[0].sum(dim=0)
-        return gradient
 
+class LayerPass(NamedTuple):
+    """A pass: the outputs' streams (S, N, O), what the layers remember, and the parameters it ran with.
 
-@dataclass(frozen=True)
-class Dense:
-    """An MLP on (x, p)."""
+    `layout` says how θ (P,) is cut into them.
+    """
 
-    widths: tuple[int, ...] = (50, 50, 50, 50, 50)
-    activation: Literal["tanh", "swish"] = "swish"
-    name: Literal["dense"] = "dense"
+    network: LayeredNetwork
+    layout: Layout
+    parameters: Mapping[str, Tensor]
+    streams: Tensor
+    trace: Trace
 
-    def __post_init__(self) -> None:
-        _require_widths(self.widths)
+    def of_values(self) -> "LayerPass":
+        """The part that quantities of the values alone are pulled back through."""
+        return self._replace(streams=self.streams[:1], trace=self.trace.of_values())
 
-    def build(self, *, inputs: int, parameters: int, outputs: int, seed: int) -> LayeredNetwork:
-        """A fresh network; the same seed gives the same parameters, and the global generator is left alone."""
-        return _build(inputs, parameters, outputs, self.widths, self.activation, modulated=False, seed=seed)
+    def pull_back(self, weights: Tensor) -> list[Tensor]:
+        """∂q/∂(output streams) (S, N, Q, O) → δ (S, N, Q, out) of every linear layer."""
+        return self.network.pull_back(self.parameters, self.trace, weights)
 
-
-@dataclass(frozen=True)
-class Modulated:
-    """An MLP on x whose hidden layers are multiplied by a linear function of p; without any p, they are left alone."""
-
-    widths: tuple[int, ...] = (50, 50, 50, 50, 50)
-    activation: Literal["tanh", "swish"] = "swish"
-    name: Literal["modulated"] = "modulated"
-
-    def __post_init__(self) -> None:
-        _require_widths(self.widths)
-
-    def build(self, *, inputs: int, parameters: int, outputs: int, seed: int) -> LayeredNetwork:
-        """A fresh network; the same seed gives the same parameters, and the global generator is left alone."""
-        return _build(inputs, parameters, outputs, self.widths, self.activation, modulated=parameters > 0, seed=seed)
-
-
-NETWORKS = {"dense": Dense, "modulated": Modulated}
-
-Network = Dense | Modulated
-
-
-def _build(
-    inputs: int, parameters: int, outputs: int, widths: tuple[int, ...], activation: str, *, modulated: bool, seed: int
-) -> LayeredNetwork:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return LayeredNetwork(inputs, parameters, outputs, widths, activation, modulated=modulated)
-
-
-def _require_widths(widths: tuple[int, ...]) -> None:
-    if not widths or min(widths) < 1:
-        raise ValueError(f"widths must be one or more positive whole numbers, got {list(widths)}")
+    def gradient(self, weights: Tensor) -> Tensor:
+        """∂q/∂(output streams) (S, N, O) → ∂q/∂θ (P,), for one quantity q of all points."""
+        deltas = self.pull_back(weights.unsqueeze(2))
+        sums = [summed_rows(inputs, delta) for inputs, delta in self.trace.layers(deltas)]
+        return self.layout.flatten(self.trace.named(sums))

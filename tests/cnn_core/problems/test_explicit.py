@@ -7,9 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnn_core.explicit import EXPLICIT, with_explicit_form
-from cnn_core.problem import Problem
-from cnn_core.problems import helmholtz, pythagorean, synthetic, viscous_flow
+from cnn_core.problems import Problem, helmholtz, pythagorean, synthetic, viscous_flow
+from cnn_core.problems.explicit import EXPLICIT, with_explicit_form
 from tests.cnn_core.cases import field_of
 
 P = torch.tensor([1.7, 0.9, 0.2], dtype=torch.float64)

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from cnn_core.functional import layout_of, parameter_vector
+from cnn_core.networks import layout_of, parameter_vector
 
 
 def module() -> nn.Module:

@@ -1,7 +1,7 @@
 """The Gram matrix G = J Jᵀ of per-point quantities, without forming J.
 
-A linear layer z = W h + b that saw the streams h_s and whose outputs weigh δ_s in a quantity contributes, for rows r
-and t of J,
+A linear layer z = W h + b (`cnn_core.linear_algebra.layers`) that saw the streams h_s and whose outputs weigh δ_s in a
+quantity contributes, for rows r and t of J,
 
     G_rt += Σ_s,s' (δ_s,r · δ_s',t) (h_s,r · h_s',t),
 
@@ -19,14 +19,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cnn_core.linear_algebra.layers import Affine, Layers, bias_rows, weight_rows, with_bias_input
+
 TILE_ROWS = 256
 
 FORMED_ENTRIES = 2**24
 """At most about so many entries of J are formed at once for a Gram matrix in a metric (64 MiB in float32)."""
-
-
-Layers = Sequence[tuple[Tensor, Tensor]]
-"""Every layer's inputs h (S, N, in) and weights δ (S, N, Q, out)."""
 
 
 def gram_matrix(layers: Layers, *, tile_rows: int = TILE_ROWS) -> Tensor:
@@ -53,30 +51,21 @@ def product_matrix(layers: Layers, others: Layers, *, tile_rows: int = TILE_ROWS
     return product
 
 
-def weighted_gram_matrix(layers: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]]) -> Tensor:
-    """J M Jᵀ (N·Q, N·Q) for a diagonal M, given as every layer's h, δ and M's pieces for its weight and its bias.
+def weighted_gram_matrix(layers: Layers, metric: Sequence[Affine]) -> Tensor:
+    """J M Jᵀ (N·Q, N·Q) for a diagonal M, given as every layer's pieces of it.
 
     A diagonal does not factor into inputs and outputs, so each layer's rows are formed, for some outputs at a time.
     """
     _, points, quantities, _ = layers[0][1].shape
     total = layers[0][1].new_zeros(points * quantities, points * quantities)
-    for inputs, deltas, weight, bias in layers:
-        biases = deltas[0].flatten(0, 1)
+    for (inputs, deltas), (weight, bias) in zip(layers, metric, strict=True):
+        biases = bias_rows(deltas)
         total.addmm_(biases * bias, biases.T)
         outputs = max(1, FORMED_ENTRIES // (points * quantities * inputs.shape[-1]))
         for some, weights in zip(deltas.split(outputs, dim=-1), weight.split(outputs), strict=True):
-            rows = layer_rows(inputs, some)
+            rows = weight_rows(inputs, some)
             total.addmm_(rows * weights.flatten(), rows.T)
     return total
-
-
-def layer_rows(inputs: Tensor, deltas: Tensor) -> Tensor:
-    """∂q_r/∂W of one layer, (N·Q, out·in)."""
-    first, *others = zip(deltas.unsqueeze(-1), inputs[:, :, None, None], strict=True)
-    rows = first[0] * first[1]
-    for weights, entered in others:
-        rows.addcmul_(weights, entered)
-    return rows.flatten(0, 1).flatten(1)
 
 
 @dataclass(frozen=True)
@@ -140,9 +129,7 @@ def _share_of(inputs: Tensor, deltas: Tensor, *, streams: int) -> _Formed | _Fac
     quantities, width_out, width_in = deltas.shape[2], deltas.shape[3], inputs.shape[-1] + 1
     if width_in * width_out > streams * (width_in + width_out):
         return _Factors(inputs, deltas)
-    ones = torch.zeros_like(inputs[..., :1])
-    ones[0] = 1
-    return _Formed(layer_rows(torch.cat([inputs, ones], dim=-1), deltas), quantities)
+    return _Formed(weight_rows(with_bias_input(inputs), deltas), quantities)
 
 
 def _tiles(

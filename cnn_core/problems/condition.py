@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnn_core.problem import Residual
+from cnn_core.problems.problem import Residual
 
 
 @dataclass(frozen=True, eq=False)

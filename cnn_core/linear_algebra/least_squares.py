@@ -1,0 +1,166 @@
+"""Levenberg–Marquardt with geodesic acceleration: ½ |W F(θ)|² + ½ s² |θ − θ₀|² → min, for fixed weights W.
+
+With J = W ∂F/∂θ, d = θ − θ₀ and a = s² + μ a step solves a system of the size of F instead of that of θ,
+
+    (J Jᵀ + a I) y = W F − (s²/a) J d,        Δ = −(s²/a) d − Jᵀ y,
+
+followed by half the geodesic acceleration, −½ Jᵀ (J Jᵀ + a I)⁻¹ W F_ΔΔ, which follows the bend of the valley and needs
+one more evaluation and no factorisation. The damping μ moves by the gain ratio.
+
+Axis names: R rows of F, P entries of θ.
+
+References: Nocedal & Wright 2006, ch. 10; Transtrum & Sethna 2012, arXiv:1201.5885 (geodesic acceleration).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+FIRST_DAMPING = 1e-3
+"""μ at the first step, relative to the mean diagonal of J Jᵀ."""
+
+LARGEST_DAMPING = 1e9
+"""The relative μ at which no step helps any more."""
+
+PROBE = 0.1
+"""The fraction of a step at which the second derivative along it is probed."""
+
+LARGEST_BEND = 0.75
+"""An acceleration longer than this times the step says that the step is too long for it."""
+
+LEAST_GAIN = 1e-3
+"""A step that gains less than this fraction of what it promised is not taken."""
+
+Quantities = list[Tensor]
+"""What a problem evaluates at θ, in whatever shapes; F is selected from it."""
+
+
+class Operator(Protocol):
+    """A matrix J (R × P) by its products."""
+
+    def times(self, vector: Tensor) -> Tensor:
+        """J v: (P,) → (R,)."""
+        ...
+
+    def transposed_times(self, weights: Tensor) -> Tensor:
+        """Jᵀ w: (R,) → (P,)."""
+        ...
+
+
+class Linear(NamedTuple):
+    """F at some θ to first order: its quantities, J = ∂F/∂θ, J Jᵀ (R, R)."""
+
+    quantities: Quantities
+    jacobian: Operator
+    gram: Tensor
+
+
+class LeastSquares(Protocol):
+    """F(θ) (R,), as rows selected from the quantities that were evaluated."""
+
+    def evaluate(self, theta: Tensor) -> Quantities:
+        """All quantities at θ (P,)."""
+        ...
+
+    def linearise(self, theta: Tensor) -> Linear:
+        """All quantities at θ (P,), and the rows to first order."""
+        ...
+
+    def select(self, quantities: Sequence[Tensor]) -> Tensor:
+        """F (R,) among all quantities."""
+        ...
+
+
+class Descent:
+    """θ on its way down, with the damping that served it last. `on_step` gets all quantities at θ after every step.
+
+    `pull` is s².
+    """
+
+    def __init__(self, theta: Tensor, *, pull: float, on_step: Callable[[Quantities], None]) -> None:
+        self.theta = self.origin = theta
+        self.pull = pull
+        self.on_step = on_step
+        self.damping = FIRST_DAMPING
+        self.steps = 0
+
+    def minimise(self, problem: LeastSquares, weights: Tensor, *, inner_tolerance: float, max_steps: int) -> None:
+        """Descend until a step gains less than the fraction `inner_tolerance`, none helps, or the steps run out.
+
+        `weights` (R,) are the diagonal of W.
+        """
+        at = problem.linearise(self.theta)
+        while self.steps < max_steps and self.damping < LARGEST_DAMPING:
+            before = self._cost(self.theta, weights * problem.select(at.quantities))
+            theta, promised = self._step(problem, at, weights)
+            quantities = problem.evaluate(theta)
+            gain = before - self._cost(theta, weights * problem.select(quantities))
+            self.steps += 1
+            accepted = math.isfinite(gain) and gain > LEAST_GAIN * promised
+            self.damping *= _change_of_damping(gain, promised) if accepted else 4
+            self.theta = theta if accepted else self.theta
+            self.on_step(quantities if accepted else at.quantities)
+            if 0 < gain < inner_tolerance * before:
+                break
+            if accepted:
+                at = problem.linearise(theta)
+        self.damping = min(self.damping, 1.0)
+
+    def _step(self, problem: LeastSquares, at: Linear, weights: Tensor) -> tuple[Tensor, float]:
+        """Where the accelerated step leads, and by how much the plain one should lower the cost."""
+        distance, values = self.theta - self.origin, weights * problem.select(at.quantities)
+        gram = weights[:, None] * at.gram * weights
+        slack = self._slack(gram)
+        shrink = self.pull / slack
+        factor = _factor(gram, slack)
+        leaning = weights * at.jacobian.times(distance) if self.pull else torch.zeros_like(values)
+        y = _solved(factor, values - shrink * leaning)
+        step = -at.jacobian.transposed_times(weights * y) - shrink * distance
+        slope = -shrink * leaning - gram @ y
+        probe = weights * problem.select(problem.evaluate(self.theta + PROBE * step))
+        bend = 2 / PROBE * ((probe - values) / PROBE - slope)
+        acceleration = -at.jacobian.transposed_times(weights * _solved(factor, bend))
+        promised = self._promised(values, slope, distance, step)
+        if float(acceleration.norm()) <= LARGEST_BEND * float(step.norm()):
+            step = step + 0.5 * acceleration
+        return self.theta + step, promised
+
+    def _slack(self, gram: Tensor) -> float:
+        """a = s² + μ; 1 instead of 0, where nothing depends on θ."""
+        slack = self.pull + self.damping * float(gram.diagonal().mean())
+        return 1.0 if slack == 0 else slack
+
+    def _promised(self, values: Tensor, slope: Tensor, distance: Tensor, step: Tensor) -> float:
+        """By how much the cost falls along a step if F changes by `slope`."""
+        promised = 0.5 * float(values.square().sum() - (values + slope).square().sum())
+        return promised + 0.5 * self.pull * float(distance.square().sum() - (distance + step).square().sum())
+
+    def _cost(self, theta: Tensor, values: Tensor) -> float:
+        return 0.5 * float(values.square().sum() + self.pull * (theta - self.origin).square().sum())
+
+
+def _change_of_damping(gain: float, promised: float) -> float:
+    """The factor by which the damping changes after a step that was taken."""
+    if gain > 0.75 * promised:
+        return 1 / 3
+    if gain < 0.25 * promised:
+        return 2
+    return 1
+
+
+def _factor(gram: Tensor, slack: float) -> Tensor:
+    """The Cholesky factor of G + slack·I, with the least more slack that makes it positive definite."""
+    while True:
+        shifted = gram.clone()
+        shifted.diagonal().add_(slack)
+        factor, info = torch.linalg.cholesky_ex(shifted)
+        if int(info) == 0 or not math.isfinite(slack):
+            return factor
+        slack = max(4 * slack, 1e-15 * float(gram.diagonal().mean()))
+
+
+def _solved(factor: Tensor, right_side: Tensor) -> Tensor:
+    return torch.cholesky_solve(right_side[:, None], factor)[:, 0]
