@@ -1,4 +1,4 @@
-"""What tracking costs: the driver's share of time for logging, and how fast figures reach an MLflow server.
+"""What tracking costs: the driver's share of time for logging, and how fast metrics reach an MLflow server.
 
 python -m benchmarks.tracking [--json] [--seconds S] [--values N] [--workers W]
 

@@ -55,7 +55,7 @@ def trials_table(directory: Path) -> Group:
         trial, method = Text(record.trial), Text(record.method)
         table.add_row(trial, method, status, f"{epoch}/{epochs}", *values, clock(seconds))
         if record.error:
-            errors.append(Text(f"trial {record.trial}: {record.error}", style=STYLES[TrialStatus.FAILED]))
+            errors.append(Text(f"trial {record.trial}: {record.error}", style=STYLES[record.status]))
     return Group(studies_table([directory]), "", table, *(["", *errors] if errors else []))
 
 

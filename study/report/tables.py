@@ -52,10 +52,12 @@ ENDINGS = {
     TrialStatus.COMPLETED: "done",
     TrialStatus.PRUNED: "pruned",
     TrialStatus.DIVERGED: "div.",
-    TrialStatus.FAILED: "failed",
+    TrialStatus.FAILED: "fail.",
     TrialStatus.STOPPED: "stop.",
     TrialStatus.LOST: "lost",
 }
+"""Headings so short that a table with all of them fits a terminal of 80 columns."""
+
 FLAT_NOTE = (
     f"{FLAT_MARK} hardly nearer to the data than u = 0: a projection that flattened the network, "
     "or training that learned little."
@@ -121,7 +123,7 @@ def trials_table(analysis: Analysis) -> TextTable:
         METHOD,
         *(Column(ENDINGS[status], f"trials {status}") for status in seen),
         Column("time", "median seconds of a completed trial's training"),
-        Column("time\n+ proj.", "the same with the projection of all its waves"),
+        Column("with\nproj.", "the same with the projection of all its waves"),
     )
     seconds = {(row.method, row.projected): row.seconds for row in analysis.leaderboard}
     rows = [

@@ -59,6 +59,8 @@ def test_no_cell_of_the_summary_is_folded(trials: int, tmp_path: Path) -> None:
     journal.trial_start("running", values={}, method="soft")
     journal.trial_start("stopped", values={}, method="soft")
     journal.trial_end("stopped", TrialStatus.STOPPED, {})
+    journal.trial_start("lost", values={}, method="batch")
+    journal.trial_end("lost", TrialStatus.LOST, {}, "its process was lost 4 times in a row")
     text = summary(tmp_path)
     assert len(re.findall(r"^(?:\d +)?augmented-lagrangian  ", text, re.MULTILINE)) >= 3
     analysis = read_analysis(tmp_path)

@@ -236,6 +236,21 @@ def test_a_damaged_bookmark_is_the_beginning(directory: Path, text: str) -> None
     assert store.by_name() == whole
 
 
+def test_a_trial_that_was_given_up_is_shown_as_lost_and_goes_on(directory: Path) -> None:
+    store, journal = MemoryStore(), Journal(directory)
+    tracked_study.begin(journal, "0007", SOFT, data=0.5, constraint=0.5, epochs=2)
+    journal.trial_end("0007", TrialStatus.LOST, {}, "its process was lost 4 times in a row after epoch 2")
+    following = new_mirror(directory, store)
+    following.advance()
+    run = store.by_name()["0007 soft"]
+    assert (run["status"], run["tags"]["status"]) == ("FAILED", "lost")
+    assert run["tags"]["error"].startswith("its process was lost 4 times")
+    assert len(following.records["0007"].history) == 2
+    tracked_study.begin(journal, "0007", SOFT, data=0.5, constraint=0.5, epochs=3)
+    following.advance()
+    assert store.by_name()["0007 soft"]["status"] == "RUNNING"
+
+
 def test_a_trial_that_goes_on_is_filed_when_it_ends(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filed: list[str] = []
     monkeypatch.setattr(Mirror, "_file", lambda self, trial: filed.append(trial))
