@@ -60,9 +60,12 @@ def report(name: str) -> None:
     with loading():
         from rich.console import Console
 
+        from study.journal.journal import Journal, Reader
         from study.report.files import write_report
         from study.report.summary import print_summary
 
+    for complaint in Reader(Journal(directory)).read().complaints:
+        click.echo(complaint, err=True)
     paths = write_report(directory)
     print_summary(Console(), directory)
     click.echo(f"plots    {paths.plots}\nreport   {paths.html}")
@@ -113,8 +116,11 @@ def sync(name: str, tracking_uri: str | None) -> None:
     directory = existing(name)
     with loading():
         from study.cli.tracked_at import tracked_at
+        from study.journal.journal import Journal, Reader
         from study.tracking import addresses, uploader
 
+    for complaint in Reader(Journal(directory)).read().complaints:
+        click.echo(complaint, err=True)
     with mendable():
         uri = addresses.check_uri(tracking_uri or tracked_at(directory))
     try:

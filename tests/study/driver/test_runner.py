@@ -1,3 +1,4 @@
+import io
 import json
 import math
 import os
@@ -12,6 +13,7 @@ from typing import Any
 import optuna
 import pytest
 from optuna.trial import TrialState
+from rich.console import Console
 
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded, load_text, resolve
 from search_spaces.schema import ProblemChoice
@@ -170,6 +172,31 @@ def test_a_trial_that_was_given_up_goes_on_with_a_resume(tmp_path: Path) -> None
     mark.unlink()
     assert runner.resume(tmp_path / "study") == runner.Outcome()
     assert Journal(tmp_path / "study").trials()["0000"].status is TrialStatus.COMPLETED
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_study_goes_on_whose_journal_was_spoiled(tmp_path: Path) -> None:
+    """The start of a trial that had not ended is lost: it is asked for anew, and nothing else is repeated."""
+    directory, said = tmp_path / "study", io.StringIO()
+    study = small_study(COMPLETES, COMPLETES / 2)
+    study_folder.claim(tmp_path, "study")
+    study_folder.begin(directory, study, Whereabouts(Place.of(directory, None)))
+    journal = Journal(directory)
+    for ident, rate in (("0000", COMPLETES), ("0001", COMPLETES / 2)):
+        journal.trial_start(ident, values={LEARNING_RATE: rate}, method="unconstrained")
+        journal.epoch(ident, 1, {"validation/data_mse": 0.5})
+    journal.trial_end("0000", TrialStatus.COMPLETED, {"validation/data_mse": 0.5, "validation/constraint_mse": 0.5})
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    journal.path.write_bytes(b"".join([*lines[:3], b"42\n", *lines[4:]]))
+    assert runner.resume(directory, console=Console(file=said, width=200)) == runner.Outcome()
+    assert said.getvalue().count("records.jsonl line 4 cannot be read; it is passed over\n") == 1
+    records = journal.trials()
+    assert {ident: (record.status, len(record.history)) for ident, record in records.items()} == {
+        "0000": (TrialStatus.COMPLETED, 1),
+        "0001": (TrialStatus.COMPLETED, 3),
+    }
+    assert records["0001"].values == {LEARNING_RATE: COMPLETES / 2}
 
 
 @pytest.mark.slow
