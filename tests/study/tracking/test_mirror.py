@@ -20,7 +20,6 @@ from tests.study import tracked_study
 from tests.study.tracked_study import SOFT, UNCONSTRAINED
 from tests.study.tracking.memory_store import Broken, MemoryStore
 
-
 known: dict[str, Study] = {}
 
 
