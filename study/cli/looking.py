@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
         with loading():
             from search_spaces.load import dump_yaml
 
-        click.echo(dump_yaml(study), nl=False)
+        click.echo(dump_yaml(study, ascii_only=not _can_print(dump_yaml(study))), nl=False)
 
 
 @click.command()
@@ -158,6 +159,11 @@ def ui(tracking_uri: str | None, host: str, port: int) -> None:
         if page := addresses.pages(directory, uri, server=server).get(addresses.STUDY_PAGE):
             click.echo(f"{directory.name}: {page}", err=True)
     os.execvpe(command[0], command, {**os.environ, **environment})
+
+
+def _can_print(text: str) -> bool:
+    """Whether this terminal has all letters of a text."""
+    return text.encode(encoding := sys.stdout.encoding or "utf-8", "replace").decode(encoding) == text
 
 
 def _first_comment(path: Path) -> str:

@@ -143,7 +143,8 @@ class StudyRun:
         """Connect to Ray, look whether the study can run there, and run what the journal does not have yet."""
         with ThreadPoolExecutor(1) as aside:
             optuna_file = aside.submit(database, self.directory / OPTUNA)  # a second's work; meanwhile Ray starts
-            with cluster.connection(self.where.address, problem=self.study.problem.name):
+            resume = f"cnn-study resume {self.directory.name}"
+            with cluster.connection(self.where.address, problem=self.study.problem.name, resume=resume):
                 ready = self._preflight()
                 journal = Reader(Journal(self.directory)).read()
                 # One that did not end, and whose start is lost, is asked for anew.

@@ -5,8 +5,9 @@ been read, and metrics carry the journal's own times, so that one sent twice is 
 """
 
 import getpass
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,8 +49,10 @@ MAY_GO_ON = (TrialStatus.RUNNING, TrialStatus.STOPPED, TrialStatus.LOST, TrialSt
 class Mirror:
     """A study as `store` shows it. After any error a new mirror takes over from the bookmark."""
 
-    def __init__(self, directory: Path, study: Study, store: Store) -> None:
-        self.directory, self.study, self.store = directory, study, store
+    def __init__(
+        self, directory: Path, study: Study, store: Store, *, on_progress: Callable[[], None] = lambda: None
+    ) -> None:
+        self.directory, self.study, self.store, self.on_progress = directory, study, store, on_progress
         self.reader = Reader(Journal(directory))
         self.records = self.reader.records
         self.bookmark = Bookmark()
@@ -120,7 +123,7 @@ class Mirror:
         return made[max(made)] if made else self._create(experiment, name, first["time"], {"study_key": own})
 
     def _create(self, experiment: str, name: str, began: float, tags: Mapping[str, str]) -> str:
-        own = {"mlflow.user": getpass.getuser(), "mlflow.source.name": "cnn-study", "study": self.directory.name}
+        own = {"mlflow.user": _user(), "mlflow.source.name": "cnn-study", "study": self.directory.name}
         return self.store.create(experiment, name, _milliseconds(began), own | dict(tags))
 
     def _recall(self) -> None:
@@ -275,7 +278,16 @@ class Mirror:
     def _save(self) -> None:
         self.outbox.empty()
         self.saved = time.monotonic()
+        self.on_progress()
         self.bookmark.write(self.directory, self.store.tracking_uri)
+
+
+def _user() -> str:
+    """Who runs this; in a container a number, where no name belongs to it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _milliseconds(seconds: float) -> int:
