@@ -13,7 +13,8 @@ from rich.console import Console
 
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
-from study.cli.exit_codes import INTERRUPTED, RunFailed, mendable
+from study.cli.exit_codes import INTERRUPTED, Ended, RunFailed, mendable
+from study.cli.options import TRACKING_URI
 from study.cli.tracked_at import tracked_at
 from study.driver import runner
 from study.driver.runner import Outcome
@@ -22,7 +23,7 @@ from study.journal.files import STUDY
 from study.journal.journal import Journal
 from study.report.files import write_report
 from study.report.summary import print_summary
-from study.tracking.addresses import check_uri, default_uri
+from study.tracking.databases import check_uri, default_uri
 from study.tracking.tracker import Tracker
 
 
@@ -68,7 +69,7 @@ def _conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
     if outcome.error:
         raise RunFailed(outcome.error)
     if outcome.stopped:
-        sys.exit(INTERRUPTED)
+        raise Ended(INTERRUPTED)
 
 
 @contextmanager
@@ -96,7 +97,7 @@ def _trials_left(directory: Path) -> int:
 
 def _ui_command(runs: Path, tracking_uri: str) -> str:
     """How the user who started this program opens the MLflow UI."""
-    usual = tracking_uri == default_uri(runs)
+    usual = tracking_uri == (os.environ.get(TRACKING_URI) or default_uri(runs))
     return f"{_program()} ui" + ("" if usual else f" --tracking-uri {tracking_uri}")
 
 

@@ -6,13 +6,21 @@ from contextlib import contextmanager
 
 import click
 
-from search_spaces.errors import StudyFileError
+from search_spaces.errors import StudyFileError, one_line
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
 class BadInputError(Exception):
     """What the user can mend, one line for each thing."""
+
+
+class Ended(Exception):
+    """A command that has said everything, and ends with this exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class RunFailed(Exception):
@@ -44,8 +52,13 @@ def exit_codes() -> Iterator[None]:
     except RunFailed as error:
         _say(error)
         sys.exit(FAILED)
+    except Ended as error:
+        sys.exit(error.code)
+    except SystemExit as error:  # ours come from here: this one is the user's
+        _say(f"problem.name: its module ended the program with {one_line(error)}; take sys.exit out of it")
+        sys.exit(BAD_INPUT)
 
 
-def _say(error: Exception) -> None:
+def _say(error: Exception | str) -> None:
     for line in str(error).splitlines():
         click.echo(f"error: {line}", err=True)

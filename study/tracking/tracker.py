@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from study.journal.journal import Journal
-from study.tracking.addresses import check_uri
 from study.tracking.bookmark import Bookmark
+from study.tracking.databases import check_uri, portable
 
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_BETWEEN_STARTS = 60.0
@@ -29,6 +29,11 @@ class Tracker:
         self.directory, self.tracking_uri = directory, check_uri(tracking_uri)
         self._process: subprocess.Popen[bytes] | None = None
         self._begun = -math.inf
+
+    @property
+    def portable_uri(self) -> str:
+        """What the journal has of the tracking URI: it stays true when the studies are moved with their database."""
+        return portable(self.tracking_uri, self.directory)
 
     def start(self) -> None:
         """Begin to follow the journal, unless that has begun; again, a minute later, if somebody ended it."""
@@ -48,7 +53,7 @@ class Tracker:
         bookmark = self._wait_for_upload(timeout)
         events, trials = sum(1 for _ in Journal(self.directory).events(bookmark.offset)), len(bookmark.unfiled)
         if not events and not trials:
-            return None
+            return bookmark.refusal
         return self._lacks(f"{events} events and {trials} trials' files of {self.directory.name}", "them")
 
     def _wait_for_upload(self, timeout: float) -> Bookmark:

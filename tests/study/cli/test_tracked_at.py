@@ -7,8 +7,8 @@ import pytest
 from study.cli.tracked_at import tracked_at
 from study.journal import study_folder
 from study.journal.study_folder import Place, Whereabouts
-from study.tracking.addresses import default_uri
 from study.tracking.bookmark import Bookmark
+from study.tracking.databases import default_uri
 from tests.study.small_study import small_study
 
 
