@@ -1,6 +1,7 @@
 """A study as the user sees it run, and what they are told when it has ended: tables, plots, what MLflow lacks."""
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -98,7 +99,7 @@ def _trials_left(directory: Path) -> int:
 def _ui_command(runs: Path, tracking_uri: str) -> str:
     """How the user who started this program opens the MLflow UI."""
     usual = tracking_uri == (os.environ.get(TRACKING_URI) or default_uri(runs))
-    return f"{_program()} ui" + ("" if usual else f" --tracking-uri {tracking_uri}")
+    return f"{_program()} ui" + ("" if usual else f" --tracking-uri {shlex.quote(tracking_uri)}")
 
 
 def _program() -> str:

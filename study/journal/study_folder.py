@@ -33,6 +33,11 @@ class Place:
         if storage is None:
             return Place(str(directory), RAY)
         require_no_secret("--storage", storage)
+        if "://" in storage and ("?" in storage or "#" in storage):
+            raise ValueError(
+                f"--storage is {storage}, whose options would not reach the folders in it; leave out what stands after "
+                "the folder, and set AWS_REGION and AWS_ENDPOINT_URL on every node"
+            )
         path = storage if "://" in storage else str(Path(storage).resolve())
         return Place(path, f"{directory.name}-{time.strftime('%Y%m%d-%H%M%S')}")
 

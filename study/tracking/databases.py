@@ -1,7 +1,6 @@
 """The tracking URIs that MLflow takes, the SQLite database beside the studies, and where its files go."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from study.journal.files import ARTIFACTS, MLFLOW
 from study.journal.secrets import require_no_secret
@@ -27,12 +26,23 @@ def default_uri(runs: Path) -> str:
 def check_uri(tracking_uri: str) -> str:
     """The tracking URI itself. Raises ValueError if it is none that MLflow takes, or if it holds a password."""
     require_no_secret("--tracking-uri", tracking_uri)
-    if urlsplit(tracking_uri).scheme.partition("+")[0] in SCHEMES:
+    if _scheme(tracking_uri) in SCHEMES:
         return tracking_uri
     raise ValueError(
         f"--tracking-uri: {tracking_uri!r} is neither a server nor a database; write http://HOST:5000 or "
         "sqlite:///PATH.db, in MLFLOW_TRACKING_URI, too"
     )
+
+
+def _scheme(tracking_uri: str) -> str:
+    """What MLflow chooses by; empty where nothing can be made of the URI."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(tracking_uri).drivername.partition("+")[0]
+    except (ArgumentError, ValueError):  # a port that is none, for instance
+        return ""
 
 
 def sqlite_file(tracking_uri: str) -> Path | None:

@@ -58,6 +58,12 @@ def test_a_place_in_any_folder_is_that_folder(name: str, tmp_path: Path) -> None
         assert folder.startswith(f"{tmp_path / name}/")
 
 
+@pytest.mark.parametrize("storage", ["s3://bucket/folder?region=x", "file:///shared#1"])
+def test_a_storage_with_options_is_refused(storage: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"--storage is .*, whose options would not reach .*; leave out what stands"):
+        Place.of(tmp_path, storage)
+
+
 def test_what_names_servers_is_for_the_owner_alone(tmp_path: Path) -> None:
     (tmp_path / "records.jsonl").touch(0o644)  # of an earlier version
     study_folder.begin(tmp_path, small_study(), Whereabouts(Place.of(tmp_path, None), "auto", "http://there"))
