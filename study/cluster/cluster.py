@@ -8,7 +8,6 @@ import importlib
 import logging
 import os
 import secrets
-import socket
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from search_spaces.errors import reason
 from search_spaces.modules import import_own
 from search_spaces.schema import Resources
+from study.cluster import node_probe
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -46,7 +46,6 @@ QUIET = {
 ON_NODES = {"RAY_CHDIR_TO_TRIAL_DIR": "0"}
 PACKAGES: Sequence[str] = ("cnn_core", "search_spaces", "study")
 OBJECT_STORE_BYTES = 128 * 2**20
-SECONDS_TO_ANSWER = 5.0
 SECONDS_FOR_A_NODE = 120.0
 """For importing torch from a slow disk, and for a node to get our packages."""
 
@@ -235,11 +234,8 @@ def _require_answer(address: str) -> None:
     host, _, port = place.rpartition(":")
     if not host or not port.isdigit():
         raise ClusterError(f"--address is {address!r}; write local, auto, HOST:PORT or ray://HOST:PORT")
-    try:
-        socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER).close()
-    except OSError as error:
-        reason = error.strerror or "no answer"
-        raise ClusterError(f"--address {address}: no cluster is there ({reason}); {OTHERWISE}") from None
+    if why := node_probe.reach(host, int(port)):
+        raise ClusterError(f"--address {address}: no cluster is there ({why}); {OTHERWISE}")
 
 
 def _refused(address: str, error: Exception) -> str:

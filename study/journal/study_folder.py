@@ -19,6 +19,9 @@ from study.journal.secrets import require_no_secret
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
+BEFORE_IT_BEGINS = (STUDY, f"{STUDY}.new", JOURNAL, OPTUNA, f"{OPTUNA}-journal")
+"""What a study writes until its first trial starts; with `STUDY` there it can be resumed."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -76,9 +79,11 @@ class Whereabouts:
 def claim(runs: Path, name: str, *, exact: bool = True) -> Path:
     """Make the new folder `runs`/`name`, numbered (`name-2` …) if that exists and need not be `exact`.
 
-    Raises FileExistsError or ValueError, one line, if that cannot be.
+    What a start left that was killed before its study began is no study: its folder is taken over. Raises
+    FileExistsError or ValueError, one line, if that cannot be.
     """
     _check_name(name)
+    provenance()  # git may take its time, and a claimed name without a study should not last
     candidates = [name] if exact else [name, *(f"{name}-{number}" for number in range(2, 1000))]
     try:
         runs.mkdir(parents=True, exist_ok=True)
@@ -87,7 +92,8 @@ def claim(runs: Path, name: str, *, exact: bool = True) -> Path:
                 (runs / candidate).mkdir()
                 return runs / candidate
             except FileExistsError:
-                continue
+                if _never_began(runs / candidate):
+                    return runs / candidate
     except OSError as error:
         raise ValueError(f"{runs}: results cannot be written there ({error.strerror}); choose another folder") from None
     raise FileExistsError(f"{runs / name}: a study of this name exists already; write another --name")
@@ -100,6 +106,15 @@ def _check_name(name: str) -> None:
         raise ValueError(f"--name has {len(name)} letters; write at most {LONGEST_NAME}")
     if name.startswith(MLFLOW) or name == ARTIFACTS:
         raise ValueError(f"--name is {name}, where MLflow's own files lie in runs/; write another name")
+
+
+def _never_began(directory: Path) -> bool:
+    """Whether a folder holds what a study writes before it begins, nothing else, and no process is at it.
+
+    An empty one may have been claimed a moment ago.
+    """
+    names = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
+    return bool(names) and STUDY not in names and names <= set(BEFORE_IT_BEGINS) and locks.is_free(directory)
 
 
 @contextmanager
@@ -149,8 +164,7 @@ class Asked:
 @contextmanager
 def asked_for(directory: Path) -> Iterator[Asked]:
     """Around a new study that begins: if an error comes before it is kept, its name is free again."""
-    files = (STUDY, f"{STUDY}.new", JOURNAL, OPTUNA, f"{OPTUNA}-journal")
-    own = [path for name in files if not (path := directory / name).exists()]
+    own = [path for name in BEFORE_IT_BEGINS if not (path := directory / name).exists()]
     asked = Asked()
     try:
         yield asked

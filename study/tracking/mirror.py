@@ -45,8 +45,6 @@ RUN_STATUS = {
 }
 """MLflow's status of an ended trial; the tag `status` has ours."""
 
-MAY_GO_ON = (TrialStatus.RUNNING, TrialStatus.STOPPED, TrialStatus.LOST, TrialStatus.FAILED)
-
 
 class Mirror:
     """A study as `store` shows it. After any error a new mirror takes over from the bookmark."""
@@ -235,7 +233,7 @@ class Mirror:
 
     def _forget(self, record: TrialRecord) -> None:
         """Keep no history in memory that is not needed any more."""
-        if record.status not in MAY_GO_ON:
+        if record.status.final:
             record.history = record.history[-1:]
 
     def _describe(self) -> None:
