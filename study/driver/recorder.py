@@ -6,6 +6,7 @@ from where trials leave them, whichever node they were written on.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -169,8 +170,9 @@ class Recorder(Callback):
 
     def _keep_traceback(self, ident: str, text: str) -> None:
         folder = self.directory / TRIALS / ident
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / TRACEBACK).write_text(text, encoding="utf-8")
+        with suppress(OSError):  # no room; its last line is in the journal
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / TRACEBACK).write_text(text, encoding="utf-8")
 
 
 def ending(result: Mapping[str, Any]) -> TrialStatus:

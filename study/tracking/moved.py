@@ -18,17 +18,27 @@ SECONDS_TO_WAIT = 30.0
 
 
 def repoint(tracking_uri: str) -> None:
-    """Where an SQLite database and its files lie elsewhere than when they were made, MLflow looks for them there."""
+    """Where an SQLite database and its files lie elsewhere than when they were made, MLflow looks for them there.
+
+    Raises ValueError if the file is no database, or cannot be written.
+    """
     database = sqlite_file(tracking_uri)
     if database is None or not database.is_file():
         return
-    with closing(sqlite3.connect(database, timeout=SECONDS_TO_WAIT)) as connection, connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone():
-            return  # nothing in it yet
-        for experiment, old in _experiments(connection):
-            new = f"{artifact_location(tracking_uri)}/{old.rpartition('/')[2]}"
-            if old != new and _moved(old, new):
-                _repoint(connection, experiment, old, new)
+    try:
+        with closing(sqlite3.connect(database, timeout=SECONDS_TO_WAIT)) as connection, connection:
+            _repoint_all(connection, str(artifact_location(tracking_uri)))
+    except sqlite3.DatabaseError as error:
+        raise ValueError(f"{database}: MLflow cannot use it ({error}); end what holds it, or move it away") from None
+
+
+def _repoint_all(connection: sqlite3.Connection, root: str) -> None:
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone():
+        return  # nothing in it yet
+    for experiment, old in _experiments(connection):
+        new = f"{root}/{old.rpartition('/')[2]}"
+        if old != new and _moved(old, new):
+            _repoint(connection, experiment, old, new)
 
 
 def _experiments(connection: sqlite3.Connection) -> list[tuple[int, str]]:

@@ -85,3 +85,11 @@ def test_what_is_no_database_of_mlflow_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "empty.db").touch()
     repoint(f"sqlite:///{tmp_path}/empty.db")
     assert [path.name for path in tmp_path.iterdir()] == ["empty.db"]
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("no database, but as long as the header of one would be, and longer than that")
+    with pytest.raises(
+        ValueError, match=r"mlflow\.db: MLflow cannot use it \(file is not a database\); end what holds"
+    ):
+        repoint(default_uri(tmp_path))
