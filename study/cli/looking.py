@@ -166,6 +166,7 @@ def ui(tracking_uri: str | None, host: str, port: int) -> None:
 
     with mendable():
         uri = databases.check_uri(tracking_uri or databases.default_uri(RUNS))
+        moved.repoint(uri)
         command, environment = addresses.ui_process(uri, host=host, port=port)
     server = f"http://{host}:{port}"
     click.echo(f"{server}  (end with Ctrl-C)", err=True)
