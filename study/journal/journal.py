@@ -25,6 +25,9 @@ from search_spaces.errors import StudyFileError
 from study.journal.events import Event, TrialStatus, parsed
 from study.journal.files import JOURNAL
 
+OWNER_ONLY = 0o600
+"""The mode of files that name servers."""
+
 ENCODE = json.JSONEncoder(allow_nan=False).encode
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -127,7 +130,9 @@ class Journal:
 
     def _opened(self) -> int:
         if self._descriptor is None:
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
+            with suppress(PermissionError):  # somebody else's
+                os.fchmod(self._descriptor, OWNER_ONLY)  # one of an earlier version
             weakref.finalize(self, os.close, self._descriptor)
         return self._descriptor
 

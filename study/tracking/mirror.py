@@ -31,6 +31,9 @@ TRIAL_FILES = (SETTINGS, PERCENTILES, PREDICTIONS, TRACEBACK)
 METRICS_PER_BOOKMARK, SECONDS_PER_BOOKMARK = 100_000, 10.0
 """The bookmark is kept at least this often: an upload that broke repeats no more, a slow one is seen to go on."""
 
+MOST_REFUSED = 100
+"""So many of the things that MLflow refused are remembered."""
+
 RUNNING = {"status": str(TrialStatus.RUNNING)}
 
 RUN_STATUS = {
@@ -275,6 +278,7 @@ class Mirror:
 
     def _save(self) -> None:
         self.outbox.empty()
+        self.bookmark.refused = [*dict.fromkeys([*self.bookmark.refused, *self.store.refused])][:MOST_REFUSED]
         self.saved = time.monotonic()
         self.on_progress()
         self.bookmark.write(self.directory, self.store.tracking_uri)
