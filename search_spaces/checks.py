@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from cnn_core.metrics import METRICS
 from cnn_core.problems import Problem, Split, sample
-from search_spaces.errors import StudyFileError, nearest, one_line
+from search_spaces.errors import USERS_ERRORS, StudyFileError, nearest, one_line
 from search_spaces.problems import build_problem
 from search_spaces.schema import Data, Study
 
@@ -15,6 +15,8 @@ AFTER_PROJECTION = tuple(f"projected/validation/{metric}" for metric in METRICS)
 USUAL = "validation/data_mse"
 
 MOST_OBJECTIVES = 3
+LONGEST_NAME = 100
+"""Letters of a study's name: what is named after it (folders, MLflow's views) is longer, and has limits of its own."""
 
 LEAKS: Mapping[tuple[str, str], str] = {
     ("validation", "train"): "training wave, so its errors say nothing about new waves",
@@ -33,6 +35,8 @@ def check_settings(study: Study) -> None:
         raise StudyFileError(
             f"study is {study.study!r}, which is no folder name; write letters, digits, '.', '_' and '-', e.g. my-study"
         )
+    if len(study.study) > LONGEST_NAME:
+        raise StudyFileError(f"study has {len(study.study)} letters; write at most {LONGEST_NAME}")
     _check_objectives(study)
     _check_scheduler(study)
     if study.resources.gpu > 0 and study.training.device == "cpu":
@@ -63,7 +67,7 @@ def _check_residual(problem: Problem) -> None:
         _ = problem.constraints
     except ValueError as error:
         raise StudyFileError(str(error)) from None
-    except Exception as error:  # whatever a user's residual raises
+    except USERS_ERRORS as error:
         raise StudyFileError(f"the residual of problem {problem.name!r} fails ({one_line(error)}); mend it") from None
 
 
@@ -80,7 +84,7 @@ def _check_split(problem: Problem, split: Split, path: str) -> Waves:
         return split.waves(problem).tolist()
     except ValueError as error:
         raise StudyFileError(f"{path}: {error}") from None
-    except Exception as error:  # whatever a user's solution raises
+    except USERS_ERRORS as error:
         raise StudyFileError(
             f"{path}: the solution of problem {problem.name!r} fails ({one_line(error)}); mend it"
         ) from None

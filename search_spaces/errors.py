@@ -12,6 +12,9 @@ LONGEST_SHOWN = 60
 LONGEST_REASON = 400
 """Characters of somebody else's message that are repeated."""
 
+USERS_ERRORS = (Exception, SystemExit)
+"""Whatever the user's own code raises: `sys.exit` in it must not end the program without a word."""
+
 NEEDS_A_DOT = "YAML reads numbers like this only with a dot"
 
 

@@ -7,7 +7,6 @@ names, so that all run the same code. Everything else must be installed there, a
 import importlib
 import os
 import signal
-import socket
 import tempfile
 import threading
 import warnings
@@ -25,8 +24,9 @@ from ray.train._internal import storage as ray_storage
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search_spaces.errors import reason
+from search_spaces.modules import import_own
 from search_spaces.schema import Resources
-from study.cluster import local_ray
+from study.cluster import local_ray, node_probe
 from study.cluster.local_ray import SILENT, ClusterError
 
 QUIET = {
@@ -44,7 +44,6 @@ QUIET = {
 
 ON_NODES = {"RAY_CHDIR_TO_TRIAL_DIR": "0"}
 PACKAGES: Sequence[str] = ("cnn_core", "search_spaces", "study")
-SECONDS_TO_ANSWER = 5.0
 SECONDS_FOR_A_NODE = 120.0
 """For importing torch from a slow disk, and for a node to get our packages."""
 
@@ -120,10 +119,9 @@ def _give_drafts_a_place() -> None:
 
 def modules(problem: str) -> list[str]:
     """The folders and files that the nodes need a copy of: our packages, and the user's module of `problem`."""
-    names = list(PACKAGES)
+    found = [importlib.import_module(name) for name in PACKAGES]
     if ":" in problem:
-        names.append(problem.partition(":")[0].partition(".")[0])
-    found = [importlib.import_module(name) for name in names]
+        found.append(import_own(problem.partition(":")[0].partition(".")[0]))
     return [module.__path__[0] if hasattr(module, "__path__") else str(module.__file__) for module in found]
 
 
@@ -206,11 +204,8 @@ def _require_answer(address: str) -> None:
     host, _, port = place.rpartition(":")
     if not host or not port.isdigit():
         raise ClusterError(f"--address is {address!r}; write local, auto, HOST:PORT or ray://HOST:PORT")
-    try:
-        socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER).close()
-    except OSError as error:
-        reason = error.strerror or "no answer"
-        raise ClusterError(f"--address {address}: no cluster is there ({reason}); {OTHERWISE}") from None
+    if why := node_probe.reach(host, int(port)):
+        raise ClusterError(f"--address {address}: no cluster is there ({why}); {OTHERWISE}")
 
 
 def _refused(address: str, error: Exception) -> str:

@@ -85,6 +85,7 @@ class Recorder(Callback):
             error = result["error"]
             self._keep_traceback(ident, result["traceback"])
         else:
+            (self.directory / TRIALS / ident / TRACEBACK).unlink(missing_ok=True)  # of an earlier end that was none
             error = self._fetch(ident)
         self._end(ident, ending(result), result.get("final", {}), error)
 
@@ -121,12 +122,15 @@ class Recorder(Callback):
         if not ended or any(record.status not in WITHOUT_RESULT for record in ended):
             return None
         first, folder = ended[0], self.directory / TRIALS
-        return f"all {len(ended)} trials failed; trial {first.trial}: {first.error} ({TRACEBACK} is in {folder}/)"
+        lost = sum(record.status is TrialStatus.LOST for record in ended)
+        what = (
+            f"none of {len(ended)} trials has a result, {lost} are lost" if lost else f"all {len(ended)} trials failed"
+        )
+        return f"{what}; trial {first.trial}: {first.error} ({TRACEBACK} is in {folder}/)"
 
     def reached(self, ident: str) -> int:
         """The last epoch that the journal has of a trial; 0 before the first."""
-        history = self.records[ident].history if ident in self.records else []
-        return history[-1][0] if history else 0
+        return self.records[ident].epoch if ident in self.records else 0
 
     def _where(self, ident: str) -> str:
         epoch = self.reached(ident)
@@ -143,10 +147,9 @@ class Recorder(Callback):
             self._enter(self.journal.epoch(ident, epoch, metrics))
 
     def _end(self, ident: str, status: TrialStatus, final: Metrics, error: str | None) -> None:
-        history = self.records[ident].history
-        metrics = {**final, **(history[-1][2] if history else {})}
-        self.running.remove(ident)
+        metrics = {**final, **self.records[ident].last_epoch}
         record = self._enter(self.journal.trial_end(ident, status, metrics, error))
+        self.running.remove(ident)
         if status.final:
             self.on_end(record)
             _forget(record)
@@ -182,4 +185,4 @@ def ending(result: Mapping[str, Any]) -> TrialStatus:
 def _forget(record: TrialRecord) -> None:
     """Of a trial that has ended for good, nobody here asks for its epochs any more."""
     if record.status.final:
-        record.history = record.history[-1:]
+        record.forget_epochs()
