@@ -2,12 +2,13 @@
 
 import errno
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from study.cli import conclusion
+from study.cli import conclusion, exit_codes
 from study.cli.exit_codes import RunFailed
 from study.cli.interrupts import Interrupted
 from study.driver.runner import Outcome
@@ -46,6 +47,13 @@ def test_a_full_disk_in_the_midst_of_a_study_is_one_line_that_says_how_to_go_on(
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), FileExistsError("there"), PermissionError(errno.EACCES, "no")])
+def test_a_user_without_a_home_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    exit_codes._have_a_home()
+    assert os.environ["HOME"] == tempfile.gettempdir()
+
+
 def test_other_errors_stay_what_they_are(directory: Path, error: Exception) -> None:
     with pytest.raises(type(error)), conclusion._resumable(directory):
         raise error
