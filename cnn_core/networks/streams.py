@@ -32,14 +32,15 @@ def seed(x: Tensor, constants: Tensor | None, order: Order) -> Tensor:
     Returns (S, N, D + C): the value, then ∂x/∂xᵢ (unit vectors), then zeros for the second derivatives.
     """
     points, inputs = x.shape
+    if order == Order.VALUE:  # out of place: a residual may ask for u at points that do not vary where p does
+        return (x if constants is None else torch.cat([x, constants], dim=-1))[None]
     width = inputs + (0 if constants is None else constants.shape[-1])
     streams = x.new_zeros(stream_count(inputs, order), points, width)
     streams[0, :, :inputs] = x
     if constants is not None:
         streams[0, :, inputs:] = constants
-    if order >= Order.GRADIENT:
-        for axis in range(inputs):
-            streams[1 + axis, :, axis] = 1.0
+    for axis in range(inputs):
+        streams[1 + axis, :, axis] = 1.0
     return streams
 
 
