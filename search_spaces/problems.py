@@ -45,7 +45,7 @@ def _import(name: str) -> Any:
         sys.path.append(os.getcwd())
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever the user's module raises
+    except (Exception, SystemExit) as error:  # whatever the user's module raises
         raise StudyFileError(f"problem.name: {module_name} cannot be imported ({one_line(error)}); mend it") from None
     if not hasattr(module, attribute):
         names = [key for key in vars(module) if not key.startswith("_")]
@@ -57,9 +57,9 @@ def _call(function: Callable[..., Any], choice: ProblemChoice) -> Any:
     options = _checked_options(function, choice)
     try:
         return function(**options)
-    except ValueError as error:
-        raise StudyFileError(f"problem: {error}") from None
-    except Exception as error:  # whatever the user's function raises
+    except (Exception, SystemExit) as error:  # whatever the user's function raises
+        if isinstance(error, ValueError) and str(error):
+            raise StudyFileError(f"problem: {error}") from None
         raise StudyFileError(
             f"problem.name: {choice.name} fails ({one_line(error)}); mend it, or its options"
         ) from None

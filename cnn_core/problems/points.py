@@ -170,7 +170,7 @@ def collocation_points(
     dimensions = len(low)
     side = round(count ** (1 / dimensions))
     if side**dimensions != count:
-        raise ValueError(
+        raise ProblemError(
             f"points: uniform sampling in {dimensions} dimensions needs k^{dimensions} points, "
             f"got {count}; write {max(side, 1) ** dimensions}"
         )

@@ -25,12 +25,15 @@ def run_and_show(study: Study, *, save: Path | None, checkpoint: Path | None, as
             trial.load(checkpoint)
     console = Console(stderr=True)
     metrics = _finished(trial, study, console)
+    if trial.reason:
+        console.print(f"diverged: {trial.reason}", highlight=False, markup=False, soft_wrap=True)
     if save is not None:
         trial.save(save)
         console.print(f"checkpoint and predictions: {save}")
     if as_json:
         status = metrics.pop("status")
-        click.echo(json.dumps({"config": dump(study), "metrics": metrics, "status": status}))
+        error = {"error": trial.reason} if trial.reason else {}
+        click.echo(json.dumps({"config": dump(study), "metrics": metrics, "status": status, **error}))
     else:
         Console().print(metrics_table(metrics))
 

@@ -84,7 +84,7 @@ class Recorder(Callback):
             error = result["error"]
             self._keep_traceback(ident, result["traceback"])
         else:
-            error = self._fetch(ident)
+            error = "; ".join(filter(None, (result.get("reason"), self._fetch(ident)))) or None
         self._end(ident, ending(result), result.get("final", {}), error)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -133,7 +134,7 @@ def test_a_problem_without_a_solution_has_no_data_to_sample() -> None:
         sample(problem, Split({"amplitude": (1.0,), "frequency": (1.0,), "phase": (0.0,)}, points=3))
 
 
-def one(solution=lambda x, p: x, scale=None) -> Problem:
+def one(solution: Any = lambda x, p: x, scale: Any = None) -> Problem:
     return Problem("one", {"x": (0.0, 1.0)}, ("k",), ("u",), lambda u, x, p: {"r": u.value[0]}, solution, scale)
 
 
