@@ -48,7 +48,7 @@ def check_settings(study: Study) -> None:
         raise StudyFileError(
             f"study is {study.study!r}, which is no folder name; write letters, digits, '.', '_' and '-', e.g. my-study"
         )
-    _check_sizes(study)
+    check_sizes(study)
     _check_objectives(study)
     _check_scheduler(study)
     if study.resources.gpu > 0 and study.training.device == "cpu":
@@ -151,7 +151,8 @@ def _check_points(points: Mapping[str, PointSet], name: str, used: str) -> None:
         )
 
 
-def _check_sizes(study: Study) -> None:
+def check_sizes(study: Study) -> None:
+    """Lists and networks are none that no machine holds. Raises StudyFileError."""
     searched = [(path, found.distribution) for path, found in study.search.items()]
     choices = {path: found.values for path, found in searched if isinstance(found, Choice)}
     for path, values in choices.items():

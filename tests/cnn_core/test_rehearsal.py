@@ -185,7 +185,7 @@ def test_what_only_a_narrow_network_does_is_no_reason() -> None:
 def test_numbers_beyond_a_precision() -> None:
     own = problem(lambda u, x, p: {"r": u.value[0] * 1e200 * 1e-150})
     rehearse(own, SPLIT, CAST, seed=0)
-    with pytest.raises(ProblemError, match="the residual 'r' is -?(inf|nan)"):
+    with pytest.raises(ProblemError, match=r"the residual 'r' is -?(inf|nan)"):
         rehearse(own, SPLIT, Cast(Modulated((5,)), dtype="float32"), seed=0)
 
 

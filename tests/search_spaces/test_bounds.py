@@ -1,6 +1,7 @@
 """Input that never ends, or that no machine holds, is refused at once: a short text can ask for very much."""
 
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ from tests.search_spaces.files import WAVES, error_of, load
 LETTERS = "abcdefghijkl"
 
 BOMB = "a: &a {k: 1}\n" + "".join(
-    f"{new}: &{new} {{{', '.join(f'k{index}: *{old}' for index in range(8))}}}\n"
-    for old, new in zip(LETTERS, LETTERS[1:], strict=False)
+    f"{new}: &{new} {{{', '.join(f'k{index}: *{old}' for index in range(8))}}}\n" for old, new in pairwise(LETTERS)
 )
 
 TOO_MANY = "this file has more than 20000 keys and values, those behind an anchor counted wherever it is used; write"
