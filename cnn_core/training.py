@@ -147,7 +147,7 @@ class Training:
                 "epoch": self.epoch,
                 "status": str(self.status),
                 "reason": self.reason,
-                "figures": self.watched,
+                "figures": self.watched,  # the key of checkpoints of before
                 "seconds": dict(self.clock.seconds),
             }
         )

@@ -28,7 +28,7 @@ LEAKS: Mapping[tuple[str, str], str] = {
 """Which split must hold no wave of which other, and why."""
 
 SPLIT_SEEDS = {"train": 0, "validation": 1_986_096_233, "test": 1_952_805_748}
-"""Added to the seed: any numbers so far apart that splits drawn at random do not share their points."""
+"""Added to the seed, so that splits drawn at random do not share their points. Others would draw other points."""
 
 MOST_WAVES = 100_000
 MOST_POINTS = 5_000_000

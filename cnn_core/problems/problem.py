@@ -20,7 +20,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from cnn_core.derivatives import Field, Order, PointField, Probe
+from cnn_core.derivatives import Field, Order, PointField, Probe, Reads
 
 Residual = Callable[[Field, Tensor, Tensor], Mapping[str, Tensor]]
 """(u, x (D,), p (K,)) → named scalars, zero where u satisfies the PDE at x."""
@@ -79,9 +79,14 @@ class Problem:
                 raise ProblemError(f"problem {self.name!r}: {what} is empty; name at least one")
 
     @property
-    def order(self) -> Order:
+    def reads(self) -> Reads:
         """The derivatives that the residual reads, found by running it once on a probe."""
         return self._probed[0]
+
+    @property
+    def order(self) -> Order:
+        """The order that includes all that the residual reads."""
+        return self.reads.highest
 
     @property
     def constraints(self) -> tuple[str, ...]:
@@ -89,8 +94,8 @@ class Problem:
         return self._probed[1]
 
     @cached_property
-    def _probed(self) -> tuple[Order, tuple[str, ...]]:
-        probe = Probe(len(self.coordinates), len(self.outputs))
+    def _probed(self) -> tuple[Reads, tuple[str, ...]]:
+        probe = Probe(tuple(self.coordinates), len(self.outputs))
         x = torch.tensor([0.5 * (low + high) for low, high in self.coordinates.values()], dtype=torch.float64)
         with torch.enable_grad():
             residuals = self.residual(probe, x, torch.ones(len(self.parameters), dtype=torch.float64))
@@ -106,7 +111,7 @@ class Problem:
         for name, residual in residuals.items():
             if wrong := _wrong_with(residual):
                 raise ProblemError(f"problem {self.name!r}: residual {name!r} {wrong}")
-        return probe.order, tuple(residuals)
+        return probe.reads, tuple(residuals)
 
     def point_residuals(self, u: Field, x: Tensor, p: Tensor, *, scaled: bool) -> Tensor:
         """All constraints at one point: u at x (D,) for p (K,) → (C,), each divided by its scale if `scaled`."""
@@ -118,7 +123,8 @@ class Problem:
 
     def exact_field(self, x: Tensor, p: Tensor) -> Field:
         """The exact solution as a field at one point."""
-        return cast(Field, PointField(lambda at: self.solution(at, p), x))  # type checkers mistake cached properties
+        solution = PointField(lambda at: self.solution(at, p), x, tuple(self.coordinates))
+        return cast(Field, solution)  # type checkers mistake cached properties
 
 
 def _wrong_with(residual: object) -> str | None:

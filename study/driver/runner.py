@@ -28,7 +28,7 @@ from study.driver.losses import IN_A_ROW
 from study.driver.recorder import Recorder
 from study.driver.stopping import Stopping
 from study.journal.files import OPTUNA, STUDY
-from study.journal.journal import Journal, TrialRecord
+from study.journal.journal import Journal, Reader, TrialRecord
 from study.journal.shared_copy import SharedCopy
 from study.journal.study_folder import Place, Whereabouts, asked_for, begin, only_runner, whereabouts
 from study.progress.live_view import Progress
@@ -82,8 +82,9 @@ def run(
     with only_runner(directory):
         if (directory / STUDY).exists():
             raise FileExistsError(f"{directory}: a study of this name exists already; write another --name")
-        where = Whereabouts(Place.of(directory, storage), address or "local", _uri(tracker))
-        with asked_for(directory, study, where) as name:
+        with asked_for(directory) as name:
+            where = Whereabouts(Place.of(directory, storage), address or "local", _uri(tracker))
+            begin(directory, study, where)
             new = StudyRun(study, directory, where, on_start=name.keep, hours=hours, tracker=tracker, console=console)
             outcome = new.to_the_end()
         return _uploaded(outcome, tracker)
@@ -143,9 +144,14 @@ class StudyRun:
         """Connect to Ray, look whether the study can run there, and run what the journal does not have yet."""
         with ThreadPoolExecutor(1) as aside:
             optuna_file = aside.submit(database, self.directory / OPTUNA)  # a second's work; meanwhile Ray starts
-            with cluster.connection(self.where.address, problem=self.study.problem.name):
+            resume = f"cnn-study resume {self.directory.name}"
+            with cluster.connection(self.where.address, problem=self.study.problem.name, resume=resume):
                 ready = self._preflight()
-                records = Journal(self.directory).trials()
+                journal = Reader(Journal(self.directory)).read()
+                # One that did not end, and whose start is lost, is asked for anew.
+                usable = (record for record in journal.records.values() if record.known or record.status.final)
+                records = {record.trial: record for record in usable}
+                ready = replace(ready, warnings=[*ready.warnings, *journal.complaints])
                 search = OptunaSearch(self.study, optuna_file.result(), records)
                 scheduler = schedulers.build(self.study.tune.scheduler, records.values())
                 return self._run(search, scheduler, records, ready)

@@ -152,6 +152,8 @@ class OptunaSearch(Searcher):
     def _ask_again(self, record: TrialRecord) -> None:
         """Enter a trial that began before; if it has ended, with what became of it."""
         number = int(record.trial)
+        if not record.known:  # nobody can say what it tried
+            return
         search, kept = self._of(number), self.files[number % len(self.searches)].kept.get(record.trial)
         known = FixedTrial(convert.stored(record.values))
         convert.suggest(self.study, known)

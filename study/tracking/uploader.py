@@ -1,12 +1,15 @@
 """Uploads a study's journal to MLflow: once, for `cnn-study sync`, or as the process beside a driver, as it grows.
 
 That process is told by its input: a line is to look at the journal now; the end of it, to upload what is left, the
-report included, and to end. So it ends with the driver, however that ends.
+report included, and to end. So it ends with the driver, however that ends. When MLflow keeps it waiting without end, an
+alarm ends it, and with it its lock.
 """
 
 import os
 import select
+import signal
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO
@@ -22,6 +25,8 @@ from study.tracking.store import Store
 
 SECONDS_BETWEEN_UPLOADS = 3.0
 NICENESS = 5
+SECONDS_WITHOUT_PROGRESS = 180
+"""After so long the process beside a driver is ended by its alarm."""
 
 
 class TrackingError(RuntimeError):
@@ -46,13 +51,17 @@ def only_uploader(directory: Path) -> AbstractContextManager[None]:
     return locks.locked(directory / UPLOADING, busy="another process is uploading it; wait until that has ended")
 
 
-def follow(directory: Path, tracking_uri: str, requests: IO[bytes]) -> bool:
-    """Upload what is new in the journal, again and again until `requests` end; whether the last time went well."""
+def follow(directory: Path, tracking_uri: str, requests: IO[bytes], *, on_progress: Callable[[], None]) -> bool:
+    """Upload what is new in the journal, again and again until `requests` end; whether the last time went well.
+
+    `on_progress` is called whenever something was taken, and before every round.
+    """
     mirror: Mirror | None = None
     while True:
         ending = _ended(requests)  # asked first, so that the last round sees everything written before
+        on_progress()
         try:
-            mirror = mirror or _mirror(directory, tracking_uri)
+            mirror = mirror or _mirror(directory, tracking_uri, on_progress)
             mirror.advance()
             if ending:
                 mirror.close()
@@ -66,8 +75,8 @@ def follow(directory: Path, tracking_uri: str, requests: IO[bytes]) -> bool:
         select.select([requests], [], [], SECONDS_BETWEEN_UPLOADS)
 
 
-def _mirror(directory: Path, tracking_uri: str) -> Mirror:
-    return Mirror(directory, load_recorded(directory / STUDY), Store(tracking_uri))
+def _mirror(directory: Path, tracking_uri: str, on_progress: Callable[[], None] = lambda: None) -> Mirror:
+    return Mirror(directory, load_recorded(directory / STUDY), Store(tracking_uri), on_progress=on_progress)
 
 
 def _ended(requests: IO[bytes]) -> bool:
@@ -78,13 +87,18 @@ def _ended(requests: IO[bytes]) -> bool:
     return False
 
 
+def _put_off_the_end() -> None:
+    """The kernel's alarm ends the process even where Python does not get to run."""
+    signal.alarm(SECONDS_WITHOUT_PROGRESS)
+
+
 def main(directory: Path, tracking_uri: str) -> bool:
     """Follow the journal in `directory`, once nobody else does: the process of a killed driver may still be at it."""
     os.nice(NICENESS)
     requests = sys.stdin.buffer
     while True:
         with suppress(locks.BusyError), only_uploader(directory):
-            return follow(directory, tracking_uri, requests)
+            return follow(directory, tracking_uri, requests, on_progress=_put_off_the_end)
         if _ended(requests):
             return False
         select.select([requests], [], [], SECONDS_BETWEEN_UPLOADS)

@@ -156,8 +156,8 @@ class Trial:
         if others := differences_in_kind(state["settings"], settings_of(self.study)):
             raise checkpoint.CheckpointError(
                 directory,
-                f"the trial that was saved there differs in {', '.join(others)}; begin a new one, or write "
-                f" its settings (they are in {directory / 'trial.yaml'})",
+                f"the trial that was saved there differs in {', '.join(others)}; begin a new one, or write its "
+                f"settings (they are in {directory / SETTINGS})",
             )
         self.restore(state)
 

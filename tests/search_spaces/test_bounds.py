@@ -1,5 +1,6 @@
 """Input that never ends, or that no machine holds, is refused at once: a short text can ask for very much."""
 
+import re
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from cnn_core.problems import Problem
+from search_spaces import checks, forms, yaml_text
 from search_spaces.errors import StudyFileError
 from search_spaces.load import load_study
 from search_spaces.overrides import parse_setting
@@ -155,3 +157,14 @@ def test_splits_of_the_same_points_are_refused(tmp_path: Path) -> None:
         )
     load(tmp_path, one_solution({"points": 9}, {"points": 9}, {"points": 9}))
     load(tmp_path, one_solution(uniform(9), uniform(8), uniform(10)))
+
+
+def test_the_bounds_are_written_down() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "study-file.md").read_text(encoding="utf-8")
+    told = text.partition("| what | the most |")[2].partition("\n\n")[0]
+    for bound in (
+        yaml_text.MOST_CHARACTERS, yaml_text.MOST_NODES, yaml_text.MOST_DEPTH, yaml_text.LONGEST_NUMBER,
+        forms.MOST_VALUES, checks.MOST_CHOICES, checks.MOST_WAVES, checks.MOST_POINTS, checks.MOST_GIB,
+        checks.MOST_PARAMETERS,
+    ):  # fmt: skip
+        assert re.search(rf"(?<![\d,]){bound:,}(?![\d,])", told), bound
