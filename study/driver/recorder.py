@@ -86,7 +86,7 @@ class Recorder(Callback):
             self._keep_traceback(ident, result["traceback"])
         else:
             (self.directory / TRIALS / ident / TRACEBACK).unlink(missing_ok=True)  # of an earlier end that was none
-            error = self._fetch(ident)
+            error = "; ".join(filter(None, (result.get("reason"), self._fetch(ident)))) or None
         self._end(ident, ending(result), result.get("final", {}), error)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
