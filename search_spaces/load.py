@@ -3,6 +3,7 @@
 YAML → mapping → `blocks.read` → `Study`. Every error is a StudyFileError: one line that names file and key.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from search_spaces.errors import StudyFileError
 from search_spaces.json_schema import json_schema
 from search_spaces.overrides import applied, blocks_set, parse_setting
 from search_spaces.problems import build_problem
-from search_spaces.schema import Study
+from search_spaces.schema import OF_A_TRIAL, Study
 from search_spaces.search_checks import check_search
 from search_spaces.shipped import find, shipped_spaces
 from search_spaces.when import release
@@ -35,6 +36,7 @@ __all__ = [
     "load_trial",
     "parse_setting",
     "resolve",
+    "settings_of",
     "shipped_spaces",
 ]
 
@@ -88,6 +90,12 @@ def resolve(study: Study, values: Mapping[str, Any]) -> Study:
 def dump(study: Study) -> dict[str, Any]:
     """The study as a study file's mapping, every default spelled out."""
     return write(study)
+
+
+def settings_of(study: Study) -> str:
+    """A trial's settings, as text: the same in every study that it may be part of."""
+    settings = dump(study)
+    return json.dumps({name: settings[name] for name in OF_A_TRIAL}, sort_keys=True)
 
 
 def dump_yaml(study: Study) -> str:

@@ -19,9 +19,9 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from rich.console import Console
 
-from search_spaces.convert import grid
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
+from search_spaces.space import planned
 from study.cluster import cluster, preflight
 from study.cluster.preflight import Preflight
 from study.driver.losses import IN_A_ROW
@@ -114,14 +114,15 @@ def resume(
 
 
 def lengthened(directory: Path, more: int) -> Study:
-    """The study in `directory` with so many trials more. Raises StudyFileError without one, and where a grid ends."""
+    """The study in `directory` with so many trials more. Raises StudyFileError without one, and without so many."""
     study = load_recorded(directory / STUDY)
-    if more and study.tune.sampler == "grid" and study.tune.trials + more > (points := len(grid(study))):
+    longer = replace(study, tune=replace(study.tune, trials=study.tune.trials + more))
+    if more and (settings := planned(longer)) < longer.tune.trials:
         raise StudyFileError(
-            f"{directory.name}: {more} trials more are too many for its grid of {points} points, got "
-            f"{min(points, study.tune.trials)} already; run a study with more values, and --warm-start it from this one"
+            f"{directory.name}: {more} trials more are too many for a search that has {settings} settings, of which "
+            f"{planned(study)} are planned already; run a study with more values, and --warm-start it from this one"
         )
-    return replace(study, tune=replace(study.tune, trials=study.tune.trials + more))
+    return longer
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from search_spaces.load import dump, resolve
 from search_spaces.schema import Study
+from search_spaces.space import planned
 from study.analysis.findings import analyse
 from study.journal import locks
 from study.journal.files import REPORT, STUDY, TRIALS
@@ -49,7 +50,7 @@ class Mirror:
     """A study as `store` shows it. After any error a new mirror takes over from the bookmark."""
 
     def __init__(self, directory: Path, study: Study, store: Store) -> None:
-        self.directory, self.study, self.store = directory, study, store
+        self.directory, self.study, self.store, self.trials = directory, study, store, planned(study)
         self.reader = Reader(Journal(directory))
         self.records = self.reader.records
         self.bookmark = Bookmark()
@@ -246,7 +247,7 @@ class Mirror:
             report=self._has_report(),
         )
         others = {title: address for title, address in self.bookmark.links.items() if title != STUDY_PAGE}
-        text = content.description(analysis, name=self.directory.name, links=others)
+        text = content.description(analysis, name=self.directory.name, trials=self.trials, links=others)
         self.store.log(self.bookmark.study_run, tags={"mlflow.note.content": text})
 
     def _add(self, run: str | None, metrics: Mapping[str, float], when: int, step: int) -> None:

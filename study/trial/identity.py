@@ -4,18 +4,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from search_spaces.load import dump
-from search_spaces.schema import Study
-
-BLOCKS = ("problem", "data", "network", "training", "projection")
-"""The blocks of a study file that make a trial what it is."""
-
-
-def settings_of(study: Study) -> str:
-    """A trial's settings, as text: the same in every study that it may be part of."""
-    settings = dump(study)
-    return json.dumps({name: settings[name] for name in BLOCKS}, sort_keys=True)
-
 
 def differences(saved: str, own: str) -> list[str]:
     """The blocks in which two trials' settings differ."""

@@ -20,10 +20,10 @@ from cnn_core.metrics import METRICS, WORST, Measurement, errors, finite, measur
 from cnn_core.problems import PointSet, sample
 from cnn_core.solvers import Solver
 from cnn_core.training import Training, TrainingStatus
-from search_spaces.load import build_problem, dump_yaml
+from search_spaces.load import build_problem, dump_yaml, settings_of
 from search_spaces.schema import Study
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS
-from study.trial.identity import differences_in_kind, settings_of
+from study.trial.identity import differences_in_kind
 from study.trial.machine import choose_device, peak_memory_mib, threads
 from study.trial.projecting import PROJECTED, PROJECTION_SECONDS, Projected, project_splits
 

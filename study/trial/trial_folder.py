@@ -16,9 +16,10 @@ from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy
 
 from cnn_core import checkpoint
 from cnn_core.checkpoint import CheckpointError
+from search_spaces.load import settings_of
 from search_spaces.schema import Study
 from study.trial.files import CHECKPOINT, CHECKPOINT_BEFORE
-from study.trial.identity import differences, settings_of
+from study.trial.identity import differences
 from study.trial.trial import Trial
 
 PARTIAL = ".partial"
