@@ -82,8 +82,9 @@ def run(
     with only_runner(directory):
         if (directory / STUDY).exists():
             raise FileExistsError(f"{directory}: a study of this name exists already; write another --name")
-        where = Whereabouts(Place.of(directory, storage), address or "local", _uri(tracker))
-        with asked_for(directory, study, where) as name:
+        with asked_for(directory) as name:
+            where = Whereabouts(Place.of(directory, storage), address or "local", _uri(tracker))
+            begin(directory, study, where)
             new = StudyRun(study, directory, where, on_start=name.keep, hours=hours, tracker=tracker, console=console)
             outcome = new.to_the_end()
         return _uploaded(outcome, tracker)

@@ -131,13 +131,12 @@ class Asked:
 
 
 @contextmanager
-def asked_for(directory: Path, study: Study, where: Whereabouts) -> Iterator[Asked]:
-    """Around a new study, which begins here: if an error comes before it is kept, its name is free again."""
+def asked_for(directory: Path) -> Iterator[Asked]:
+    """Around a new study that begins: if an error comes before it is kept, its name is free again."""
     files = (STUDY, f"{STUDY}.new", JOURNAL, OPTUNA, f"{OPTUNA}-journal")
     own = [path for name in files if not (path := directory / name).exists()]
     asked = Asked()
     try:
-        begin(directory, study, where)
         yield asked
     except BaseException:
         if not asked.kept:

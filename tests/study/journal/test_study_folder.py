@@ -95,8 +95,8 @@ def test_a_study_without_a_journal_is_here(tmp_path: Path) -> None:
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_what_a_refused_study_left_is_removed(error: type[BaseException], tmp_path: Path) -> None:
     directory = study_folder.claim(tmp_path, "mine")
-    with pytest.raises(error), study_folder.asked_for(directory, small_study(), here(directory)):
-        assert (directory / "study.yaml").exists()
+    with pytest.raises(error), study_folder.asked_for(directory):
+        study_folder.begin(directory, small_study(), here(directory))
         for name in ("optuna.db", "optuna.db-journal", "study.yaml.new"):
             (directory / name).touch()
         raise error
@@ -105,14 +105,16 @@ def test_what_a_refused_study_left_is_removed(error: type[BaseException], tmp_pa
 
 def test_what_was_there_before_a_refused_study_stays(tmp_path: Path) -> None:
     (tmp_path / "optuna.db").write_text("mine")
-    with pytest.raises(ValueError), study_folder.asked_for(tmp_path, small_study(), here(tmp_path)):
+    with pytest.raises(ValueError), study_folder.asked_for(tmp_path):
+        study_folder.begin(tmp_path, small_study(), here(tmp_path))
         raise ValueError
     assert [path.name for path in tmp_path.iterdir()] == ["optuna.db"]
 
 
 def test_a_start_that_was_killed_half_way_leaves_no_study(tmp_path: Path) -> None:
     Journal(tmp_path).append("study-start", study="mine")
-    with pytest.raises(ValueError), study_folder.asked_for(tmp_path, small_study(), here(tmp_path)):
+    with pytest.raises(ValueError), study_folder.asked_for(tmp_path):
+        study_folder.begin(tmp_path, small_study(), here(tmp_path))
         raise ValueError
     assert [path.name for path in tmp_path.iterdir()] == ["records.jsonl"]
 
@@ -129,7 +131,8 @@ def test_a_folder_that_another_process_removed_is_not_made_a_file(tmp_path: Path
 
 
 def test_a_study_that_began_stays_whatever_becomes_of_it(tmp_path: Path) -> None:
-    with pytest.raises(ValueError), study_folder.asked_for(tmp_path, small_study(), here(tmp_path)) as asked:
+    with pytest.raises(ValueError), study_folder.asked_for(tmp_path) as asked:
+        study_folder.begin(tmp_path, small_study(), here(tmp_path))
         asked.keep()
         raise ValueError
     assert [event["event"] for _, event in Journal(tmp_path).events()] == ["study-start"]
