@@ -100,8 +100,11 @@ class Journal:
         """A trial ended; `metrics` are its last ones and those measured at the end (test, projected, status …)."""
         return self.append("trial-end", trial=trial, status=str(status), metrics=dict(metrics), error=error)
 
-    def events(self, start: int = 0) -> Iterator[tuple[int, Event]]:
-        """Events from byte offset `start` on, each with the offset behind it; a `Reader` follows the file with them."""
+    def events(self, start: int = 0, *, naming: str = "") -> Iterator[tuple[int, Event]]:
+        """Events from byte offset `start` on, each with the offset behind it; a `Reader` follows the file with them.
+
+        With `naming` only those in whose line this text stands: the others are passed over quickly.
+        """
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
@@ -110,8 +113,18 @@ class Journal:
                 if not line.endswith(b"\n"):
                     return
                 start += len(line)
+                if naming.encode() not in line:
+                    continue
                 with suppress(json.JSONDecodeError):  # a line that a crash cut off
                     yield start, json.loads(line)
+
+    def trial(self, ident: str) -> TrialRecord | None:
+        """One trial with all of its epochs; None if it has not begun."""
+        records: dict[str, TrialRecord] = {}
+        for _, event in self.events(naming=json.dumps(ident)):
+            if event.get("trial") == ident:
+                enter(event, records)
+        return records.get(ident)
 
     def trials(self) -> dict[str, TrialRecord]:
         """All trials by id, in the order in which they started. Repeated epochs of a resumed trial count once."""

@@ -7,6 +7,7 @@ report included, and to end. So it ends with the driver, however that ends.
 import os
 import select
 import sys
+import time
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO
@@ -21,6 +22,9 @@ from study.tracking.mirror import Mirror
 from study.tracking.store import Store
 
 SECONDS_BETWEEN_UPLOADS = 3.0
+SECONDS_TO_DRAW, SHARE_TO_DRAW = 8.0, 0.02
+"""So long, and for this share of a study's time, plots are drawn while it runs; at its end, so long and no longer."""
+
 NICENESS = 5
 
 
@@ -36,6 +40,8 @@ def sync(directory: Path, tracking_uri: str) -> int:
             mirror = _mirror(directory, tracking_uri)
             events = mirror.advance()
             mirror.close()
+            while mirror.draw():
+                pass
             return events
     except Exception as error:
         raise TrackingError(f"MLflow at {tracking_uri} did not take {directory.name}: {reason(error)}") from error
@@ -49,6 +55,7 @@ def only_uploader(directory: Path) -> AbstractContextManager[None]:
 def follow(directory: Path, tracking_uri: str, requests: IO[bytes]) -> bool:
     """Upload what is new in the journal, again and again until `requests` end; whether the last time went well."""
     mirror: Mirror | None = None
+    drawing = DrawingTime()
     while True:
         ending = _ended(requests)  # asked first, so that the last round sees everything written before
         try:
@@ -61,9 +68,27 @@ def follow(directory: Path, tracking_uri: str, requests: IO[bytes]) -> bool:
             mirror, failed = None, reason(error)
         with suppress(OSError):
             Bookmark.note(directory, tracking_uri, failed)
+        if mirror is not None:
+            drawing.use(mirror, ending=ending)
         if ending:
             return not failed
         select.select([requests], [], [], SECONDS_BETWEEN_UPLOADS)
+
+
+class DrawingTime:
+    """Draws plots of trials, and sees to it that this takes little time."""
+
+    def __init__(self) -> None:
+        self.began, self.spent = time.monotonic(), 0.0
+
+    def use(self, mirror: Mirror, *, ending: bool) -> None:
+        """Draw plots of one trial, if there is time for it; when the study is `ending`, of as many as possible."""
+        now, more = time.monotonic(), True
+        allowed = SECONDS_TO_DRAW if ending else SECONDS_TO_DRAW + SHARE_TO_DRAW * (now - self.began) - self.spent
+        with suppress(Exception):  # all that must be there is; a trial without plots is drawn in the next round
+            while more and time.monotonic() - now < allowed:
+                more = mirror.draw() and ending
+        self.spent += time.monotonic() - now
 
 
 def _mirror(directory: Path, tracking_uri: str) -> Mirror:

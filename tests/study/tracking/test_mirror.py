@@ -1,8 +1,7 @@
 """Whatever breaks between a journal and MLflow, and wherever: nothing is lost and nothing is there twice."""
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,83 +16,9 @@ from study.report.trial_plots import CONVERGENCE, PREDICTION
 from study.tracking import content, mirror, outbox
 from study.tracking.bookmark import Bookmark
 from study.tracking.mirror import Mirror
-from study.tracking.store import MetricPoint
 from tests.study import tracked_study
 from tests.study.tracked_study import SOFT, UNCONSTRAINED
-
-
-class Broken(RuntimeError):
-    """The connection broke."""
-
-
-class MemoryStore:
-    """Keeps what MLflow would keep. Breaks once, before or after its call number `breaks_at` has taken effect."""
-
-    tracking_uri = "memory://"
-    requests_at_once = 2
-
-    def __init__(self) -> None:
-        self.content: dict[str, dict[str, Any]] = {}
-        self.calls = 0
-        self.breaks_at: int | None = None
-        self.takes_effect = False
-
-    def call(self, effect: Callable[[], Any]) -> Any:
-        self.calls += 1
-        if self.calls != self.breaks_at:
-            return effect()
-        if self.takes_effect:
-            effect()
-        raise Broken
-
-    def experiment(self, name: str) -> str:
-        return self.call(lambda: "1")
-
-    def tag_experiment(self, experiment: str, name: str, text: str) -> None:
-        self.call(lambda: None)
-
-    def find_runs(self, experiment: str, *, tag: str, text: str) -> dict[str, dict[str, str]]:
-        tags = {run: kept["tags"] for run, kept in self.content.items()}
-        return self.call(lambda: {run: known for run, known in tags.items() if known.get(tag) == text})
-
-    def running(self, experiment: str) -> set[str]:
-        return self.call(lambda: {run for run, kept in self.content.items() if kept["status"] == "RUNNING"})
-
-    def create(self, experiment: str, name: str, began: int, tags: Mapping[str, str]) -> str:
-        run = f"run-{len(self.content)}"
-        new = {"name": name, "tags": dict(tags), "parameters": {}, "metrics": set(), "files": set()}
-        self.call(lambda: self.content.update({run: new | {"status": "RUNNING"}}))
-        return run
-
-    def parameters(self, run: str) -> set[str]:
-        return self.call(lambda: set(self.content[run]["parameters"]))
-
-    def log(self, run: str, *, tags: Mapping[str, str] = {}, parameters: Mapping[str, str] = {}) -> None:
-        kept: dict[str, str] = self.content[run]["parameters"]
-        assert all(kept.get(name, text) == text for name, text in parameters.items()), "MLflow's parameters are final"
-        self.call(lambda: (self.content[run]["tags"].update(tags), kept.update(parameters)))
-
-    def untag(self, run: str, tag: str) -> None:
-        self.call(lambda: self.content[run]["tags"].pop(tag, None))
-
-    def add(self, run: str, points: Sequence[MetricPoint]) -> None:
-        self.call(lambda: self.content[run]["metrics"].update(points))
-
-    def file(self, run: str, path: Path) -> None:
-        self.call(lambda: self.content[run]["files"].add(path.name))
-
-    def end(self, run: str, status: str, when: int | None = None) -> None:
-        self.call(lambda: self.content[run].update(status=status))
-
-    def resume(self, run: str) -> None:
-        self.call(lambda: self.content[run].update(status="RUNNING"))
-
-    def by_name(self) -> dict[str, dict[str, Any]]:
-        """The runs, comparable with those of another store."""
-        named = {run["name"]: json.loads(json.dumps(run, default=sorted)) for run in self.content.values()}
-        assert len(named) == len(self.content), "a run is there twice"
-        return named
-
+from tests.study.tracking.memory_store import Broken, MemoryStore
 
 known: dict[str, Study] = {}
 
@@ -128,9 +53,16 @@ def new_mirror(directory: Path, store: MemoryStore) -> Mirror:
     return Mirror(directory, tracked_study.study(), store)  # type: ignore[arg-type]
 
 
+def upload(mirror: Mirror) -> None:
+    """Everything, the plots included."""
+    mirror.advance()
+    while mirror.draw():
+        pass
+
+
 def uninterrupted(directory: Path) -> dict[str, dict[str, Any]]:
     store = MemoryStore()
-    new_mirror(directory, store).advance()
+    upload(new_mirror(directory, store))
     (directory / BOOKMARKS).unlink()
     return store.by_name()
 
@@ -139,7 +71,7 @@ def uninterrupted(directory: Path) -> dict[str, dict[str, Any]]:
 def test_an_upload_that_broke_anywhere_is_completed_by_the_next(directory: Path, takes_effect: bool) -> None:
     whole = uninterrupted(directory)
     store = MemoryStore()
-    new_mirror(directory, store).advance()
+    upload(new_mirror(directory, store))
     calls = store.calls
     assert calls > 30
     for position in range(1, calls + 1):
@@ -147,8 +79,8 @@ def test_an_upload_that_broke_anywhere_is_completed_by_the_next(directory: Path,
         store = MemoryStore()
         store.breaks_at, store.takes_effect = position, takes_effect
         with pytest.raises(Broken):
-            new_mirror(directory, store).advance()
-        new_mirror(directory, store).advance()
+            upload(new_mirror(directory, store))
+        upload(new_mirror(directory, store))
         assert store.by_name() == whole, f"after breaking at call {position}"
 
 
@@ -163,9 +95,9 @@ def test_a_journal_that_is_followed_line_by_line_gives_the_same_runs(directory: 
             file.flush()
             if following is None or number % 4 == 0:
                 following = new_mirror(directory, store)
-            following.advance()
+            upload(following)
             file.write(line[len(line) // 2 :])
-        following.advance()
+        upload(following)
     for run in (*whole.values(), *(found := store.by_name()).values()):
         run["tags"].pop("mlflow.note.content", None)
     assert found == whole
@@ -188,11 +120,11 @@ def test_a_value_that_is_written_in_another_way_later_stays_as_it_was(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = MemoryStore()
-    new_mirror(directory, store).advance()
+    upload(new_mirror(directory, store))
     before = store.by_name()
     (directory / BOOKMARKS).unlink()
     monkeypatch.setattr(content, "trial_parameters", lambda settings: {"training.epochs": "3.0"})
-    new_mirror(directory, store).advance()
+    upload(new_mirror(directory, store))
     assert store.by_name() == before
 
 
@@ -200,6 +132,7 @@ def test_an_empty_journal_makes_no_runs(tmp_path: Path) -> None:
     store = MemoryStore()
     assert new_mirror(tmp_path, store).advance() == 0
     new_mirror(tmp_path, store).close()
+    assert not new_mirror(tmp_path, store).draw()
     assert store.content == {}
 
 
@@ -232,7 +165,7 @@ def test_a_damaged_bookmark_is_the_beginning(directory: Path, text: str) -> None
     (directory / BOOKMARKS).write_text(text, encoding="latin-1")
     assert Bookmark.read(directory, "memory://") == Bookmark()
     store = MemoryStore()
-    new_mirror(directory, store).advance()
+    upload(new_mirror(directory, store))
     assert store.by_name() == whole
 
 
@@ -284,7 +217,7 @@ def test_a_plot_that_cannot_be_drawn_is_told_and_holds_nothing_up(
 ) -> None:
     monkeypatch.setattr(trial_plots, "draw", lambda *_: {CONVERGENCE: "", PREDICTION: "KeyError: 'u'"})
     store = MemoryStore()
-    new_mirror(directory, store).advance()
+    upload(new_mirror(directory, store))
     run = store.by_name()["0002 batch"]
     assert run["tags"]["missing/prediction.png"] == "KeyError: 'u'"
     assert "convergence.png" in run["files"]
