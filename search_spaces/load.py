@@ -3,7 +3,6 @@
 YAML → mapping → `blocks.read` → `Study`. Every error is a StudyFileError: one line that names file and key.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -92,10 +91,10 @@ def dump(study: Study) -> dict[str, Any]:
     return write(study)
 
 
-def settings_of(study: Study) -> str:
-    """A trial's settings, as text: the same in every study that it may be part of."""
+def settings_of(study: Study) -> dict[str, Any]:
+    """A trial's settings: the same in every study that it may be part of."""
     settings = dump(study)
-    return json.dumps({name: settings[name] for name in OF_A_TRIAL}, sort_keys=True)
+    return {name: settings[name] for name in OF_A_TRIAL}
 
 
 def dump_yaml(study: Study) -> str:

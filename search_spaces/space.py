@@ -23,7 +23,7 @@ class EndlessError(Exception):
 def identity(study: Study, values: Mapping[str, Any]) -> str:
     """The settings of the trial that has these values, as text: the same for all values that make the same trial."""
     try:
-        return settings_of(resolve(study, values))
+        return json.dumps(settings_of(resolve(study, values)), sort_keys=True)
     except StudyFileError:  # a trial that fails; once is enough
         return json.dumps(stored(values), sort_keys=True)
 

@@ -29,6 +29,7 @@ from study.driver.recorder import Recorder
 from study.driver.stopping import Stopping
 from study.journal.files import OPTUNA, STUDY
 from study.journal.journal import Journal, TrialRecord
+from study.journal.own_code import code_changes
 from study.journal.shared_copy import SharedCopy
 from study.journal.study_folder import Place, Whereabouts, asked_for, begin, only_runner, whereabouts
 from study.progress.live_view import Progress
@@ -165,7 +166,7 @@ class StudyRun:
             Stopping(self.hours, say=progress.say) as stopping,
             SharedCopy(self.directory, str(self.where.place)) if self.where.place.shared else nullcontext(),
         ):
-            for warning in ready.warnings:
+            for warning in [*ready.warnings, *code_changes(self.directory, self.study)]:
                 progress.say(warning)
             self.on_start()
             recorder = Recorder(

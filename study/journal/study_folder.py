@@ -1,6 +1,7 @@
 """The folder of a study: its name, its lock, what a resume must know from the first moment on, where the rest lies."""
 
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -11,8 +12,9 @@ from urllib.parse import urlsplit
 from search_spaces.load import StudyFileError, dump_yaml
 from search_spaces.schema import Study
 from study.journal import locks
-from study.journal.files import JOURNAL, OPTUNA, RAY, STUDY, TRIALS
+from study.journal.files import CODE, JOURNAL, OPTUNA, RAY, STUDY, TRIALS
 from study.journal.journal import Journal, Reader
+from study.journal.own_code import keep_code
 from study.journal.provenance import provenance
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -108,7 +110,8 @@ def begin(directory: Path, study: Study, where: Whereabouts) -> None:
     new = directory / f"{STUDY}.new"
     new.write_text(dump_yaml(study), encoding="utf-8")
     told = {"storage": str(where.place), "address": where.address, "tracking_uri": where.tracking_uri}
-    Journal(directory).append("study-start", study=study.study, provenance=provenance(), **told)
+    code = keep_code(directory, study)
+    Journal(directory).append("study-start", study=study.study, provenance=provenance() | code, **told)
     new.replace(directory / STUDY)
 
 
@@ -133,7 +136,7 @@ class Asked:
 @contextmanager
 def asked_for(directory: Path) -> Iterator[Asked]:
     """Around a new study that begins: if an error comes before it is kept, its name is free again."""
-    files = (STUDY, f"{STUDY}.new", JOURNAL, OPTUNA, f"{OPTUNA}-journal")
+    files = (STUDY, f"{STUDY}.new", JOURNAL, OPTUNA, f"{OPTUNA}-journal", CODE)
     own = [path for name in files if not (path := directory / name).exists()]
     asked = Asked()
     try:
@@ -141,7 +144,7 @@ def asked_for(directory: Path) -> Iterator[Asked]:
     except BaseException:
         if not asked.kept:
             for path in own:
-                path.unlink(missing_ok=True)
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         with suppress(OSError):  # it holds something
             directory.rmdir()
         raise

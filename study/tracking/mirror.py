@@ -17,7 +17,7 @@ from search_spaces.space import planned
 from study.analysis.findings import analyse
 from study.analysis.looked_at import looked_at
 from study.journal import locks
-from study.journal.files import REPORT, STUDY, TRIALS
+from study.journal.files import CODE, REPORT, STUDY, TRIALS
 from study.journal.journal import Event, Journal, Reader, TrialRecord, TrialStatus
 from study.report.page import PAGE
 from study.tracking import content, views
@@ -188,7 +188,9 @@ class Mirror:
         self.store.resume(run)  # if it had ended
         self.store.log(run, tags=content.study_tags(self.study) | self._code_tags() | RUNNING)
         self._settle(run, content.study_parameters(dump(self.study)))
-        self.store.file(run, self.directory / STUDY)
+        for path in (self.directory / STUDY, self.directory / CODE):
+            if path.exists():
+                self.store.file(run, path)
         for key, view in views.views(self.study, name=self.directory.name, created=when).items():
             self.store.tag_experiment(self.bookmark.experiment, key, view)
 
