@@ -191,7 +191,7 @@ def line(row: Row) -> str:
 
 def summary(table: Sequence[Row]) -> dict[str, float]:
     """Shares of rows and extremes over all rows, by what they say."""
-    figures: dict[str, float] = {
+    values: dict[str, float] = {
         "largest data error after / before": max(row["data_mse_after"] / row["data_mse_before"] for row in table),
         "largest residual after / before": max(row["residual_after"] / row["residual_before"] for row in table),
         "median steps": statistics.median(row["steps"] for row in table),
@@ -201,9 +201,9 @@ def summary(table: Sequence[Row]) -> dict[str, float]:
     if all(row["data_mse_ideal"] for row in table):
         near = [row["data_mse_after"] <= 1.25 * row["data_mse_ideal"] for row in table]
         obeying = [row["residual_after"] <= 1e-6 * row["amplitude"] ** 2 for row in table]
-        figures["share of rows with data error ≤ 1.25 × ideal"] = statistics.mean(near)
-        figures["share of rows with residual ≤ 1e-6 A²"] = statistics.mean(obeying)
-    return figures
+        values["share of rows with data error ≤ 1.25 × ideal"] = statistics.mean(near)
+        values["share of rows with residual ≤ 1e-6 A²"] = statistics.mean(obeying)
+    return values
 
 
 def speed_ups(table: Sequence[Row]) -> list[float]:
@@ -254,8 +254,8 @@ def main() -> None:
 def conclude(asked: argparse.Namespace, table: Sequence[Row]) -> None:
     """Print what all rows say together."""
     for name in asked.solver:
-        figures = summary([row for row in table if row["solver"] == name])
-        print("", f"{name}:", *(f"{what}: {value:.3g}" for what, value in figures.items()), sep="\n")
+        values = summary([row for row in table if row["solver"] == name])
+        print("", f"{name}:", *(f"{what}: {value:.3g}" for what, value in values.items()), sep="\n")
     if ratios := speed_ups(table):
         print("", f"Adam's time / lm's: {', '.join(f'{ratio:.3g}' for ratio in ratios)}", sep="\n")
 

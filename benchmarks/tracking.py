@@ -51,11 +51,11 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="the server's processes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, server(Path(folder), options.workers):
-        figures = logging_share(Path(folder), options.seconds) | bare_rate() | upload_rate(Path(folder), options.values)
+        rates = logging_share(Path(folder), options.seconds) | bare_rate() | upload_rate(Path(folder), options.values)
     if options.json:
-        print(json.dumps(figures))
+        print(json.dumps(rates))
         return
-    for name, value in figures.items():
+    for name, value in rates.items():
         print(f"{name:40} {value:12.4g}")
 
 

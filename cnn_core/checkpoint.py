@@ -1,6 +1,7 @@
 """Checkpoints: one file with tensors, numbers and strings, written whole or not at all."""
 
 import os
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,15 @@ class CheckpointError(ValueError):
 
 
 def save(state: dict[str, Any], path: Path) -> None:
-    """Write `state` to `path`; an existing file is replaced only once the new one is complete."""
-    partial = path.with_name(path.name + ".partial")
-    torch.save({"format": FORMAT, **state}, partial)
-    os.replace(partial, path)
+    """Write `state` to `path`; an existing file is replaced only once the new one is complete. Raises OSError."""
+    content, partial = BytesIO(), path.with_name(path.name + ".partial")
+    torch.save({"format": FORMAT, **state}, content)  # to a file, torch would tell a full disk as something else
+    try:
+        partial.write_bytes(content.getbuffer())
+        os.replace(partial, path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def load(path: Path, *, device: torch.device | str = "cpu") -> dict[str, Any]:

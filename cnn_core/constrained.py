@@ -9,6 +9,7 @@ Axis names: N points, C constraints, O outputs, D coordinates, K parameters, P p
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -21,7 +22,7 @@ from cnn_core.compilation import compiled
 from cnn_core.derivatives import Field, Jet, Order, PointField
 from cnn_core.networks import LayeredNetwork, Layout, layout_of
 from cnn_core.networks.layered import LayerPass, Trace
-from cnn_core.networks.streams import jet_of
+from cnn_core.networks.streams import Carried, carried_for, jet_of, values_of
 from cnn_core.problems import Problem
 
 
@@ -58,7 +59,7 @@ class ConstrainedNetwork:
     `compile` lets torch compile the Taylor-mode passes (`cnn_core.compilation`); the general path runs as it is.
 
     `network` is a module with `forward(x (N, D), p (N, K)) → (N, O)`. Our own networks (`LayeredNetwork`) take the
-    Taylor-mode path whenever the residual reads derivatives up to second order (`path` says which).
+    Taylor-mode path unless the residual differentiates `u.function` itself (`path` says which).
     """
 
     problem: Problem
@@ -74,7 +75,12 @@ class ConstrainedNetwork:
         object.__setattr__(self, "layout", layout_of(self.network))
         object.__setattr__(self, "layered", isinstance(self.network, LayeredNetwork) and self.network.plain)
         if self.compile:
-            _ = self.problem.constraints  # found out by running the residual, which cannot happen while tracing
+            _ = self.carried  # found out by running the residual, which cannot happen while tracing
+
+    @cached_property
+    def carried(self) -> Carried:
+        """The streams that a pass carries for the residual."""
+        return carried_for(self.problem.reads)
 
     @property
     def path(self) -> str:
@@ -84,7 +90,7 @@ class ConstrainedNetwork:
     def predict(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
         """u_θ at x (N, D) for p (N, K) → (N, O), differentiable once in θ."""
         if self.layered:
-            return self._attached_pass(theta, x, p, Order.VALUE).streams[0]
+            return self._attached_pass(theta, x, p, values_of(x.shape[-1])).streams[0]
         return functional_call(self.network, self.layout.unflatten(theta), (x, p))
 
     def residuals(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
@@ -104,7 +110,7 @@ class ConstrainedNetwork:
                 prediction, residuals = torch.vmap(self.at_point, in_dims=(None, 0, 0))(theta, x, p)
             return Evaluation(prediction, residuals, None)
         with clock.section("forward"):
-            layers = self._attached_pass(theta, x, p, self.problem.order)
+            layers = self._attached_pass(theta, x, p, self.carried)
         with clock.section("residual"):
             return Evaluation(*self.read(layers.streams, x, p), layers)
 
@@ -133,25 +139,26 @@ class ConstrainedNetwork:
 
     def read(self, streams: Tensor, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
         """Predictions (N, O) and residuals (N, C) from the outputs' streams (S, N, O)."""
-        jet = jet_of(streams, x.shape[-1], self.problem.order)
-        known = {name: tensor for name, tensor in jet._asdict().items() if tensor is not None}
+        jet, names = jet_of(streams, self.carried), tuple(self.problem.coordinates)
+        known = {name: held for name, held in jet._asdict().items() if held is not None and name != "coordinates"}
 
-        def at_point(known: dict[str, Tensor], x: Tensor, p: Tensor) -> Tensor:
-            return self.problem.point_residuals(Jet(**known), x, p, scaled=self.scaled)  # type: ignore[arg-type]
+        def at_point(known: dict[str, Any], x: Tensor, p: Tensor) -> Tensor:
+            u = cast(Field, Jet(**known, coordinates=names))
+            return self.problem.point_residuals(u, x, p, scaled=self.scaled)
 
         return jet.value, torch.vmap(at_point)(known, x, p)
 
     def layer_pass(
-        self, theta: Tensor, x: Tensor, p: Tensor, order: Order, *, propagate: Propagate = LayeredNetwork.propagate
+        self, theta: Tensor, x: Tensor, p: Tensor, carried: Carried, *, propagate: Propagate = LayeredNetwork.propagate
     ) -> LayerPass:
         """A pass through the layers at θ (P,), x (N, D), p (N, K), as it is: for passes on the path `layers` only."""
         network, parameters = cast(LayeredNetwork, self.network), self.layout.unflatten(theta)
-        return LayerPass(network, self.layout, parameters, *propagate(network, parameters, x, p, order))
+        return LayerPass(network, self.layout, parameters, *propagate(network, parameters, x, p, carried))
 
-    def _attached_pass(self, theta: Tensor, x: Tensor, p: Tensor, order: Order) -> LayerPass:
+    def _attached_pass(self, theta: Tensor, x: Tensor, p: Tensor, carried: Carried) -> LayerPass:
         with torch.no_grad():
             propagate = self.kernel(LayeredNetwork.propagate)
-            layers = self.layer_pass(theta.detach(), x, p, order, propagate=propagate)
+            layers = self.layer_pass(theta.detach(), x, p, carried, propagate=propagate)
         return layers._replace(streams=_Attached.apply(theta, self, layers))
 
     def at_point(self, theta: Tensor, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,7 +168,8 @@ class ConstrainedNetwork:
         def function(at: Tensor) -> Tensor:
             return functional_call(self.network, parameters, (at[None], p[None]))[0]
 
-        field = cast(Field, PointField(function, x))  # to type checkers a cached property is no property
+        u = PointField(function, x, tuple(self.problem.coordinates))
+        field = cast(Field, u)  # to type checkers a cached property is no property
         return field.value, self.problem.point_residuals(field, x, p, scaled=self.scaled)
 
 
@@ -185,7 +193,7 @@ def _gradient(
     model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, objective: Objective, *arguments: Any
 ) -> Pulled:
     """`ConstrainedNetwork.gradient` as one graph."""
-    layers = model.layer_pass(theta, x, p, model.problem.order)
+    layers = model.layer_pass(theta, x, p, model.carried)
 
     def value(streams: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         prediction, residuals = model.read(streams, x, p)

@@ -1,7 +1,8 @@
 """Derivatives in x of a field u(x): what a PDE residual is written with.
 
-A residual reads `u.value`, `u.gradient`, `u.laplacian` or `u.hessian` of a `Field` at one point; where these come
-from is not its concern:
+A residual reads `u.value`, `u.gradient`, `u.laplacian` or `u.hessian` of a `Field` at one point, or derivatives by the
+names of the coordinates: `u["t"]`, `u["xx"]`, `u["xxxx"]`, each (O,), in any order of the letters, to fourth order.
+Where these come from is not its concern:
 
 * `Jet` holds them as numbers, from one Taylor-mode pass through the layers of a network (`cnn_core.networks.streams`).
 * `PointField` differentiates any function of x with `torch.func`, to any order, at more cost.
@@ -9,15 +10,21 @@ from is not its concern:
 Axis names: D inputs (coordinates), O outputs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.func import jacfwd, jvp
+
+MultiIndex = tuple[int, ...]
+"""A derivative by its axes in ascending order: (0, 0, 1) is ∂³/∂x²∂t, for the coordinates x and t."""
+
+HIGHEST = 4
+"""The highest order of a derivative that has a name."""
 
 
 class Order(IntEnum):
@@ -31,8 +38,25 @@ class Order(IntEnum):
     """Anything beyond: the residual differentiates `u.function` itself, so no Taylor pass can serve it."""
 
 
+@dataclass(frozen=True)
+class Reads:
+    """What a residual reads of a field in `inputs` coordinates: the order of what it reads as a whole (the gradient,
+    the Hessian …), and derivatives by name, sorted.
+    """
+
+    inputs: int
+    order: Order
+    named: tuple[MultiIndex, ...] = ()
+
+    @property
+    def highest(self) -> Order:
+        """The order that includes everything; derivatives by name above the second have none of their own."""
+        by_name = [Order.VALUE, Order.GRADIENT, *[Order.HESSIAN] * HIGHEST][max(map(len, self.named), default=0)]
+        return max(self.order, by_name)
+
+
 class Field(Protocol):
-    """A field at one point. Shapes: value (O,), gradient (O, D), laplacian (O,), hessian (O, D, D)."""
+    """A field at one point. Shapes: value (O,), gradient (O, D), laplacian (O,), hessian (O, D, D), by name (O,)."""
 
     @property
     def value(self) -> Tensor: ...
@@ -44,15 +68,30 @@ class Field(Protocol):
     def hessian(self) -> Tensor: ...
     @property
     def function(self) -> Callable[[Tensor], Tensor]: ...
+    def __getitem__(self, name: str) -> Tensor: ...
 
 
 class Jet(NamedTuple):
-    """Values of a field and its derivatives, with any leading axes before the shapes of `Field`."""
+    """Values of a field and its derivatives, with any leading axes before the shapes of `Field`.
+
+    `named` holds the derivatives that are read by the names of the `coordinates`.
+    """
 
     value: Tensor
     gradient: Tensor | None = None
     laplacian: Tensor | None = None
     hessian: Tensor | None = None
+    named: Mapping[MultiIndex, Tensor] = {}
+    coordinates: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Tensor:  # type: ignore[override]
+        index = index_of(name, self.coordinates)
+        if index in self.named:
+            return self.named[index]
+        whole = {1: self.gradient, 2: self.hessian}.get(len(index))
+        if whole is None:
+            raise KeyError(f"this jet holds no derivative {name!r}")
+        return whole[(..., *index)]
 
     @property
     def function(self) -> Callable[[Tensor], Tensor]:
@@ -65,6 +104,7 @@ class PointField:
 
     function: Callable[[Tensor], Tensor]
     x: Tensor
+    coordinates: tuple[str, ...] = ()
 
     @cached_property
     def value(self) -> Tensor:
@@ -83,19 +123,67 @@ class PointField:
     def hessian(self) -> Tensor:
         return jacfwd(jacfwd(self.function))(self.x)
 
-    def _second_derivative(self, direction: Tensor) -> Tensor:
-        def slope(x: Tensor) -> Tensor:
-            return jvp(self.function, (x,), (direction,))[1]
+    def __getitem__(self, name: str) -> Tensor:
+        directions = torch.eye(self.x.shape[-1], dtype=self.x.dtype, device=self.x.device)
+        return self._along(*(directions[axis] for axis in index_of(name, self.coordinates)))
 
-        return jvp(slope, (self.x,), (direction,))[1]
+    def _second_derivative(self, direction: Tensor) -> Tensor:
+        return self._along(direction, direction)
+
+    def _along(self, *directions: Tensor) -> Tensor:
+        """The derivative along one direction after the other."""
+        function = self.function
+        for direction in directions:
+            function = partial(_slope, function, direction)
+        return function(self.x)
+
+
+def _slope(function: Callable[[Tensor], Tensor], direction: Tensor, x: Tensor) -> Tensor:
+    return jvp(function, (x,), (direction,))[1]
+
+
+def index_of(name: str, coordinates: Sequence[str]) -> MultiIndex:
+    """The derivative that a name made of coordinates' names means: `xxt` → (0, 0, 1).
+
+    Raises ValueError where it means none, or could mean several, or is of too high an order.
+    """
+    found = {tuple(sorted(axes)) for axes in _readings(name, coordinates, HIGHEST)} - {()}
+    if len(found) != 1:
+        what = "may mean several derivatives" if found else "is no derivative"
+        raise ValueError(
+            f"u[{name!r}] {what}; write one to {HIGHEST} of the coordinates' names ({', '.join(coordinates)}), one "
+            "after the other, or use u.function"
+        )
+    return found.pop()
+
+
+def _readings(name: str, coordinates: Sequence[str], most: int) -> Iterator[MultiIndex]:
+    """All ways to read a name as at most so many coordinates' names."""
+    if not name:
+        yield ()
+    elif most > 0:
+        for axis, coordinate in enumerate(coordinates):
+            if coordinate and name.startswith(coordinate):
+                others = _readings(name.removeprefix(coordinate), coordinates, most - 1)
+                yield from ((axis, *rest) for rest in others)
 
 
 class Probe:
-    """A field of zeros that records the highest order a residual reads."""
+    """A field of zeros that records what a residual reads."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, coordinates: Sequence[str], outputs: int) -> None:
         self.order = Order.VALUE
-        self._inputs, self._outputs = inputs, outputs
+        self.named: set[MultiIndex] = set()
+        self._coordinates, self._inputs, self._outputs = coordinates, len(coordinates), outputs
+
+    @property
+    def reads(self) -> Reads:
+        """What was read so far."""
+        return Reads(self._inputs, self.order, tuple(sorted(self.named, key=lambda index: (len(index), index))))
+
+    def __getitem__(self, name: str) -> Tensor:
+        self.named.add(index_of(name, self._coordinates))
+        return self._read(Order.VALUE)
 
     def _read(self, order: Order, *shape: int) -> Tensor:
         self.order = max(self.order, order)

@@ -87,7 +87,7 @@ def _layer_terms(
     model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, u: Tensor
 ) -> tuple[Tensor, Tensor, Trace, Sequence[Tensor], Sequence[Tensor]]:
     """Residuals (N, C), ∇f (P,), the trace, and δ of the losses and of the residuals, as one graph."""
-    layers = model.layer_pass(theta, x, p, model.problem.order)
+    layers = model.layer_pass(theta, x, p, model.carried)
     residuals, pull = vjp(  # pyright: ignore[reportAssignmentType]
         lambda streams: model.read(streams, x, p)[1], layers.streams
     )

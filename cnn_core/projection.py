@@ -17,7 +17,7 @@ from cnn_core.solvers.solver import ProjectionStatus, Solver
 
 CHECK_POINTS = 500
 CHECK_SEED = 1_667_786_083
-"""Added to the seed, so that the points that check a projection are not those of a split."""
+"""Added to the seed, so that the points that check a projection are not those of a split. Another would draw others."""
 
 
 @dataclass(frozen=True)

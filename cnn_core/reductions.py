@@ -73,6 +73,4 @@ def _mean_huber(residuals: Tensor, delta: float) -> Tensor:
     return torch.where(size <= delta, 0.5 * size.square(), delta * (size - 0.5 * delta)).mean(dim=0)
 
 
-REDUCTIONS = {"lp": Lp, "huber": Huber}
-
 Reduction = Lp | Huber

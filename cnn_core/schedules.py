@@ -114,15 +114,6 @@ class WarmUp:
         return self.value * _progress(epoch - self.delay, self.epochs)
 
 
-SCHEDULES = {
-    "constant": Constant,
-    "linear": Linear,
-    "geometric": Geometric,
-    "cosine": Cosine,
-    "step": Step,
-    "warm-up": WarmUp,
-}
-
 Schedule = float | Constant | Linear | Geometric | Cosine | Step | WarmUp
 
 

@@ -138,7 +138,7 @@ class Training:
                 "shuffler": self.shuffler.get_state(),
                 "epoch": self.epoch,
                 "status": str(self.status),
-                "figures": self.watched,
+                "figures": self.watched,  # the key of checkpoints of before
                 "seconds": dict(self.clock.seconds),
             }
         )

@@ -97,9 +97,10 @@ def settings_of(study: Study) -> dict[str, Any]:
     return {name: settings[name] for name in OF_A_TRIAL}
 
 
-def dump_yaml(study: Study) -> str:
-    """The study as a study file; loading it gives an equal study."""
-    return yaml.safe_dump(dump(study), sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
+def dump_yaml(study: Study, *, ascii_only: bool = False) -> str:
+    """The study as a study file; loading it gives an equal study. `ascii_only` escapes all other letters."""
+    text = dump(study)
+    return yaml.safe_dump(text, sort_keys=False, default_flow_style=None, width=120, allow_unicode=not ascii_only)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ PACKAGES = ("cnn_core", "search_spaces", "study")
 MOST_LINES = 350
 
 ALLOWED_IMPORTS = {
-    "cnn_core": {"cnn_core", "torch", "numpy"},
+    "cnn_core": {"cnn_core", "torch"},
     "search_spaces": {"search_spaces", "cnn_core", "pydantic", "yaml", "optuna"},
 }
 
@@ -34,12 +34,35 @@ STUDY_ROOMS = {
 }  # fmt: skip
 """The rooms of `study`, and which others each may import. `tracking` and `driver` meet in the journal alone."""
 
+PASSES = {"clock", "compilation", "data_loss", "derivatives", "networks", "problems"}
+"""What network and problem together are made of."""
+
 CORE_ROOMS = {
+    "clock": set(),
+    "checkpoint": set(),
+    "compilation": set(),
+    "data_loss": set(),
+    "derivatives": set(),
+    "reductions": set(),
+    "schedules": set(),
     "linear_algebra": set(),
     "problems": {"derivatives"},
     "networks": {"derivatives", "linear_algebra"},
+    "optimizers": {"schedules"},
+    "constrained": PASSES,
+    "jacobian": PASSES | {"constrained", "linear_algebra"},
+    "linearisation": PASSES | {"constrained", "jacobian", "linear_algebra"},
+    "metrics": {"constrained", "problems"},
+    "methods": PASSES
+    | {"constrained", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions", "schedules"},
+    "solvers": PASSES | {"constrained", "jacobian", "linear_algebra", "linearisation", "reductions"},
+    "training": {"clock", "constrained", "methods", "networks", "optimizers", "problems", "schedules"},
+    "projection": {"constrained", "problems", "solvers"},
 }
-"""The rooms of `cnn_core` that know little, and all that they may import of it besides themselves."""
+"""The rooms and files of `cnn_core`, and all that each may import of it besides itself."""
+
+ENTRY_POINTS = {"study.tracking.uploader"}
+"""Modules that are started by their names, which stand in a text."""
 
 
 def sources(*folders: str) -> list[Path]:
@@ -131,6 +154,21 @@ def test_a_room_of_the_core_imports_only_what_it_may(room: str) -> None:
 def test_every_file_of_the_study_is_in_a_room_that_the_table_has() -> None:
     rooms = {path.relative_to(ROOT / "study").parts[0] for path in sources("study")}
     assert rooms - {"__init__.py", "__main__.py"} == set(STUDY_ROOMS)
+
+
+def test_every_file_of_the_core_is_in_the_table() -> None:
+    found = {path.relative_to(ROOT / "cnn_core").parts[0].removesuffix(".py") for path in sources("cnn_core")}
+    assert found - {"__init__"} == set(CORE_ROOMS)
+
+
+def test_no_module_is_imported_by_its_name_in_a_text() -> None:
+    """As importlib and `python -m` do, which the tables of rooms would not see."""
+    assert [
+        f"{named(path)}:{node.lineno}: {node.value}"
+        for path in sources(*PACKAGES)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in MODULES - set(PACKAGES) - ENTRY_POINTS
+    ] == []
 
 
 def test_no_files_import_each_other() -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
@@ -16,8 +16,8 @@ from cnn_core.metrics import METRICS
 from cnn_core.networks import NETWORKS
 from cnn_core.optimizers import OPTIMIZERS
 from cnn_core.problems import PROBLEMS, Split
-from cnn_core.reductions import REDUCTIONS
-from cnn_core.schedules import SCHEDULES
+from cnn_core.reductions import Reduction
+from cnn_core.schedules import Schedule
 from cnn_core.solvers import SOLVERS
 from search_spaces.blocks import TAGS, read, write
 from search_spaces.forms import DISTRIBUTIONS
@@ -47,8 +47,8 @@ VARIANTS: Mapping[str, Mapping[str, type]] = {
     "`network`": NETWORKS,
     "`training.method`": METHODS,
     "`training.optimizer`": OPTIMIZERS,
-    "`reduction`": REDUCTIONS,
-    "Schedules": SCHEDULES,
+    "`reduction`": {cls().name: cls for cls in get_args(Reduction)},
+    "Schedules": {one.name: one for one in get_args(Schedule) if one is not float},
     "`projection`": SOLVERS,
 }
 

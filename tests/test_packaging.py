@@ -116,7 +116,7 @@ def test_the_readme_shows_the_library(readme: str) -> None:
     (example,) = [block for block in code_blocks(readme, "python") if "train(" in block]
     defined: dict[str, Any] = {}
     exec(compile(example, "README.md", "exec"), defined)
-    assert defined["figures"]["relative_l2"] < 0.5
+    assert defined["metrics"]["relative_l2"] < 0.5
 
 
 def test_the_readme_shows_a_training_loop_of_ones_own(readme: str) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation φ, elementwise: `value(a)`, and `derivatives(a, n)` = [φ, φ', … n-th derivative] for n ≤ 3."""
+    """An activation φ, elementwise: `value(a)`, and `derivatives(a, n)` = [φ, φ', … n-th derivative] for n ≤ 5."""
 
     value: Callable[[Tensor], Tensor]
     derivatives: Callable[[Tensor, int], list[Tensor]]
@@ -23,7 +23,10 @@ def _tanh(a: Tensor, highest: int) -> list[Tensor]:
         derivatives.append(-2 * value * first)
     if highest >= 3:
         derivatives.append(first * (4 - 6 * first))
-    return derivatives
+    if highest >= 4:
+        second, third = derivatives[2:]
+        derivatives += [second * (4 - 12 * first), third * (4 - 12 * first) - 12 * second.square()]
+    return derivatives[: highest + 1]
 
 
 def _swish(a: Tensor, highest: int) -> list[Tensor]:
@@ -37,7 +40,18 @@ def _swish(a: Tensor, highest: int) -> list[Tensor]:
         derivatives.append(slope * bend)
         if highest >= 3:
             derivatives.append(slope * (tilt * (bend + 1) - 2 * a * slope))
-    return derivatives
+    if highest >= 4:
+        derivatives += _higher_swish(a, slope, 1 - 2 * gate)
+    return derivatives[: highest + 1]
+
+
+def _higher_swish(a: Tensor, slope: Tensor, tilt: Tensor) -> list[Tensor]:
+    """φ and φ' of φ = a σ(a), from σ' and 1 − 2σ: φ⁽ⁿ⁾ = a σ⁽ⁿ⁾ + n σ⁽ⁿ⁻¹⁾."""
+    square = tilt.square()
+    third = slope * (square - 2 * slope)
+    fourth = slope * tilt * (square - 8 * slope)
+    fifth = third * (square - 8 * slope) - 12 * slope.square() * square
+    return [a * fourth + 4 * third, a * fifth + 5 * fourth]
 
 
 ACTIVATIONS: Mapping[str, Activation] = {

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from cnn_core.derivatives import Order
 from cnn_core.linear_algebra.layers import Affine, Layers, summed_rows
 from cnn_core.networks.activations import ACTIVATIONS
 from cnn_core.networks.parameters import Layout
-from cnn_core.networks.streams import activate, pull_back, seed
+from cnn_core.networks.streams import Carried, activate, pull_back, seed, values_of
 
 
 class LinearTrace(NamedTuple):
@@ -44,14 +43,16 @@ class HiddenTrace(NamedTuple):
 class Trace(NamedTuple):
     """What a pass left behind, enough to pull quantities back to the layers; linear layers in the order they ran."""
 
-    order: Order
+    carried: Carried
     linears: list[LinearTrace]
     hidden: list[HiddenTrace]
 
     def of_values(self) -> "Trace":
         """The part that quantities of the values alone, not of their derivatives in x, are pulled back through."""
         linears = [layer._replace(inputs=layer.inputs[:1]) for layer in self.linears]
-        return Trace(Order.VALUE, linears, [HiddenTrace(a[:1], b[:1], rates) for a, b, rates in self.hidden])
+        return Trace(
+            values_of(self.carried.inputs), linears, [HiddenTrace(a[:1], b[:1], rates) for a, b, rates in self.hidden]
+        )
 
     def layers(self, deltas: Sequence[Tensor]) -> Layers:
         """Every linear layer's h and its δ."""
@@ -99,12 +100,14 @@ class LayeredNetwork(nn.Module):
         """x (…, D), p (…, K) → u (…, O)."""
         leading = x.shape[:-1]
         x, p = x.reshape(leading.numel(), x.shape[-1]), p.reshape(leading.numel(), p.shape[-1])
-        streams, _ = self.propagate(dict(self.named_parameters()), x, p, Order.VALUE)
+        streams, _ = self.propagate(dict(self.named_parameters()), x, p, values_of(self.inputs))
         return streams[0].reshape(*leading, -1)
 
-    def propagate(self, parameters: Mapping[str, Tensor], x: Tensor, p: Tensor, order: Order) -> tuple[Tensor, Trace]:
+    def propagate(
+        self, parameters: Mapping[str, Tensor], x: Tensor, p: Tensor, carried: Carried
+    ) -> tuple[Tensor, Trace]:
         """One pass with the given parameters at x (N, D), p (N, K): the outputs' streams (S, N, O) and the trace."""
-        trace = Trace(order, [], [])
+        trace = Trace(carried, [], [])
 
         def apply(layer: str, streams: Tensor) -> Tensor:
             weight, bias = f"{layer}.weight", f"{layer}.bias"
@@ -116,10 +119,10 @@ class LayeredNetwork(nn.Module):
 
         modulated = self.modulation is not None
         rates = apply("modulation", p[None]).split(self.widths, dim=-1) if modulated else [None] * len(self.widths)
-        streams = seed(x, None if modulated else p, order)
+        streams = seed(x, None if modulated else p, carried)
         for index, rate in enumerate(rates):
             before = apply(f"hidden.{index}", streams)
-            after = activate(before, self.activation, self.inputs, order)
+            after = activate(before, self.activation, carried)
             trace.hidden.append(HiddenTrace(before, after, rate))
             streams = after if rate is None else after * rate
         return apply("output", streams), trace
@@ -135,7 +138,7 @@ class LayeredNetwork(nn.Module):
             if rate is not None:
                 on_rates.append((weights * after.unsqueeze(2)).sum(dim=0, keepdim=True))
                 weights = weights * rate.unsqueeze(2)
-            deltas.append(pull_back(weights, before, self.activation, self.inputs, trace.order))
+            deltas.append(pull_back(weights, before, self.activation, trace.carried))
             above = f"hidden.{index}"
         modulation = [torch.cat(on_rates[::-1], dim=-1)] if on_rates else []
         return modulation + deltas[::-1]

@@ -42,11 +42,11 @@ def with_explicit_form(problem: Problem) -> Problem:
             f"coordinate, got {len(problem.constraints)} of order {problem.order.name.lower()} in "
             f"{len(problem.coordinates)} coordinates for {len(problem.outputs)} outputs; write solutions: all"
         )
-    (name,) = problem.constraints
+    (name,), coordinates = problem.constraints, tuple(problem.coordinates)
 
     def residual(u: Field, x: Tensor, p: Tensor) -> Mapping[str, Tensor]:
         def equation(value: Tensor, gradient: Tensor, at: Tensor) -> Tensor:
-            return problem.residual(Jet(value, gradient), at, p)[name]  # type: ignore[arg-type]
+            return problem.residual(Jet(value, gradient, coordinates=coordinates), at, p)[name]  # type: ignore[arg-type]
 
         value, slope, bend = u.value, u.gradient, u.laplacian[:, None]
         by_each, r = grad_and_value(equation, argnums=(0, 1, 2))(value, slope, x)

@@ -20,7 +20,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from cnn_core.derivatives import Field, Order, PointField, Probe
+from cnn_core.derivatives import Field, Order, PointField, Probe, Reads
 
 Residual = Callable[[Field, Tensor, Tensor], Mapping[str, Tensor]]
 """(u, x (D,), p (K,)) → named scalars, zero where u satisfies the PDE at x."""
@@ -66,9 +66,14 @@ class Problem:
                 raise ValueError(f"problem {self.name!r}: {what} is empty; name at least one")
 
     @property
-    def order(self) -> Order:
+    def reads(self) -> Reads:
         """The derivatives that the residual reads, found by running it once on a probe."""
         return self._probed[0]
+
+    @property
+    def order(self) -> Order:
+        """The order that includes all that the residual reads."""
+        return self.reads.highest
 
     @property
     def constraints(self) -> tuple[str, ...]:
@@ -76,8 +81,8 @@ class Problem:
         return self._probed[1]
 
     @cached_property
-    def _probed(self) -> tuple[Order, tuple[str, ...]]:
-        probe = Probe(len(self.coordinates), len(self.outputs))
+    def _probed(self) -> tuple[Reads, tuple[str, ...]]:
+        probe = Probe(tuple(self.coordinates), len(self.outputs))
         x = torch.tensor([0.5 * (low + high) for low, high in self.coordinates.values()], dtype=torch.float64)
         residuals = self.residual(probe, x, torch.ones(len(self.parameters), dtype=torch.float64))
         if not residuals:
@@ -92,7 +97,7 @@ class Problem:
                 f"problem {self.name!r}: residual {name!r} must be a scalar tensor, got {kind}; "
                 "pick one component, e.g. u.value[0]"
             )
-        return probe.order, tuple(residuals)
+        return probe.reads, tuple(residuals)
 
     def point_residuals(self, u: Field, x: Tensor, p: Tensor, *, scaled: bool) -> Tensor:
         """All constraints at one point: u at x (D,) for p (K,) → (C,), each divided by its scale if `scaled`."""
@@ -104,4 +109,5 @@ class Problem:
 
     def exact_field(self, x: Tensor, p: Tensor) -> Field:
         """The exact solution as a field at one point."""
-        return cast(Field, PointField(lambda at: self.solution(at, p), x))  # type checkers mistake cached properties
+        solution = PointField(lambda at: self.solution(at, p), x, tuple(self.coordinates))
+        return cast(Field, solution)  # type checkers mistake cached properties

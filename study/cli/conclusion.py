@@ -1,5 +1,6 @@
 """A study as the user sees it run, and what they are told when it has ended: tables, plots, what MLflow lacks."""
 
+import errno
 import os
 import shutil
 import sys
@@ -14,7 +15,8 @@ from rich.console import Console
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
 from search_spaces.space import planned
-from study.cli.exit_codes import INTERRUPTED, RunFailed, mendable
+from study.cli.exit_codes import RunFailed, mendable, unwritten
+from study.cli.interrupts import INTERRUPTED, interruptible
 from study.cli.tracked_at import tracked_at
 from study.driver import runner
 from study.driver.runner import Outcome
@@ -25,6 +27,9 @@ from study.report.files import write_report
 from study.report.summary import print_summary
 from study.tracking.addresses import check_uri, default_uri
 from study.tracking.tracker import Tracker
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ESTALE)
+"""What a disk says that is full or gone."""
 
 
 def run_and_conclude(
@@ -56,9 +61,9 @@ def resume_and_conclude(directory: Path, *, more: int, tracking_uri: str | None,
 def _conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
     """Print what came of a study; exits unless it ended well. Raises RunFailed if it has no result."""
     console = Console()
-    paths = write_report(directory)
+    report = _reported(directory)
     print_summary(console, directory)
-    console.print(f"plots    {paths.plots}\nreport   {paths.html}", highlight=False, soft_wrap=True)
+    console.print(report, highlight=False, soft_wrap=True)
     if unsent := outcome.unsent or tracker.add_report():
         console.print(unsent, highlight=False, soft_wrap=True)
     console.print(f"MLflow   {_ui_command(directory.parent, tracker.tracking_uri)}", highlight=False, soft_wrap=True)
@@ -70,17 +75,40 @@ def _conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
         sys.exit(INTERRUPTED)
 
 
+def _reported(directory: Path) -> str:
+    """Write the report; where it is, or why it could not be written."""
+    try:
+        paths = write_report(directory)
+    except OSError as error:
+        again = f"{_program()} report {directory.name}"
+        return f"report   it could not be written ({unwritten(error)}); write it with: {again}"
+    return f"plots    {paths.plots}\nreport   {paths.html}"
+
+
 @contextmanager
 def _resumable(directory: Path) -> Iterator[None]:
-    """Around a study that runs: if it is ended at once, says that nothing is lost, and how to go on."""
+    """Around a study that runs: if it is ended at once, or by a disk, says that nothing is lost, and how to go on."""
+
+    def how(ended: str) -> str:
+        kept = f"; all that trials reported is kept. Go on with: {_resume_command(directory)}"
+        return ended + (kept if (directory / STUDY).exists() else "")
+
     try:
-        yield
-    except KeyboardInterrupt:
-        if (directory / STUDY).exists():
-            click.echo(
-                f"ended at once; all that trials reported is kept. Go on with: {_resume_command(directory)}", err=True
-            )
-        raise
+        with interruptible(lambda: how("ended at once")):
+            yield
+    except Exception as error:
+        if (cause := _of_the_system(error)) is None:
+            raise
+        raise RunFailed(how(unwritten(cause))) from error
+
+
+def _of_the_system(error: BaseException | None) -> OSError | None:
+    """The error of a disk that is behind this one, which Tune may have wrapped; not what is wrong with the input."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _resume_command(directory: Path) -> str:

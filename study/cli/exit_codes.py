@@ -1,14 +1,17 @@
 """How the command line ends: what a user can mend becomes a line for each thing, and an exit code."""
 
+import errno
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
 from search_spaces.errors import StudyFileError
+from study.cli.interrupts import INTERRUPTED, Interrupted, interruptible
 
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+FAILED, BAD_INPUT = 1, 2
 
 
 class BadInputError(Exception):
@@ -31,21 +34,58 @@ def mendable() -> Iterator[None]:
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """Around the whole program: errors that are meant for the user become lines on stderr and an exit code."""
+    _write_what_the_terminal_can()
     try:
-        yield
+        with interruptible():
+            yield
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code if isinstance(error, click.UsageError) else FAILED)
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
+        _say("interrupted")
+        sys.exit(INTERRUPTED)
+    except Interrupted as error:
+        _say(str(error))
         sys.exit(INTERRUPTED)
     except (StudyFileError, BadInputError) as error:
-        _say(error)
+        _say_errors(str(error))
         sys.exit(BAD_INPUT)
     except RunFailed as error:
-        _say(error)
+        _say_errors(str(error))
+        sys.exit(FAILED)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        _forget_output(error)
         sys.exit(FAILED)
 
 
-def _say(error: Exception) -> None:
-    for line in str(error).splitlines():
-        click.echo(f"error: {line}", err=True)
+def unwritten(error: OSError) -> str:
+    """Which file could not be read or written, and why: `where: what`."""
+    return f"{error.filename or 'the output'}: {error.strerror or error}"
+
+
+def _write_what_the_terminal_can() -> None:
+    """A letter that the terminal's encoding lacks is a question mark there."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # one that a caller has put there
+            stream.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _forget_output(error: OSError) -> None:
+    """Say what could not be written; if it was the output itself, Python must not try it again when it ends."""
+    if error.errno != errno.EPIPE:
+        _say_errors(unwritten(error))
+    if error.filename is None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _say_errors(text: str) -> None:
+    for line in text.splitlines():
+        _say(f"error: {line}")
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # nobody reads it
+        click.echo(line, err=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
         with loading():
             from search_spaces.load import dump_yaml
 
-        click.echo(dump_yaml(study), nl=False)
+        click.echo(dump_yaml(study, ascii_only=not _can_print(dump_yaml(study))), nl=False)
 
 
 @click.command()
@@ -60,9 +61,12 @@ def report(name: str) -> None:
     with loading():
         from rich.console import Console
 
+        from study.journal.journal import Journal, Reader
         from study.report.files import write_report
         from study.report.summary import print_summary
 
+    for complaint in Reader(Journal(directory)).read().complaints:
+        click.echo(complaint, err=True)
     paths = write_report(directory)
     print_summary(Console(), directory)
     click.echo(f"plots    {paths.plots}\nreport   {paths.html}")
@@ -129,8 +133,11 @@ def sync(name: str, tracking_uri: str | None) -> None:
     directory = existing(name)
     with loading():
         from study.cli.tracked_at import tracked_at
+        from study.journal.journal import Journal, Reader
         from study.tracking import addresses, uploader
 
+    for complaint in Reader(Journal(directory)).read().complaints:
+        click.echo(complaint, err=True)
     with mendable():
         uri = addresses.check_uri(tracking_uri or tracked_at(directory))
     try:
@@ -168,6 +175,11 @@ def ui(tracking_uri: str | None, host: str, port: int) -> None:
         if page := addresses.pages(directory, uri, server=server).get(addresses.STUDY_PAGE):
             click.echo(f"{directory.name}: {page}", err=True)
     os.execvpe(command[0], command, {**os.environ, **environment})
+
+
+def _can_print(text: str) -> bool:
+    """Whether this terminal has all letters of a text."""
+    return text.encode(encoding := sys.stdout.encoding or "utf-8", "replace").decode(encoding) == text
 
 
 def _first_comment(path: Path) -> str:

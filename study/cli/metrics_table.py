@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from rich.console import Group
+from rich.console import Console, Group
+from rich.measure import Measurement
 from rich.table import Table
 
 from cnn_core.metrics import METRICS
@@ -10,17 +11,28 @@ from cnn_core.metrics import METRICS
 SPLITS = ("train", "validation", "test", "projected/validation", "projected/test")
 
 
-def metrics_table(metrics: Mapping[str, float | str]) -> Group:
-    """Errors with a column for every split they were measured on; below, everything else."""
+def metrics_table(metrics: Mapping[str, float | str], console: Console) -> Group:
+    """Errors with a column for every split they were measured on; below, everything else.
+
+    Where that is too wide for the console, every error has a line: a number is never cut.
+    """
     splits = [split for split in SPLITS if f"{split}/{METRICS[0]}" in metrics]
     table = Table("", *(split.replace("/", "\n") for split in splits), box=None, header_style="bold")
     for metric in METRICS:
         table.add_row(metric, *(_shown(metrics[f"{split}/{metric}"]) for split in splits))
-    others = Table(box=None, show_header=False)
-    for name, value in sorted(metrics.items()):
-        if name.rpartition("/")[0] not in splits:
-            others.add_row(name, _shown(value))
-    return Group(table, "", others)
+    others = {name: value for name, value in sorted(metrics.items()) if name.rpartition("/")[0] not in splits}
+    if Measurement.get(console, console.options, table).maximum > console.width:
+        table = _lines({f"{split}/{metric}": metrics[f"{split}/{metric}"] for split in splits for metric in METRICS})
+    return Group(table, "", _lines(others))
+
+
+def _lines(metrics: Mapping[str, float | str]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold", min_width=max((len(_shown(value)) for value in metrics.values()), default=0))
+    for name, value in metrics.items():
+        table.add_row(name, _shown(value))
+    return table
 
 
 def _shown(value: float | str) -> str:

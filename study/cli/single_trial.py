@@ -1,6 +1,7 @@
 """A single trial as the user sees it run: its progress, its metrics, what it saves."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -9,10 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from search_spaces.load import dump
 from search_spaces.schema import Study
-from study.cli.exit_codes import mendable
+from study.cli.exit_codes import RunFailed, mendable, unwritten
+from study.cli.interrupts import Interrupted, deferred
 from study.cli.metrics_table import metrics_table
 from study.trial.trial import Metrics, Trial
 from study.trial.trial_folder import make_folder
+
+STOPPING = "stopping after this epoch; the trial is saved then (Ctrl-C again ends at once)"
 
 
 def run_and_show(study: Study, *, save: Path | None, checkpoint: Path | None, as_json: bool) -> None:
@@ -25,26 +29,52 @@ def run_and_show(study: Study, *, save: Path | None, checkpoint: Path | None, as
             for line in trial.load(checkpoint):
                 click.echo(line, err=True)
     console = Console(stderr=True)
-    metrics = _finished(trial, study, console)
+    metrics = _finished(trial, study, console, save)
+    _show(metrics, study, as_json=as_json)
     if save is not None:
-        trial.save(save)
-        console.print(f"checkpoint and predictions: {save}")
+        _save(trial, save)
+        console.print(f"checkpoint and predictions: {save}", soft_wrap=True)
+
+
+def _show(metrics: Metrics, study: Study, *, as_json: bool) -> None:
     if as_json:
         status = metrics.pop("status")
         click.echo(json.dumps({"config": dump(study), "metrics": metrics, "status": status}))
     else:
-        Console().print(metrics_table(metrics))
+        (out := Console()).print(metrics_table(metrics, out))
 
 
-def _finished(trial: Trial, study: Study, console: Console) -> Metrics:
-    """Train and project behind a bar; the metrics of the last epoch and of the projection."""
+def _save(trial: Trial, folder: Path) -> None:
+    try:
+        trial.save(folder)
+    except OSError as error:
+        raise RunFailed(f"--save: {unwritten(error)}; make room, or write another folder") from error
+
+
+def _finished(trial: Trial, study: Study, console: Console, save: Path | None) -> Metrics:
+    """Train and project behind a bar; the metrics of the last epoch and of the projection.
+
+    A trial that is to be saved is saved where it is interrupted, too: after an epoch, or trained and not projected.
+    """
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console) as progress:
         training = f"training {study.training.method.name}"
         task = progress.add_task(training, total=study.training.epochs, completed=trial.epoch)
-        while not trial.done:
-            trial.step()
-            progress.update(task, completed=trial.epoch)
-        if study.projection is not None:
-            progress.update(task, description=f"projecting with {study.projection.solver}")
-        return dict(trial.history[-1]) | trial.finish()
+        with nullcontext(lambda: False) if save is None else deferred(STOPPING) as is_asked_to_stop:
+            while not trial.done and not is_asked_to_stop():
+                trial.step()
+                progress.update(task, completed=trial.epoch)
+        try:
+            if is_asked_to_stop():
+                raise KeyboardInterrupt
+            if study.projection is not None:
+                progress.update(task, description=f"projecting with {study.projection.solver}")
+            return dict(trial.history[-1]) | trial.finish()
+        except KeyboardInterrupt:
+            if save is None:
+                raise
+            _save(trial, save)
+            raise Interrupted(
+                f"interrupted after epoch {trial.epoch} of {study.training.epochs}; the same command goes on "
+                f"from there with: --from-checkpoint {save}"
+            ) from None

@@ -5,20 +5,17 @@ names, so that all run the same code. Everything else must be installed there, a
 """
 
 import importlib
-import logging
 import os
-import secrets
-import socket
+import signal
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants
 from ray._private import worker as ray_worker
 from ray._private.state import state
 from ray.air._internal import usage
@@ -28,6 +25,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search_spaces.errors import reason
 from search_spaces.schema import Resources
+from study.cluster import local_ray, node_probe
+from study.cluster.local_ray import SILENT, ClusterError
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -44,31 +43,21 @@ QUIET = {
 
 ON_NODES = {"RAY_CHDIR_TO_TRIAL_DIR": "0"}
 PACKAGES: Sequence[str] = ("cnn_core", "search_spaces", "study")
-OBJECT_STORE_BYTES = 128 * 2**20
-SECONDS_TO_ANSWER = 5.0
 SECONDS_FOR_A_NODE = 120.0
 """For importing torch from a slow disk, and for a node to get our packages."""
 
 CLIENT = "ray://"
 OTHERWISE = "start one (see cluster.yaml), or write --address local"
 
-OTHERS = 0o077
-"""The rights of everybody but the owner, in a file's mode."""
-
-SILENT = {"logging_level": logging.CRITICAL, "log_to_driver": False}
-
 Nodes = Sequence[Mapping[str, Any]]
 
 
-class ClusterError(ValueError):
-    """A study that cannot run there; one line."""
-
-
 @contextmanager
-def connection(address: str, *, problem: str) -> Iterator[None]:
+def connection(address: str, *, problem: str, resume: str = "a resume") -> Iterator[None]:
     """Ray, connected to `address`: local, auto, HOST:PORT or ray://HOST:PORT. Raises ClusterError if nothing answers.
 
-    A connection that exists already is used and left open.
+    A connection that exists already is used and left open. If a Ray of our own dies, the program ends, and says that it
+    goes on with `resume`.
     """
     os.environ.update(QUIET | ON_NODES)
     ray_worker.print_to_stdstream = _say_nothing
@@ -76,48 +65,28 @@ def connection(address: str, *, problem: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    tighten_token()
-    if address == "local":
-        _make_token()
-        with _on_this_machine_only():
-            ray.init(address, include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **SILENT)
-    else:
-        _connect(address, problem)
+    local_ray.tighten_token()
+    with _signals_as_before():
+        if address == "local":
+            local_ray.start()
+        else:
+            _connect(address, problem)
     try:
-        yield
+        with local_ray.watched(resume) if address == "local" else nullcontext():
+            yield
     finally:
         ray.shutdown()
 
 
 @contextmanager
-def _on_this_machine_only() -> Iterator[None]:
-    """While entered, all servers of a Ray that starts listen on 127.0.0.1 only."""
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
+def _signals_as_before() -> Iterator[None]:
+    """Around Ray's start, which would have SIGTERM end this program in a way of its own."""
+    before = signal.getsignal(signal.SIGTERM)
     try:
         yield
     finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
-
-
-def tighten_token() -> None:
-    """The token by which Ray knows its friends is for its owner's eyes only; Ray would make one that all can read."""
-    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    with suppress(FileNotFoundError, PermissionError):  # none yet; or somebody else's, who looks after it
-        if path.stat().st_mode & OTHERS:
-            path.chmod(0o600)
-
-
-def _make_token() -> None:
-    path = Path.home() / ".ray" / "auth_token"
-    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH") or path.exists():
-        return
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent) as draft:  # mode 0600, and whole once it has its name
-        draft.write(secrets.token_hex(32))
-        draft.flush()
-        with suppress(FileExistsError):
-            os.link(draft.name, path)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _say_nothing(data: Any, ignore_prefix: bool) -> None:
@@ -235,11 +204,8 @@ def _require_answer(address: str) -> None:
     host, _, port = place.rpartition(":")
     if not host or not port.isdigit():
         raise ClusterError(f"--address is {address!r}; write local, auto, HOST:PORT or ray://HOST:PORT")
-    try:
-        socket.create_connection((host, int(port)), timeout=SECONDS_TO_ANSWER).close()
-    except OSError as error:
-        reason = error.strerror or "no answer"
-        raise ClusterError(f"--address {address}: no cluster is there ({reason}); {OTHERWISE}") from None
+    if why := node_probe.reach(host, int(port)):
+        raise ClusterError(f"--address {address}: no cluster is there ({why}); {OTHERWISE}")
 
 
 def _refused(address: str, error: Exception) -> str:

@@ -22,7 +22,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 from search_spaces.errors import reason
 from search_spaces.load import dump_yaml
 from search_spaces.schema import Study
-from study.cluster import cluster, node_probe
+from study.cluster import cluster, local_ray, node_probe
 from study.cluster.cluster import ClusterError
 
 STUDY = "study.yaml"
@@ -131,7 +131,7 @@ def _client(address: str) -> JobSubmissionClient:
             f"--address {address}: no cluster is there ({why}); start one (see cluster.yaml), or forward its port "
             "with: ray dashboard cluster.yaml"
         )
-    cluster.tighten_token()
+    local_ray.tighten_token()
     for name in (authentication.__name__, *TALKATIVE):
         logging.getLogger(name).setLevel(logging.ERROR)
     authentication.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)  # as ray.init does by itself

@@ -6,6 +6,7 @@ from where trials leave them, whichever node they were written on.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ class Recorder(Callback):
             error = result["error"]
             self._keep_traceback(ident, result["traceback"])
         else:
+            (self.directory / TRIALS / ident / TRACEBACK).unlink(missing_ok=True)  # of an earlier end that was none
             error = self._fetch(ident)
         self._end(ident, ending(result), result.get("final", {}), error)
 
@@ -120,7 +122,11 @@ class Recorder(Callback):
         if not ended or any(record.status not in WITHOUT_RESULT for record in ended):
             return None
         first, folder = ended[0], self.directory / TRIALS
-        return f"all {len(ended)} trials failed; trial {first.trial}: {first.error} ({TRACEBACK} is in {folder}/)"
+        lost = sum(record.status is TrialStatus.LOST for record in ended)
+        what = (
+            f"none of {len(ended)} trials has a result, {lost} are lost" if lost else f"all {len(ended)} trials failed"
+        )
+        return f"{what}; trial {first.trial}: {first.error} ({TRACEBACK} is in {folder}/)"
 
     def reached(self, ident: str) -> int:
         """The last epoch that the journal has of a trial; 0 before the first."""
@@ -144,8 +150,8 @@ class Recorder(Callback):
     def _end(self, ident: str, status: TrialStatus, final: Metrics, error: str | None) -> None:
         history = self.records[ident].history
         metrics = {**final, **(history[-1][2] if history else {})}
-        self.running.remove(ident)
         record = self._enter(self.journal.trial_end(ident, status, metrics, error))
+        self.running.remove(ident)
         if status.final:
             self.on_end(record)
             _forget(record)
@@ -164,8 +170,9 @@ class Recorder(Callback):
 
     def _keep_traceback(self, ident: str, text: str) -> None:
         folder = self.directory / TRIALS / ident
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / TRACEBACK).write_text(text, encoding="utf-8")
+        with suppress(OSError):  # no room; its last line is in the journal
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / TRACEBACK).write_text(text, encoding="utf-8")
 
 
 def ending(result: Mapping[str, Any]) -> TrialStatus:

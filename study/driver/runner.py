@@ -28,7 +28,7 @@ from study.driver.losses import IN_A_ROW
 from study.driver.recorder import Recorder
 from study.driver.stopping import Stopping
 from study.journal.files import OPTUNA, STUDY
-from study.journal.journal import Journal, TrialRecord
+from study.journal.journal import Journal, Reader, TrialRecord
 from study.journal.own_code import code_changes
 from study.journal.shared_copy import SharedCopy
 from study.journal.study_folder import Place, Whereabouts, asked_for, begin, only_runner, whereabouts
@@ -146,9 +146,14 @@ class StudyRun:
         """Connect to Ray, look whether the study can run there, and run what the journal does not have yet."""
         with ThreadPoolExecutor(1) as aside:
             optuna_file = aside.submit(database, self.directory / OPTUNA)  # a second's work; meanwhile Ray starts
-            with cluster.connection(self.where.address, problem=self.study.problem.name):
+            resume = f"cnn-study resume {self.directory.name}"
+            with cluster.connection(self.where.address, problem=self.study.problem.name, resume=resume):
                 ready = self._preflight()
-                records = Journal(self.directory).trials()
+                journal = Reader(Journal(self.directory)).read()
+                # One that did not end, and whose start is lost, is asked for anew.
+                usable = (record for record in journal.records.values() if record.known or record.status.final)
+                records = {record.trial: record for record in usable}
+                ready = replace(ready, warnings=[*ready.warnings, *journal.complaints])
                 search = OptunaSearch(self.study, optuna_file.result(), records)
                 scheduler = schedulers.build(self.study.tune.scheduler, records.values())
                 return self._run(search, scheduler, records, ready)

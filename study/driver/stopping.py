@@ -23,15 +23,15 @@ class Stopping:
 
     def __enter__(self) -> "Stopping":
         ours = threading.current_thread() is threading.main_thread()
-        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1) if ours else ()
+        signals: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1) if ours else ()
         self.before = {number: signal.getsignal(number) for number in signals}
         for number in (signal.SIGINT, signal.SIGTERM) if ours else ():
             signal.signal(number, self._signalled)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
+        while self.before:  # once: the second signal has done it already
+            signal.signal(*self.before.popitem())
 
     def check(self) -> None:
         """Called often; ends the study when its time is up, and says that it ends."""
@@ -44,6 +44,9 @@ class Stopping:
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self.by_user = True
         if self.requested:
+            self.__exit__()  # what comes next is for whoever listened before, as this is
+            if callable(outer := signal.getsignal(number)):
+                outer(number, frame)
             raise KeyboardInterrupt
         self._end()
 

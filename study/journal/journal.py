@@ -2,12 +2,15 @@
 
 It is the one source of truth about what happened. Tracking uploads from it, analysis reads it, a resumed study goes
 on from it, and all may do so while the study runs, after it was killed, or without any server. A last line that was
-cut off by a crash is ignored, by readers and by the next writer.
+cut off by a crash is ignored, by readers and by the next writer. A line that is no event, because a disk or an editor
+spoiled it, is passed over and told; a trial whose start was spoiled so is known by its other lines.
 
 An event is in the file once `append` returns, and stays when the process is killed. When the machine loses its power,
-epochs since the last other event may be lost: a trial that goes on reports them again.
+epochs since the last other event may be lost: a trial that goes on reports them again. Where there is no room for an
+event, the driver waits a minute for some, and raises OSError after that; what is in the file stays whole.
 """
 
+import errno
 import json
 import os
 import time
@@ -15,36 +18,24 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from search_spaces.errors import StudyFileError
+from study.journal.events import Event, TrialStatus, parsed
 from study.journal.files import JOURNAL
 
 ENCODE = json.JSONEncoder(allow_nan=False).encode
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+SECONDS_FOR_ROOM, SECONDS_BETWEEN_TRIES = 60.0, 0.5
 
-class TrialStatus(StrEnum):
-    """How a trial stands or ended."""
+UNKNOWN = "unknown"
+"""The method of a trial whose start cannot be read."""
 
-    RUNNING = "running"
-    COMPLETED = "completed"
-    PRUNED = "pruned"  # stopped early by the scheduler
-    DIVERGED = "diverged"
-    FAILED = "failed"  # an error, not a numerical failure
-    STOPPED = "stopped"  # by the user, or by the time limit; goes on when the study is resumed
-    LOST = "lost"  # its process, too often in a row without getting on; goes on when the study is resumed
-
-    @property
-    def final(self) -> bool:
-        """Whether a trial that stands so has ended for good."""
-        return self not in (TrialStatus.RUNNING, TrialStatus.STOPPED, TrialStatus.LOST)
-
+MOST_LINES_NAMED = 3
 
 Metrics = Mapping[str, float | str]
-
-Event = Mapping[str, Any]
-"""One line of the journal: `event` says what kind it is, `time` when it was written, in seconds since 1970."""
 
 
 @dataclass
@@ -61,6 +52,11 @@ class TrialRecord:
     metrics: dict[str, float | str] = field(default_factory=dict)
     error: str | None = None
 
+    @property
+    def known(self) -> bool:
+        """Whether the journal has its start, which says what was trained."""
+        return self.method != UNKNOWN
+
 
 class Journal:
     """The events of one study directory."""
@@ -69,18 +65,41 @@ class Journal:
         self.path = directory / JOURNAL
         self._descriptor: int | None = None
         self._end = -1  # where our last line ended
+        self._patience = SECONDS_FOR_ROOM
 
     def append(self, event: str, **content: Any) -> Event:
-        """Write one event, and return it. `event` is one of study-start, trial-start, epoch, trial-end, study-end."""
+        """Write one event, and return it. `event` is one of study-start, trial-start, epoch, trial-end, study-end.
+
+        Raises OSError, which names the file, if that is not possible.
+        """
         written = {"event": event, "time": time.time(), **content}
-        line = ENCODE(written).encode() + b"\n"
-        file = self._opened()
-        if (size := os.fstat(file).st_size) != self._end:
-            line = _ending_of_torn_line(file, size) + line
-        self._end = size + os.write(file, line)
-        if event != "epoch":
-            os.fsync(file)
+        line, until = ENCODE(written).encode() + b"\n", time.monotonic() + self._patience
+        while (error := self._written(line, durably=event != "epoch")) is not None:
+            if error.errno not in NO_ROOM or time.monotonic() > until:
+                self._patience = 0.0  # whoever closes the journal now does not wait once more
+                raise OSError(error.errno, error.strerror, str(self.path)) from error
+            time.sleep(SECONDS_BETWEEN_TRIES)
+        self._patience = SECONDS_FOR_ROOM
         return written
+
+    def _written(self, line: bytes, *, durably: bool) -> OSError | None:
+        """Write a line, all of it or nothing; returns the error if it was nothing."""
+        try:
+            file = self._opened()
+            if (size := os.fstat(file).st_size) != self._end:
+                line = _ending_of_torn_line(file, size) + line
+            try:
+                if os.write(file, line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                if durably:
+                    os.fsync(file)
+            except OSError:
+                os.ftruncate(file, size)
+                raise
+        except OSError as error:
+            return error
+        self._end = size + len(line)
+        return None
 
     def _opened(self) -> int:
         if self._descriptor is None:
@@ -100,29 +119,41 @@ class Journal:
         """A trial ended; `metrics` are its last ones and those measured at the end (test, projected, status …)."""
         return self.append("trial-end", trial=trial, status=str(status), metrics=dict(metrics), error=error)
 
-    def events(self, start: int = 0, *, naming: str = "") -> Iterator[tuple[int, Event]]:
-        """Events from byte offset `start` on, each with the offset behind it; a `Reader` follows the file with them.
-
-        With `naming` only those in whose line this text stands: the others are passed over quickly.
+    def lines(self, start: int = 0, *, naming: str = "") -> Iterator[tuple[int, Event | None]]:
+        """What whole lines say from byte offset `start` on, None for one that is no event; each with the offset behind
+        it. Those that do not hold the text `naming` are passed over quickly. Raises StudyFileError if the file is there
+        and cannot be read.
         """
-        if not self.path.exists():
-            return
-        with self.path.open("rb") as file:
-            file.seek(start)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                start += len(line)
-                if naming.encode() not in line:
-                    continue
-                with suppress(json.JSONDecodeError):  # a line that a crash cut off
-                    yield start, json.loads(line)
+        try:
+            with suppress(FileNotFoundError), self.path.open("rb") as file:
+                file.seek(start)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        return
+                    start += len(line)
+                    if naming.encode() in line:
+                        yield start, parsed(line)
+        except OSError as error:
+            raise StudyFileError(
+                f"{self.path}: this journal cannot be read ({error.strerror}); put the study's own file there"
+            ) from None
+
+    def events(self, start: int = 0) -> Iterator[tuple[int, Event]]:
+        """Events from byte offset `start` on, each with the offset behind it; a `Reader` follows the file with them."""
+        return ((offset, event) for offset, event in self.lines(start) if event is not None)
+
+    def ends_line(self, offset: int) -> bool:
+        """Whether a line ends before this byte offset, as where somebody stopped reading, unless it was changed."""
+        with suppress(OSError), self.path.open("rb") as file:
+            file.seek(max(0, offset - 1))
+            return offset == 0 or file.read(1) == b"\n"
+        return offset == 0
 
     def trial(self, ident: str) -> TrialRecord | None:
         """One trial with all of its epochs; None if it has not begun."""
         records: dict[str, TrialRecord] = {}
-        for _, event in self.events(naming=json.dumps(ident)):
-            if event.get("trial") == ident:
+        for _, event in self.lines(naming=json.dumps(ident)):
+            if event is not None and event.get("trial") == ident:
                 enter(event, records)
         return records.get(ident)
 
@@ -136,7 +167,7 @@ class Reader:
     """Follows a journal: what it says of its trials and of the study, as far as it was read.
 
     `offset` is the byte behind the last event that was read. `began` is the last study-start, `ended` the study-end
-    after it, if there is one, `last` the last event of all.
+    after it, if there is one, `last` the last event of all. `spoiled` are the numbers of the lines that are no events.
     """
 
     journal: Journal
@@ -145,21 +176,36 @@ class Reader:
     began: Event | None = None
     ended: Event | None = None
     last: Event | None = None
+    line: int = 0
+    spoiled: list[int] = field(default_factory=list)
 
     def events(self, until: int | None = None) -> Iterator[Event]:
         """What is new, or that up to the offset `until`; each event is entered before it is handed on."""
-        for offset, event in self.journal.events(self.offset):
+        for offset, event in self.journal.lines(self.offset):
             if until is not None and offset > until:
                 return
-            self.offset = offset
-            self._enter(event)
-            yield event
+            self.offset, self.line = offset, self.line + 1
+            if event is None:
+                self.spoiled.append(self.line)
+            else:
+                self._enter(event)
+                yield event
 
     def read(self) -> "Reader":
         """Read everything that is new."""
         for _ in self.events():
             pass
         return self
+
+    @property
+    def complaints(self) -> list[str]:
+        """What is wrong with the file, in one line; nothing if nothing is."""
+        if not self.spoiled:
+            return []
+        named, more = map(str, self.spoiled[:MOST_LINES_NAMED]), len(self.spoiled) - MOST_LINES_NAMED
+        lines = ", ".join(named) + (f" and {more} more" if more > 0 else "")
+        which, are = ("line", "it is") if len(self.spoiled) == 1 else ("lines", "they are")
+        return [f"{self.journal.path} {which} {lines} cannot be read; {are} passed over"]
 
     def _enter(self, event: Event) -> None:
         self.last = event
@@ -180,18 +226,24 @@ def _ending_of_torn_line(file: int, size: int) -> bytes:
 def enter(event: Event, records: dict[str, TrialRecord]) -> None:
     """Enter one event of a trial into `records`: the driver as it writes it, everybody else as they read it."""
     match event["event"]:
-        case "trial-start" if event["trial"] not in records:
-            trial, values, method = event["trial"], event["values"], event["method"]
-            records[trial] = TrialRecord(trial, values, method, started=event["time"])
-        case "trial-start":  # resumed
-            record = records[event["trial"]]
+        case "trial-start":
+            record = _record(event, records)
+            record.values, record.method = event["values"], event["method"]
             record.status, record.ended, record.metrics, record.error = TrialStatus.RUNNING, None, {}, None
         case "epoch":
-            record = records[event["trial"]]
+            record = _record(event, records)
             while record.history and record.history[-1][0] >= event["epoch"]:
                 record.history.pop()
             record.history.append((event["epoch"], event["time"], event["metrics"]))
         case "trial-end":
-            record = records[event["trial"]]
+            record = _record(event, records)
             record.status = TrialStatus(event["status"])
             record.ended, record.metrics, record.error = event["time"], event["metrics"], event["error"]
+
+
+def _record(event: Event, records: dict[str, TrialRecord]) -> TrialRecord:
+    """The trial of an event, which begins with it if it is the first that can be read."""
+    trial = event["trial"]
+    if trial not in records:
+        records[trial] = TrialRecord(trial, {}, UNKNOWN, started=event["time"])
+    return records[trial]

@@ -19,6 +19,9 @@ from study.journal.provenance import provenance
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
+BEFORE_IT_BEGINS = (STUDY, f"{STUDY}.new", JOURNAL, OPTUNA, f"{OPTUNA}-journal", CODE)
+"""What a study writes until its first trial starts; with `STUDY` there it can be resumed."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -72,10 +75,12 @@ class Whereabouts:
 def claim(runs: Path, name: str, *, exact: bool = True) -> Path:
     """Make the new folder `runs`/`name`, numbered (`name-2` …) if that exists and need not be `exact`.
 
-    Raises FileExistsError or ValueError, one line, if that cannot be.
+    What a start left that was killed before its study began is no study: its folder is taken over. Raises
+    FileExistsError or ValueError, one line, if that cannot be.
     """
     if not NAME.fullmatch(name):
         raise ValueError(f"--name is {name!r}; write letters, digits, '.', '_' and '-', e.g. my-study")
+    provenance()  # git may take its time, and a claimed name without a study should not last
     candidates = [name] if exact else [name, *(f"{name}-{number}" for number in range(2, 1000))]
     try:
         runs.mkdir(parents=True, exist_ok=True)
@@ -84,10 +89,20 @@ def claim(runs: Path, name: str, *, exact: bool = True) -> Path:
                 (runs / candidate).mkdir()
                 return runs / candidate
             except FileExistsError:
-                continue
+                if _never_began(runs / candidate):
+                    return runs / candidate
     except OSError as error:
         raise ValueError(f"{runs}: results cannot be written there ({error.strerror}); choose another folder") from None
     raise FileExistsError(f"{runs / name}: a study of this name exists already; write another --name")
+
+
+def _never_began(directory: Path) -> bool:
+    """Whether a folder holds what a study writes before it begins, nothing else, and no process is at it.
+
+    An empty one may have been claimed a moment ago.
+    """
+    names = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
+    return bool(names) and STUDY not in names and names <= set(BEFORE_IT_BEGINS) and locks.is_free(directory)
 
 
 @contextmanager
@@ -136,8 +151,7 @@ class Asked:
 @contextmanager
 def asked_for(directory: Path) -> Iterator[Asked]:
     """Around a new study that begins: if an error comes before it is kept, its name is free again."""
-    files = (STUDY, f"{STUDY}.new", JOURNAL, OPTUNA, f"{OPTUNA}-journal", CODE)
-    own = [path for name in files if not (path := directory / name).exists()]
+    own = [path for name in BEFORE_IT_BEGINS if not (path := directory / name).exists()]
     asked = Asked()
     try:
         yield asked

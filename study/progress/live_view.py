@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -98,7 +99,8 @@ class Progress:
 
     def say(self, message: str) -> None:
         """One line, above the live view."""
-        self.console.print(message, highlight=False, markup=False, soft_wrap=True)
+        with suppress(OSError):  # a full disk, or nobody who reads it: no reason to end the study
+            self.console.print(message, highlight=False, markup=False, soft_wrap=True)
         self.last_line = time.monotonic()
 
     def elapsed(self) -> float:

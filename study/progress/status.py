@@ -23,22 +23,24 @@ NARROW = 11
 ENDINGS = {"FINISHED": "ended", "KILLED": "stopped", "FAILED": "failed"}
 
 
-def studies_table(directories: Iterable[Path]) -> Table:
-    """How far the studies in these folders are."""
+def studies_table(directories: Iterable[Path]) -> Group:
+    """How far the studies in these folders are; below, what cannot be read of their journals."""
     table = _table("study", "trials", "status", "best so far", "last sign")
+    complaints: list[str] = []
     for directory in directories:
         try:
             study = load_recorded(directory / STUDY)
+            journal = Reader(Journal(directory)).read()
         except StudyFileError as error:  # one broken folder must not hide the others
             table.add_row(Text(directory.name), "", Text(f"cannot be read: {error}"))
             continue
-        journal = Reader(Journal(directory)).read()
+        complaints += journal.complaints
         standing = _standing(study, journal.records.values())
         counts = ", ".join(f"{count} {status}" for status, count in standing.counts()) or "none yet"
         best = [f"{name} {found.value:.3g} ({found.trial} {found.method})" for name, found in standing.best.items()]
         trials = f"{standing.ended.total()}/{standing.trials}"
         table.add_row(Text(directory.name), trials, counts, Text("\n".join(best)), last_sign(journal.last))
-    return table
+    return Group(table, *(["", *map(Text, complaints)] if complaints else []))
 
 
 def trials_table(directory: Path) -> Group:

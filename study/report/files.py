@@ -8,6 +8,7 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -29,6 +30,7 @@ from study.report.variant_plots import error_plot, pareto_plot, settings_plot
 from study.trial.files import PERCENTILES, PREDICTIONS
 
 DOTS_PER_INCH = 150
+PLOTS = "plots"
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,27 @@ class Plot:
 
 
 def write_report(directory: Path) -> ReportPaths:
-    """Write report/ anew: leaderboard.csv, pareto.csv, trials.csv, plots/*.png and report.html."""
-    analysis = read_analysis(directory)
+    """Write report/ anew: leaderboard.csv, pareto.csv, trials.csv, plots/*.png and report.html.
+
+    Raises OSError if there is no room for it; the report that was there is whole then.
+    """
     folder = directory / REPORT
-    paths = ReportPaths(folder / PAGE, folder / "plots", folder)
-    paths.plots.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f"{REPORT}-", dir=directory) as draft:
+        _write(directory, Path(draft))
+        for path in [path for path in Path(draft).rglob("*") if path.is_file()]:
+            target = folder / path.relative_to(draft)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+    return ReportPaths(folder / PAGE, folder / PLOTS, folder)
+
+
+def _write(directory: Path, folder: Path) -> None:
+    analysis = read_analysis(directory)
+    (plots := folder / PLOTS).mkdir()
     write_csv(folder / "leaderboard.csv", leaderboard_rows(analysis.leaderboard))
     write_csv(folder / "pareto.csv", variant_rows(analysis.pareto))
     write_csv(folder / "trials.csv", trial_rows(analysis.records.values()))
-    illustrations = [_save(plot, paths.plots) for plot in all_plots(analysis, directory / TRIALS)]
+    illustrations = [_save(plot, plots) for plot in all_plots(analysis, directory / TRIALS)]
     html = page(
         directory.name,
         analysis,
@@ -67,8 +81,7 @@ def write_report(directory: Path) -> ReportPaths:
         illustrations=illustrations,
         study_file=dump_yaml(analysis.study),
     )
-    paths.html.write_text(html, encoding="utf-8")
-    return paths
+    (folder / PAGE).write_text(html, encoding="utf-8")
 
 
 def _save(plot: Plot, folder: Path) -> Illustration:

@@ -39,7 +39,7 @@ def database(path: Path) -> BaseStorage:
         with closing(connect()) as connection:
             connection.execute("PRAGMA schema_version")  # reads the file: is it one of SQLite's, and free?
         return RDBStorage(f"sqlite:///{path}", engine_kwargs={"creator": connect})
-    except (sqlite3.DatabaseError, StorageInternalError) as error:
+    except Exception as error:  # whatever a file that is not ours makes Optuna raise
         raise ValueError(_unusable(str(path), error)) from None
 
 
@@ -58,7 +58,7 @@ class OptunaFile:
                 storage=storage, study_name=name, directions=directions, load_if_exists=True
             )
             ended = [trial for trial in self.file.get_trials(deepcopy=False) if trial.state.is_finished()]
-        except StorageInternalError as error:
+        except Exception as error:
             raise ValueError(_unusable("Optuna's file", error)) from None
         self.kept = {str(trial.user_attrs.get(IDENT)): trial for trial in ended}
         self.waiting: list[FrozenTrial] = []

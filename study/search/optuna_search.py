@@ -206,7 +206,7 @@ class OptunaSearch(Searcher):
 
     def _replay(self, record: TrialRecord) -> bool:
         """Ask again for a trial that began before; whether it has the values that it had then."""
-        values = self._ask(int(record.trial))
+        values = self._ask(int(record.trial)) if record.known else None
         if values is None:
             return False
         if convert.stored(values) == convert.stored(record.values):
@@ -218,6 +218,9 @@ class OptunaSearch(Searcher):
 
     def _enter(self, record: TrialRecord) -> None:
         """Enter a trial that began before, unless it was asked for again; if it has ended, what became of it."""
+        if not record.known:
+            self._enter_unknown(int(record.trial))
+            return
         if record.trial not in self.asked:
             trial = self._add(record)
             self._begin(int(record.trial), trial, space.identity(self.study, record.values))
@@ -225,6 +228,13 @@ class OptunaSearch(Searcher):
             self.tell(record)
         else:
             self.unfinished.append(record)
+
+    def _enter_unknown(self, number: int) -> None:
+        """Enter a trial of which the journal does not say what it tried; on a grid its number does."""
+        self.numbers.add(number)
+        if self.study.tune.sampler == "grid":
+            point = islice(space.new_points(self.study, (), {}), number, number + 1)
+            self.tried.update(own for own, _ in point)
 
     def _add(self, record: TrialRecord) -> optuna.Trial:
         """A trial that Optuna did not choose, with the values that the journal has."""

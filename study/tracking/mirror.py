@@ -5,8 +5,9 @@ been read, and metrics carry the journal's own times, so that one sent twice is 
 """
 
 import getpass
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,14 +45,15 @@ RUN_STATUS = {
 }
 """MLflow's status of an ended trial; the tag `status` has ours."""
 
-MAY_GO_ON = (TrialStatus.RUNNING, TrialStatus.STOPPED, TrialStatus.LOST, TrialStatus.FAILED)
-
 
 class Mirror:
     """A study as `store` shows it. After any error a new mirror takes over from the bookmark."""
 
-    def __init__(self, directory: Path, study: Study, store: Store) -> None:
-        self.directory, self.study, self.store, self.trials = directory, study, store, planned(study)
+    def __init__(
+        self, directory: Path, study: Study, store: Store, *, on_progress: Callable[[], None] = lambda: None
+    ) -> None:
+        self.directory, self.study, self.store, self.on_progress = directory, study, store, on_progress
+        self.trials = planned(study)
         self.reader = Reader(Journal(directory))
         self.records = self.reader.records
         self.bookmark = Bookmark()
@@ -116,27 +118,34 @@ class Mirror:
 
     def _find_study(self) -> bool:
         """Find its runs and how far they came, or make the first one; False if the study has not begun."""
-        began = next((event["time"] for _, event in self.reader.journal.events()), None)
-        if began is None:
+        first = next((event for _, event in self.reader.journal.events()), None)
+        if first is None:
             return False
         experiment = self.store.experiment(self.study.study)
-        run = self._study_run(experiment, began)
         saved = Bookmark.read(self.directory, self.store.tracking_uri)
-        # A database that was replaced since knows nothing of what the bookmark says.
-        self.bookmark = saved if saved.study_run == run else Bookmark(experiment=experiment, study_run=run)
+        run = self._study_run(experiment, first, saved.study_run)
+        # A database that was replaced since knows nothing of what the bookmark says, one of another journal is no help.
+        holds = saved.study_run == run and self.reader.journal.ends_line(saved.offset)
+        self.bookmark = saved if holds else Bookmark(experiment=experiment, study_run=run)
         self.bookmark.reason = ""
         children = self.store.find_runs(experiment, tag="mlflow.parentRunId", text=run)
         self.trial_runs = {tags["trial"]: child for child, tags in children.items()}
         self._recall()
         return True
 
-    def _study_run(self, experiment: str, began: float) -> str:
-        key = f"{self.directory.name} {datetime.fromtimestamp(began, UTC).isoformat()}"
-        found = self.store.find_runs(experiment, tag="study_key", text=key)
-        return next(iter(found), "") or self._create(experiment, self.directory.name, began, {"study_key": key})
+    def _study_run(self, experiment: str, first: Event, bookmarked: str) -> str:
+        """The run that was made when the study began; where the journal has lost its beginning, the newest before."""
+        name = self.directory.name
+        own = f"{name} {datetime.fromtimestamp(first['time'], UTC).isoformat()}"
+        known = self.store.studies(experiment, name)
+        if bookmarked in known:
+            return bookmarked
+        lost = first["event"] != "study-start"
+        made = {key: run for run, key in known.items() if key == own or (lost and key < own)}
+        return made[max(made)] if made else self._create(experiment, name, first["time"], {"study_key": own})
 
     def _create(self, experiment: str, name: str, began: float, tags: Mapping[str, str]) -> str:
-        own = {"mlflow.user": getpass.getuser(), "mlflow.source.name": "cnn-study", "study": self.directory.name}
+        own = {"mlflow.user": _user(), "mlflow.source.name": "cnn-study", "study": self.directory.name}
         return self.store.create(experiment, name, _milliseconds(began), own | dict(tags))
 
     def _recall(self) -> None:
@@ -155,12 +164,16 @@ class Mirror:
                 self._save()
         if events:
             self._describe()
+        if events or self.bookmark.offset != self.reader.offset:  # behind lines that are no events, too
+            self.bookmark.offset = self.reader.offset
             self._save()
         return events
 
     def _send(self, event: Event) -> None:
         new = self._count(event)
         when = _milliseconds(event["time"])
+        if (record := self.records.get(event.get("trial", ""))) is not None and not record.known:
+            self._trial_without_start(record)
         match event["event"]:
             case "study-start":
                 self._study_start(when)
@@ -219,6 +232,14 @@ class Mirror:
         self.trial_runs[trial] = run
         self.store.log(run, parameters=parameters)
 
+    def _trial_without_start(self, record: TrialRecord) -> None:
+        """A run for a trial that the journal knows by its later lines only."""
+        if record.trial not in self.trial_runs:
+            tags = {"trial": record.trial, "method": record.method, "mlflow.parentRunId": self.bookmark.study_run}
+            name = f"{record.trial} {record.method}"
+            run = self._create(self.bookmark.experiment, name, record.started, tags | self._code_tags() | RUNNING)
+            self.trial_runs[record.trial] = run
+
     def _settle(self, run: str, parameters: Mapping[str, str]) -> None:
         known = self.store.parameters(run)  # they are final, and another version may write a value in another way
         self.store.log(run, parameters={name: text for name, text in parameters.items() if name not in known})
@@ -258,7 +279,7 @@ class Mirror:
 
     def _forget(self, record: TrialRecord) -> None:
         """Keep no history in memory that is not needed any more."""
-        if record.status not in MAY_GO_ON:
+        if record.status.final:
             record.history = record.history[-1:]
 
     def _describe(self) -> None:
@@ -283,7 +304,16 @@ class Mirror:
     def _save(self) -> None:
         self.outbox.empty()
         self.saved = time.monotonic()
+        self.on_progress()
         self.bookmark.write(self.directory, self.store.tracking_uri)
+
+
+def _user() -> str:
+    """Who runs this; in a container a number, where no name belongs to it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _milliseconds(seconds: float) -> int:

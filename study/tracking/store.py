@@ -68,6 +68,11 @@ class Store:
         """Run → its tags, of the runs that have this tag and are not deleted."""
         return {run.info.run_id: run.data.tags for run in self._search(experiment, f"tags.{tag} = '{text}'")}
 
+    def studies(self, experiment: str, name: str) -> dict[str, str]:
+        """Run → its tag `study_key`, of the runs of studies whose folder had this name."""
+        found = self._search(experiment, f"tags.study_key LIKE '{name} %'")
+        return {run.info.run_id: run.data.tags["study_key"] for run in found if run.data.tags["study"] == name}
+
     def running(self, experiment: str) -> set[str]:
         """The runs that have not ended."""
         return {run.info.run_id for run in self._search(experiment, "attributes.status = 'RUNNING'")}

@@ -7,6 +7,7 @@ would take turns with the search and the trials' reports. What could not be uplo
 
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 from study.journal.journal import Journal
 from study.tracking.addresses import check_uri
 from study.tracking.bookmark import Bookmark
+from study.tracking.uploader import SECONDS_WITHOUT_PROGRESS
 
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_BETWEEN_STARTS = 60.0
@@ -49,7 +51,9 @@ class Tracker:
         events, trials = sum(1 for _ in Journal(self.directory).events(bookmark.offset)), len(bookmark.unfiled)
         if not events and not trials:
             return None
-        return self._lacks(f"{events} events and {trials} trials' files of {self.directory.name}", "them")
+        lacks = self._lacks(f"{events} events and {trials} trials' files of {self.directory.name}", "them")
+        self._kill()  # it hangs, and would keep others from uploading
+        return lacks
 
     def _wait_for_upload(self, timeout: float) -> Bookmark:
         bookmark, since = self._bookmark(), time.monotonic()
@@ -70,6 +74,11 @@ class Tracker:
             self._begin()
         failed = self._process is None or _ended_badly(self._process, timeout)
         return self._lacks(f"the report of {self.directory.name}", "it") if failed else None
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
     def _alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -98,6 +107,8 @@ class Tracker:
     def _lacks(self, what: str, it: str) -> str:
         ended = None if self._process is None else self._process.poll()
         guess = f"the process that uploads ended with code {ended}" if ended else "there was not enough time"
+        if ended == -signal.SIGALRM:
+            guess = f"MLflow took nothing for {SECONDS_WITHOUT_PROGRESS} s"
         reason = self._bookmark().reason or guess
         command = f"cnn-study sync {self.directory.name}"
         return f"MLflow at {self.tracking_uri} lacks {what} ({reason}); upload {it} with: {command}"

@@ -1,13 +1,16 @@
 """Uploads a study's journal to MLflow: once, for `cnn-study sync`, or as the process beside a driver, as it grows.
 
 That process is told by its input: a line is to look at the journal now; the end of it, to upload what is left, the
-report included, and to end. So it ends with the driver, however that ends.
+report included, and to end. So it ends with the driver, however that ends. When MLflow keeps it waiting without end, an
+alarm ends it, and with it its lock.
 """
 
 import os
 import select
+import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO
@@ -26,6 +29,8 @@ SECONDS_TO_DRAW, SHARE_TO_DRAW = 8.0, 0.02
 """So long, and for this share of a study's time, plots are drawn while it runs; at its end, so long and no longer."""
 
 NICENESS = 5
+SECONDS_WITHOUT_PROGRESS = 180
+"""After so long the process beside a driver is ended by its alarm."""
 
 
 class TrackingError(RuntimeError):
@@ -52,14 +57,18 @@ def only_uploader(directory: Path) -> AbstractContextManager[None]:
     return locks.locked(directory / UPLOADING, busy="another process is uploading it; wait until that has ended")
 
 
-def follow(directory: Path, tracking_uri: str, requests: IO[bytes]) -> bool:
-    """Upload what is new in the journal, again and again until `requests` end; whether the last time went well."""
+def follow(directory: Path, tracking_uri: str, requests: IO[bytes], *, on_progress: Callable[[], None]) -> bool:
+    """Upload what is new in the journal, again and again until `requests` end; whether the last time went well.
+
+    `on_progress` is called whenever something was taken, and before every round.
+    """
     mirror: Mirror | None = None
     drawing = DrawingTime()
     while True:
         ending = _ended(requests)  # asked first, so that the last round sees everything written before
+        on_progress()
         try:
-            mirror = mirror or _mirror(directory, tracking_uri)
+            mirror = mirror or _mirror(directory, tracking_uri, on_progress)
             mirror.advance()
             if ending:
                 mirror.close()
@@ -91,8 +100,8 @@ class DrawingTime:
         self.spent += time.monotonic() - now
 
 
-def _mirror(directory: Path, tracking_uri: str) -> Mirror:
-    return Mirror(directory, load_recorded(directory / STUDY), Store(tracking_uri))
+def _mirror(directory: Path, tracking_uri: str, on_progress: Callable[[], None] = lambda: None) -> Mirror:
+    return Mirror(directory, load_recorded(directory / STUDY), Store(tracking_uri), on_progress=on_progress)
 
 
 def _ended(requests: IO[bytes]) -> bool:
@@ -103,13 +112,18 @@ def _ended(requests: IO[bytes]) -> bool:
     return False
 
 
+def _put_off_the_end() -> None:
+    """The kernel's alarm ends the process even where Python does not get to run."""
+    signal.alarm(SECONDS_WITHOUT_PROGRESS)
+
+
 def main(directory: Path, tracking_uri: str) -> bool:
     """Follow the journal in `directory`, once nobody else does: the process of a killed driver may still be at it."""
     os.nice(NICENESS)
     requests = sys.stdin.buffer
     while True:
         with suppress(locks.BusyError), only_uploader(directory):
-            return follow(directory, tracking_uri, requests)
+            return follow(directory, tracking_uri, requests, on_progress=_put_off_the_end)
         if _ended(requests):
             return False
         select.select([requests], [], [], SECONDS_BETWEEN_UPLOADS)

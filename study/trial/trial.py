@@ -38,7 +38,7 @@ BOUNDED = [f"{split}/{metric}" for split in ("train", "validation") for metric i
 """A training diverged, too, where θ is finite and one of these errors counts as the worst."""
 
 SPLIT_SEEDS = {"train": 0, "validation": 1_986_096_233, "test": 1_952_805_748}
-"""Added to the seed: any numbers so far apart that splits drawn at random do not share their points."""
+"""Added to the seed, so that splits drawn at random do not share their points. Others would draw other points."""
 
 
 class Trial:
@@ -156,8 +156,8 @@ class Trial:
         if others := differences_in_kind(state["settings"], own):
             raise checkpoint.CheckpointError(
                 directory,
-                f"the trial that was saved there differs in {', '.join(others)}; begin a new one, or write "
-                f" its settings (they are in {directory / 'trial.yaml'})",
+                f"the trial that was saved there differs in {', '.join(others)}; begin a new one, or write its "
+                f"settings (they are in {directory / SETTINGS})",
             )
         self.restore(state)
         return [f"{directory}: {change}" for change in code_changes(state["settings"], own)]

@@ -1,4 +1,5 @@
 import pickle
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +25,18 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
-def test_an_existing_file_survives_a_save_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_file_survives_a_disk_that_is_full(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     checkpoint.save(STATE, path)
-
-    def disk_full(state: object, where: Path) -> None:
-        Path(where).write_bytes(b"half of it")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", disk_full)
-    with pytest.raises(OSError, match="No space left"):
-        checkpoint.save({"theta": torch.zeros(5)}, path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            checkpoint.save({"theta": torch.zeros(50_000)}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert torch.equal(checkpoint.load(path)["theta"], STATE["theta"])
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
 def test_saving_again_replaces(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from cnn_core.derivatives import Field
 from cnn_core.methods import METHODS, AugmentedLagrangian, Batch, Method, Sample, Soft
 from cnn_core.networks import Modulated
 from cnn_core.optimizers import Adam
-from cnn_core.problems import PointSet
+from cnn_core.problems import PointSet, Problem
 from cnn_core.reductions import Huber, Lp
 from cnn_core.training import Training
 from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, make_step, relative
@@ -53,6 +53,18 @@ def test_other_networks_and_weights_compile_nothing_anew() -> None:
 
     assert compilations(lambda: run(Soft(weight=0.5), 0)) == 1
     assert compilations(lambda: run(Soft(weight=7.0), 1)) == 0
+
+
+def test_derivatives_by_name_compile() -> None:
+    problem = Problem(
+        "kdv", {"x": (-1.0, 1.0), "t": (0.0, 1.0)}, ("amplitude",), ("u",),
+        residual=lambda u, x, p: {"kdv": u["t"][0] + u.value[0] * u["x"][0] + u["xxx"][0]},
+        solution=lambda x, p: (p[0] * x.sum()).sin()[None],
+    )  # fmt: skip
+    model, points = make_model(problem, Modulated(widths=(4, 3))), grid_points(problem, 6)
+    for method in (Soft(), Batch(damping=1e-3)):
+        expected = direction(model, points, method)
+        assert relative(direction(replace(model, compile=True), points, method), expected) < 1e-12
 
 
 @pytest.mark.slow

@@ -115,6 +115,9 @@ class _differentiated:
         self.laplacian = self.hessian.diagonal(dim1=-2, dim2=-1).sum(-1)
         self.function = lambda at: network(at[None], p[None])[0]
 
+    def __getitem__(self, name: str) -> Tensor:
+        raise NotImplementedError(name)
+
 
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_a_residual_beyond_second_order_takes_the_general_path(network: Network) -> None:

@@ -9,7 +9,7 @@ from torch.func import functional_call, hessian, jacrev
 
 from cnn_core.derivatives import Jet, Order
 from cnn_core.networks import Dense, LayeredNetwork, Modulated, Network
-from cnn_core.networks.streams import jet_of
+from cnn_core.networks.streams import Carried, jet_of
 from tests.cnn_core.cases import NETWORKS, assert_same_jet
 
 ORDERS = [Order.VALUE, Order.GRADIENT, Order.LAPLACIAN, Order.HESSIAN]
@@ -27,8 +27,9 @@ def build(network: Network, inputs: int, outputs: int, parameters: int = 2) -> t
 
 
 def taylor_jet(module: LayeredNetwork, x: Tensor, p: Tensor, order: Order) -> Jet:
-    streams, _ = module.propagate(dict(module.named_parameters()), x, p, order)
-    return jet_of(streams.detach(), module.inputs, order)
+    carried = Carried(module.inputs, order)
+    streams, _ = module.propagate(dict(module.named_parameters()), x, p, carried)
+    return jet_of(streams.detach(), carried)
 
 
 @pytest.mark.parametrize("outputs", [1, 3])

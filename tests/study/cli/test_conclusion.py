@@ -10,6 +10,7 @@ from search_spaces.schema import SearchedParameter, Study, Uniform
 from study.cli.conclusion import _what_is_left
 from study.journal.journal import Journal, TrialStatus
 from study.progress.status import studies_table
+from tests.study.progress.test_status import text_of
 from tests.study.small_study import LEARNING_RATE, small_study
 
 
@@ -30,8 +31,7 @@ def ended(directory: Path, study: Study, *statuses: TrialStatus) -> Path:
 def test_a_search_that_is_used_up_has_nothing_left(sampler: str, tmp_path: Path) -> None:
     used_up = ended(tmp_path, planned(20, 0.1, 0.2, sampler=sampler), TrialStatus.COMPLETED, TrialStatus.PRUNED)
     assert _what_is_left(used_up) == "left     nothing new to try: all 2 settings were trained"
-    [trials] = studies_table([used_up]).columns[1].cells
-    assert trials == "2/2"
+    assert "2/2" in text_of(studies_table([used_up]))
 
 
 def test_what_was_stopped_is_left(tmp_path: Path) -> None:

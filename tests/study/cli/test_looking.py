@@ -9,7 +9,7 @@ from search_spaces.load import dump_yaml, load_study, shipped_spaces
 from study.journal.journal import Journal
 from study.journal.shared_copy import SharedCopy
 from tests.study.cli.command import Command, assert_refused, write_file
-from tests.study.synthetic_journal import METHODS, fill, study
+from tests.study.synthetic_journal import METHODS, fill, prepare, study
 
 
 def test_spaces_are_listed(command: Command) -> None:
@@ -105,6 +105,44 @@ def test_a_plot_that_cannot_be_drawn_is_named(filled: Command) -> None:
     answer = filled("plot", "mine", "3")
     assert (answer.code, answer.out) == (1, "runs/mine/trials/00003/convergence.png\n")
     assert answer.err.startswith("error: runs/mine/trials/00003/prediction.png: it cannot be drawn (")
+
+
+@pytest.fixture
+def spoiled(tmp_path: Path) -> None:
+    """The study mine, whose trial 00000 has lost its start, and whose sixth line is not UTF-8; and the study whole."""
+    for name in ("mine", "whole"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        fill(tmp_path / "runs" / name, trials=5, epochs=2)
+        prepare(tmp_path / "runs" / name, study(trials=5))
+    journal = tmp_path / "runs/mine/records.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    lines[1], lines[5] = b"42\n", b"\xff" + lines[5]
+    journal.write_bytes(b"".join(lines))
+
+
+COMPLAINT = "runs/mine/records.jsonl lines 2, 6 cannot be read; they are passed over"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow")
+@pytest.mark.parametrize("arguments", [("status",), ("status", "mine"), ("report", "mine"), ("sync", "mine")])
+def test_a_journal_with_spoiled_lines_is_read_and_told_once(
+    command: Command, spoiled: None, arguments: tuple[str, ...]
+) -> None:
+    answer = command(*arguments)
+    assert answer.code == 0, answer.err
+    assert " ".join((answer.out + answer.err).split()).count(COMPLAINT) == 1
+    assert "mine" in answer.out
+
+
+@pytest.mark.parametrize("arguments", [("status", "mine"), ("report", "mine"), ("sync", "mine"), ("resume", "mine")])
+def test_a_folder_in_the_place_of_a_journal_is_one_line(
+    command: Command, spoiled: None, arguments: tuple[str, ...]
+) -> None:
+    Path("runs/mine/records.jsonl").unlink()
+    Path("runs/mine/records.jsonl").mkdir()
+    assert_refused(command(*arguments), "runs/mine/records.jsonl: this journal cannot be read (Is a directory); put")
+    everything = command("status")
+    assert everything.code == 0 and "whole" in everything.out and "5/5" in everything.out
 
 
 @pytest.mark.parametrize("name", ["status", "report", "sync"])

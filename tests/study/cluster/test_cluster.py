@@ -91,69 +91,6 @@ def test_a_study_runs_on_two_nodes_with_half_a_gpu_for_each_trial(tmp_path: Path
     assert all("trials" in line for line in done.stderr.splitlines())
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path
-
-
-def mode(path: Path) -> int:
-    return path.stat().st_mode & 0o777
-
-
-def test_a_token_that_others_could_read_is_tightened(home: Path) -> None:
-    token = home / ".ray" / "auth_token"
-    token.parent.mkdir()
-    token.write_text("0" * 64)
-    token.chmod(0o644)
-    cluster.tighten_token()
-    assert mode(token) == 0o600
-    assert token.read_text() == "0" * 64
-
-
-def test_a_new_token_is_for_its_owner_only(home: Path) -> None:
-    cluster.tighten_token()
-    cluster._make_token()
-    token = home / ".ray" / "auth_token"
-    assert (mode(token), mode(token.parent)) == (0o600, 0o700)
-    first = token.read_text()
-    cluster._make_token()
-    assert len(first) == 64 and token.read_text() == first
-
-
-def test_a_users_own_token_is_taken(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = home / "mine"
-    own.write_text("secret")
-    own.chmod(0o640)
-    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(own))
-    cluster.tighten_token()
-    cluster._make_token()
-    assert mode(own) == 0o600
-    assert not (home / ".ray").exists()
-
-
-LISTENING = """
-from study.cluster import cluster
-import psutil  # the one that comes with Ray
-
-with cluster.connection("local", problem="helmholtz"):
-    ours = psutil.Process()
-    for process in [ours, *ours.children(recursive=True)]:
-        for socket in process.net_connections(kind="inet"):
-            if socket.status == psutil.CONN_LISTEN:
-                print(socket.laddr.ip)
-"""
-
-
-@pytest.mark.ray
-def test_a_local_ray_listens_on_this_machine_only() -> None:
-    done = subprocess.run([sys.executable, "-c", LISTENING], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert len(done.stdout.splitlines()) >= 4
-    assert {address.removeprefix("::ffff:") for address in done.stdout.splitlines()} == {"127.0.0.1"}
-
-
 CLUSTERS = ["cluster.yaml", "docs/clusters/on-premise.yaml"]
 
 

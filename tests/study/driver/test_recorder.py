@@ -224,3 +224,12 @@ def test_the_search_is_told_what_the_journal_has(tmp_path: Path) -> None:
 
 def test_the_search_is_not_told_of_a_trial_that_may_go_on(tmp_path: Path) -> None:
     recording(tmp_path, on_end=lambda record: pytest.fail(f"{record.trial} has not ended")).end("KILLED")
+
+
+def test_a_traceback_goes_with_an_end_that_was_none(recorder: Recorder) -> None:
+    recorder.on_trial_error(0, [], lost(4, "The actor died because its node has died."))
+    assert "none of 1 trials has a result, 1 are lost; trial 0000: its process was lost" in str(recorder.failure())
+    again = recording(recorder.directory)
+    complete(again, DONE)
+    assert again.failure() is None
+    assert not (recorder.directory / "trials" / "0000" / "traceback.txt").exists()

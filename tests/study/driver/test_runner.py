@@ -1,3 +1,4 @@
+import io
 import json
 import math
 import os
@@ -12,6 +13,7 @@ from typing import Any
 import optuna
 import pytest
 from optuna.trial import TrialState
+from rich.console import Console
 
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded, load_text, resolve
 from search_spaces.schema import ProblemChoice, SearchedParameter, Uniform
@@ -174,6 +176,31 @@ def test_a_trial_that_was_given_up_goes_on_with_a_resume(tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.ray
+def test_a_study_goes_on_whose_journal_was_spoiled(tmp_path: Path) -> None:
+    """The start of a trial that had not ended is lost: it is asked for anew, and nothing else is repeated."""
+    directory, said = tmp_path / "study", io.StringIO()
+    study = small_study(COMPLETES, COMPLETES / 2)
+    study_folder.claim(tmp_path, "study")
+    study_folder.begin(directory, study, Whereabouts(Place.of(directory, None)))
+    journal = Journal(directory)
+    for ident, rate in (("0000", COMPLETES), ("0001", COMPLETES / 2)):
+        journal.trial_start(ident, values={LEARNING_RATE: rate}, method="unconstrained")
+        journal.epoch(ident, 1, {"validation/data_mse": 0.5})
+    journal.trial_end("0000", TrialStatus.COMPLETED, {"validation/data_mse": 0.5, "validation/constraint_mse": 0.5})
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    journal.path.write_bytes(b"".join([*lines[:3], b"42\n", *lines[4:]]))
+    assert runner.resume(directory, console=Console(file=said, width=200)) == runner.Outcome()
+    assert said.getvalue().count("records.jsonl line 4 cannot be read; it is passed over\n") == 1
+    records = journal.trials()
+    assert {ident: (record.status, len(record.history)) for ident, record in records.items()} == {
+        "0000": (TrialStatus.COMPLETED, 1),
+        "0001": (TrialStatus.COMPLETED, 3),
+    }
+    assert records["0001"].values == {LEARNING_RATE: COMPLETES / 2}
+
+
+@pytest.mark.slow
+@pytest.mark.ray
 def test_ctrl_c_stops_a_study_in_order(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "study")
     with subprocess.Popen(
@@ -220,7 +247,7 @@ def test_a_study_can_be_resumed_before_ray_has_started(tmp_path: Path, monkeypat
     directory, study = tmp_path / "study", small_study()
     told = []
 
-    def killed(address: str, *, problem: str) -> None:
+    def killed(address: str, *, problem: str, resume: str) -> None:
         told.append((load_recorded(directory / "study.yaml"), study_folder.whereabouts(directory).address))
         raise KeyboardInterrupt
 

@@ -1,11 +1,15 @@
 """The journal: events in order, each whole, whatever happened to the writer."""
 
+import errno
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
 
-from study.journal.journal import Journal, TrialStatus
+from search_spaces.errors import StudyFileError
+from study.journal.journal import UNKNOWN, Journal, Reader, TrialStatus
 
 
 @pytest.fixture
@@ -71,3 +75,120 @@ def test_one_trial_is_read_with_all_of_its_epochs(tmp_path: Path) -> None:
         journal.epoch(trial, 2, {"validation/data_mse": 0.5})
     assert journal.trial("0001") == journal.trials()["0001"]
     assert journal.trial("0002") is None
+
+
+def spoil(journal, number, line):
+    """Replace a line of the file, the first one being 1."""
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    lines[number - 1] = line
+    journal.path.write_bytes(b"".join(lines))
+
+
+@pytest.fixture
+def three_trials(journal):
+    journal.append("study-start", study="mine")
+    for ident in ("0000", "0001", "0002"):
+        journal.trial_start(ident, values={"rate": 0.1}, method="soft")
+        journal.epoch(ident, 1, {"train/data_mse": 0.5})
+        journal.trial_end(ident, TrialStatus.COMPLETED, {"train/data_mse": 0.5})
+    return journal
+
+
+@pytest.mark.parametrize("line", [b"\0\0\0\0\n", b"42\n", b'{"event": "\xff"}\n', b"\n"])
+def test_a_line_that_is_no_event_is_passed_over_and_told(three_trials, line):
+    spoil(three_trials, 4, line)
+    reader = Reader(three_trials).read()
+    assert reader.complaints == [f"{three_trials.path} line 4 cannot be read; it is passed over"]
+    assert {ident: record.status for ident, record in reader.records.items()} == {
+        "0000": TrialStatus.RUNNING,  # its end is lost
+        "0001": TrialStatus.COMPLETED,
+        "0002": TrialStatus.COMPLETED,
+    }
+    assert reader.offset == three_trials.path.stat().st_size
+
+
+def test_many_such_lines_are_told_in_one(three_trials):
+    for number in (2, 4, 6, 8, 10):
+        spoil(three_trials, number, b"42\n")
+    [line] = Reader(three_trials).read().complaints
+    assert line == f"{three_trials.path} lines 2, 4, 6 and 2 more cannot be read; they are passed over"
+
+
+def test_a_whole_journal_has_no_complaints(three_trials):
+    assert Reader(three_trials).read().complaints == []
+
+
+@pytest.mark.parametrize("line", [b"", b"\0\n"])
+def test_a_trial_whose_start_is_lost_is_known_by_its_other_lines(three_trials, line):
+    spoil(three_trials, 2, line)
+    record = three_trials.trials()["0000"]
+    assert (record.known, record.method, record.values) == (False, UNKNOWN, {})
+    assert (record.status, record.metrics) == (TrialStatus.COMPLETED, {"train/data_mse": 0.5})
+    assert record.started == record.history[0][1]
+    three_trials.trial_start("0000", values={"rate": 0.2}, method="batch")  # again, with another start
+    record = three_trials.trials()["0000"]
+    assert (record.known, record.method, record.values) == (True, "batch", {"rate": 0.2})
+
+
+def test_a_folder_in_its_place_is_one_line(journal):
+    journal.path.mkdir()
+    with pytest.raises(StudyFileError, match=r"records\.jsonl: this journal cannot be read \(Is a directory\); put"):
+        journal.trials()
+
+
+def test_a_line_ends_where_a_reader_stopped(three_trials):
+    *_, (offset, _) = three_trials.events()
+    assert three_trials.ends_line(offset) and three_trials.ends_line(0)
+    assert not three_trials.ends_line(offset - 5)
+    assert not three_trials.ends_line(offset + 5)
+
+
+class FullDisk:
+    """Takes the first half of what is written, and then nothing, until there is `room`."""
+
+    def __init__(self, monkeypatch):
+        self.room, self.tries, self.write = False, 0, os.write
+        monkeypatch.setattr(os, "write", self.take)
+
+    def take(self, file, content):
+        self.tries += 1
+        if self.room or self.tries > 3:
+            return self.write(file, content)
+        if self.tries > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self.write(file, content[: len(content) // 2])
+
+
+def test_a_disk_that_is_full_for_a_while_costs_nothing(three_trials, monkeypatch):
+    before = three_trials.path.read_bytes()
+    FullDisk(monkeypatch)
+    three_trials.append("study-end", status="FINISHED")
+    written = three_trials.path.read_bytes()
+    assert written.startswith(before)
+    assert json.loads(written[len(before) :])["status"] == "FINISHED"
+
+
+def test_a_disk_that_stays_full_is_one_error_and_the_file_is_whole(three_trials, monkeypatch):
+    monkeypatch.setattr("study.journal.journal.SECONDS_FOR_ROOM", 0.0)
+    journal = Journal(three_trials.path.parent)
+    before, disk = journal.path.read_bytes(), FullDisk(monkeypatch)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        journal.append("study-end", status="FINISHED")
+    assert caught.value.filename == str(journal.path)
+    assert journal.path.read_bytes() == before
+    disk.room = True
+    journal.append("study-end", status="KILLED")
+    assert Reader(journal).read().complaints == []
+
+
+def test_whoever_closes_the_journal_of_a_full_disk_does_not_wait_again(three_trials, monkeypatch):
+    monkeypatch.setattr("study.journal.journal.SECONDS_BETWEEN_TRIES", 0.0)
+    monkeypatch.setattr("study.journal.journal.SECONDS_FOR_ROOM", 0.1)
+    monkeypatch.setattr(os, "write", lambda *_: 0)
+    journal = Journal(three_trials.path.parent)
+    with pytest.raises(OSError):
+        journal.append("study-end")
+    started = time.monotonic()
+    with pytest.raises(OSError):
+        journal.append("study-end")
+    assert time.monotonic() - started < 0.05

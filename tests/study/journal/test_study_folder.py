@@ -137,3 +137,27 @@ def test_a_study_that_began_stays_whatever_becomes_of_it(tmp_path: Path) -> None
         raise ValueError
     assert [event["event"] for _, event in Journal(tmp_path).events()] == ["study-start"]
     assert (tmp_path / "study.yaml").exists()
+
+
+@pytest.mark.parametrize("left", [("study.yaml.new",), ("study.yaml.new", "records.jsonl")])
+def test_a_name_is_free_again_if_its_start_was_killed(left: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for name in left:
+        (tmp_path / "mine" / name).touch()
+    assert study_folder.claim(tmp_path, "mine") == tmp_path / "mine"
+
+
+@pytest.mark.parametrize("holds", ["study.yaml", "notes.txt"])
+def test_a_folder_with_something_in_it_is_not_taken_over(holds: str, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / holds).touch()
+    with pytest.raises(FileExistsError, match="exists already; write another --name"):
+        study_folder.claim(tmp_path, "mine")
+    assert study_folder.claim(tmp_path, "mine", exact=False) == tmp_path / "mine-2"
+
+
+def test_a_folder_that_a_process_is_at_is_not_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "study.yaml.new").touch()
+    with study_folder.only_runner(tmp_path / "mine"):
+        assert study_folder.claim(tmp_path, "mine", exact=False) == tmp_path / "mine-2"

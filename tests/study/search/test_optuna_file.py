@@ -53,6 +53,32 @@ def test_a_locked_file_is_written_later(search: optuna.Study, tmp_path: Path, mo
     assert [trial.user_attrs[IDENT] for trial in file.file.trials] == ["0000", "0001"]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE studies",
+        "UPDATE alembic_version SET version_num = 0",
+        "ALTER TABLE trials DROP COLUMN state",
+    ],
+)
+def test_a_file_without_what_optuna_needs_is_one_line(search: optuna.Study, tmp_path: Path, change: str) -> None:
+    OptunaFile(search, database(tmp_path / "optuna.db"))
+    with sqlite3.connect(tmp_path / "optuna.db") as connection:
+        connection.execute(change)
+    connection.close()
+    with pytest.raises(ValueError, match=r"Optuna cannot use it \(.*\); end what holds it, or move it away") as caught:
+        OptunaFile(search, database(tmp_path / "optuna.db"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("tables", ["", "CREATE TABLE something (else_)"])
+def test_a_file_without_tables_gets_them(search: optuna.Study, tmp_path: Path, tables: str) -> None:
+    with sqlite3.connect(tmp_path / "optuna.db") as connection:
+        connection.execute(tables)
+    connection.close()
+    OptunaFile(search, database(tmp_path / "optuna.db")).keep(told(search, "0000"))
+
+
 def test_another_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "optuna.db"
     path.write_text("something else " * 100, encoding="utf-8")

@@ -13,7 +13,7 @@ from ray.tune.search import Searcher
 from cnn_core.metrics import WORST
 from cnn_core.networks import Dense
 from search_spaces.schema import Choice, Integer, SearchedParameter, Study, Tune, Uniform
-from study.journal.journal import TrialRecord, TrialStatus
+from study.journal.journal import UNKNOWN, TrialRecord, TrialStatus
 from study.search.optuna_file import database
 from study.search.optuna_search import SAMPLERS, OptunaSearch
 from tests.study.small_study import LEARNING_RATE, small_study
@@ -194,6 +194,14 @@ def test_a_grid_goes_on_with_the_points_that_never_began() -> None:
         {"trial": "0002", "values": {LEARNING_RATE: 1e-4}},
     ]
     assert again.suggest("c") == Searcher.FINISHED
+
+
+def test_a_trial_whose_start_is_lost_is_not_tried_again_nor_told() -> None:
+    lost = ended("0001", values={}, method=UNKNOWN)
+    again = OptunaSearch(small_study(1e-2, 1e-3, 1e-4), InMemoryStorage(), {"0001": lost})
+    assert again.left == 2
+    assert [values_of(again, trial) for trial in ("a", "b")] == [{LEARNING_RATE: 1e-2}, {LEARNING_RATE: 1e-4}]
+    assert states(again) == [TrialState.RUNNING] * 2
 
 
 def test_a_search_goes_on_with_other_trials_than_before() -> None:

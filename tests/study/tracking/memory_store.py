@@ -1,4 +1,4 @@
-"""A store in memory that breaks where a test wants it to."""
+"""A store that keeps in memory what MLflow would keep, and that breaks when it is told to."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +41,10 @@ class MemoryStore:
     def find_runs(self, experiment: str, *, tag: str, text: str) -> dict[str, dict[str, str]]:
         tags = {run: kept["tags"] for run, kept in self.content.items()}
         return self.call(lambda: {run: known for run, known in tags.items() if known.get(tag) == text})
+
+    def studies(self, experiment: str, name: str) -> dict[str, str]:
+        tags = {run: kept["tags"] for run, kept in self.content.items() if "study_key" in kept["tags"]}
+        return self.call(lambda: {run: own["study_key"] for run, own in tags.items() if own["study"] == name})
 
     def running(self, experiment: str) -> set[str]:
         return self.call(lambda: {run for run, kept in self.content.items() if kept["status"] == "RUNNING"})

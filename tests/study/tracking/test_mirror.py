@@ -254,3 +254,10 @@ def test_many_metrics_are_sent_in_few_requests(directory: Path) -> None:
     store.add = lambda run, points: sent.update({run: sent[run] + 1})  # type: ignore[method-assign]
     new_mirror(directory, store).advance()
     assert sum(sent.values()) <= 8
+
+
+def test_the_code_of_a_study_is_kept_beside_its_file(directory: Path) -> None:
+    (directory / "code" / "0123").mkdir(parents=True)
+    store = MemoryStore()
+    new_mirror(directory, store).advance()
+    assert store.by_name()["study"]["files"] == ["code", "study.yaml"]

@@ -1,0 +1,53 @@
+"""What stands in a line of the journal: an event, with all that its readers ask of its kind."""
+
+import json
+import math
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+Event = Mapping[str, Any]
+"""One line of the journal: `event` says what kind it is, `time` when it was written, in seconds since 1970."""
+
+
+class TrialStatus(StrEnum):
+    """How a trial stands or ended."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PRUNED = "pruned"  # stopped early by the scheduler
+    DIVERGED = "diverged"
+    FAILED = "failed"  # an error, not a numerical failure
+    STOPPED = "stopped"  # by the user, or by the time limit; goes on when the study is resumed
+    LOST = "lost"  # its process, too often in a row without getting on; goes on when the study is resumed
+
+    @property
+    def final(self) -> bool:
+        """Whether a trial that stands so has ended for good."""
+        return self not in (TrialStatus.RUNNING, TrialStatus.STOPPED, TrialStatus.LOST)
+
+
+CONTENT: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
+    "trial-start": {"trial": str, "values": dict, "method": str},
+    "epoch": {"trial": str, "epoch": int, "metrics": dict},
+    "trial-end": {"trial": str, "status": str, "metrics": dict, "error": (str, type(None))},
+}
+"""Kind of event → what it must have; other kinds need nothing but their time."""
+
+
+def parsed(line: bytes) -> Event | None:
+    """The event in a line; None if it holds none."""
+    try:
+        found = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and _is_event(found) else None
+
+
+def _is_event(found: Mapping[str, Any]) -> bool:
+    kind, time = found.get("event"), found.get("time")
+    if not isinstance(kind, str) or not isinstance(time, float | int) or not math.isfinite(time):
+        return False
+    needs = CONTENT.get(kind, {})
+    whole = all(name in found and isinstance(found[name], kinds) for name, kinds in needs.items())
+    return whole and (kind != "trial-end" or found["status"] in list(TrialStatus))
