@@ -12,9 +12,10 @@ from typing import Any
 import yaml
 
 from search_spaces.blocks import read, write
-from search_spaces.checks import check_data, check_settings
+from search_spaces.checks import check_data, check_settings, check_sizes
 from search_spaces.errors import StudyFileError
 from search_spaces.json_schema import json_schema
+from search_spaces.modules import look_in
 from search_spaces.overrides import applied, blocks_set, parse_setting
 from search_spaces.problems import build_problem
 from search_spaces.schema import OF_A_TRIAL, Study
@@ -48,6 +49,7 @@ def load_study(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Stu
     A setting that is overridden is no longer searched; nor is what then can never be active.
     """
     path = find(space)
+    look_in(*([] if path in shipped_spaces().values() else [path.parent]), Path.cwd())
     with _naming(path.name):
         study = _checked(read(Study, parse(text_of(path))))
     if not overrides:
@@ -64,6 +66,7 @@ def load_trial(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Stu
     study = load_study(space)
     with _naming(f"{find(space).name} with the settings given"):
         trial = applied(_without_search(study), overrides)
+        check_sizes(trial)
         check_data(trial)
     return trial
 

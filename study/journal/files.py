@@ -16,3 +16,6 @@ CODE = "code"
 
 RAY = "ray"
 """Ray's own files, of which nothing is read again."""
+
+MLFLOW, ARTIFACTS = "mlflow.db", "mlartifacts"
+"""MLflow's database and files, which lie in runs/ beside the studies' folders."""
