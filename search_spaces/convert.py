@@ -1,11 +1,10 @@
-"""The search block → trials: what Optuna is asked, and the grid."""
+"""The search block → trials: what Optuna is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.errors import StudyFileError
 from search_spaces.schema import Choice, Distribution, Integer, Study, Uniform
 from search_spaces.when import Values, assignments
 
@@ -18,26 +17,9 @@ def suggest(study: Study, trial: BaseTrial) -> Values:
     return next(assignments(study, lambda path: [_ask(trial, path, study.search[path].distribution)]))
 
 
-def grid(study: Study) -> list[Values]:
-    """Every combination of choices and whole numbers, without those that differ in inactive parameters only."""
-    return list(assignments(study, lambda path: grid_values(path, study.search[path].distribution)))
-
-
 def stored(values: Mapping[str, Any]) -> Values:
     """Values as Optuna keeps them, for `enqueue_trial`: a list is kept as its text."""
     return {path: _stored(value) for path, value in values.items()}
-
-
-def grid_values(path: str, distribution: Distribution) -> Sequence[Any]:
-    """The values of one parameter on a grid. Raises StudyFileError where they are not finitely many."""
-    match distribution:
-        case Choice(values):
-            return values
-        case Integer(low, high, log=False):
-            return range(low, high + 1)
-    raise StudyFileError(
-        f"search.{path}: a grid needs every value listed, got a range; write choice: [...] or int: [low, high]"
-    )
 
 
 def _ask(trial: BaseTrial, path: str, distribution: Distribution) -> Any:

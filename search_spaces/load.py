@@ -18,7 +18,7 @@ from search_spaces.json_schema import json_schema
 from search_spaces.modules import look_in
 from search_spaces.overrides import applied, blocks_set, parse_setting
 from search_spaces.problems import build_problem
-from search_spaces.schema import Study
+from search_spaces.schema import OF_A_TRIAL, Study
 from search_spaces.search_checks import check_search
 from search_spaces.shipped import find, shipped_spaces
 from search_spaces.when import release
@@ -36,6 +36,7 @@ __all__ = [
     "load_trial",
     "parse_setting",
     "resolve",
+    "settings_of",
     "shipped_spaces",
 ]
 
@@ -91,6 +92,12 @@ def resolve(study: Study, values: Mapping[str, Any]) -> Study:
 def dump(study: Study) -> dict[str, Any]:
     """The study as a study file's mapping, every default spelled out."""
     return write(study)
+
+
+def settings_of(study: Study) -> dict[str, Any]:
+    """A trial's settings: the same in every study that it may be part of."""
+    settings = dump(study)
+    return {name: settings[name] for name in OF_A_TRIAL}
 
 
 def dump_yaml(study: Study, *, ascii_only: bool = False) -> str:

@@ -15,7 +15,7 @@ VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 def build_problem(choice: ProblemChoice) -> Problem:
     """The chosen Problem. Raises StudyFileError where the name, the import or an option is wrong."""
-    found = _import(choice.name) if ":" in choice.name else _named(choice.name)
+    found = import_named(choice.name) if ":" in choice.name else _named(choice.name)
     if isinstance(found, Problem):
         if choice.options:
             key = next(iter(choice.options))
@@ -37,7 +37,8 @@ def _named(name: str) -> Callable[..., Problem]:
     return PROBLEMS[name]
 
 
-def _import(name: str) -> Any:
+def import_named(name: str) -> Any:
+    """What `package.module:attribute` names. Raises StudyFileError where it cannot be imported."""
     module_name, _, attribute = name.partition(":")
     try:
         module = import_own(module_name)

@@ -24,6 +24,9 @@ Scalar = str | int | float | bool | None
 Value = Scalar | tuple[Scalar, ...]
 """What a choice is among."""
 
+OF_A_TRIAL = ("problem", "data", "network", "training", "projection")
+"""The blocks of a study file that make a trial what it is; a search may reach into them."""
+
 LARGEST_SEED = 2**31 - 1
 """What every random generator takes."""
 

@@ -11,14 +11,10 @@ from typing import Any
 
 from search_spaces.blocks import TAGS, write
 from search_spaces.checks import AFTER_PROJECTION, check_data, check_settings
-from search_spaces.convert import grid_values
 from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
 from search_spaces.overrides import applied, keys_of
-from search_spaces.schema import Choice, Study, Value
+from search_spaces.schema import OF_A_TRIAL, Choice, Distribution, Integer, Study, Value
 from search_spaces.when import Values, assignments, ordered, setting
-
-OF_A_TRIAL = ("problem", "data", "network", "training", "projection")
-"""The blocks that a search may reach into."""
 
 UNCONDITIONAL = ("gp", "nsga2")
 """Samplers that model only what every trial has. A balanced choice is no condition: its values have a model each."""
@@ -85,12 +81,19 @@ def _check_possible(study: Study, path: str, value: Any, where: str) -> None:
 def _check_sampler(study: Study) -> None:
     for path, parameter in study.search.items():
         if study.tune.sampler == "grid":
-            grid_values(path, parameter.distribution)
+            _check_listed(path, parameter.distribution)
         if study.tune.sampler in UNCONDITIONAL and set(parameter.when) - {study.tune.balance}:
             raise StudyFileError(
                 f"tune.sampler is {study.tune.sampler}, which draws search.{path} at random because of its `when`; "
                 "write tpe, or balance the choice that the condition names"
             )
+
+
+def _check_listed(path: str, distribution: Distribution) -> None:
+    if not isinstance(distribution, Choice) and (not isinstance(distribution, Integer) or distribution.log):
+        raise StudyFileError(
+            f"search.{path}: a grid needs every value listed, got a range; write choice: [...] or int: [low, high]"
+        )
 
 
 def _check_balance(study: Study) -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
+from search_spaces.space import planned
 from study.cli.exit_codes import Ended, RunFailed, mendable, unwritten
 from study.cli.interrupts import INTERRUPTED, interruptible
 from study.cli.options import TRACKING_URI
@@ -68,10 +69,8 @@ def _conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
     if unsent := outcome.unsent or tracker.add_report():
         console.print(unsent, highlight=False, soft_wrap=True)
     console.print(f"MLflow   {_ui_command(directory.parent, tracker.tracking_uri)}", highlight=False, soft_wrap=True)
-    if left := _trials_left(directory):
-        console.print(
-            f"left     {left} trials; go on with: {_resume_command(directory)}", highlight=False, soft_wrap=True
-        )
+    if standing := _what_is_left(directory):
+        console.print(standing, highlight=False, soft_wrap=True)
     if outcome.error:
         raise RunFailed(outcome.error)
     if outcome.stopped:
@@ -119,9 +118,14 @@ def _resume_command(directory: Path) -> str:
     return f"{_program()} resume {directory.name}"
 
 
-def _trials_left(directory: Path) -> int:
+def _what_is_left(directory: Path) -> str:
+    """How many trials are still to be run, or why there are fewer than were asked for; empty if all were."""
+    study = load_recorded(directory / STUDY)
     ended = sum(record.status.final for record in Journal(directory).trials().values())
-    return max(0, load_recorded(directory / STUDY).tune.trials - ended)
+    if (settings := planned(study)) > ended:
+        return f"left     {settings - ended} trials; go on with: {_resume_command(directory)}"
+    few = settings < study.tune.trials and study.search
+    return f"left     nothing new to try: all {settings} settings were trained" if few else ""
 
 
 def _ui_command(runs: Path, tracking_uri: str) -> str:

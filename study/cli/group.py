@@ -17,6 +17,7 @@ COMMANDS = (
     starting.submit,
     starting.confirm,
     looking.report,
+    looking.plot,
     looking.status,
     looking.sync,
     looking.ui,

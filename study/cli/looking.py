@@ -73,6 +73,22 @@ def report(name: str) -> None:
 
 
 @click.command()
+@name_argument
+@click.argument("trial", help="The number of a trial, as tables and MLflow show it.")
+def plot(name: str, trial: str) -> None:
+    """Draw the plots of one trial of the study NAME.
+
+    They are written into the trial's folder, and their paths are printed. MLflow has those of the trials that one looks
+    at first.
+    """
+    directory = existing(name)
+    with loading():
+        from study.cli.plotting import plot_and_show
+
+    plot_and_show(directory, trial)
+
+
+@click.command()
 @click.argument("name", required=False, help=NAME)
 @click.option(
     "--storage",

@@ -26,7 +26,8 @@ def run_and_show(study: Study, *, save: Path | None, checkpoint: Path | None, as
             make_folder(save)
         trial = Trial(study)
         if checkpoint is not None:
-            trial.load(checkpoint)
+            for line in trial.load(checkpoint):
+                click.echo(line, err=True)
     console = Console(stderr=True)
     metrics = _finished(trial, study, console, save)
     if trial.reason:

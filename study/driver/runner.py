@@ -20,9 +20,9 @@ from ray.tune.schedulers import TrialScheduler
 from rich.console import Console
 
 from search_spaces import modules
-from search_spaces.convert import grid
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
+from search_spaces.space import planned
 from study.cluster import cluster, preflight
 from study.cluster.preflight import Preflight
 from study.driver.losses import IN_A_ROW
@@ -30,6 +30,7 @@ from study.driver.recorder import Recorder
 from study.driver.stopping import Stopping
 from study.journal.files import OPTUNA, STUDY
 from study.journal.journal import Journal, Reader, TrialRecord
+from study.journal.own_code import code_changes
 from study.journal.shared_copy import SharedCopy
 from study.journal.study_folder import Place, Whereabouts, asked_for, begin, only_runner, whereabouts
 from study.progress.live_view import Progress
@@ -117,14 +118,15 @@ def resume(
 
 
 def lengthened(directory: Path, more: int) -> Study:
-    """The study in `directory` with so many trials more. Raises StudyFileError without one, and where a grid ends."""
+    """The study in `directory` with so many trials more. Raises StudyFileError without one, and without so many."""
     study = load_recorded(directory / STUDY)
-    if more and study.tune.sampler == "grid" and study.tune.trials + more > (points := len(grid(study))):
+    longer = replace(study, tune=replace(study.tune, trials=study.tune.trials + more))
+    if more and (settings := planned(longer)) < longer.tune.trials:
         raise StudyFileError(
-            f"{directory.name}: {more} trials more are too many for its grid of {points} points, got "
-            f"{min(points, study.tune.trials)} already; run a study with more values, and --warm-start it from this one"
+            f"{directory.name}: {more} trials more are too many for a search that has {settings} settings, of which "
+            f"{planned(study)} are planned already; run a study with more values, and --warm-start it from this one"
         )
-    return replace(study, tune=replace(study.tune, trials=study.tune.trials + more))
+    return longer
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ class StudyRun:
             Stopping(self.hours, say=progress.say) as stopping,
             SharedCopy(self.directory, str(self.where.place)) if self.where.place.shared else nullcontext(),
         ):
-            for warning in ready.warnings:
+            for warning in [*ready.warnings, *code_changes(self.directory, self.study)]:
                 progress.say(warning)
             self.on_start()
             recorder = Recorder(

@@ -11,6 +11,9 @@ BOOKMARKS, UPLOADING = "tracking.json", "tracking.lock"
 """How far the journal has reached each MLflow, and the lock of whoever uploads it."""
 
 TRIALS, REPORT = "trials", "report"
+CODE = "code"
+"""The study's own modules, in a folder for each version of them."""
+
 RAY = "ray"
 """Ray's own files, of which nothing is read again."""
 

@@ -148,9 +148,10 @@ class Journal:
         """A trial ended; `metrics` are its last ones and those measured at the end (test, projected, status …)."""
         return self.append("trial-end", trial=trial, status=str(status), metrics=dict(metrics), error=error)
 
-    def lines(self, start: int = 0) -> Iterator[tuple[int, Event | None]]:
+    def lines(self, start: int = 0, *, naming: str = "") -> Iterator[tuple[int, Event | None]]:
         """What whole lines say from byte offset `start` on, None for one that is no event; each with the offset behind
-        it. Raises StudyFileError if the file is there and cannot be read.
+        it. Those that do not hold the text `naming` are passed over quickly. Raises StudyFileError if the file is there
+        and cannot be read.
         """
         try:
             with suppress(FileNotFoundError), self.path.open("rb") as file:
@@ -159,7 +160,8 @@ class Journal:
                     if not line.endswith(b"\n"):
                         return
                     start += len(line)
-                    yield start, parsed(line)
+                    if naming.encode() in line:
+                        yield start, parsed(line)
         except OSError as error:
             raise StudyFileError(
                 f"{self.path}: this journal cannot be read ({error.strerror}); put the study's own file there"
@@ -175,6 +177,14 @@ class Journal:
             file.seek(max(0, offset - 1))
             return offset == 0 or file.read(1) == b"\n"
         return offset == 0
+
+    def trial(self, ident: str) -> TrialRecord | None:
+        """One trial with all of its epochs; None if it has not begun."""
+        records: dict[str, TrialRecord] = {}
+        for _, event in self.lines(naming=json.dumps(ident)):
+            if event is not None and event.get("trial") == ident:
+                enter(event, records)
+        return records.get(ident)
 
     def trials(self) -> dict[str, TrialRecord]:
         """All trials by id, in the order in which they started. Repeated epochs of a resumed trial count once."""

@@ -1,6 +1,7 @@
 """The folder of a study: its name, its lock, what a resume must know from the first moment on, where the rest lies."""
 
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,14 +13,15 @@ from search_spaces.checks import LONGEST_NAME
 from search_spaces.load import StudyFileError, dump_yaml
 from search_spaces.schema import Study
 from study.journal import locks
-from study.journal.files import ARTIFACTS, JOURNAL, MLFLOW, OPTUNA, RAY, STUDY, TRIALS
+from study.journal.files import ARTIFACTS, CODE, JOURNAL, MLFLOW, OPTUNA, RAY, STUDY, TRIALS
 from study.journal.journal import Journal, Reader
+from study.journal.own_code import keep_code
 from study.journal.provenance import provenance
 from study.journal.secrets import require_no_secret
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
-BEFORE_IT_BEGINS = (STUDY, f"{STUDY}.new", JOURNAL, OPTUNA, f"{OPTUNA}-journal")
+BEFORE_IT_BEGINS = (STUDY, f"{STUDY}.new", JOURNAL, OPTUNA, f"{OPTUNA}-journal", CODE)
 """What a study writes until its first trial starts; with `STUDY` there it can be resumed."""
 
 
@@ -138,7 +140,8 @@ def begin(directory: Path, study: Study, where: Whereabouts) -> None:
     new.write_text(dump_yaml(study), encoding="utf-8")
     told: dict[str, Any] = {"storage": str(where.place), "address": where.address, "tracking_uri": where.tracking_uri}
     told["modules"] = where.modules
-    Journal(directory).append("study-start", study=study.study, provenance=provenance(), **told)
+    code = keep_code(directory, study)
+    Journal(directory).append("study-start", study=study.study, provenance=provenance() | code, **told)
     new.replace(directory / STUDY)
 
 
@@ -171,7 +174,7 @@ def asked_for(directory: Path) -> Iterator[Asked]:
     except BaseException:
         if not asked.kept:
             for path in own:
-                path.unlink(missing_ok=True)
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         with suppress(OSError):  # it holds something
             directory.rmdir()
         raise

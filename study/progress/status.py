@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from rich.console import Group
@@ -11,6 +11,7 @@ from rich.text import Text
 
 from search_spaces.load import StudyFileError, load_recorded
 from search_spaces.schema import Study
+from search_spaces.space import planned
 from study.journal.files import STUDY
 from study.journal.journal import Event, Journal, Reader, TrialRecord, TrialStatus
 from study.progress.live_view import STYLES, clock
@@ -89,8 +90,8 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _standing(study: Study, records: Iterable[TrialRecord]) -> Standing:
-    standing = Standing(study.objectives, study.tune.trials, feasible=study.feasible)
+def _standing(study: Study, records: Collection[TrialRecord]) -> Standing:
+    standing = Standing(study.objectives, planned(study, begun=len(records)), feasible=study.feasible)
     for record in records:
         if record.status is TrialStatus.RUNNING:
             standing.running[record.trial] = Running(record.method, study.training.epochs, record.epoch)

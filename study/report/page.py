@@ -7,6 +7,7 @@ from datetime import datetime
 from html import escape
 from string import Template
 
+from search_spaces.space import planned
 from study.analysis.findings import Analysis
 from study.journal.journal import TrialStatus
 from study.report.tables import Column, TextTable, counts_text
@@ -96,7 +97,7 @@ def _facts(analysis: Analysis) -> str:
     if not records:
         return facts + '\n<p class="notice">No trial has started yet.</p>'
     running = any(record.status is TrialStatus.RUNNING for record in records)
-    if running or len(records) < study.tune.trials:
+    if running or len(records) < planned(study):
         return facts + '\n<p class="notice">Not finished: the study is running, or was stopped before its end.</p>'
     return facts
 

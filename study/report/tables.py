@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnn_core.metrics import WORST
+from search_spaces.space import planned
 from study.analysis.findings import Analysis
 from study.analysis.importance import BEST_SHARE, FEWEST_TRIALS, importances
 from study.analysis.leaderboard import BASELINE, LeaderboardRow
@@ -189,7 +190,8 @@ def counts_text(analysis: Analysis) -> str:
     """How many trials ended how, of how many planned."""
     statuses = [record.status for record in analysis.records.values()]
     counts = [f"{statuses.count(status)} {status}" for status in TrialStatus if status in statuses]
-    return f"{len(statuses)} of {analysis.study.tune.trials} trials" + (f": {', '.join(counts)}" if counts else "")
+    of = planned(analysis.study, begun=len(statuses))
+    return f"{len(statuses)} of {of} trials" + (f": {', '.join(counts)}" if counts else "")
 
 
 def format_error(value: float | None) -> str:

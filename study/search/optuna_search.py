@@ -7,16 +7,22 @@
   trials equally, and none is tuned by what suits another.
 * A trial is queued with its id, and with what must be tried (a point of a grid, one to try first, the balanced value),
   just before it is asked for.
+* No setting is tried twice with one seed. A proposal that was tried before is told Optuna as failed, of which samplers
+  learn nothing, and it is asked again; after some proposals in vain they are drawn at random, and at last taken in
+  turn. A search without another setting has ended.
 * A search begins with what the journal says: what ended is told to Optuna, what did not end comes first again under
   its old id. Trials that end later are told in the same way, once the journal has them. So a search goes on from
   wherever the last driver was killed. (NSGA-II counts no resumed trial to a generation.)
+* Where one trial ends before the next is asked for (`max_concurrent: 1`), what the journal has is asked for again, and
+  the sampler is where it was. If that gives other values (the journal is of another version, or the study was made
+  longer), and where trials run side by side, a sampler with another seed goes on.
 """
 
 import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
-from itertools import count
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count, islice, repeat
 from typing import Any
 
 import optuna
@@ -27,14 +33,17 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 from ray.tune.search import Searcher
 
 from cnn_core.metrics import WORST
-from search_spaces import convert
-from search_spaces.schema import Choice, Study
+from search_spaces import convert, space
+from search_spaces.schema import Study
 from search_spaces.when import Values
 from study.journal.journal import Metrics, TrialRecord, TrialStatus
 from study.search.optuna_file import IDENT, OptunaFile
 
 DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
 WORST_OF = {"min": WORST, "max": -WORST}
+
+PROPOSALS, RANDOM_PROPOSALS = 20, 200
+"""How often the sampler is asked for a trial, and how many are then drawn at random, until one is new."""
 
 NO_RECORDS: Mapping[str, TrialRecord] = {}
 
@@ -55,6 +64,9 @@ SAMPLERS: Mapping[str, Callable[[int, int], BaseSampler]] = {
     "grid": lambda seed, _: RandomSampler(seed=seed),  # every value is queued; nothing is left to sample
 }
 
+NOT_REPLAYED = ("grid", "gp")
+"""Samplers that are not asked again for what the journal has: one has no state, and one takes seconds a trial."""
+
 
 class OptunaSearch(Searcher):
     """Suggests the trials of `study`, goes on from the journal's `records` of it, keeps what ended in `storage`."""
@@ -63,32 +75,47 @@ class OptunaSearch(Searcher):
         super().__init__()
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.study = study
-        self.points = convert.grid(study) if study.tune.sampler == "grid" else None
-        self.balanced = _balanced_values(study)
-        self.trials = min(study.tune.trials, len(self.points)) if self.points is not None else study.tune.trials
-        begun = Counter(int(ident) % max(1, len(self.balanced)) for ident in records)
-        self.searches = [self._search(index, begun[index]) for index in range(max(1, len(self.balanced)))]
+        self.parts = space.parts(study)
+        begun = Counter(int(ident) % len(self.parts) for ident in records)
+        self.replays = study.tune.max_concurrent == 1 and study.tune.sampler not in NOT_REPLAYED
+        self.samplers = self._samplers(Counter() if self.replays else begun)
+        self.searches = [self._search(index) for index in range(len(self.parts))]
         self.files = [OptunaFile(search, storage) for search in self.searches]
-        self.numbers = {int(ident) for ident in records}
+        self.numbers: set[int] = set()
+        self.tried: set[str] = set()
+        self.walks = [space.new_points(study, self.tried, part) for part in self.parts]
         self.asked: dict[str, optuna.Trial] = {}
         self.unfinished: list[TrialRecord] = []
         for ident in sorted(records):
-            self._ask_again(records[ident])
+            if self.replays and not self._replay(records[ident]):
+                self.replays, self.samplers = False, self._samplers(begun)
+            self._enter(records[ident])
+        self.to_try = space.to_try(study, tried=self.tried, begun=begun)
 
-    def _search(self, index: int, begun: int) -> optuna.Study:
-        """One of the searches, empty; `begun` trials of it were asked for before, and are not asked for again."""
-        name = f"{self.study.study}/{self.balanced[index]}" if self.balanced else self.study.study
-        directions = [DIRECTIONS[mode] for mode in self.study.objectives.values()]
-        share, seed = self.study.tune.trials // max(1, len(self.balanced)), self.study.tune.seed + index + begun
+    def _samplers(self, begun: Mapping[int, int]) -> list[BaseSampler]:
+        """One for each search; so many trials of it `begun` before, and are not asked for again."""
+        share, make = self.study.tune.trials // len(self.parts), SAMPLERS[self.study.tune.sampler]
+        seeds = [self.study.tune.seed + index + begun.get(index, 0) for index in range(len(self.parts))]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = SAMPLERS[self.study.tune.sampler](seed, min(10, max(4, share // 4)))
-        return optuna.create_study(study_name=name, directions=directions, sampler=sampler)
+            return [make(seed, min(10, max(4, share // 4))) for seed in seeds]
+
+    def _search(self, index: int) -> optuna.Study:
+        """One of the searches, empty."""
+        value = self.parts[index].get(str(self.study.tune.balance))
+        name = f"{self.study.study}/{value}" if self.parts[index] else self.study.study
+        directions = [DIRECTIONS[mode] for mode in self.study.objectives.values()]
+        return optuna.create_study(study_name=name, directions=directions, sampler=self.samplers[index])
+
+    @property
+    def trials(self) -> int:
+        """How many trials there are in all: those that began, and those that are still to begin."""
+        return len(self.numbers) + sum(self.to_try)
 
     @property
     def left(self) -> int:
         """How many trials are still to be run."""
-        return len(self.unfinished) + max(0, self.trials - len(self.numbers))
+        return len(self.unfinished) + sum(self.to_try)
 
     def close(self) -> int:
         """Keep what could not be kept before; returns how many trials are still missing in Optuna's file."""
@@ -100,9 +127,14 @@ class OptunaSearch(Searcher):
         if self.unfinished:
             record = self.unfinished.pop(0)
             return {"trial": record.trial, "values": record.values}
-        if len(self.numbers) < self.trials:
-            number = next(number for number in count() if number not in self.numbers)
-            return {"trial": _name(number), "values": self._ask(number)}
+        while any(self.to_try):
+            number = next(
+                number for number in count() if number not in self.numbers and self.to_try[self._part(number)]
+            )
+            if (values := self._ask(number)) is not None:
+                self.to_try[self._part(number)] -= 1
+                return {"trial": _name(number), "values": values}
+            self.to_try[self._part(number)] = 0
         return Searcher.FINISHED
 
     def tell(self, record: TrialRecord) -> None:
@@ -128,33 +160,86 @@ class OptunaSearch(Searcher):
     def restore(self, checkpoint_path: str) -> None:
         """Nothing was saved."""
 
-    def _of(self, number: int) -> optuna.Study:
-        return self.searches[number % len(self.searches)]
+    def _part(self, number: int) -> int:
+        """Which of the searches the trial of this number belongs to."""
+        return number % len(self.parts)
 
-    def _fixed(self, number: int) -> Values:
-        """What the trial of this number must try."""
-        if self.points is not None:
-            return self.points[number]
-        if not self.balanced:
-            return dict(self.study.tune.first[number]) if number < len(self.study.tune.first) else {}
-        balanced = {str(self.study.tune.balance): self.balanced[number % len(self.balanced)]}
-        first = [point for point in self.study.tune.first if balanced.items() <= point.items()]
-        turn = number // len(self.balanced)
-        return dict(first[turn]) if turn < len(first) else balanced
+    def _ask(self, number: int) -> Values | None:
+        """Ask for a trial that is new; None if none is found."""
+        search, ident = self.searches[self._part(number)], _name(number)
+        for fixed, sampler in self._proposals(number):
+            search.enqueue_trial(convert.stored(fixed), user_attrs={IDENT: ident})
+            search.sampler = sampler
+            trial = search.ask()
+            values = convert.suggest(self.study, trial)
+            search.sampler = self.samplers[self._part(number)]
+            if (own := space.identity(self.study, values)) not in self.tried:
+                self._begin(number, trial, own)
+                return values
+            search.tell(trial, state=TrialState.FAIL)
+        return None
 
-    def _ask(self, number: int) -> Values:
-        search, ident = self._of(number), _name(number)
-        search.enqueue_trial(convert.stored(self._fixed(number)), user_attrs={IDENT: ident})
-        trial = self.asked[ident] = search.ask()
+    def _begin(self, number: int, trial: optuna.Trial, own: str) -> None:
         self.numbers.add(number)
-        return convert.suggest(self.study, trial)
+        self.tried.add(own)
+        self.asked[_name(number)] = trial
 
-    def _ask_again(self, record: TrialRecord) -> None:
-        """Enter a trial that began before; if it has ended, with what became of it."""
-        number = int(record.trial)
-        if not record.known:  # nobody can say what it tried
+    def _proposals(self, number: int) -> Iterator[tuple[Values, BaseSampler]]:
+        """What to fix, and whom to ask for the rest, until a trial is new."""
+        part = self.parts[index := self._part(number)]
+        if self.study.tune.sampler != "grid":
+            first, at_random = self._first(number), RandomSampler(seed=self.study.tune.seed + number)
+            yield from repeat((part | first, self.samplers[index]), PROPOSALS)
+            if first:
+                yield from repeat((part, self.samplers[index]), PROPOSALS)
+            yield from repeat((part, at_random), RANDOM_PROPOSALS)
+        try:
+            yield from ((values, self.samplers[index]) for _, values in self.walks[index])
+        except space.EndlessError:
             return
-        search, kept = self._of(number), self.files[number % len(self.searches)].kept.get(record.trial)
+
+    def _first(self, number: int) -> Values:
+        """The point that the trial of this number must try, if there is one."""
+        part = self.parts[self._part(number)]
+        points = [point for point in self.study.tune.first if part.items() <= point.items()]
+        return dict(next(islice(points, number // len(self.parts), None), {}))
+
+    def _replay(self, record: TrialRecord) -> bool:
+        """Ask again for a trial that began before; whether it has the values that it had then."""
+        values = self._ask(int(record.trial)) if record.known else None
+        if values is None:
+            return False
+        if convert.stored(values) == convert.stored(record.values):
+            return True
+        trial = self.asked.pop(record.trial)
+        trial.study.tell(trial, state=TrialState.FAIL)
+        self.tried.remove(space.identity(self.study, values))
+        return False
+
+    def _enter(self, record: TrialRecord) -> None:
+        """Enter a trial that began before, unless it was asked for again; if it has ended, what became of it."""
+        if not record.known:
+            self._enter_unknown(int(record.trial))
+            return
+        if record.trial not in self.asked:
+            trial = self._add(record)
+            self._begin(int(record.trial), trial, space.identity(self.study, record.values))
+        if record.status.final:
+            self.tell(record)
+        else:
+            self.unfinished.append(record)
+
+    def _enter_unknown(self, number: int) -> None:
+        """Enter a trial of which the journal does not say what it tried; on a grid its number does."""
+        self.numbers.add(number)
+        if self.study.tune.sampler == "grid":
+            point = islice(space.new_points(self.study, (), {}), number, number + 1)
+            self.tried.update(own for own, _ in point)
+
+    def _add(self, record: TrialRecord) -> optuna.Trial:
+        """A trial that Optuna did not choose, with the values that the journal has."""
+        part = self._part(int(record.trial))
+        search, kept = self.searches[part], self.files[part].kept.get(record.trial)
         known = FixedTrial(convert.stored(record.values))
         convert.suggest(self.study, known)
         search.add_trial(
@@ -166,11 +251,7 @@ class OptunaSearch(Searcher):
                 system_attrs=dict(kept.system_attrs) if kept is not None else {},
             )
         )
-        self.asked[record.trial] = optuna.Trial(search, _trials(search)[-1]._trial_id)
-        if record.status.final:
-            self.tell(record)
-        else:
-            self.unfinished.append(record)
+        return optuna.Trial(search, _trials(search)[-1]._trial_id)
 
     def _tell_bounds(self, trial: optuna.Trial, metrics: Metrics) -> None:
         for metric, bound in self.study.bounds.items():
@@ -200,10 +281,3 @@ def _name(number: int) -> str:
 
 def _trials(search: optuna.Study) -> list[FrozenTrial]:
     return search.get_trials(deepcopy=False)
-
-
-def _balanced_values(study: Study) -> tuple[Any, ...]:
-    if study.tune.balance is None:
-        return ()
-    distribution = study.search[study.tune.balance].distribution
-    return distribution.values if isinstance(distribution, Choice) else ()

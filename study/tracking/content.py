@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from search_spaces.schema import Study
+from search_spaces.space import planned
 from study.analysis.findings import Analysis, analyse
 from study.analysis.variants import Variant
 from study.journal.journal import TrialRecord, TrialStatus
@@ -65,7 +66,7 @@ def trial_tags(trial: str, settings: Study) -> dict[str, str]:
 
 def study_tags(study: Study) -> dict[str, str]:
     """What studies are filtered by."""
-    return {"problem": study.problem.name, "planned_trials": str(study.tune.trials)}
+    return {"problem": study.problem.name, "planned_trials": str(planned(study))}
 
 
 def code_tags(provenance: Mapping[str, str]) -> dict[str, str]:
@@ -105,8 +106,8 @@ def study_metrics(study: Study, records: Mapping[str, TrialRecord]) -> dict[str,
     return metrics
 
 
-def description(analysis: Analysis, *, name: str, links: Mapping[str, str]) -> str:
-    """A study in Markdown: where to look (`links`: title → address), what was searched, what was found."""
+def description(analysis: Analysis, *, name: str, trials: int, links: Mapping[str, str]) -> str:
+    """A study of so many `trials` in Markdown: where to look (`links`: title → address), what it searched and found."""
     study = analysis.study
     counts = {status: 0 for status in TrialStatus}
     for record in analysis.records.values():
@@ -116,8 +117,8 @@ def description(analysis: Analysis, *, name: str, links: Mapping[str, str]) -> s
     best = [row.best for row in analysis.leaderboard if row.best]
     parts = [
         "**See** " + " · ".join(f"[{title}]({address})" for title, address in links.items()),
-        f"**{name}** on {study.problem.name}: {so_far or 'no trials yet'}, of {study.tune.trials} planned. "
-        f"Objectives {objectives}, sampler {study.tune.sampler}, scheduler {study.tune.scheduler.name}.",
+        f"**{name}** on {study.problem.name}: {so_far or 'no trials yet'}, of {max(trials, len(analysis.records))} "
+        f"planned. Objectives {objectives}, sampler {study.tune.sampler}, scheduler {study.tune.scheduler.name}.",
         f"**Best trial of every method**, by `{analysis.metric}`; errors are mean squares",
         _table(best),
         "**Pareto set** of data error against constraint error",

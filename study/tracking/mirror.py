@@ -14,9 +14,11 @@ from tempfile import TemporaryDirectory
 
 from search_spaces.load import dump, resolve
 from search_spaces.schema import Study
+from search_spaces.space import planned
 from study.analysis.findings import analyse
+from study.analysis.looked_at import looked_at
 from study.journal import locks
-from study.journal.files import REPORT, STUDY, TRIALS
+from study.journal.files import CODE, REPORT, STUDY, TRIALS
 from study.journal.journal import Event, Journal, Reader, TrialRecord, TrialStatus
 from study.report.page import PAGE
 from study.tracking import content, views
@@ -54,12 +56,14 @@ class Mirror:
         self, directory: Path, study: Study, store: Store, *, on_progress: Callable[[], None] = lambda: None
     ) -> None:
         self.directory, self.study, self.store, self.on_progress = directory, study, store, on_progress
+        self.trials = planned(study)
         self.reader = Reader(Journal(directory))
         self.records = self.reader.records
         self.bookmark = Bookmark()
         self.trial_runs: dict[str, str] = {}
         self.trials_ended = 0
         self.epochs: dict[str, int] = {}
+        self.looked_at: list[str] | None = None
         self.outbox = Outbox(store)
         self.saved = time.monotonic()
 
@@ -72,8 +76,28 @@ class Mirror:
             self._file(self.bookmark.unfiled[0])
             del self.bookmark.unfiled[0]
             self._save()
-            events += self._send_events()  # drawing takes a while; metrics of running trials do not wait for it
+            events += self._send_events()  # metrics of running trials do not wait for the files of others
         return events
+
+    def draw(self) -> bool:
+        """Draw and upload plots of the trial that is looked at first and has none yet; False if there is no such trial.
+
+        It takes half a second: whoever calls it has nothing else to upload.
+        """
+        if not self.bookmark.study_run:
+            return False
+        if self.looked_at is None:
+            self.looked_at = looked_at(analyse(self.study, self.records))
+        trial = next((trial for trial in self.looked_at if self._may_be_drawn(trial)), None)
+        if trial is None:
+            return False
+        self._plot(self.trial_runs[trial], trial)
+        self.bookmark.drawn.append(trial)
+        self._save()
+        return True
+
+    def _may_be_drawn(self, trial: str) -> bool:
+        return trial in self.trial_runs and trial not in self.bookmark.drawn and trial not in self.bookmark.unfiled
 
     def close(self) -> None:
         """Add the report; unless a driver runs the study, mark what a killed one left running as interrupted."""
@@ -180,7 +204,9 @@ class Mirror:
         self.store.resume(run)  # if it had ended
         self.store.log(run, tags=content.study_tags(self.study) | self._code_tags() | RUNNING)
         self._settle(run, content.study_parameters(dump(self.study)))
-        self.store.file(run, self.directory / STUDY)
+        for path in (self.directory / STUDY, self.directory / CODE):
+            if path.exists():
+                self.store.file(run, path)
         for key, view in views.views(self.study, name=self.directory.name, created=when).items():
             self.store.tag_experiment(self.bookmark.experiment, key, view)
 
@@ -194,8 +220,9 @@ class Mirror:
     def _trial_start(self, event: Event) -> None:
         trial, settings = event["trial"], resolve(self.study, event["values"])
         parameters = content.trial_parameters(dump(settings))
-        if trial in self.bookmark.unfiled:
-            self.bookmark.unfiled.remove(trial)
+        for waiting in (self.bookmark.unfiled, self.bookmark.drawn):
+            if trial in waiting:
+                waiting.remove(trial)
         if trial in self.trial_runs:  # a resumed study starts the trial again
             self.store.resume(self.trial_runs[trial])
             self.store.log(self.trial_runs[trial], tags=RUNNING)
@@ -233,19 +260,19 @@ class Mirror:
             self.bookmark.unfiled.append(record.trial)
 
     def _file(self, trial: str) -> None:
-        """Upload what an ended trial left, and its plots."""
+        """Upload what an ended trial left."""
         record, folder = self.records[trial], self.directory / TRIALS / trial
         if (run := self.trial_runs.get(trial)) is None:
             return
         for path in (folder / name for name in TRIAL_FILES):
             if path.exists():
                 self.store.file(run, path)
-        self._plot(run, record, folder)
         self._forget(record)
 
-    def _plot(self, run: str, record: TrialRecord, folder: Path) -> None:
+    def _plot(self, run: str, trial: str) -> None:
         from study.report import trial_plots  # with matplotlib, which takes a second
 
+        record, folder = self.reader.journal.trial(trial) or self.records[trial], self.directory / TRIALS / trial
         with TemporaryDirectory(prefix="cnn-study-") as target:
             for name, missing in trial_plots.draw(record, folder, Path(target)).items():
                 if missing:
@@ -260,6 +287,7 @@ class Mirror:
 
     def _describe(self) -> None:
         analysis = analyse(self.study, self.records)
+        self.looked_at = looked_at(analysis)
         best = [self.trial_runs.get(record.trial) for record in analysis.best_trials().values()]
         self.bookmark.links = links(
             self.bookmark.experiment,
@@ -269,7 +297,7 @@ class Mirror:
             report=self._has_report(),
         )
         others = {title: address for title, address in self.bookmark.links.items() if title != STUDY_PAGE}
-        text = content.description(analysis, name=self.directory.name, links=others)
+        text = content.description(analysis, name=self.directory.name, trials=self.trials, links=others)
         self.store.log(self.bookmark.study_run, tags={"mlflow.note.content": text})
 
     def _add(self, run: str | None, metrics: Mapping[str, float], when: int, step: int) -> None:

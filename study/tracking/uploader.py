@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -24,6 +25,9 @@ from study.tracking.mirror import Mirror
 from study.tracking.store import Store
 
 SECONDS_BETWEEN_UPLOADS = 3.0
+SECONDS_TO_DRAW, SHARE_TO_DRAW = 8.0, 0.02
+"""So long, and for this share of a study's time, plots are drawn while it runs; at its end, so long and no longer."""
+
 NICENESS = 5
 SECONDS_WITHOUT_PROGRESS = 180
 """After so long the process beside a driver is ended by its alarm."""
@@ -41,6 +45,8 @@ def sync(directory: Path, tracking_uri: str) -> int:
             mirror = _mirror(directory, tracking_uri)
             events = mirror.advance()
             mirror.close()
+            while mirror.draw():
+                pass
             return events
     except Exception as error:
         raise TrackingError(f"MLflow at {tracking_uri} did not take {directory.name}: {reason(error)}") from error
@@ -57,6 +63,7 @@ def follow(directory: Path, tracking_uri: str, requests: IO[bytes], *, on_progre
     `on_progress` is called whenever something was taken, and before every round.
     """
     mirror: Mirror | None = None
+    drawing = DrawingTime()
     while True:
         ending = _ended(requests)  # asked first, so that the last round sees everything written before
         on_progress()
@@ -70,9 +77,27 @@ def follow(directory: Path, tracking_uri: str, requests: IO[bytes], *, on_progre
             mirror, failed = None, reason(error)
         with suppress(OSError):
             Bookmark.note(directory, tracking_uri, failed)
+        if mirror is not None:
+            drawing.use(mirror, ending=ending)
         if ending:
             return not failed
         select.select([requests], [], [], SECONDS_BETWEEN_UPLOADS)
+
+
+class DrawingTime:
+    """Draws plots of trials, and sees to it that this takes little time."""
+
+    def __init__(self) -> None:
+        self.began, self.spent = time.monotonic(), 0.0
+
+    def use(self, mirror: Mirror, *, ending: bool) -> None:
+        """Draw plots of one trial, if there is time for it; when the study is `ending`, of as many as possible."""
+        now, more = time.monotonic(), True
+        allowed = SECONDS_TO_DRAW if ending else SECONDS_TO_DRAW + SHARE_TO_DRAW * (now - self.began) - self.spent
+        with suppress(Exception):  # all that must be there is; a trial without plots is drawn in the next round
+            while more and time.monotonic() - now < allowed:
+                more = mirror.draw() and ending
+        self.spent += time.monotonic() - now
 
 
 def _mirror(directory: Path, tracking_uri: str, on_progress: Callable[[], None] = lambda: None) -> Mirror:

@@ -1,20 +1,25 @@
-"""What makes a trial this trial: its settings; and how a saved one differs from one that is to go on from it."""
+"""What makes a trial this trial: its settings and the code of its problem; and how a saved one differs from it.
+
+Another code keeps no trial from going on, since most changes change nothing in it; but it is told. Trials that were
+saved by earlier versions say nothing of their code.
+"""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from search_spaces.load import dump
+from search_spaces import load
 from search_spaces.schema import Study
+from search_spaces.sources import own_sources, version
 
-BLOCKS = ("problem", "data", "network", "training", "projection")
-"""The blocks of a study file that make a trial what it is."""
+CODE = "code"
+"""Beside the blocks of a trial's settings: its problem's own modules, as `version` says it."""
 
 
 def settings_of(study: Study) -> str:
-    """A trial's settings, as text: the same in every study that it may be part of."""
-    settings = dump(study)
-    return json.dumps({name: settings[name] for name in BLOCKS}, sort_keys=True)
+    """A trial's settings and the code of its problem, as text."""
+    code = version(own_sources(study.problem))
+    return json.dumps(load.settings_of(study) | ({CODE: code} if code else {}), sort_keys=True)
 
 
 def differences(saved: str, own: str) -> list[str]:
@@ -27,6 +32,14 @@ def differences_in_kind(saved: str, own: str) -> list[str]:
     return _unlike(_kind(json.loads(saved)), _kind(json.loads(own)))
 
 
+def code_changes(saved: str, own: str) -> list[str]:
+    """What the user should know of the code of a trial that goes on; nothing if it is the same, or nobody knows."""
+    before, now = (json.loads(settings).get(CODE) for settings in (saved, own))
+    if before is None or now is None or before == now:
+        return []
+    return ["the code of its problem has changed since this was saved; it goes on with the code of now"]
+
+
 def _kind(settings: Mapping[str, Any]) -> dict[str, Any]:
     training = settings["training"]
     names = {f"training.{block}.name": training[block]["name"] for block in ("method", "optimizer")}
@@ -35,4 +48,4 @@ def _kind(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unlike(saved: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
-    return [name for name, value in own.items() if saved.get(name) != value]
+    return [name for name, value in own.items() if name != CODE and saved.get(name) != value]

@@ -25,7 +25,7 @@ from search_spaces.checks import split_seed, splits
 from search_spaces.load import build_problem, dump_yaml
 from search_spaces.schema import Study
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS
-from study.trial.identity import differences_in_kind, settings_of
+from study.trial.identity import code_changes, differences_in_kind, settings_of
 from study.trial.machine import choose_device, peak_memory_mib, threads
 from study.trial.projecting import PROJECTED, PROJECTION_SECONDS, Projected, project_splits
 
@@ -145,21 +145,24 @@ class Trial:
             np.savez(directory / PREDICTIONS, **self._predictions())
             self._write_percentiles(directory / PERCENTILES)
 
-    def load(self, directory: Path) -> None:
-        """Go on from what `save` wrote in a folder. Raises CheckpointError if that was another trial.
+    def load(self, directory: Path) -> list[str]:
+        """Go on from what `save` wrote in a folder; returns what the user should know of it, a line for each thing.
 
-        Its projection may be another one, and its training longer, with other rates.
+        Raises CheckpointError if that was another trial. Its projection may be another one, and its training longer,
+        with other rates.
         """
         state = checkpoint.load(directory / CHECKPOINT, device=self.device)
         if not {"settings", "training", "history"} <= state.keys():
             raise checkpoint.CheckpointError(directory, "this is not a trial's checkpoint")
-        if others := differences_in_kind(state["settings"], settings_of(self.study)):
+        own = settings_of(self.study)
+        if others := differences_in_kind(state["settings"], own):
             raise checkpoint.CheckpointError(
                 directory,
                 f"the trial that was saved there differs in {', '.join(others)}; begin a new one, or write its "
                 f"settings (they are in {directory / SETTINGS})",
             )
         self.restore(state)
+        return [f"{directory}: {change}" for change in code_changes(state["settings"], own)]
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from the state in a checkpoint. Raises ValueError if this network cannot."""

@@ -18,15 +18,18 @@ from cnn_core import checkpoint
 from cnn_core.checkpoint import CheckpointError
 from search_spaces.schema import Study
 from study.trial.files import CHECKPOINT, CHECKPOINT_BEFORE
-from study.trial.identity import differences, settings_of
+from study.trial.identity import code_changes, differences, settings_of
 from study.trial.trial import Trial
 
 PARTIAL = ".partial"
 
 
 def begin(study: Study, folder: str) -> tuple[Trial, list[str]]:
-    """The trial as its newest usable checkpoint left it, or a new one; and a line about each that is not usable."""
-    unusable: list[str] = []
+    """The trial as its newest usable checkpoint left it, or a new one; and a line about each that is not usable.
+
+    A line, too, if its code has changed since.
+    """
+    unusable, own = [], settings_of(study)
     with _scratch() as scratch:
         for name in (CHECKPOINT, CHECKPOINT_BEFORE):
             if not _fetch(folder, name, scratch / name):
@@ -34,11 +37,12 @@ def begin(study: Study, folder: str) -> tuple[Trial, list[str]]:
             trial = Trial(study)
             try:
                 state = checkpoint.load(scratch / name, device=trial.device)
-                if others := differences(state["settings"], settings_of(study)):
+                if others := differences(state["settings"], own):
                     reason = f"this checkpoint is of another trial, which differs in {', '.join(others)}"
                 else:
                     trial.restore(state)
-                    return trial, unusable
+                    changes = code_changes(state["settings"], own)
+                    return trial, [*unusable, *(f"{folder}/{name}: {change}" for change in changes)]
             except CheckpointError as error:
                 reason = error.reason
             except ValueError as error:  # of another network

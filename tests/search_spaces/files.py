@@ -10,6 +10,7 @@ import yaml
 
 from search_spaces.load import StudyFileError, load_study
 from search_spaces.schema import Study
+from search_spaces.space import new_points
 
 WAVES = {"frequency": [1.0], "phase": [0.0]}
 
@@ -47,6 +48,11 @@ def write(folder: Path, changes: Mapping[str, Any] | None = None) -> Path:
 
 def load(folder: Path, changes: Mapping[str, Any] | None = None, overrides: Mapping[str, Any] | None = None) -> Study:
     return load_study(write(folder, changes), overrides or {})
+
+
+def grid(study: Study) -> list[dict[str, Any]]:
+    """Every combination of listed values, without those that differ in inactive parameters only."""
+    return [values for _, values in new_points(study, set(), {})]
 
 
 def error_of(folder: Path, changes: Mapping[str, Any] | None = None, overrides: Mapping[str, Any] | None = None) -> str:

@@ -1,4 +1,4 @@
-"""What Optuna is asked, and the grid."""
+"""What Optuna is asked."""
 
 import warnings
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search_spaces.convert import grid, stored, suggest
+from search_spaces.convert import stored, suggest
 from search_spaces.load import load_study, resolve
-from tests.search_spaces.files import load
+from tests.search_spaces.files import grid, load
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -74,40 +74,6 @@ def test_lists_are_queued_as_optuna_keeps_them(tmp_path: Path) -> None:
         for values in grid(study):
             search.enqueue_trial(stored(values))
             assert suggest(study, search.ask()) == values
-
-
-def test_a_grid_has_every_combination_once(tmp_path: Path) -> None:
-    study = load(
-        tmp_path,
-        {
-            f"search:{METHOD}": {"choice": ["unconstrained", "soft", "batch"]},
-            "search:training.method.weight": {"choice": [0.1, 1.0], "when": {METHOD: "soft"}},
-            "search:training.epochs": {"int": [1, 2]},
-            "tune.sampler": "grid",
-        },
-    )
-    points = grid(study)
-    assert len(points) == 8
-    assert len({tuple(sorted(point.items())) for point in points}) == 8
-    assert {METHOD: "unconstrained", "training.epochs": 1} in points
-    assert all(("training.method.weight" in point) == (point[METHOD] == "soft") for point in points)
-
-
-def test_the_grid_of_nothing_is_one_trial(tmp_path: Path) -> None:
-    assert grid(load(tmp_path)) == [{}]
-
-
-def test_a_condition_may_name_a_list_or_a_fixed_setting(tmp_path: Path) -> None:
-    study = load(
-        tmp_path,
-        {
-            "search:network.widths": {"choice": [[4], [5, 5]]},
-            "search:network.activation": {"choice": ["tanh", "swish"], "when": {"network.widths": [[5, 5]]}},
-            "search:training.method.weight": {"choice": [0.0, 1.0], "when": {METHOD: "soft"}},
-        },
-    )
-    assert len(grid(study)) == 2 + 4
-    assert all("training.method.weight" in point for point in grid(study))
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "nsga2", "gp"])

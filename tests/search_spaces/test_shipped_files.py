@@ -8,9 +8,10 @@ import pytest
 from optuna.study import StudyDirection
 
 from cnn_core.problems import Split
-from search_spaces.convert import grid, suggest
+from search_spaces.convert import suggest
 from search_spaces.load import build_problem, dump_yaml, load_study, load_text, resolve, shipped_spaces
 from search_spaces.schema import Choice
+from tests.search_spaces.files import grid
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 

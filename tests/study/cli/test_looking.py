@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from search_spaces.load import dump_yaml, load_study, shipped_spaces
+from study.journal.journal import Journal
 from study.journal.shared_copy import SharedCopy
 from tests.study.cli.command import Command, assert_refused, write_file
 from tests.study.synthetic_journal import METHODS, fill, prepare, study
@@ -65,6 +66,45 @@ def test_the_status_of_studies_that_run_elsewhere(command: Command) -> None:
     assert "0004" in command("status", "mine", "--storage", "storage").out
     assert "no study of the name other under storage" in command("status", "other", "--storage", "storage").out
     assert_refused(command("status", "--storage", "nowhere"), "--storage nowhere: cannot be read", "write the one")
+
+
+@pytest.fixture
+def filled(command: Command) -> Command:
+    """A study of twelve trials, `mine`."""
+    Path("runs/mine").mkdir(parents=True)
+    fill(Path("runs/mine"), trials=12, epochs=2)
+    Path("runs/mine/study.yaml").write_text(dump_yaml(study(trials=12)), encoding="utf-8")
+    return command
+
+
+@pytest.mark.parametrize("trial", ["00003", "3"])
+def test_any_trial_is_drawn_on_demand(filled: Command, trial: str) -> None:
+    answer = filled("plot", "mine", trial)
+    assert (answer.code, answer.err) == (0, "")
+    paths = [Path(line) for line in answer.out.splitlines()]
+    assert paths == [Path("runs/mine/trials/00003") / name for name in ("convergence.png", "prediction.png")]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
+
+
+def test_a_trial_that_does_not_exist_is_not_drawn(filled: Command) -> None:
+    assert_refused(filled("plot", "mine", "12"), "runs/mine: there is no trial 12; write one of: 00000 to 00011")
+    assert_refused(filled("plot", "mine", "best"), "runs/mine: there is no trial best; write one of: 00000 to 00011")
+
+
+def test_a_trial_without_anything_to_draw_says_so(filled: Command) -> None:
+    Journal(Path("runs/mine")).trial_start("00012", values={}, method="soft")
+    answer = filled("plot", "mine", "12")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err == (
+        "error: runs/mine/trials/00012: trial 00012 has ended no epoch; there is nothing to draw yet\n"
+    )
+
+
+def test_a_plot_that_cannot_be_drawn_is_named(filled: Command) -> None:
+    Path("runs/mine/trials/00003/predictions.npz").write_bytes(b"nothing")
+    answer = filled("plot", "mine", "3")
+    assert (answer.code, answer.out) == (1, "runs/mine/trials/00003/convergence.png\n")
+    assert answer.err.startswith("error: runs/mine/trials/00003/prediction.png: it cannot be drawn (")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import torch
 from cnn_core.clock import SECTIONS
 from cnn_core.metrics import METRICS, WORST
 from search_spaces.load import load_study
+from tests.study import own_code
 from tests.study.cli.command import Command, assert_refused, last_object
 
 PROJECTION = ("--set", "projection.solver=lm", "--set", "projection.max_steps=3", "--set", "projection.points=10")
@@ -121,3 +122,20 @@ def test_a_study_that_exists_is_not_overwritten(command: Command) -> None:
 @pytest.mark.parametrize("name", ["a/b", "..", "-x", ""])
 def test_a_name_that_is_no_folder(command: Command, name: str) -> None:
     assert_refused(command("run", "small.yaml", f"--name={name}"), f"--name is {name!r}; write letters")
+
+
+def test_a_checkpoint_of_another_code_is_told(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    own_code.own_study(tmp_path)
+    own = ("--set", "problem.name=tide_waves:tides")
+    assert command("trial", "small.yaml", *own, "--save", "saved").code == 0
+    on = ("trial", "small.yaml", *own, "--set", "training.epochs=3", "--from-checkpoint", "saved", "--json")
+    last_object(unchanged := command(*on))
+    assert "code" not in unchanged.err
+    own_code.write(tmp_path, own_code.BEFORE + "# better\n")
+    last_object(changed := command(*on))
+    assert changed.err.splitlines()[0] == (
+        "saved: the code of its problem has changed since this was saved; it goes on with the code of now"
+    )

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded, load_text, resolve
-from search_spaces.schema import ProblemChoice
+from search_spaces.schema import ProblemChoice, SearchedParameter, Uniform
 from study.cluster import cluster
 from study.driver import runner
 from study.journal import study_folder
@@ -276,6 +276,7 @@ def test_a_secret_key_in_the_storage_is_refused_and_not_repeated(tmp_path: Path)
 
 def test_a_longer_study_has_more_trials_and_is_otherwise_the_same(tmp_path: Path) -> None:
     study = small_study(COMPLETES)
+    study = replace(study, search={LEARNING_RATE: SearchedParameter(Uniform(1e-3, 1e-2))})
     study = replace(study, tune=replace(study.tune, sampler="random"))
     (tmp_path / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
     assert runner.lengthened(tmp_path, 0) == study
@@ -286,8 +287,18 @@ def test_a_longer_study_has_more_trials_and_is_otherwise_the_same(tmp_path: Path
 
 def test_a_grid_has_an_end(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(dump_yaml(small_study(1e-2, 1e-3)), encoding="utf-8")
-    with pytest.raises(StudyFileError, match="1 trials more are too many for its grid of 2 points, got 2 already; run"):
+    message = "1 trials more are too many for a search that has 2 settings, of which 2 are planned already; run a study"
+    with pytest.raises(StudyFileError, match=message):
         runner.lengthened(tmp_path, 1)
+
+
+def test_a_search_among_few_settings_has_an_end(tmp_path: Path) -> None:
+    study = small_study(1e-2, 1e-3, 1e-4)
+    study = replace(study, tune=replace(study.tune, trials=1, sampler="tpe"))
+    (tmp_path / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
+    assert runner.lengthened(tmp_path, 2).tune.trials == 3
+    with pytest.raises(StudyFileError, match="3 trials more are too many for a search that has 3 settings, of which 1"):
+        runner.lengthened(tmp_path, 3)
 
 
 def test_there_is_nothing_to_resume_without_a_study(tmp_path: Path) -> None:

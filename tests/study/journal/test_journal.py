@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,16 @@ def test_values_that_are_no_json_are_refused(journal):
 def test_lines_are_json(journal):
     journal.append("study-start", study="ä")
     assert json.loads(journal.path.read_text(encoding="utf-8"))["study"] == "ä"
+
+
+def test_one_trial_is_read_with_all_of_its_epochs(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for trial in ("0000", "0001"):
+        journal.trial_start(trial, values={"a": "0001"}, method="soft")
+        journal.epoch(trial, 1, {"validation/data_mse": 1.0})
+        journal.epoch(trial, 2, {"validation/data_mse": 0.5})
+    assert journal.trial("0001") == journal.trials()["0001"]
+    assert journal.trial("0002") is None
 
 
 def spoil(journal, number, line):

@@ -331,7 +331,8 @@ def test_a_diverged_trial_is_not_feasible() -> None:
     assert only_trial(search).constraints == {"validation/constraint_mse": pytest.approx(WORST)}
 
 
-def test_a_study_without_search_runs_its_trials() -> None:
-    study = replace(small_study(), network=Dense(widths=(4,)), tune=Tune(trials=2, sampler="tpe"))
-    search = searching(study)
-    assert [values_of(search, trial) for trial in ("a", "b")] == [{}, {}]
+def test_a_study_without_search_is_one_trial() -> None:
+    search = searching(replace(small_study(), network=Dense(widths=(4,)), tune=Tune(trials=32, sampler="tpe")))
+    assert (search.trials, search.left) == (1, 1)
+    assert values_of(search, "a") == {}
+    assert search.suggest("b") == Searcher.FINISHED

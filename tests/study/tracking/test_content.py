@@ -84,7 +84,7 @@ def test_code_without_a_commit(provenance: dict[str, str], shown: dict[str, str]
 
 
 def test_the_description_of_a_study_that_has_just_begun() -> None:
-    text = content.description(analyse(study(), {}), name="first", links={"a page": "#/here"})
+    text = content.description(analyse(study(), {}), name="first", trials=6, links={"a page": "#/here"})
     assert "[a page](#/here)" in text
     assert "no trials yet, of 6 planned" in text
     assert "None yet." in text
@@ -92,6 +92,8 @@ def test_the_description_of_a_study_that_has_just_begun() -> None:
 
 def test_the_description_fits_into_a_tag() -> None:
     many = [record(f"{number:04d}", TrialStatus.COMPLETED, number / 10, 1 / (1 + number)) for number in range(500)]
-    text = content.description(analyse(study(), records(*many)), name="first", links={"a page": "#/" + "x" * 300})
+    text = content.description(
+        analyse(study(), records(*many)), name="first", trials=6, links={"a page": "#/" + "x" * 300}
+    )
     assert len(text) < 8000
     assert "500 completed" in text

@@ -53,9 +53,16 @@ def new_mirror(directory: Path, store: MemoryStore) -> Mirror:
     return Mirror(directory, tracked_study.study(), store)  # type: ignore[arg-type]
 
 
+def upload(mirror: Mirror) -> None:
+    """Everything, the plots included."""
+    mirror.advance()
+    while mirror.draw():
+        pass
+
+
 def uninterrupted(directory: Path) -> dict[str, dict[str, Any]]:
     store = MemoryStore()
-    new_mirror(directory, store).advance()
+    upload(new_mirror(directory, store))
     (directory / BOOKMARKS).unlink()
     return store.by_name()
 
@@ -64,7 +71,7 @@ def uninterrupted(directory: Path) -> dict[str, dict[str, Any]]:
 def test_an_upload_that_broke_anywhere_is_completed_by_the_next(directory: Path, takes_effect: bool) -> None:
     whole = uninterrupted(directory)
     store = MemoryStore()
-    new_mirror(directory, store).advance()
+    upload(new_mirror(directory, store))
     calls = store.calls
     assert calls > 30
     for position in range(1, calls + 1):
@@ -72,8 +79,8 @@ def test_an_upload_that_broke_anywhere_is_completed_by_the_next(directory: Path,
         store = MemoryStore()
         store.breaks_at, store.takes_effect = position, takes_effect
         with pytest.raises(Broken):
-            new_mirror(directory, store).advance()
-        new_mirror(directory, store).advance()
+            upload(new_mirror(directory, store))
+        upload(new_mirror(directory, store))
         assert store.by_name() == whole, f"after breaking at call {position}"
 
 
@@ -88,9 +95,9 @@ def test_a_journal_that_is_followed_line_by_line_gives_the_same_runs(directory: 
             file.flush()
             if following is None or number % 4 == 0:
                 following = new_mirror(directory, store)
-            following.advance()
+            upload(following)
             file.write(line[len(line) // 2 :])
-        following.advance()
+        upload(following)
     for run in (*whole.values(), *(found := store.by_name()).values()):
         run["tags"].pop("mlflow.note.content", None)
     assert found == whole
@@ -113,11 +120,11 @@ def test_a_value_that_is_written_in_another_way_later_stays_as_it_was(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = MemoryStore()
-    new_mirror(directory, store).advance()
+    upload(new_mirror(directory, store))
     before = store.by_name()
     (directory / BOOKMARKS).unlink()
     monkeypatch.setattr(content, "trial_parameters", lambda settings: {"training.epochs": "3.0"})
-    new_mirror(directory, store).advance()
+    upload(new_mirror(directory, store))
     assert store.by_name() == before
 
 
@@ -125,6 +132,7 @@ def test_an_empty_journal_makes_no_runs(tmp_path: Path) -> None:
     store = MemoryStore()
     assert new_mirror(tmp_path, store).advance() == 0
     new_mirror(tmp_path, store).close()
+    assert not new_mirror(tmp_path, store).draw()
     assert store.content == {}
 
 
@@ -157,7 +165,7 @@ def test_a_damaged_bookmark_is_the_beginning(directory: Path, text: str) -> None
     (directory / BOOKMARKS).write_text(text, encoding="latin-1")
     assert Bookmark.read(directory, "memory://") == Bookmark()
     store = MemoryStore()
-    new_mirror(directory, store).advance()
+    upload(new_mirror(directory, store))
     assert store.by_name() == whole
 
 
@@ -209,7 +217,7 @@ def test_a_plot_that_cannot_be_drawn_is_told_and_holds_nothing_up(
 ) -> None:
     monkeypatch.setattr(trial_plots, "draw", lambda *_: {CONVERGENCE: "", PREDICTION: "KeyError: 'u'"})
     store = MemoryStore()
-    new_mirror(directory, store).advance()
+    upload(new_mirror(directory, store))
     run = store.by_name()["0002 batch"]
     assert run["tags"]["missing/prediction.png"] == "KeyError: 'u'"
     assert "convergence.png" in run["files"]
@@ -246,3 +254,10 @@ def test_many_metrics_are_sent_in_few_requests(directory: Path) -> None:
     store.add = lambda run, points: sent.update({run: sent[run] + 1})  # type: ignore[method-assign]
     new_mirror(directory, store).advance()
     assert sum(sent.values()) <= 8
+
+
+def test_the_code_of_a_study_is_kept_beside_its_file(directory: Path) -> None:
+    (directory / "code" / "0123").mkdir(parents=True)
+    store = MemoryStore()
+    new_mirror(directory, store).advance()
+    assert store.by_name()["study"]["files"] == ["code", "study.yaml"]

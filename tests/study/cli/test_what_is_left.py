@@ -1,0 +1,48 @@
+"""What is said of a study that has ended: what is left of it, or that nothing is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from search_spaces.load import dump_yaml
+from search_spaces.schema import SearchedParameter, Study, Uniform
+from study.cli.conclusion import _what_is_left
+from study.journal.journal import Journal, TrialStatus
+from study.progress.status import studies_table
+from tests.study.progress.test_status import text_of
+from tests.study.small_study import LEARNING_RATE, small_study
+
+
+def planned(trials: int, *rates: float, sampler: str = "tpe") -> Study:
+    study = small_study(*rates)
+    return replace(study, tune=replace(study.tune, trials=trials, sampler=sampler))  # type: ignore[arg-type]
+
+
+def ended(directory: Path, study: Study, *statuses: TrialStatus) -> Path:
+    (directory / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
+    for number, status in enumerate(statuses):
+        Journal(directory).trial_start(f"{number:04d}", values={LEARNING_RATE: number}, method="unconstrained")
+        Journal(directory).trial_end(f"{number:04d}", status, {})
+    return directory
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "grid"])
+def test_a_search_that_is_used_up_has_nothing_left(sampler: str, tmp_path: Path) -> None:
+    used_up = ended(tmp_path, planned(20, 0.1, 0.2, sampler=sampler), TrialStatus.COMPLETED, TrialStatus.PRUNED)
+    assert _what_is_left(used_up) == "left     nothing new to try: all 2 settings were trained"
+    assert "2/2" in text_of(studies_table([used_up]))
+
+
+def test_what_was_stopped_is_left(tmp_path: Path) -> None:
+    stopped = ended(tmp_path, planned(20, 0.1, 0.2), TrialStatus.COMPLETED, TrialStatus.STOPPED)
+    assert _what_is_left(stopped).startswith("left     1 trials; go on with: ")
+
+
+def test_all_trials_that_were_asked_for_leave_nothing_to_say(tmp_path: Path) -> None:
+    endless = replace(planned(2), search={LEARNING_RATE: SearchedParameter(Uniform(0.1, 0.2))})
+    assert _what_is_left(ended(tmp_path, endless, *[TrialStatus.COMPLETED] * 2)) == ""
+
+
+def test_a_study_without_search_is_one_trial(tmp_path: Path) -> None:
+    assert _what_is_left(ended(tmp_path, planned(32), TrialStatus.COMPLETED)) == ""

@@ -1,0 +1,64 @@
+"""The code that a study ran with is in its folder, and a change of it is told."""
+
+from pathlib import Path
+
+import pytest
+
+from search_spaces.schema import Study
+from study.journal import study_folder
+from study.journal.files import CODE
+from study.journal.journal import Journal
+from study.journal.own_code import code_changes
+from study.journal.study_folder import Place, Whereabouts, asked_for, begin
+from tests.study.own_code import BEFORE, own_study, write
+from tests.study.small_study import small_study
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return own_study(tmp_path)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return study_folder.claim(tmp_path, "mine")
+
+
+def start(directory: Path, study: Study) -> str | None:
+    """Begin, or go on; returns the version that the journal has."""
+    begin(directory, study, Whereabouts(Place.of(directory, None)))
+    *_, (_, event) = Journal(directory).events()
+    return event["provenance"].get(CODE)
+
+
+def test_every_version_is_kept_and_a_change_is_told(study: Study, directory: Path, tmp_path: Path) -> None:
+    first = start(directory, study)
+    assert (directory / CODE / str(first) / "tide_waves.py").read_text(encoding="utf-8") == BEFORE
+    assert (directory / CODE / str(first) / "tide_scale.py").exists()
+    assert code_changes(directory, study) == []
+    write(tmp_path, BEFORE + "# better\n")
+    [line] = code_changes(directory, study)
+    second = start(directory, study)
+    assert line.startswith(
+        f"mine: the code of its problem has changed since trials ran with it, got code/{second} after code/{first}; "
+    )
+    assert {path.name for path in (directory / CODE).iterdir()} == {first, second}
+    assert code_changes(directory, study) == []
+
+
+def test_a_study_of_before_says_nothing_of_its_code(study: Study, directory: Path) -> None:
+    Journal(directory).append("study-start", study="small", provenance={})
+    assert code_changes(directory, study) == []
+
+
+def test_a_problem_of_ours_has_no_code_to_keep(directory: Path) -> None:
+    assert start(directory, small_study()) is None
+    assert not (directory / CODE).exists()
+
+
+def test_a_study_that_was_refused_leaves_no_code(study: Study, directory: Path) -> None:
+    with pytest.raises(RuntimeError), asked_for(directory):
+        start(directory, study)
+        raise RuntimeError
+    assert not directory.exists()
