@@ -28,6 +28,7 @@ from ray.tune.search import Searcher
 
 from cnn_core.metrics import WORST
 from search_spaces import convert
+from search_spaces.errors import StudyFileError, shown
 from search_spaces.schema import Choice, Study
 from search_spaces.when import Values
 from study.journal.journal import Metrics, TrialRecord, TrialStatus
@@ -155,8 +156,7 @@ class OptunaSearch(Searcher):
         if not record.known:  # nobody can say what it tried
             return
         search, kept = self._of(number), self.files[number % len(self.searches)].kept.get(record.trial)
-        known = FixedTrial(convert.stored(record.values))
-        convert.suggest(self.study, known)
+        known = self._known(record)
         search.add_trial(
             create_trial(
                 state=TrialState.RUNNING,
@@ -171,6 +171,19 @@ class OptunaSearch(Searcher):
             self.tell(record)
         else:
             self.unfinished.append(record)
+
+    def _known(self, record: TrialRecord) -> FixedTrial:
+        """A trial's values as Optuna knows them. Raises StudyFileError if this search does not take them any more."""
+        known = FixedTrial(convert.stored(record.values))
+        if (strange := convert.strange(self.study, record.values)) is not None:
+            value = shown(record.values[strange]) if strange in record.values else "not given"
+            raise StudyFileError(
+                f"{self.study.study}: trial {record.trial} cannot go on: its {strange} is {value}, which the search in "
+                "this study's study.yaml does not take; undo what was changed there, or run the changed one as a study "
+                "of its own"
+            )
+        convert.suggest(self.study, known)
+        return known
 
     def _tell_bounds(self, trial: optuna.Trial, metrics: Metrics) -> None:
         for metric, bound in self.study.bounds.items():
