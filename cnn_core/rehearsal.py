@@ -152,7 +152,7 @@ def _telling(problem: Problem, function: str, x: Tensor | None = None, p: Tensor
         yield
     except ProblemError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit in a user's code must not end the program
         what = f"the {function} of problem {problem.name!r} fails{_at(x, p)}"
         raise ProblemError(f"{what} ({_words(error)}") from error
 
@@ -162,7 +162,7 @@ def _at(x: Tensor | None, p: Tensor | None) -> str:
     return f" at {', '.join(named)}" if named else ""
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
     """`what is wrong, in file, line); what to write instead`."""
     message = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     kind = type(error).__name__
@@ -173,7 +173,7 @@ def _words(error: Exception) -> str:
     return f"{told}{_line_of(error)}); mend it"
 
 
-def _line_of(error: Exception) -> str:
+def _line_of(error: BaseException) -> str:
     """`, in file.py, line 3`: the last line of the user's own that the error came through."""
     ours = (Path(__file__).parent, Path(torch.__file__).parent)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):

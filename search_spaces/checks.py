@@ -19,6 +19,8 @@ AFTER_PROJECTION = tuple(f"projected/validation/{metric}" for metric in METRICS)
 USUAL = "validation/data_mse"
 
 MOST_OBJECTIVES = 3
+LONGEST_NAME = 100
+"""Letters of a study's name: what is named after it (folders, MLflow's views) is longer, and has limits of its own."""
 
 LEAKS: Mapping[tuple[str, str], str] = {
     ("validation", "train"): "training wave, so its errors say nothing about new waves",
@@ -48,6 +50,8 @@ def check_settings(study: Study) -> None:
         raise StudyFileError(
             f"study is {study.study!r}, which is no folder name; write letters, digits, '.', '_' and '-', e.g. my-study"
         )
+    if len(study.study) > LONGEST_NAME:
+        raise StudyFileError(f"study has {len(study.study)} letters; write at most {LONGEST_NAME}")
     check_sizes(study)
     _check_objectives(study)
     _check_scheduler(study)

@@ -15,6 +15,9 @@ LONGEST_SHOWN = 60
 LONGEST_REASON = 400
 """Characters of somebody else's message that are repeated."""
 
+USERS_ERRORS = (Exception, SystemExit)
+"""Whatever the user's own code raises: `sys.exit` in it must not end the program without a word."""
+
 LIKE, ALMOST_EQUAL = 0.6, 0.85
 """Likeness, from 0 to 1, of words that are told as each other's nearest."""
 

@@ -15,6 +15,7 @@ from search_spaces.blocks import read, write
 from search_spaces.checks import check_data, check_settings, check_sizes
 from search_spaces.errors import StudyFileError
 from search_spaces.json_schema import json_schema
+from search_spaces.modules import look_in
 from search_spaces.overrides import applied, blocks_set, parse_setting
 from search_spaces.problems import build_problem
 from search_spaces.schema import Study
@@ -47,6 +48,7 @@ def load_study(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Stu
     A setting that is overridden is no longer searched; nor is what then can never be active.
     """
     path = find(space)
+    look_in(*([] if path in shipped_spaces().values() else [path.parent]), Path.cwd())
     with _naming(path.name):
         study = _checked(read(Study, parse(text_of(path))))
     if not overrides:

@@ -1,14 +1,12 @@
 """From a study file's `problem` block to a `Problem`: ours by name, or anyone's by `package.module:attribute`."""
 
-import importlib
 import inspect
-import os
-import sys
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
 from cnn_core.problems import PROBLEMS, Problem
-from search_spaces.errors import StudyFileError, nearest, one_line
+from search_spaces.errors import USERS_ERRORS, StudyFileError, nearest, one_line
+from search_spaces.modules import import_own
 from search_spaces.plain import adapter_of, read_plain
 from search_spaces.schema import ProblemChoice
 
@@ -41,11 +39,11 @@ def _named(name: str) -> Callable[..., Problem]:
 
 def _import(name: str) -> Any:
     module_name, _, attribute = name.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
     try:
-        module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # whatever the user's module raises
+        module = import_own(module_name)
+    except StudyFileError:
+        raise
+    except USERS_ERRORS as error:
         raise StudyFileError(f"problem.name: {module_name} cannot be imported ({one_line(error)}); mend it") from None
     if not hasattr(module, attribute):
         names = [key for key in vars(module) if not key.startswith("_")]
@@ -57,7 +55,7 @@ def _call(function: Callable[..., Any], choice: ProblemChoice) -> Any:
     options = _checked_options(function, choice)
     try:
         return function(**options)
-    except (Exception, SystemExit) as error:  # whatever the user's function raises
+    except USERS_ERRORS as error:
         if isinstance(error, ValueError) and str(error):
             raise StudyFileError(f"problem: {error}") from None
         raise StudyFileError(

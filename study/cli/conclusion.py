@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ from rich.console import Console
 
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
-from study.cli.exit_codes import RunFailed, mendable, unwritten
+from study.cli.exit_codes import Ended, RunFailed, mendable, unwritten
 from study.cli.interrupts import INTERRUPTED, interruptible
+from study.cli.options import TRACKING_URI
 from study.cli.tracked_at import tracked_at
 from study.driver import runner
 from study.driver.runner import Outcome
@@ -24,7 +26,7 @@ from study.journal.files import STUDY
 from study.journal.journal import Journal
 from study.report.files import write_report
 from study.report.summary import print_summary
-from study.tracking.addresses import check_uri, default_uri
+from study.tracking.databases import check_uri, default_uri
 from study.tracking.tracker import Tracker
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ESTALE)
@@ -73,7 +75,7 @@ def _conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
     if outcome.error:
         raise RunFailed(outcome.error)
     if outcome.stopped:
-        sys.exit(INTERRUPTED)
+        raise Ended(INTERRUPTED)
 
 
 def _reported(directory: Path) -> str:
@@ -124,8 +126,8 @@ def _trials_left(directory: Path) -> int:
 
 def _ui_command(runs: Path, tracking_uri: str) -> str:
     """How the user who started this program opens the MLflow UI."""
-    usual = tracking_uri == default_uri(runs)
-    return f"{_program()} ui" + ("" if usual else f" --tracking-uri {tracking_uri}")
+    usual = tracking_uri == (os.environ.get(TRACKING_URI) or default_uri(runs))
+    return f"{_program()} ui" + ("" if usual else f" --tracking-uri {shlex.quote(tracking_uri)}")
 
 
 def _program() -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 import click
 
-from search_spaces.errors import StudyFileError
+from search_spaces.errors import StudyFileError, one_line
 from study.cli.interrupts import INTERRUPTED, Interrupted, interruptible
 
 FAILED, BAD_INPUT = 1, 2
@@ -16,6 +16,14 @@ FAILED, BAD_INPUT = 1, 2
 
 class BadInputError(Exception):
     """What the user can mend, one line for each thing."""
+
+
+class Ended(Exception):
+    """A command that has said everything, and ends with this exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class RunFailed(Exception):
@@ -59,6 +67,11 @@ def exit_codes() -> Iterator[None]:
             raise
         _forget_output(error)
         sys.exit(FAILED)
+    except Ended as error:
+        sys.exit(error.code)
+    except SystemExit as error:  # ours come from here: this one is the user's
+        _say_errors(f"problem.name: its module ended the program with {one_line(error)}; take sys.exit out of it")
+        sys.exit(BAD_INPUT)
 
 
 def unwritten(error: OSError) -> str:

@@ -11,7 +11,7 @@ import click
 from search_spaces.shipped import shipped_spaces
 from study.cli.exit_codes import RunFailed, mendable
 from study.cli.loading import loading
-from study.cli.options import NAME, SPACE, name_argument, settings_option
+from study.cli.options import NAME, SPACE, TRACKING_URI, name_argument, no_secret, settings_option
 from study.cli.studies import RUNS, all_studies, existing, study_of
 
 HOW_TO_START = "start one with: cnn-study run helmholtz-quick"
@@ -75,7 +75,10 @@ def report(name: str) -> None:
 @click.command()
 @click.argument("name", required=False, help=NAME)
 @click.option(
-    "--storage", metavar="DIR", help="Look at what runs elsewhere: the folder or URI that `run` or `submit` was given."
+    "--storage",
+    metavar="DIR",
+    callback=no_secret,
+    help="Look at what runs elsewhere: the folder or URI that `run` or `submit` was given.",
 )
 def status(name: str | None, storage: str | None) -> None:
     """Show how far each study is, or every trial of the study NAME.
@@ -108,7 +111,9 @@ def _show_elsewhere(storage: str, name: str | None) -> None:
 
 @click.command()
 @name_argument
-@click.option("--tracking-uri", metavar="URI", help="Where to; default: where the study's own metrics went.")
+@click.option(
+    "--tracking-uri", metavar="URI", callback=no_secret, help="Where to; default: where the study's own metrics went."
+)
 def sync(name: str, tracking_uri: str | None) -> None:
     """Upload what MLflow lacks of the study NAME.
 
@@ -118,20 +123,29 @@ def sync(name: str, tracking_uri: str | None) -> None:
     with loading():
         from study.cli.tracked_at import tracked_at
         from study.journal.journal import Journal, Reader
-        from study.tracking import addresses, uploader
+        from study.tracking import databases, uploader
+        from study.tracking.bookmark import Bookmark
 
     for complaint in Reader(Journal(directory)).read().complaints:
         click.echo(complaint, err=True)
     with mendable():
-        uri = addresses.check_uri(tracking_uri or tracked_at(directory))
+        uri = databases.check_uri(tracking_uri or tracked_at(directory))
     try:
         click.echo(f"{uploader.sync(directory, uri)} events of {name} uploaded to {uri}")
     except uploader.TrackingError as error:
         raise RunFailed(str(error)) from error
+    if refusal := Bookmark.read(directory, uri).refusal:
+        click.echo(refusal)
 
 
 @click.command()
-@click.option("--tracking-uri", metavar="URI", help="What to show; default: the SQLite file in runs/.")
+@click.option(
+    "--tracking-uri",
+    metavar="URI",
+    envvar=TRACKING_URI,
+    callback=no_secret,
+    help=f"What to show; default: {TRACKING_URI}, or the SQLite file in runs/.",
+)
 @click.option(
     "--host",
     default="127.0.0.1",
@@ -148,11 +162,12 @@ def ui(tracking_uri: str | None, host: str, port: int) -> None:
     Only this machine can open it, unless another --host is given.
     """
     with loading():
-        from study.tracking import addresses
+        from study.tracking import addresses, databases, moved
 
     with mendable():
-        uri = addresses.check_uri(tracking_uri or addresses.default_uri(RUNS))
-    command, environment = addresses.ui_process(uri, host=host, port=port)
+        uri = databases.check_uri(tracking_uri or databases.default_uri(RUNS))
+        moved.repoint(uri)
+        command, environment = addresses.ui_process(uri, host=host, port=port)
     server = f"http://{host}:{port}"
     click.echo(f"{server}  (end with Ctrl-C)", err=True)
     for directory in all_studies():

@@ -4,9 +4,15 @@ from collections.abc import Callable
 
 import click
 
+from study.cli.exit_codes import mendable
+from study.journal.secrets import require_no_secret
+
 Command = Callable[..., None]
 
 SPACE = "A shipped name or the path of a study file."
+TRACKING_URI = "MLFLOW_TRACKING_URI"
+"""The environment variable by which all of MLflow's tools are told."""
+
 NAME = "The name of a study: its folder under runs/."
 
 space_argument = click.argument("space", help=SPACE)
@@ -14,18 +20,35 @@ name_argument = click.argument("name", help=NAME)
 settings_option = click.option(
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a setting of the study file; repeatable."
 )
+
+
+def no_secret(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse an address that holds a password, before anything else is done with it."""
+    with mendable():
+        require_no_secret(parameter.opts[0], value)
+    return value
+
+
 address_option = click.option(
     "--address",
     default="local",
     show_default=True,
     metavar="ADDRESS",
+    callback=no_secret,
     help="local, auto or ray://HOST:PORT.",
 )
 storage_option = click.option(
-    "--storage", metavar="DIR", help="A folder or URI that every node reaches; default: runs/ of the driver."
+    "--storage",
+    metavar="DIR",
+    callback=no_secret,
+    help="A folder or URI that every node reaches; default: runs/ of the driver.",
 )
 tracking_option = click.option(
-    "--tracking-uri", metavar="URI", help="An MLflow tracking server or database; default: SQLite in runs/."
+    "--tracking-uri",
+    metavar="URI",
+    envvar=TRACKING_URI,
+    callback=no_secret,
+    help=f"An MLflow tracking server or database; default: {TRACKING_URI}, or SQLite in runs/.",
 )
 
 _STUDY_OPTIONS = (

@@ -1,16 +1,16 @@
 """The commands that run something: a trial, a study, a study again, a study on a cluster."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from study.cli.exit_codes import mendable
+from study.cli.exit_codes import Ended, mendable
 from study.cli.loading import loading
 from study.cli.options import (
     address_option,
     name_argument,
+    no_secret,
     settings_option,
     space_argument,
     storage_option,
@@ -83,19 +83,26 @@ def confirm(name: str, seeds: int, tracking_uri: str | None, **where: Any) -> No
     """
     directory = existing(name)
     with loading():
+        from search_spaces.checks import LONGEST_NAME
         from study.cli.conclusion import run_and_conclude
         from study.search.confirmation import confirming
 
     study = confirming(directory, seeds=seeds)
-    run_and_conclude(study, RUNS, f"{name}-confirm", exact=False, tracking_uri=tracking_uri, **where)
+    name = f"{name[: LONGEST_NAME - len('-confirm')]}-confirm"
+    run_and_conclude(study, RUNS, name, exact=False, tracking_uri=tracking_uri, **where)
 
 
 @click.command()
 @name_argument
 @click.option("--trials", "more", type=click.IntRange(min=1), metavar="MORE", help="So many trials more than it had.")
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), metavar="H", help="Stop again after this long.")
-@click.option("--address", metavar="ADDRESS", help="Where to run; default: where it ran before.")
-@click.option("--tracking-uri", metavar="URI", help="An MLflow tracking server or database; default: the one it had.")
+@click.option("--address", metavar="ADDRESS", callback=no_secret, help="Where to run; default: where it ran before.")
+@click.option(
+    "--tracking-uri",
+    metavar="URI",
+    callback=no_secret,
+    help="An MLflow tracking server or database; default: the one it had.",
+)
 def resume(name: str, more: int | None, hours: float | None, address: str | None, tracking_uri: str | None) -> None:
     """Go on with the study NAME, however it ended.
 
@@ -110,7 +117,14 @@ def resume(name: str, more: int | None, hours: float | None, address: str | None
 
 @click.command()
 @study_options
-@click.option("--address", default="http://127.0.0.1:8265", show_default=True, metavar="URL", help="Its dashboard.")
+@click.option(
+    "--address",
+    default="http://127.0.0.1:8265",
+    show_default=True,
+    metavar="URL",
+    callback=no_secret,
+    help="Its dashboard.",
+)
 @click.option(
     "--directory", default="~/cnn-study", show_default=True, metavar="DIR", help="Where runs/ is on the head node."
 )
@@ -146,4 +160,4 @@ def submit(
         click.echo(f"log      ray job logs --follow {where}\nstop     ray job stop {where}", err=True)
         if storage:
             click.echo(f"trials   cnn-study status --storage {storage}", err=True)
-    sys.exit(code)
+    raise Ended(code)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from study.journal.study_folder import whereabouts
-from study.tracking.addresses import default_uri
 from study.tracking.bookmark import Bookmark
+from study.tracking.databases import default_uri, sqlite_file, whole
 
 
 def tracked_at(directory: Path) -> str:
@@ -13,9 +13,9 @@ def tracked_at(directory: Path) -> str:
     One that was asked for, and that nothing was uploaded to yet, is still to be made, unless its folder is gone, too.
     """
     usual = default_uri(directory.parent)
-    uri = whereabouts(directory).tracking_uri or usual
-    database = Path(uri.partition("///")[2].partition("?")[0])
-    if not uri.startswith("sqlite") or database.exists():
+    uri = whole(whereabouts(directory).tracking_uri or usual, directory)
+    database = sqlite_file(uri)
+    if database is None or database.exists():
         return uri
     still_to_be_made = database.parent.exists() and not Bookmark.read(directory, uri).study_run
     return uri if still_to_be_made else usual

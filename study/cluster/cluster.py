@@ -24,6 +24,7 @@ from ray.train._internal import storage as ray_storage
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search_spaces.errors import reason
+from search_spaces.modules import import_own
 from search_spaces.schema import Resources
 from study.cluster import local_ray, node_probe
 from study.cluster.local_ray import SILENT, ClusterError
@@ -118,10 +119,9 @@ def _give_drafts_a_place() -> None:
 
 def modules(problem: str) -> list[str]:
     """The folders and files that the nodes need a copy of: our packages, and the user's module of `problem`."""
-    names = list(PACKAGES)
+    found = [importlib.import_module(name) for name in PACKAGES]
     if ":" in problem:
-        names.append(problem.partition(":")[0].partition(".")[0])
-    found = [importlib.import_module(name) for name in names]
+        found.append(import_own(problem.partition(":")[0].partition(".")[0]))
     return [module.__path__[0] if hasattr(module, "__path__") else str(module.__file__) for module in found]
 
 

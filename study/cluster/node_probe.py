@@ -35,7 +35,7 @@ def versions(packages: Mapping[str, str], modules: Sequence[str] = ()) -> dict[s
 def _import(module: str) -> str:
     try:
         importlib.import_module(module)
-    except Exception as error:  # whatever a broken installation raises
+    except (Exception, SystemExit) as error:  # whatever a broken installation raises
         return f"{type(error).__name__}: {_first_line(error)}"
     return ""
 
@@ -90,7 +90,7 @@ def reach(host: str, port: int) -> str:
     return ""
 
 
-def _first_line(error: Exception) -> str:  # the words of all other errors need PyYAML
+def _first_line(error: BaseException) -> str:  # the words of all other errors need PyYAML
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     return str(error).strip().partition("\n")[0]

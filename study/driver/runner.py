@@ -19,6 +19,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from rich.console import Console
 
+from search_spaces import modules
 from search_spaces.convert import grid
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
@@ -42,10 +43,10 @@ SECONDS_BEFORE_TRACKING = 30.0
 
 
 class Tracker(Protocol):
-    """Whoever follows the journal while the study runs, and takes it to `tracking_uri`."""
+    """Whoever follows the journal while the study runs, and takes it to what the journal knows as `portable_uri`."""
 
     @property
-    def tracking_uri(self) -> str: ...
+    def portable_uri(self) -> str: ...
     def start(self) -> None: ...
     def wake(self) -> None: ...
     def finish(self) -> str | None: ...
@@ -83,7 +84,7 @@ def run(
         if (directory / STUDY).exists():
             raise FileExistsError(f"{directory}: a study of this name exists already; write another --name")
         with asked_for(directory) as name:
-            where = Whereabouts(Place.of(directory, storage), address or "local", _uri(tracker))
+            where = Whereabouts(Place.of(directory, storage), address or "local", _uri(tracker), tuple(modules.folders))
             begin(directory, study, where)
             new = StudyRun(study, directory, where, on_start=name.keep, hours=hours, tracker=tracker, console=console)
             outcome = new.to_the_end()
@@ -108,6 +109,7 @@ def resume(
     directory = directory.resolve()
     with only_runner(directory):
         study, before = lengthened(directory, more), whereabouts(directory)
+        modules.look_in(*before.modules, Path.cwd())
         where = replace(before, address=address or before.address, tracking_uri=_uri(tracker))
         begins = partial(begin, directory, study, where)
         again = StudyRun(study, directory, where, on_start=begins, hours=hours, tracker=tracker, console=console)
@@ -190,6 +192,10 @@ class StudyRun:
                 self.tracker.wake()
         return Outcome(error, stopped=stopping.by_user)
 
+    def _modules(self) -> list[str]:
+        """Where trials look for the user's modules; the nodes of a cluster have got copies."""
+        return modules.folders if self.where.address == "local" else []
+
     def _shown(self, trials: int, slots: int) -> Progress:
         return Progress(
             self.directory.name,
@@ -215,7 +221,7 @@ class StudyRun:
         # Not the Tuner: it pickles callbacks and search, and runs them on the head node if the driver is a Ray client.
         tune.run(
             TrialActor,
-            config={"study": dump_yaml(self.study), "folder": place.trials},
+            config={"study": dump_yaml(self.study), "folder": place.trials, "modules": self._modules()},
             resources_per_trial={"cpu": resources.cpu, "gpu": resources.gpu},
             num_samples=search.left,
             search_alg=search,
@@ -244,7 +250,7 @@ def _uploaded(outcome: Outcome, tracker: Tracker | None) -> Outcome:
 
 
 def _uri(tracker: Tracker | None) -> str | None:
-    return tracker.tracking_uri if tracker is not None else None
+    return tracker.portable_uri if tracker is not None else None
 
 
 def _trial_id(trial: Trial) -> str:

@@ -13,3 +13,6 @@ BOOKMARKS, UPLOADING = "tracking.json", "tracking.lock"
 TRIALS, REPORT = "trials", "report"
 RAY = "ray"
 """Ray's own files, of which nothing is read again."""
+
+MLFLOW, ARTIFACTS = "mlflow.db", "mlartifacts"
+"""MLflow's database and files, which lie in runs/ beside the studies' folders."""

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
+from search_spaces.checks import LONGEST_NAME
 from search_spaces.load import StudyFileError, dump_yaml
 from search_spaces.schema import Study
 from study.journal import locks
-from study.journal.files import JOURNAL, OPTUNA, RAY, STUDY, TRIALS
+from study.journal.files import ARTIFACTS, JOURNAL, MLFLOW, OPTUNA, RAY, STUDY, TRIALS
 from study.journal.journal import Journal, Reader
 from study.journal.provenance import provenance
+from study.journal.secrets import require_no_secret
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -33,10 +35,11 @@ class Place:
         """In the study's own directory, or in a shared `storage` under a name that is not used twice."""
         if storage is None:
             return Place(str(directory), RAY)
-        if urlsplit(storage).password is not None:
+        require_no_secret("--storage", storage)
+        if "://" in storage and ("?" in storage or "#" in storage):
             raise ValueError(
-                "--storage holds a secret key, which would be kept in files and logs; leave it out and set "
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY on every node"
+                f"--storage is {storage}, whose options would not reach the folders in it; leave out what stands after "
+                "the folder, and set AWS_REGION and AWS_ENDPOINT_URL on every node"
             )
         path = storage if "://" in storage else str(Path(storage).resolve())
         return Place(path, f"{directory.name}-{time.strftime('%Y%m%d-%H%M%S')}")
@@ -63,11 +66,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """What a resume must know: the place of a study's files, the address of its Ray, the URI of its MLflow."""
+    """What a resume must know: the place of a study's files, the address of its Ray, the URI of its MLflow, and the
+    folders in which the modules of its study file are looked for.
+    """
 
     place: Place
     address: str = "local"
     tracking_uri: str | None = None
+    modules: tuple[str, ...] = ()
 
 
 def claim(runs: Path, name: str, *, exact: bool = True) -> Path:
@@ -76,8 +82,7 @@ def claim(runs: Path, name: str, *, exact: bool = True) -> Path:
     What a start left that was killed before its study began is no study: its folder is taken over. Raises
     FileExistsError or ValueError, one line, if that cannot be.
     """
-    if not NAME.fullmatch(name):
-        raise ValueError(f"--name is {name!r}; write letters, digits, '.', '_' and '-', e.g. my-study")
+    _check_name(name)
     provenance()  # git may take its time, and a claimed name without a study should not last
     candidates = [name] if exact else [name, *(f"{name}-{number}" for number in range(2, 1000))]
     try:
@@ -92,6 +97,15 @@ def claim(runs: Path, name: str, *, exact: bool = True) -> Path:
     except OSError as error:
         raise ValueError(f"{runs}: results cannot be written there ({error.strerror}); choose another folder") from None
     raise FileExistsError(f"{runs / name}: a study of this name exists already; write another --name")
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise ValueError(f"--name is {name!r}; write letters, digits, '.', '_' and '-', e.g. my-study")
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"--name has {len(name)} letters; write at most {LONGEST_NAME}")
+    if name.startswith(MLFLOW) or name == ARTIFACTS:
+        raise ValueError(f"--name is {name}, where MLflow's own files lie in runs/; write another name")
 
 
 def _never_began(directory: Path) -> bool:
@@ -122,7 +136,8 @@ def begin(directory: Path, study: Study, where: Whereabouts) -> None:
     """A study is asked for, or goes on: from now on a resume finds all that it must know."""
     new = directory / f"{STUDY}.new"
     new.write_text(dump_yaml(study), encoding="utf-8")
-    told = {"storage": str(where.place), "address": where.address, "tracking_uri": where.tracking_uri}
+    told: dict[str, Any] = {"storage": str(where.place), "address": where.address, "tracking_uri": where.tracking_uri}
+    told["modules"] = where.modules
     Journal(directory).append("study-start", study=study.study, provenance=provenance(), **told)
     new.replace(directory / STUDY)
 
@@ -131,7 +146,8 @@ def whereabouts(directory: Path) -> Whereabouts:
     """Where a study ran last; here and nowhere else if it never began."""
     last = Reader(Journal(directory)).read().began or {}
     place = Place.again(directory, last["storage"]) if last.get("storage") else Place.of(directory, None)
-    return Whereabouts(place, last.get("address") or "local", last.get("tracking_uri"))
+    modules = tuple(last.get("modules", ()))
+    return Whereabouts(place, last.get("address") or "local", last.get("tracking_uri"), modules)
 
 
 @dataclass

@@ -9,8 +9,10 @@ from itertools import count, islice
 from pathlib import Path
 
 from search_spaces.load import StudyFileError
+from search_spaces.modules import look_in
 from search_spaces.schema import Choice, Scheduler, SearchedParameter, Study, Value
 from study.analysis.findings import read_analysis
+from study.journal.study_folder import whereabouts
 
 SEED = "training.seed"
 
@@ -21,6 +23,7 @@ def confirming(earlier: Path, *, seeds: int) -> Study:
     All of its trials are points to try first, one seed after another. Raises StudyFileError if no method has a
     completed trial.
     """
+    look_in(*whereabouts(earlier).modules)
     analysis = read_analysis(earlier)
     study, best = analysis.study, analysis.best_trials().values()
     if not best:

@@ -15,6 +15,7 @@ import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial
+from sqlalchemy.engine import URL
 
 from search_spaces.errors import reason
 
@@ -38,7 +39,8 @@ def database(path: Path) -> BaseStorage:
     try:
         with closing(connect()) as connection:
             connection.execute("PRAGMA schema_version")  # reads the file: is it one of SQLite's, and free?
-        return RDBStorage(f"sqlite:///{path}", engine_kwargs={"creator": connect})
+        url = URL.create("sqlite", database=str(path)).render_as_string()  # Optuna reads braces in it, too
+        return RDBStorage(url, engine_kwargs={"creator": connect})
     except Exception as error:  # whatever a file that is not ours makes Optuna raise
         raise ValueError(_unusable(str(path), error)) from None
 

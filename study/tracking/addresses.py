@@ -1,21 +1,17 @@
-"""Where MLflow keeps what it is told, and how to look at it: addresses and the server's process. Imports no mlflow."""
+"""How to look at what MLflow was told: addresses, and the server's process. Imports no mlflow."""
 
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from study.journal.files import REPORT
 from study.report.page import PAGE
 from study.tracking import views
 from study.tracking.bookmark import Bookmark
+from study.tracking.databases import artifact_location
 
-SQLITE = "sqlite:///"
-PASSWORDS = {"password", "passwd", "pwd", "odbc_connect"}
-"""Names of an address's options that hold one."""
-
-SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
 SERVER_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
@@ -26,36 +22,6 @@ SERVER_ENVIRONMENT = {
 STUDY_PAGE = "the study"
 TRAINING = {"workflowType": "machine_learning"}
 """The UI begins with pages about language models otherwise."""
-
-
-def default_uri(runs: Path) -> str:
-    """The SQLite database beside the studies."""
-    return f"{SQLITE}{runs.resolve() / 'mlflow.db'}"
-
-
-def check_uri(tracking_uri: str) -> str:
-    """The tracking URI itself. Raises ValueError if it is none that MLflow takes, or if it holds a password."""
-    parts = urlsplit(tracking_uri)
-    in_query = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)} & PASSWORDS
-    token = parts.username is not None and parts.scheme in ("http", "https")
-    if parts.password is not None or in_query or token:
-        raise ValueError(
-            "--tracking-uri holds a password, which would be kept in files and logs; leave it out and set PGPASSWORD "
-            "for a PostgreSQL database, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD for a server"
-        )
-    if urlsplit(tracking_uri).scheme.partition("+")[0] in SCHEMES:
-        return tracking_uri
-    raise ValueError(
-        f"--tracking-uri: {tracking_uri!r} is neither a server nor a database; write http://HOST:5000 or sqlite:///PATH.db"
-    )
-
-
-def artifact_location(tracking_uri: str, experiment: str = "") -> str | None:
-    """Where an experiment's files go: beside a SQLite file; None where the server decides."""
-    if not tracking_uri.startswith(SQLITE):
-        return None
-    database = Path(tracking_uri.removeprefix(SQLITE)).resolve()
-    return (database.parent / "mlartifacts" / experiment).as_uri()
 
 
 def ui_process(tracking_uri: str, *, host: str = "127.0.0.1", port: int = 5000) -> tuple[list[str], dict[str, str]]:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from study.journal.files import BOOKMARKS
+from study.journal.journal import OWNER_ONLY
+from study.tracking.databases import portable
 
 REASON_BEFORE = "problem"
 """What `reason` was called in files of earlier versions."""
@@ -16,7 +18,7 @@ class Bookmark:
     """How far a study's journal has reached one MLflow: what `tracking.json` says of its tracking URI.
 
     `unfiled` are ended trials whose files and plots are still to be uploaded; `links` are title → address in the UI.
-    `reason` is why the last upload ended early, empty if it did not.
+    `reason` is why the last upload ended early, empty if it did not. `refused` is what MLflow will never take, and why.
     """
 
     offset: int = 0
@@ -25,11 +27,19 @@ class Bookmark:
     unfiled: list[str] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)
     reason: str = ""
+    refused: list[str] = field(default_factory=list)
+
+    @property
+    def refusal(self) -> str | None:
+        """A sentence on what MLflow refused, if it did."""
+        count = len(self.refused)
+        return f"MLflow refused {count} things, and has all else; the first: {self.refused[0]}" if count else None
 
     @staticmethod
     def read(directory: Path, tracking_uri: str) -> "Bookmark":
         """How far it came; the beginning if nothing was uploaded yet."""
-        told = _bookmarks(directory).get(tracking_uri, {})
+        bookmarks = _bookmarks(directory)
+        told = bookmarks.get(portable(tracking_uri, directory)) or bookmarks.get(tracking_uri, {})
         told = {"reason": told.get(REASON_BEFORE, ""), **told}
         bookmark, start = Bookmark(**{name: told[name] for name in FIELDS & told.keys()}), Bookmark()
         sound = all(isinstance(getattr(bookmark, name), type(getattr(start, name))) for name in FIELDS)
@@ -38,7 +48,10 @@ class Bookmark:
     def write(self, directory: Path, tracking_uri: str) -> None:
         """Keep it, in one step that a crash cannot halve."""
         new = directory / f"{BOOKMARKS}.new"
-        new.write_text(json.dumps(_bookmarks(directory) | {tracking_uri: asdict(self)}, indent=2), encoding="utf-8")
+        new.touch()
+        new.chmod(OWNER_ONLY)
+        bookmarks = _bookmarks(directory) | {portable(tracking_uri, directory): asdict(self)}
+        new.write_text(json.dumps(bookmarks, indent=2), encoding="utf-8")
         new.replace(directory / BOOKMARKS)
 
     @staticmethod

@@ -6,7 +6,7 @@ is a parameter, `validation/data_mse` a metric; `method`, `problem`, `projection
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from search_spaces.schema import Study
@@ -14,6 +14,7 @@ from study.analysis.findings import Analysis, analyse
 from study.analysis.variants import Variant
 from study.journal.journal import TrialRecord, TrialStatus
 from study.report.looks import look
+from study.tracking.names import fit
 
 LONGEST_TEXT = 6000
 """MLflow's limit for a parameter; tags may be a little longer."""
@@ -128,14 +129,16 @@ def description(analysis: Analysis, *, name: str, links: Mapping[str, str]) -> s
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Dotted path → value, lists as values between commas. What is null is not set, and left out."""
-    flat: dict[str, str] = {}
+    """Dotted path (one that MLflow takes) → value, lists as values between commas. What is null is left out."""
+    return {fit(path): _text(value)[:LONGEST_TEXT] for path, value in _leaves(settings) if value is not None}
+
+
+def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in settings.items():
         if isinstance(value, Mapping):
-            flat |= {f"{key}.{path}": text for path, text in _flat(value).items()}
-        elif value is not None:
-            flat[key] = _text(value)[:LONGEST_TEXT]
-    return flat
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _text(value: Any) -> str:

@@ -31,6 +31,9 @@ TRIAL_FILES = (SETTINGS, PERCENTILES, PREDICTIONS, TRACEBACK)
 METRICS_PER_BOOKMARK, SECONDS_PER_BOOKMARK = 100_000, 10.0
 """The bookmark is kept at least this often: an upload that broke repeats no more, a slow one is seen to go on."""
 
+MOST_REFUSED = 100
+"""So many of the things that MLflow refused are remembered."""
+
 RUNNING = {"status": str(TrialStatus.RUNNING)}
 
 RUN_STATUS = {
@@ -221,7 +224,7 @@ class Mirror:
         self._add(self.bookmark.study_run, content.study_metrics(self.study, self.records), when, self.trials_ended)
         if (run := self.trial_runs.get(record.trial)) is None:
             return
-        epoch, _, known = record.history[-1] if record.history else (0, 0.0, {})
+        epoch, known = record.epoch, record.last_epoch
         metrics, tags = content.last_metrics(record), content.last_tags(record)
         self._add(run, {name: value for name, value in metrics.items() if known.get(name) != value}, when, epoch)
         self.store.log(run, tags=tags)
@@ -253,7 +256,7 @@ class Mirror:
     def _forget(self, record: TrialRecord) -> None:
         """Keep no history in memory that is not needed any more."""
         if record.status.final:
-            record.history = record.history[-1:]
+            record.forget_epochs()
 
     def _describe(self) -> None:
         analysis = analyse(self.study, self.records)
@@ -275,6 +278,7 @@ class Mirror:
 
     def _save(self) -> None:
         self.outbox.empty()
+        self.bookmark.refused = [*dict.fromkeys([*self.bookmark.refused, *self.store.refused])][:MOST_REFUSED]
         self.saved = time.monotonic()
         self.on_progress()
         self.bookmark.write(self.directory, self.store.tracking_uri)

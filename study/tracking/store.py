@@ -5,17 +5,23 @@ This is the only module that imports mlflow, and it does so when a `Store` is ma
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from study.tracking.addresses import artifact_location
+from search_spaces.errors import reason
+from study.tracking import moved
+from study.tracking.databases import artifact_location
 
 METRICS_AT_ONCE, PARAMETERS_AT_ONCE = 1000, 100
 """What MLflow takes in one request."""
 
 REQUESTS_AT_ONCE = 3
 """To a server, which has several workers, and reads one request while another one waits for its database."""
+
+REFUSED, DELETED = "INVALID_PARAMETER_VALUE", "deleted"
+"""MLflow's words: for what it will never take, and of an experiment or a run."""
 
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 NOTHING: Mapping[str, str] = {}
@@ -45,24 +51,29 @@ class Store:
     def __init__(self, tracking_uri: str) -> None:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
-        from mlflow import MlflowClient, entities
+        from mlflow import MlflowClient, MlflowException, entities
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
         self.tracking_uri = tracking_uri
         self.requests_at_once = REQUESTS_AT_ONCE if tracking_uri.startswith("http") else 1
-        self.entities = entities
+        self.entities, self.exception = entities, MlflowException
+        self.refused: list[str] = []
+        moved.repoint(tracking_uri)
         self.client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
 
     def experiment(self, name: str) -> str:
-        """The experiment of this name, made if there is none."""
+        """The experiment of this name, made if there is none, and brought back if it was deleted."""
         if (found := self.client.get_experiment_by_name(name)) is not None:
+            if found.lifecycle_stage == DELETED:  # its name stays taken
+                self.client.restore_experiment(found.experiment_id)
             return found.experiment_id
         return self.client.create_experiment(name, artifact_location(self.tracking_uri, name), tags=EXPERIMENT_TAGS)
 
     def tag_experiment(self, experiment: str, name: str, text: str) -> None:
         """Set a tag of an experiment."""
-        self.client.set_experiment_tag(experiment, name, text)
+        with self._refusing(f"tag {name} of the experiment"):
+            self.client.set_experiment_tag(experiment, name, text)
 
     def find_runs(self, experiment: str, *, tag: str, text: str) -> dict[str, dict[str, str]]:
         """Run → its tags, of the runs that have this tag and are not deleted."""
@@ -94,10 +105,10 @@ class Store:
 
     def log(self, run: str, *, tags: Mapping[str, str] = NOTHING, parameters: Mapping[str, str] = NOTHING) -> None:
         """Set tags, and parameters, which can never be changed."""
-        if tags:
-            self.client.log_batch(run, tags=[self.entities.RunTag(name, text) for name, text in tags.items()])
-        for part in _parts([self.entities.Param(name, text) for name, text in parameters.items()], PARAMETERS_AT_ONCE):
-            self.client.log_batch(run, params=part)
+        marks = [self.entities.RunTag(*tag) for tag in tags.items()]
+        settings = [self.entities.Param(*parameter) for parameter in parameters.items()]
+        self._send(run, marks, PARAMETERS_AT_ONCE, lambda part: self.client.log_batch(run, tags=part))
+        self._send(run, settings, PARAMETERS_AT_ONCE, lambda part: self.client.log_batch(run, params=part))
 
     def untag(self, run: str, tag: str) -> None:
         """Take a tag away, if it is there."""
@@ -106,15 +117,38 @@ class Store:
 
     def add(self, run: str, points: Sequence[MetricPoint]) -> None:
         """Add metrics; one that is there already with the same time and step stays one."""
-        for part in _parts([self.entities.Metric(*point) for point in points], METRICS_AT_ONCE):
-            self.client.log_batch(run, metrics=part)
+        metrics = [self.entities.Metric(*point) for point in points]
+        self._send(run, metrics, METRICS_AT_ONCE, lambda part: self.client.log_batch(run, metrics=part))
+
+    def _send(self, run: str, items: Sequence[Any], at_once: int, send: Callable[[Sequence[Any]], Any]) -> None:
+        """Send what a run is to have; where MLflow refuses some of it, all the rest."""
+        for part in _parts(items, at_once):
+            try:
+                send(part)
+            except self.exception as error:
+                if error.error_code != REFUSED or self.client.get_run(run).info.lifecycle_stage == DELETED:
+                    raise
+                for item in part:
+                    with self._refusing(f"{item.key} of run {run}"):
+                        send([item])
+
+    @contextmanager
+    def _refusing(self, what: str) -> Iterator[None]:
+        """What MLflow refuses once it refuses always: that is noted in `refused`, and nothing waits behind it."""
+        try:
+            yield
+        except self.exception as error:
+            if error.error_code != REFUSED:
+                raise
+            self.refused.append(f"{what}: {reason(error)}")
 
     def file(self, run: str, path: Path) -> None:
         """Keep a file, or a folder under its name."""
-        if path.is_dir():
-            self.client.log_artifacts(run, str(path), path.name)
-        else:
-            self.client.log_artifact(run, str(path))
+        with self._refusing(f"{path.name} of run {run}"):
+            if path.is_dir():
+                self.client.log_artifacts(run, str(path), path.name)
+            else:
+                self.client.log_artifact(run, str(path))
 
     def end(self, run: str, status: str, when: int | None = None) -> None:
         """Mark a run as FINISHED, FAILED or KILLED."""

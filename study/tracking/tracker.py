@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from study.journal.journal import Journal
-from study.tracking.addresses import check_uri
 from study.tracking.bookmark import Bookmark
+from study.tracking.databases import check_uri, portable
 from study.tracking.uploader import SECONDS_WITHOUT_PROGRESS
 
 SECONDS_BETWEEN_LOOKS = 0.05
@@ -31,6 +31,11 @@ class Tracker:
         self.directory, self.tracking_uri = directory, check_uri(tracking_uri)
         self._process: subprocess.Popen[bytes] | None = None
         self._begun = -math.inf
+
+    @property
+    def portable_uri(self) -> str:
+        """What the journal has of the tracking URI: it stays true when the studies are moved with their database."""
+        return portable(self.tracking_uri, self.directory)
 
     def start(self) -> None:
         """Begin to follow the journal, unless that has begun; again, a minute later, if somebody ended it."""
@@ -50,7 +55,7 @@ class Tracker:
         bookmark = self._wait_for_upload(timeout)
         events, trials = sum(1 for _ in Journal(self.directory).events(bookmark.offset)), len(bookmark.unfiled)
         if not events and not trials:
-            return None
+            return bookmark.refusal
         lacks = self._lacks(f"{events} events and {trials} trials' files of {self.directory.name}", "them")
         self._kill()  # it hangs, and would keep others from uploading
         return lacks

@@ -18,8 +18,8 @@ from search_spaces.errors import reason
 from search_spaces.load import load_recorded
 from study.journal import locks
 from study.journal.files import STUDY, UPLOADING
-from study.tracking.addresses import check_uri
 from study.tracking.bookmark import Bookmark
+from study.tracking.databases import check_uri
 from study.tracking.mirror import Mirror
 from study.tracking.store import Store
 

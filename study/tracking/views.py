@@ -10,6 +10,7 @@ from typing import Any
 
 from search_spaces.schema import Study
 from study.analysis.variants import CONSTRAINT, DATA
+from study.tracking.names import fit
 
 TAG = "mlflow.sharedViewState."
 """Prefix of the experiment tags that hold views."""
@@ -49,7 +50,7 @@ def key(name: str, view: str) -> str:
 
 def _trials(study: Study, name: str) -> dict[str, Any]:
     searched = [path for path in study.search if path != "training.method.name"]
-    metrics, settings = [f"metrics.`{metric}`" for metric in METRICS], [f"params.`{path}`" for path in searched]
+    metrics, settings = [f"metrics.`{metric}`" for metric in METRICS], [f"params.`{fit(path)}`" for path in searched]
     columns = ["tags.`status`", *metrics, *settings]
     return {
         "searchFilter": f"tags.study = '{name}' and tags.method != ''",
@@ -82,7 +83,7 @@ def _view(title: str, state: Mapping[str, Any], created: int) -> str:
 def _charts(study: Study) -> list[dict[str, Any]]:
     axes = {"xaxis": {"key": DATA, "type": "METRIC"}, "yaxis": {"key": CONSTRAINT, "type": "METRIC"}}
     # A trial without one of the parameters would be left out.
-    common = [path for path, parameter in study.search.items() if not parameter.when]
+    common = [fit(path) for path, parameter in study.search.items() if not parameter.when]
     charts = [
         {"type": "SCATTER", **axes},
         *({"type": "LINE", "metricKey": metric, "scaleType": "log", "lineSmoothness": 0} for metric in CURVES),

@@ -1,10 +1,10 @@
 """A trial as a Ray Tune actor. One step is one epoch; the last also measures the test split, projects, and is `done`.
 
-What Tune hands over: `trial` (its id), `study` (the text of the study file), `values` (dotted path → sampled value) and
-`folder`, where trials leave their files. A trial goes on from what it finds there; Tune's own checkpoints are not used.
-What a step reports: `epoch`, `metrics` of that epoch, in the last step `final`, what `Trial.finish` measured, and the
-`reason` of a divergence. The first step also reports the epochs that the trial had done before, `earlier`: some may not
-have arrived. `notes` are lines for the user.
+What Tune hands over: `trial` (its id), `study` (the text of the study file), `values` (dotted path → sampled value),
+`folder`, where trials leave their files, and `modules`, the folders with the user's own. A trial goes on from what it
+finds in its folder; Tune's own checkpoints are not used. What a step reports: `epoch`, `metrics` of that epoch, in the
+last step `final`, what `Trial.finish` measured, and the `reason` of a divergence. The first step also reports the
+epochs that the trial had done before, `earlier`: some may not have arrived. `notes` are lines for the user.
 
 An error inside a trial is reported, not raised: `error` (one line) and `traceback`. The process serves the next trial,
 and Tune's retries are left for lost processes and lost nodes.
@@ -19,11 +19,15 @@ import torch
 from ray import tune
 from ray.tune.result import DONE
 
-from search_spaces.errors import one_line
+from search_spaces import modules
+from search_spaces.errors import USERS_ERRORS, one_line
 from search_spaces.load import load_text, resolve
 from study.trial import trial_folder
 from study.trial.machine import forget_peak_memory, with_device
 from study.trial.trial import Trial
+
+RAY_ENDS_IT = "ray_terminate_msg"
+"""What a SystemExit has by which Ray ends a process; the user's own code may raise others."""
 
 
 class TrialActor(tune.Trainable):
@@ -46,7 +50,9 @@ class TrialActor(tune.Trainable):
             return self._advance()
         except torch.AcceleratorError:
             raise  # this process can no longer use its GPU; Tune starts the trial again in another one
-        except Exception as error:
+        except USERS_ERRORS as error:
+            if hasattr(error, RAY_ENDS_IT):
+                raise
             self.trial = None
             return {DONE: True, "error": one_line(error), "traceback": traceback.format_exc()}
 
@@ -75,6 +81,7 @@ class TrialActor(tune.Trainable):
 
     def _begin(self) -> tuple[Trial, list[str]]:
         """The trial, new or as far as it came before; what was wrong with its checkpoints."""
+        modules.look_in(*self.request.get("modules", ()), seen=True)
         study = _load(self.request["study"])
         return trial_folder.begin(with_device(resolve(study, self.request["values"])), self._folder)
 

@@ -103,3 +103,78 @@ def test_options_that_mean_nothing(command: Command, option: list[str]) -> None:
     answer = command("run", "small.yaml", *option)
     assert (answer.code, answer.out) == (2, "")
     assert option[0] in answer.err and "Traceback" not in answer.err
+
+
+SECRET_OPTIONS = [
+    ("run", "small.yaml", "--tracking-uri", "postgresql://me:hush/a?b#c@db/mlflow"),
+    ("run", "small.yaml", "--storage", "s3://key:hush@bucket"),
+    ("run", "small.yaml", "--address", "ray://me:hush@host:10001"),
+    ("resume", "mine", "--tracking-uri", "https://host/?token=hush"),
+    ("resume", "mine", "--address", "me:hush@host:6379"),
+    ("submit", "small.yaml", "--address", "http://me:hush@host:8265"),
+    ("submit", "small.yaml", "--tracking-uri", "https://me:hush@mlflow.example.org"),
+    ("confirm", "mine", "--storage", "s3://bucket?secret_key=hush"),
+    ("sync", "mine", "--tracking-uri", "postgresql://db/mlflow?sslpassword=hush"),
+    ("ui", "--tracking-uri", "https://hush@mlflow.example.org"),
+    ("status", "--storage", "s3://key:hush@bucket"),
+]
+
+
+@pytest.mark.parametrize("arguments", SECRET_OPTIONS, ids=" ".join)
+def test_secrets_are_refused_and_not_repeated(command: Command, arguments: tuple[str, ...]) -> None:
+    answer = command(*arguments)
+    assert_refused(answer, f"{arguments[-2]} holds a ", "which would be kept in files and logs; leave it out and set ")
+    assert "hush" not in answer.err
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("verb", ["run", "ui", "confirm"])
+def test_the_environment_may_say_where_mlflow_is(command: Command, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("runs/mine").mkdir(parents=True)
+    write_file({}, "runs/mine/study.yaml")
+    arguments = {"run": ["small.yaml"], "ui": [], "confirm": ["mine"]}[verb]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:hush@mlflow.example.org")
+    assert_refused(command(verb, *arguments), "--tracking-uri holds a password")
+    if verb != "confirm":  # of which there is nothing yet
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "mlruns")
+        assert_refused(command(verb, *arguments), "'mlruns' is neither a server nor a database", "MLFLOW_TRACKING_URI")
+
+
+LATE = """
+import sys
+from dataclasses import replace
+from cnn_core.problems import helmholtz
+
+def problem(calls: int):
+    ours, count = helmholtz(), 0
+    def residual(u, x, p):
+        nonlocal count
+        count += 1
+        if count > calls:
+            sys.exit(0)
+        return ours.residual(u, x, p)
+    return replace(ours, residual=residual)
+"""
+
+
+def test_code_of_the_user_that_exits_is_told(command: Command) -> None:
+    Path("leaves.py").write_text("import sys\nsys.exit(0)\n")
+    Path("leaves_late.py").write_text(LATE)
+    write_file({"problem": {"name": "leaves:problem"}}, "leaves.yaml")
+    write_file({"problem": {"name": "leaves_late:problem", "calls": 1000}}, "late.yaml")
+    assert_refused(command("trial", "leaves.yaml"), "leaves cannot be imported (SystemExit: 0); mend it")
+    calls = next(
+        calls for calls in range(1, 50) if command("check", "late.yaml", "--set", f"problem.calls={calls}").code == 0
+    )
+    answer = command("trial", "late.yaml", "--set", f"problem.calls={calls + 1}")
+    assert answer.code == 2
+    assert answer.err.splitlines()[-1].startswith(
+        "error: problem.name: its module ended the program with SystemExit: 0"
+    )
+
+
+def test_a_study_files_module_is_found_from_anywhere(command: Command) -> None:
+    Path("there").mkdir()
+    Path("there/module_beside.py").write_text("from cnn_core.problems import helmholtz as problem\n")
+    write_file({"problem": {"name": "module_beside:problem"}}, "there/beside.yaml")
+    assert command("check", "there/beside.yaml").code == 0

@@ -1,5 +1,6 @@
 """Which MLflow a study goes on with."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,8 @@ import pytest
 from study.cli.tracked_at import tracked_at
 from study.journal import study_folder
 from study.journal.study_folder import Place, Whereabouts
-from study.tracking.addresses import default_uri
 from study.tracking.bookmark import Bookmark
+from study.tracking.databases import default_uri, portable
 from tests.study.small_study import small_study
 
 
@@ -56,3 +57,12 @@ def test_a_database_that_was_moved_is_replaced_by_the_usual_one(folder: str, dir
     if folder == ".":
         told(directory, uri)
     assert tracked_at(directory) == default_uri(directory.parent)
+
+
+def test_a_database_beside_the_study_is_the_one_beside_it_now(directory: Path) -> None:
+    begin(directory, portable(f"sqlite:///{directory.parent}/team.db", directory))
+    Path(f"{directory.parent}/team.db").touch()
+    there = directory.parents[1] / "copy"
+    shutil.copytree(directory.parent, there)
+    assert tracked_at(directory) == f"sqlite:///{directory.parent}/team.db"
+    assert tracked_at(there / directory.name) == f"sqlite:///{there}/team.db"

@@ -4,11 +4,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from pyarrow.fs import FileSystem, LocalFileSystem
 
 from search_spaces.load import StudyFileError, load_recorded
 from study.journal import locks, study_folder
 from study.journal.journal import Journal
 from study.journal.study_folder import Place, Whereabouts
+from tests.study.awkward import AWKWARD
 from tests.study.small_study import COMPLETES, small_study
 
 ROOT = Path(__file__).parents[3]
@@ -31,6 +33,41 @@ def test_a_name_that_need_not_be_exact_is_numbered(tmp_path: Path) -> None:
 def test_a_name_that_is_no_folder_name_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"--name is '.*'; write letters, digits, '\.', '_' and '-', e\.g\. my-study"):
         study_folder.claim(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ["mlflow.db", "mlflow.db-wal", "mlartifacts"])
+def test_what_lies_beside_the_studies_is_no_name_of_a_study(name: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=rf"--name is {name}, where MLflow's own files lie in runs/; write another name"
+    ):
+        study_folder.claim(tmp_path, name, exact=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_long_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--name has 300 letters; write at most 100"):
+        study_folder.claim(tmp_path, "x" * 300)
+    assert study_folder.claim(tmp_path, "x" * 100).is_dir()
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_a_place_in_any_folder_is_that_folder(name: str, tmp_path: Path) -> None:
+    for place in (Place.of(tmp_path / name / "mine", None), Place.of(tmp_path / "mine", str(tmp_path / name))):
+        files, folder = FileSystem.from_uri(place.trials)
+        assert isinstance(files, LocalFileSystem)
+        assert folder.startswith(f"{tmp_path / name}/")
+
+
+@pytest.mark.parametrize("storage", ["s3://bucket/folder?region=x", "file:///shared#1"])
+def test_a_storage_with_options_is_refused(storage: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"--storage is .*, whose options would not reach .*; leave out what stands"):
+        Place.of(tmp_path, storage)
+
+
+def test_what_names_servers_is_for_the_owner_alone(tmp_path: Path) -> None:
+    (tmp_path / "records.jsonl").touch(0o644)  # of an earlier version
+    study_folder.begin(tmp_path, small_study(), Whereabouts(Place.of(tmp_path, None), "auto", "http://there"))
+    assert (tmp_path / "records.jsonl").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
@@ -83,7 +120,7 @@ def test_from_its_beginning_a_study_says_where_it_is(tmp_path: Path) -> None:
     study_folder.begin(tmp_path, study, where)
     assert load_recorded(tmp_path / "study.yaml") == study
     assert study_folder.whereabouts(tmp_path) == where
-    there = Whereabouts(where.place, "10.0.0.1:6379")
+    there = Whereabouts(where.place, "10.0.0.1:6379", modules=("/mine", "/here"))
     study_folder.begin(tmp_path, study, there)
     assert study_folder.whereabouts(tmp_path) == there
 

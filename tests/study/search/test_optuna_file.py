@@ -1,4 +1,5 @@
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -6,6 +7,7 @@ import pytest
 
 from study.search import optuna_file
 from study.search.optuna_file import IDENT, OptunaFile, database
+from tests.study.awkward import AWKWARD
 
 
 @pytest.fixture
@@ -34,6 +36,15 @@ def test_trials_are_kept_once(search: optuna.Study, tmp_path: Path) -> None:
     assert [trial.user_attrs[IDENT] for trial in found] == ["0000", "0001"]
     assert [trial.values for trial in found] == [[1.0, 2.0]] * 2
     assert [trial.params for trial in found] == [trial.params for trial in search.trials]
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_any_folder_has_its_own_file(search: optuna.Study, name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    OptunaFile(search, database(tmp_path / name / "optuna.db")).keep(told(search, "0000"))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with closing(sqlite3.connect(tmp_path / name / "optuna.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM trials").fetchone() == (1,)
 
 
 def test_a_locked_file_is_written_later(search: optuna.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.content: dict[str, dict[str, Any]] = {}
+        self.refused: list[str] = []
         self.calls = 0
         self.breaks_at: int | None = None
         self.takes_effect = False

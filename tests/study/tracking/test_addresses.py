@@ -17,33 +17,10 @@ from urllib.request import Request, urlopen
 import pytest
 from mlflow.entities import Run
 
-from study.tracking.addresses import artifact_location, check_uri, default_uri, pages, ui_process
+from study.tracking.addresses import pages, ui_process
+from study.tracking.databases import default_uri
 from study.tracking.uploader import sync
 from tests.study import tracked_study
-
-
-def test_the_default_is_a_database_beside_the_studies(tmp_path: Path) -> None:
-    assert default_uri(tmp_path / "runs") == f"sqlite:///{tmp_path}/runs/mlflow.db"
-    assert artifact_location(default_uri(tmp_path), "waves") == f"file://{tmp_path}/mlartifacts/waves"
-
-
-def test_a_server_decides_where_files_go() -> None:
-    assert artifact_location("http://host:5000", "waves") is None
-
-
-@pytest.mark.parametrize(
-    "uri", ["sqlite:///a.db", "http://host:5000", "https://host", "postgresql+psycopg2://user@host/db"]
-)
-def test_tracking_uris(uri: str) -> None:
-    assert check_uri(uri) == uri
-
-
-@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///tmp/mlruns", "host:5000", ""])
-def test_what_is_no_tracking_uri(uri: str) -> None:
-    with pytest.raises(
-        ValueError, match=r"is neither a server nor a database; write http://HOST:5000 or sqlite:///PATH\.db"
-    ):
-        check_uri(uri)
 
 
 def test_the_command_listens_on_this_machine_only_with_one_worker() -> None:

@@ -64,3 +64,17 @@ def test_one_that_cannot_be_understood_is_the_beginning_and_leaves_others_alone(
     write(tmp_path, {ONE: told, TWO: {"offset": 7, "newer": 1}})
     assert Bookmark.read(tmp_path, ONE) == Bookmark()
     assert Bookmark.read(tmp_path, TWO) == Bookmark(offset=7)
+
+
+def test_a_bookmark_moves_with_the_database_beside_it(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    (before / "study").mkdir(parents=True)
+    Bookmark(offset=3).write(before / "study", f"sqlite:///{before}/mlflow.db")
+    before.rename(after)
+    assert Bookmark.read(after / "study", f"sqlite:///{after}/mlflow.db").offset == 3
+    assert Bookmark.read(after / "study", "sqlite:////elsewhere/mlflow.db").offset == 0
+
+
+def test_it_names_servers_and_is_for_the_owner_alone(tmp_path: Path) -> None:
+    Bookmark(offset=3).write(tmp_path, ONE)
+    assert (tmp_path / BOOKMARKS).stat().st_mode & 0o777 == 0o600

@@ -1,5 +1,7 @@
 """The words and metrics that MLflow is given."""
 
+import re
+
 import pytest
 
 from cnn_core.metrics import WORST
@@ -41,6 +43,14 @@ def test_best_and_pareto_set_count_completed_trials_alone() -> None:
         "trials/stopped": 0.0,
         "trials/lost": 0.0,
     }
+
+
+def test_parameters_of_a_problem_have_names_that_mlflow_takes() -> None:
+    wave = {"λ₀ [1/s]": [2.0, 4.0], "λ₀ {1/s}": [3.0], "points": 30}
+    parameters = content.trial_parameters({"data": {"train": wave}})
+    assert parameters["data.train.points"] == "30"
+    assert sorted(parameters.values()) == ["2, 4", "3", "30"]
+    assert all(re.fullmatch(r"[\w. /:-]+", name) for name in parameters)
 
 
 def test_parameters_have_the_study_files_paths() -> None:

@@ -158,3 +158,26 @@ def test_a_trial_without_a_share_of_a_gpu_stays_on_the_cpu(device: Any, gpu: flo
 def test_a_share_of_a_logical_gpu_runs_on_a_machine_without_one(actor: Actor) -> None:
     half = replace(STUDY, resources=Resources(gpu=0.5))
     assert steps(actor(COMPLETES, half))[-1]["final"]["status"] == "completed"
+
+
+class RayEnds(SystemExit):
+    """As Ray raises it in a process that got a SIGTERM."""
+
+    ray_terminate_msg = "the process receives a SIGTERM"
+
+
+@pytest.mark.parametrize("how", [SystemExit, RayEnds])
+def test_code_that_exits_is_an_error_and_no_lost_process(
+    actor: Actor, how: type[SystemExit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(self: Trial) -> None:
+        raise how(3)
+
+    monkeypatch.setattr(Trial, "step", leave)
+    if how is RayEnds:
+        with pytest.raises(RayEnds):
+            actor(COMPLETES).step()
+    else:
+        (result,) = steps(actor(COMPLETES))
+        assert result["error"] == "SystemExit: 3"
+        assert "leave" in result["traceback"]
