@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -98,6 +99,7 @@ def rehearse(problem: Problem, split: Split, cast: Cast, *, seed: int) -> PointS
     return points
 
 
+@lru_cache
 def parameter_count(network: Network) -> int:
     """How many parameters a network has at least, without making it. Raises ValueError for too many to count."""
     try:

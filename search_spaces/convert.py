@@ -22,6 +22,27 @@ def stored(values: Mapping[str, Any]) -> Values:
     return {path: _stored(value) for path, value in values.items()}
 
 
+def strange(study: Study, values: Mapping[str, Any]) -> str | None:
+    """The first path at which a trial that the search made could not have these values; None if it could."""
+    try:
+        asked = next(assignments(study, lambda path: [values[path]]))
+    except KeyError as missing:
+        return missing.args[0]
+    return next((path for path in asked if not is_possible(values[path], study.search[path].distribution)), None)
+
+
+def is_possible(value: Any, distribution: Distribution) -> bool:
+    """Whether a distribution takes this value; true is no number."""
+    match distribution:
+        case Choice(values):
+            found = tuple(value) if isinstance(value, list) else value
+            return any(found == one and isinstance(found, bool) == isinstance(one, bool) for one in values)
+        case Integer(low, high):
+            return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+        case Uniform(low, high):
+            return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
 def _ask(trial: BaseTrial, path: str, distribution: Distribution) -> Any:
     match distribution:
         case Uniform(low, high, log):

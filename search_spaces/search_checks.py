@@ -11,6 +11,7 @@ from typing import Any
 
 from search_spaces.blocks import TAGS, write
 from search_spaces.checks import AFTER_PROJECTION, check_data, check_settings
+from search_spaces.convert import is_possible
 from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
 from search_spaces.overrides import applied, keys_of
 from search_spaces.schema import OF_A_TRIAL, Choice, Distribution, Integer, Study, Value
@@ -65,17 +66,15 @@ def _check_conditions(study: Study, path: str) -> None:
 
 
 def _check_possible(study: Study, path: str, value: Any, where: str) -> None:
-    match study.search[path].distribution:
+    distribution = study.search[path].distribution
+    if is_possible(value, distribution):
+        return
+    match distribution:
         case Choice(values):
-            if value not in values:
-                hint = nearest(value, map(str, values))
-                raise StudyFileError(f"{where} is {shown(value)}, which the search never takes; {hint}")
-        case distribution:
-            if not isinstance(value, int | float) or not distribution.low <= value <= distribution.high:
-                raise StudyFileError(
-                    f"{where} is {shown(value)}, which the search never takes; "
-                    f"write a number from {distribution.low} to {distribution.high}"
-                )
+            hint = nearest(value, map(str, values))
+        case range_:
+            hint = f"write a number from {range_.low} to {range_.high}"
+    raise StudyFileError(f"{where} is {shown(value)}, which the search never takes; {hint}")
 
 
 def _check_sampler(study: Study) -> None:

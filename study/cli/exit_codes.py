@@ -37,7 +37,7 @@ def mendable() -> Iterator[None]:
     try:
         yield
     except (ValueError, FileExistsError, PermissionError, NotADirectoryError) as error:
-        raise BadInputError(str(error)) from error
+        raise BadInputError(str(error) or type(error).__name__) from error
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from ray.tune.search import Searcher
 
 from cnn_core.metrics import WORST
 from search_spaces import convert, space
+from search_spaces.errors import StudyFileError, shown
 from search_spaces.schema import Study
 from search_spaces.when import Values
 from study.journal.journal import Metrics, TrialRecord, TrialStatus
@@ -240,8 +241,7 @@ class OptunaSearch(Searcher):
         """A trial that Optuna did not choose, with the values that the journal has."""
         part = self._part(int(record.trial))
         search, kept = self.searches[part], self.files[part].kept.get(record.trial)
-        known = FixedTrial(convert.stored(record.values))
-        convert.suggest(self.study, known)
+        known = self._known(record)
         search.add_trial(
             create_trial(
                 state=TrialState.RUNNING,
@@ -252,6 +252,19 @@ class OptunaSearch(Searcher):
             )
         )
         return optuna.Trial(search, _trials(search)[-1]._trial_id)
+
+    def _known(self, record: TrialRecord) -> FixedTrial:
+        """A trial's values as Optuna knows them. Raises StudyFileError if this search does not take them any more."""
+        known = FixedTrial(convert.stored(record.values))
+        if (strange := convert.strange(self.study, record.values)) is not None:
+            value = shown(record.values[strange]) if strange in record.values else "not given"
+            raise StudyFileError(
+                f"{self.study.study}: trial {record.trial} cannot go on: its {strange} is {value}, which the search in "
+                "this study's study.yaml does not take; undo what was changed there, or run the changed one as a study "
+                "of its own"
+            )
+        convert.suggest(self.study, known)
+        return known
 
     def _tell_bounds(self, trial: optuna.Trial, metrics: Metrics) -> None:
         for metric, bound in self.study.bounds.items():

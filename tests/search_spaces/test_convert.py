@@ -6,8 +6,9 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search_spaces.convert import stored, suggest
+from search_spaces.convert import is_possible, stored, suggest
 from search_spaces.load import load_study, resolve
+from search_spaces.schema import Choice, Distribution, Integer, Uniform
 from tests.search_spaces.files import grid, load
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -91,3 +92,23 @@ def test_every_sampler_draws_what_can_be_resolved(sampler: str) -> None:
         trial = search.ask()
         assert resolve(study, suggest(study, trial)).training.method.name == "batch"
         search.tell(trial, [float(index), 1.0])
+
+
+@pytest.mark.parametrize(
+    ("value", "distribution", "possible"),
+    [
+        (2, Integer(1, 3), True),
+        (4, Integer(1, 3), False),
+        (2.5, Integer(1, 3), False),
+        (True, Integer(1, 3), False),
+        (1, Uniform(0.5, 1.5), True),
+        (True, Uniform(0.5, 1.5), False),
+        ("1", Uniform(0.5, 1.5), False),
+        (1, Choice((1, "a")), True),
+        (True, Choice((1, "a")), False),
+        ([4, 4], Choice(((4, 4), (8,))), True),
+        ("b", Choice(("a",)), False),
+    ],
+)
+def test_what_a_distribution_takes(value: object, distribution: Distribution, possible: bool) -> None:
+    assert is_possible(value, distribution) is possible
