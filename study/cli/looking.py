@@ -162,7 +162,7 @@ def ui(tracking_uri: str | None, host: str, port: int) -> None:
     Only this machine can open it, unless another --host is given.
     """
     with loading():
-        from study.tracking import addresses, databases
+        from study.tracking import addresses, databases, moved
 
     with mendable():
         uri = databases.check_uri(tracking_uri or databases.default_uri(RUNS))

@@ -89,7 +89,5 @@ def test_what_is_no_database_of_mlflow_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("no database, but as long as the header of one would be, and longer than that")
-    with pytest.raises(
-        ValueError, match=r"mlflow\.db: MLflow cannot use it \(file is not a database\); end what"
-    ):
+    with pytest.raises(ValueError, match=r"mlflow\.db: MLflow cannot use it \(file is not a database\); end what"):
         repoint(default_uri(tmp_path))
