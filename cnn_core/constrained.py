@@ -58,8 +58,9 @@ class ConstrainedNetwork:
 
     `compile` lets torch compile the Taylor-mode passes (`cnn_core.compilation`); the general path runs as it is.
 
-    `network` is a module with `forward(x (N, D), p (N, K)) → (N, O)`. Our own networks (`LayeredNetwork`) take the
-    Taylor-mode path unless the residual differentiates `u.function` itself (`path` says which).
+    `network` is a module with `forward(x (N, D), p (N, K)) → (N, O)`; another number of outputs than the problem's
+    raises ValueError, here or in the first pass. Our own networks (`LayeredNetwork`) take the Taylor-mode path unless
+    the residual differentiates `u.function` itself (`path` says which).
     """
 
     problem: Problem
@@ -74,6 +75,11 @@ class ConstrainedNetwork:
     def __post_init__(self) -> None:
         object.__setattr__(self, "layout", layout_of(self.network))
         object.__setattr__(self, "layered", isinstance(self.network, LayeredNetwork) and self.network.plain)
+        if self.layered and (problem := _shape_of(self.problem)) != (own := cast(LayeredNetwork, self.network).shape):
+            raise ValueError(
+                f"network: problem {self.problem.name!r} has {problem} (coordinates, parameters, outputs), and the "
+                f"network was built for {own}; build it for those of the problem"
+            )
         if self.compile:
             _ = self.carried  # found out by running the residual, which cannot happen while tracing
 
@@ -91,7 +97,9 @@ class ConstrainedNetwork:
         """u_θ at x (N, D) for p (N, K) → (N, O), differentiable once in θ."""
         if self.layered:
             return self._attached_pass(theta, x, p, values_of(x.shape[-1])).streams[0]
-        return functional_call(self.network, self.layout.unflatten(theta), (x, p))
+        prediction = functional_call(self.network, self.layout.unflatten(theta), (x, p))
+        self._require_outputs(prediction, len(x))
+        return prediction
 
     def residuals(self, theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
         """g at x (N, D) for p (N, K) → (N, C)."""
@@ -166,11 +174,26 @@ class ConstrainedNetwork:
         parameters = self.layout.unflatten(theta)
 
         def function(at: Tensor) -> Tensor:
-            return functional_call(self.network, parameters, (at[None], p[None]))[0]
+            prediction = functional_call(self.network, parameters, (at[None], p[None]))
+            self._require_outputs(prediction, 1)
+            return prediction[0]
 
         u = PointField(function, x, tuple(self.problem.coordinates))
         field = cast(Field, u)  # to type checkers a cached property is no property
         return field.value, self.problem.point_residuals(field, x, p, scaled=self.scaled)
+
+    def _require_outputs(self, prediction: Tensor, points: int) -> None:
+        """Other shapes would be stretched to that of the data."""
+        expected = (points, len(self.problem.outputs))
+        if prediction.shape != expected:
+            raise ValueError(
+                f"network: forward returned the shape {tuple(prediction.shape)} for {points} points of problem "
+                f"{self.problem.name!r}; return {expected}, one column for each of its outputs"
+            )
+
+
+def _shape_of(problem: Problem) -> tuple[int, int, int]:
+    return len(problem.coordinates), len(problem.parameters), len(problem.outputs)
 
 
 class _Attached(torch.autograd.Function):

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.divergence import cause
 from cnn_core.methods.method import Method, MiniBatch, Step, Watch
 from cnn_core.networks import parameter_vector
 from cnn_core.optimizers import Adam, Optimizer
@@ -37,7 +38,7 @@ class TrainingStatus(StrEnum):
 class Training:
     """A training in progress on `points`, whose dtype and device are those of θ.
 
-    `gradient` is the method's last direction.
+    `gradient` is the method's last direction; `reason` says why and where it diverged, if it did.
     """
 
     model: ConstrainedNetwork
@@ -60,6 +61,7 @@ class Training:
         self.shuffler = torch.Generator().manual_seed(self.seed)
         self.epoch = 0
         self.status = TrainingStatus.RUNNING if self.epochs else TrainingStatus.COMPLETED
+        self.reason: str | None = None
         self.clock = Clock(x.device)
         self._watch: Watch = dict
         self.gradient = torch.zeros_like(self.theta, requires_grad=False)
@@ -69,12 +71,18 @@ class Training:
         count = math.ceil(len(self.points) / self.batch_size)
         for position, batch in enumerate(self.batches()):
             if not self.take_step(batch, self.epoch + position / count):
-                self.status = TrainingStatus.DIVERGED
+                batch_points = PointSet(batch.x, batch.p, batch.u, 1)
+                why = cause(self.model, self.theta, batch_points)
+                self.diverge(f"in step {position + 1} of epoch {self.epoch + 1} {why}")
                 return self.status
         self.epoch += 1
         if self.epoch >= self.epochs:
             self.status = TrainingStatus.COMPLETED
         return self.status
+
+    def diverge(self, reason: str) -> None:
+        """The training ends here."""
+        self.status, self.reason = TrainingStatus.DIVERGED, reason
 
     def take_step(self, batch: MiniBatch, epoch: float) -> bool:
         """One step on one batch at `epoch` in epochs; False, with θ as it was, if it would not be finite."""
@@ -138,6 +146,7 @@ class Training:
                 "shuffler": self.shuffler.get_state(),
                 "epoch": self.epoch,
                 "status": str(self.status),
+                "reason": self.reason,
                 "figures": self.watched,  # the key of checkpoints of before
                 "seconds": dict(self.clock.seconds),
             }
@@ -156,7 +165,7 @@ class Training:
         self.method_state = state["method"]
         self.shuffler.set_state(state["shuffler"].cpu())
         self.epoch = state["epoch"]
-        self.status = TrainingStatus(state["status"])
+        self.status, self.reason = TrainingStatus(state["status"]), state.get("reason")
         if self.status is TrainingStatus.COMPLETED and self.epoch < self.epochs:
             self.status = TrainingStatus.RUNNING  # more epochs were asked for than the checkpoint had
         self._watch = partial(dict, state["figures"])

@@ -2,13 +2,17 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from cnn_core.metrics import METRICS
-from cnn_core.problems import Problem, Split, sample
-from search_spaces.errors import USERS_ERRORS, StudyFileError, nearest, one_line
+from cnn_core.problems import PointSet, Problem, Split
+from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
+from search_spaces.errors import StudyFileError, nearest
+from search_spaces.forms import MOST_VALUES
 from search_spaces.problems import build_problem
-from search_spaces.schema import Data, Study
+from search_spaces.schema import Choice, Data, Study
 
 EVERY_EPOCH = tuple(f"{split}/{metric}" for split in ("train", "validation") for metric in METRICS)
 AFTER_PROJECTION = tuple(f"projected/validation/{metric}" for metric in METRICS)
@@ -25,8 +29,19 @@ LEAKS: Mapping[tuple[str, str], str] = {
 }
 """Which split must hold no wave of which other, and why."""
 
-Waves = list[list[float]]
-"""Waves by their parameters' values, in the problem's order."""
+SPLIT_SEEDS = {"train": 0, "validation": 1_986_096_233, "test": 1_952_805_748}
+"""Added to the seed, so that splits drawn at random do not share their points. Others would draw other points."""
+
+MOST_WAVES = 100_000
+MOST_POINTS = 5_000_000
+MOST_GIB = 1
+"""Of one split."""
+
+MOST_CHOICES = 1000
+"""Of one searched parameter: each is tried."""
+
+MOST_PARAMETERS = 100_000_000
+"""Of a network."""
 
 
 def check_settings(study: Study) -> None:
@@ -37,6 +52,7 @@ def check_settings(study: Study) -> None:
         )
     if len(study.study) > LONGEST_NAME:
         raise StudyFileError(f"study has {len(study.study)} letters; write at most {LONGEST_NAME}")
+    check_sizes(study)
     _check_objectives(study)
     _check_scheduler(study)
     if study.resources.gpu > 0 and study.training.device == "cpu":
@@ -49,12 +65,29 @@ def check_settings(study: Study) -> None:
 
 
 def check_data(study: Study) -> None:
-    """The problem can be built, its splits are complete and finite, and no wave belongs to two of them."""
+    """The problem can be built, its functions run as in a trial, splits are complete, finite and of bounded size, and
+    no wave belongs to two of them.
+    """
     problem = build_problem(study.problem)
-    _check_residual(problem)
-    waves = {name: _check_split(problem, split, f"data.{name}") for name, split in splits(study.data)}
+    with _naming():
+        require_residual(problem)
+    training = study.training
+    cast = Cast(study.network, training.seed, training.dtype, study.problem.scaled)
+    points: dict[str, PointSet] = {}
+    for name, split in splits(study.data):
+        _check_split(problem, split, f"data.{name}")
+        with _naming(f"data.{name}: "):
+            points[name] = rehearse(problem, split, cast, seed=split_seed(study, name))
     for name, used in LEAKS:
-        _check_leak(problem, waves, name, used)
+        if problem.parameters:
+            _check_leak(problem, study.data, name, used)
+        else:
+            _check_points(points, name, used)
+
+
+def split_seed(study: Study, name: str) -> int:
+    """What seeds the random points of a split."""
+    return study.training.seed + SPLIT_SEEDS[name]
 
 
 def splits(data: Data) -> Iterator[tuple[str, Split]]:
@@ -62,16 +95,15 @@ def splits(data: Data) -> Iterator[tuple[str, Split]]:
     return ((name, getattr(data, name)) for name in ("train", "validation", "test"))
 
 
-def _check_residual(problem: Problem) -> None:
+@contextmanager
+def _naming(where: str = "") -> Iterator[None]:
     try:
-        _ = problem.constraints
+        yield
     except ValueError as error:
-        raise StudyFileError(str(error)) from None
-    except USERS_ERRORS as error:
-        raise StudyFileError(f"the residual of problem {problem.name!r} fails ({one_line(error)}); mend it") from None
+        raise StudyFileError(f"{where}{error}") from None
 
 
-def _check_split(problem: Problem, split: Split, path: str) -> Waves:
+def _check_split(problem: Problem, split: Split, path: str) -> None:
     for key in split.parameters:
         if key not in problem.parameters:
             known = (*problem.parameters, "points", "sampling")
@@ -79,29 +111,66 @@ def _check_split(problem: Problem, split: Split, path: str) -> Waves:
     for key in problem.parameters:
         if key not in split.parameters:
             raise StudyFileError(f"{path}.{key} is missing; write a list of values or {{linspace: [low, high, count]}}")
-    try:
-        sample(problem, split)
-        return split.waves(problem).tolist()
-    except ValueError as error:
-        raise StudyFileError(f"{path}: {error}") from None
-    except USERS_ERRORS as error:
+    waves = math.prod(map(len, split.parameters.values()))
+    if waves > MOST_WAVES:
+        raise StudyFileError(f"{path} has {waves} waves; write at most {MOST_WAVES}, i.e. fewer values")
+    if waves * split.points > MOST_POINTS:
         raise StudyFileError(
-            f"{path}: the solution of problem {problem.name!r} fails ({one_line(error)}); mend it"
-        ) from None
+            f"{path} has {waves * split.points} points (waves × points); write at most {MOST_POINTS} altogether"
+        )
+    columns = len(problem.coordinates) + len(problem.parameters) + len(problem.outputs)
+    if (size := waves * split.points * columns * 8 / 2**30) > MOST_GIB:
+        raise StudyFileError(f"{path} takes {size:.1f} GiB; write fewer points, {MOST_GIB} GiB is the most")
 
 
-def _check_leak(problem: Problem, waves: Mapping[str, Waves], name: str, used: str) -> None:
-    if not problem.parameters:  # a single solution: its points are all there is to separate
-        return
-    for wave in waves[name]:
-        if any(all(map(_same, wave, other)) for other in waves[used]):
-            pairs = zip(problem.parameters, wave, strict=True)
-            values = ", ".join(f"{name} {value:g}" for name, value in pairs)
-            raise StudyFileError(f"data.{name}: the wave {values} is also a {LEAKS[name, used]}; write other values")
+def _check_leak(problem: Problem, data: Data, name: str, used: str) -> None:
+    """Splits are grids, so they share a wave where they share a value of every parameter."""
+    own, others = (getattr(data, split).parameters for split in (name, used))
+    wave = {key: _first_shared(own[key], sorted(others[key])) for key in problem.parameters}
+    if None not in wave.values():
+        values = ", ".join(f"{key} {value:g}" for key, value in wave.items())
+        raise StudyFileError(f"data.{name}: the wave {values} is also a {LEAKS[name, used]}; write other values")
+
+
+def _first_shared(values: Sequence[float], others: Sequence[float]) -> float | None:
+    """The first of these values that is among the others, which are sorted."""
+    for value in values:
+        place = bisect(others, value)
+        if any(_same(value, other) for other in others[max(0, place - 1) : place + 1]):
+            return value
+    return None
 
 
 def _same(one: float, other: float) -> bool:
     return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def _check_points(points: Mapping[str, PointSet], name: str, used: str) -> None:
+    """A problem without parameters has one wave: its points are all there is to separate."""
+    seen = {tuple(point) for point in points[used].x.tolist()}
+    if all(tuple(point) in seen for point in points[name].x.tolist()):
+        raise StudyFileError(
+            f"data.{name}: each of its points is also a {LEAKS[name, used].replace('wave', 'point')}; "
+            "write sampling: random, or another number of points"
+        )
+
+
+def check_sizes(study: Study) -> None:
+    """Lists and networks are none that no machine holds. Raises StudyFileError."""
+    searched = [(path, found.distribution) for path, found in study.search.items()]
+    choices = {path: found.values for path, found in searched if isinstance(found, Choice)}
+    for path, values in choices.items():
+        if len(values) > MOST_CHOICES:
+            raise StudyFileError(f"search.{path}.choice has {len(values)} values; write at most {MOST_CHOICES}")
+    listed = sum(len(values) for _, split in splits(study.data) for values in split.parameters.values())
+    if (count := listed + sum(map(len, choices.values()))) > MOST_VALUES:
+        raise StudyFileError(f"data and search list {count} values; write at most {MOST_VALUES} altogether")
+    with _naming("network: "):
+        parameters = parameter_count(study.network)
+    if parameters > MOST_PARAMETERS:
+        raise StudyFileError(
+            f"network has {parameters} parameters; write smaller widths, {MOST_PARAMETERS} is the most"
+        )
 
 
 def _check_objectives(study: Study) -> None:

@@ -1,7 +1,10 @@
 """The one error that a study file can cause, and the words of errors: `where: what is wrong, got X; write Y`."""
 
-from collections.abc import Iterable
-from difflib import get_close_matches
+import math
+import re
+from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
+from itertools import takewhile
 from typing import Any
 
 import yaml
@@ -14,6 +17,9 @@ LONGEST_REASON = 400
 
 USERS_ERRORS = (Exception, SystemExit)
 """Whatever the user's own code raises: `sys.exit` in it must not end the program without a word."""
+
+LIKE, ALMOST_EQUAL = 0.6, 0.85
+"""Likeness, from 0 to 1, of words that are told as each other's nearest."""
 
 NEEDS_A_DOT = "YAML reads numbers like this only with a dot"
 
@@ -50,9 +56,31 @@ def nearest(word: Any, known: Iterable[str], *, hidden: Iterable[str] = ()) -> s
     What is `hidden` may be near, but is not listed.
     """
     known, hidden = list(known), list(hidden)
-    if close := get_close_matches(str(word), [*known, *hidden], n=1, cutoff=0.5):
-        return f"write {close[0]}"
+    if isinstance(word, str) and (close := _near(word, [*known, *hidden])):
+        return f"write {close}"
     return f"write one of: {', '.join(known)}" if known else "remove it"
+
+
+def _near(word: str, known: Sequence[str]) -> str | None:
+    """The known word that is most like this one, if it is like it; else the only one that begins so, or with."""
+    best = max(known, key=lambda other: _likeness(word, other), default="")
+    if _likeness(word, best) >= LIKE:
+        return best
+    begun = [other for other in known if min(len(word), len(other)) > 2 and _begins(word, other)]
+    return begun[0] if len(begun) == 1 else None
+
+
+def _begins(word: str, other: str) -> bool:
+    return word.startswith(other) or other.startswith(word)
+
+
+def _likeness(word: str, other: str) -> float:
+    """Of what differs in two paths; words with another first letter are alike only if almost equal."""
+    keys, others = re.split("[./]", word.casefold()), re.split("[./]", other.casefold())
+    shared = len([*takewhile(lambda pair: pair[0] == pair[1], zip(keys, others, strict=False))])
+    word, other = ".".join(keys[shared:]), ".".join(others[shared:])
+    ratio = SequenceMatcher(None, word, other).ratio()
+    return ratio if word[:1] == other[:1] or ratio >= ALMOST_EQUAL else 0.0
 
 
 def shown(value: Any) -> str:
@@ -67,13 +95,27 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST_SHOWN else "a block" if isinstance(value, dict) else "a list"
 
 
-def number_in_text(value: Any, *, whole: bool = False) -> str | None:
+def number_hint(value: Any, *, whole: bool = False) -> str | None:
+    """Why this text is no number though it looks like one, and what to write; None where it does not."""
+    number = _number_in(value, whole=whole)
+    if number is None:
+        return None
+    why = "numbers stand without quotes" if _is_number_in_yaml(value.strip()) else NEEDS_A_DOT
+    return f"{why}, write {number}"
+
+
+def _is_number_in_yaml(text: str) -> bool:
+    tag = yaml.SafeLoader("").resolve(yaml.ScalarNode, text, (True, False))
+    return tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+def _number_in(value: Any, *, whole: bool) -> str | None:
     """How YAML would read this text as a number, if it is one: '1e-3' → '1.0e-3', or '1e3' → '1000' where `whole`."""
     try:
-        number = float(value) if isinstance(value, str) else None
+        number = float(value) if isinstance(value, str) else math.nan
     except ValueError:
         return None
-    if number is None:
+    if not math.isfinite(number):
         return None
     if whole:
         return str(int(number)) if number.is_integer() else None

@@ -9,8 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cnn_core.problems import Split
-from search_spaces.errors import NEEDS_A_DOT, StudyFileError, nearest, number_in_text, shown
+from search_spaces.errors import StudyFileError, nearest, number_hint, shown
 from search_spaces.schema import Choice, Integer, ProblemChoice, SearchedParameter, Uniform
+
+MOST_VALUES = 10_000
+"""Of all lists of a study file together; a `linspace` counts as many as it stands for."""
 
 DISTRIBUTIONS: Mapping[str, tuple[str, bool]] = {
     "uniform": ("uniform", False),
@@ -104,10 +107,12 @@ def _values(raw: Any, path: str) -> Any:
         raise wrong
     low, high, count = raw["linspace"]
     for position, number in enumerate(raw["linspace"]):
-        if hint := number_in_text(number):
-            raise StudyFileError(f"{path}.linspace[{position}] is {shown(number)}; {NEEDS_A_DOT}, write {hint}")
-    if not (_is_number(low) and _is_number(high) and isinstance(count, int) and count >= 1):
+        if hint := number_hint(number):
+            raise StudyFileError(f"{path}.linspace[{position}] is {shown(number)}; {hint}")
+    if not (_is_number(low) and _is_number(high) and _is_number(count) and isinstance(count, int) and count >= 1):
         raise wrong
+    if count > MOST_VALUES:
+        raise StudyFileError(f"{path}.linspace[2] is {count}; write at most {MOST_VALUES} values")
     return [low + (high - low) * index / max(count - 1, 1) for index in range(count)]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from search_spaces.blocks import read, write
-from search_spaces.checks import check_data, check_settings
+from search_spaces.checks import check_data, check_settings, check_sizes
 from search_spaces.errors import StudyFileError
 from search_spaces.json_schema import json_schema
 from search_spaces.modules import look_in
@@ -65,6 +65,7 @@ def load_trial(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Stu
     study = load_study(space)
     with _naming(f"{find(space).name} with the settings given"):
         trial = applied(_without_search(study), overrides)
+        check_sizes(trial)
         check_data(trial)
     return trial
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from search_spaces.errors import NEEDS_A_DOT, StudyFileError, nearest, number_in_text, shown
+from search_spaces.errors import StudyFileError, nearest, number_hint, shown
 from search_spaces.schema import CONFIG
 
 BLOCK = "a block of `key: value` lines"
@@ -65,8 +65,8 @@ def _explain(problems: Sequence[Any], raw: Any, path: str, others: Iterable[str]
         else:  # the name of a union's member
             break
     types = {problem["type"] for problem in problems}
-    if types & {"float_type", "int_type"} and (number := number_in_text(raw, whole="float_type" not in types)):
-        return f"{path} is {shown(raw)}; {NEEDS_A_DOT}, write {number}"
+    if types & {"float_type", "int_type"} and (hint := number_hint(raw, whole="float_type" not in types)):
+        return f"{path} is {shown(raw)}; {hint}"
     if types == {"literal_error"}:
         return f"{path} is {shown(raw)}; {nearest(raw, _literals(problems))}"
     return f"{path} is {shown(raw)}; write {' or '.join([*_words(problems), *others])}"

@@ -55,9 +55,9 @@ def _call(function: Callable[..., Any], choice: ProblemChoice) -> Any:
     options = _checked_options(function, choice)
     try:
         return function(**options)
-    except ValueError as error:
-        raise StudyFileError(f"problem: {error}") from None
     except USERS_ERRORS as error:
+        if isinstance(error, ValueError) and str(error):
+            raise StudyFileError(f"problem: {error}") from None
         raise StudyFileError(
             f"problem.name: {choice.name} fails ({one_line(error)}); mend it, or its options"
         ) from None

@@ -114,9 +114,11 @@ class Choice:
     def __post_init__(self) -> None:
         if not self.values:
             raise ValueError("the choice is empty; write at least one value")
-        for position, value in enumerate(self.values):
-            if value in self.values[:position]:
+        seen: set[Value] = set()
+        for value in self.values:
+            if value in seen:
                 raise ValueError(f"the choice holds {value!r} twice; write each value once")
+            seen.add(value)
 
 
 Distribution = Uniform | Integer | Choice

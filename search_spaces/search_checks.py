@@ -37,8 +37,12 @@ def check_search(study: Study) -> None:
     _check_balance(study)
     _check_first(study)
     bare = replace(study, search={}, tune=replace(study.tune, balance=None))
+    checked = {_rehearsed(study)}
     for values in _samples(study):
-        _check_trial(study, bare, values)
+        trial = _check_trial(study, bare, values)
+        if (data := _rehearsed(trial)) not in checked:
+            checked.add(data)
+            check_data(trial)
 
 
 def _check_path(path: str) -> None:
@@ -169,7 +173,12 @@ def _branching(study: Study, path: str) -> tuple[Any, ...]:
     return tuple(dict.fromkeys([*_ends(study, path), *named]))
 
 
-def _check_trial(study: Study, bare: Study, values: Values) -> None:
+def _rehearsed(study: Study) -> str:
+    """What the check of the data depends on; many trials share it."""
+    return repr((study.problem, study.data, study.training.dtype))
+
+
+def _check_trial(study: Study, bare: Study, values: Values) -> Study:
     try:
         trial = applied(bare, values)
     except UnknownKeyError as error:
@@ -184,8 +193,7 @@ def _check_trial(study: Study, bare: Study, values: Values) -> None:
             "write projection: {solver: adam}, or an objective without projected/"
         )
     check_settings(trial)
-    if any(keys_of(path)[0] in ("data", "problem") for path in values):
-        check_data(trial)
+    return trial
 
 
 def _unknown(study: Study, bare: Study, values: Values, error: UnknownKeyError) -> str:

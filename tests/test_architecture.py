@@ -53,10 +53,12 @@ CORE_ROOMS = {
     "jacobian": PASSES | {"constrained", "linear_algebra"},
     "linearisation": PASSES | {"constrained", "jacobian", "linear_algebra"},
     "metrics": {"constrained", "problems"},
+    "divergence": {"constrained", "metrics", "problems"},
+    "rehearsal": {"constrained", "divergence", "linearisation", "metrics", "networks", "problems"},
     "methods": PASSES
     | {"constrained", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions", "schedules"},
     "solvers": PASSES | {"constrained", "jacobian", "linear_algebra", "linearisation", "reductions"},
-    "training": {"clock", "constrained", "methods", "networks", "optimizers", "problems", "schedules"},
+    "training": {"clock", "constrained", "divergence", "methods", "networks", "optimizers", "problems", "schedules"},
     "projection": {"constrained", "problems", "solvers"},
 }
 """The rooms and files of `cnn_core`, and all that each may import of it besides itself."""

@@ -78,6 +78,7 @@ class LayeredNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.inputs = inputs
+        self.shape = inputs, parameters, outputs
         self.widths = widths
         self.activation = ACTIVATIONS[activation]
         sizes = [inputs if modulated else inputs + parameters, *widths]

@@ -79,6 +79,8 @@ def seed(x: Tensor, constants: Tensor | None, carried: Carried) -> Tensor:
     Returns (S, N, D + C): the value, then ∂x/∂xᵢ (unit vectors), then zeros for the higher derivatives.
     """
     points, inputs = x.shape
+    if carried.count == 1:  # out of place: a residual may ask for u at points that do not vary where p does
+        return (x if constants is None else torch.cat([x, constants], dim=-1))[None]
     width = inputs + (0 if constants is None else constants.shape[-1])
     streams = x.new_zeros(carried.count, points, width)
     streams[0, :, :inputs] = x

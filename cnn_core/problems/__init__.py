@@ -6,8 +6,8 @@ The latter are functions by name, whose keyword arguments are their options. A n
 from collections.abc import Callable, Mapping
 
 from cnn_core.problems.condition import Condition
-from cnn_core.problems.points import PointSet, Split, collocation_points, sample
-from cnn_core.problems.problem import Problem, Residual, Scale, Solution
+from cnn_core.problems.points import PointSet, Split, collocation_points, require_scales, sample
+from cnn_core.problems.problem import Problem, ProblemError, Residual, Scale, Solution
 from cnn_core.problems.synthetic import synthetic
 from cnn_core.problems.viscous_flow import viscous_flow
 from cnn_core.problems.waves import helmholtz, pythagorean, truth
@@ -25,6 +25,7 @@ __all__ = [
     "Condition",
     "PointSet",
     "Problem",
+    "ProblemError",
     "Residual",
     "Scale",
     "Solution",
@@ -32,6 +33,7 @@ __all__ = [
     "collocation_points",
     "helmholtz",
     "pythagorean",
+    "require_scales",
     "sample",
     "synthetic",
     "truth",

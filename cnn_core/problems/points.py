@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cnn_core.problems.problem import Problem
+from cnn_core.problems.problem import Problem, ProblemError
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def sample(problem: Problem, split: Split, *, seed: int = 0) -> PointSet:
     Raises ValueError where the data is not finite, a scale is zero or not finite, or a shape is wrong.
     """
     waves = split.waves(problem)
-    _require_scales(problem, waves)
+    require_scales(problem, waves)
     x = torch.cat(
         [
             collocation_points(problem, split.points, split.sampling, seed=seed + 1_000_003 * index)
@@ -89,35 +89,70 @@ def sample(problem: Problem, split: Split, *, seed: int = 0) -> PointSet:
         ]
     )
     p = waves.repeat_interleave(split.points, dim=0)
-    u = torch.vmap(problem.solution)(x, p)
+    return PointSet(x, p, _data(problem, x, p), len(waves))
+
+
+def require_scales(problem: Problem, waves: Tensor) -> None:
+    """Raises ValueError where the scale of a wave (waves, K) is no number, zero or not finite."""
+    if problem.scale is None:
+        return
+    scale = torch.vmap(lambda p: _scales(problem, p))(waves)
+    wrong = (~torch.isfinite(scale) | (scale == 0)).nonzero()
+    if len(wrong):
+        wave, index = wrong[0].tolist()
+        raise ProblemError(
+            f"problem {problem.name!r}: the scale of {problem.constraints[index]!r} is {float(scale[wave, index])} "
+            f"at p = {waves[wave].tolist()}; choose parameters where it is finite and not zero"
+        )
+
+
+def _scales(problem: Problem, p: Tensor) -> Tensor:
+    """The scales (C,) of one wave p (K,)."""
+    scale = problem.scale(p) if problem.scale is not None else {}
+    if not isinstance(scale, Mapping):
+        raise ProblemError(
+            f"problem {problem.name!r}: scale returned a {type(scale).__name__}; return a number for each residual's "
+            f"name, e.g. {{{problem.constraints[0]!r}: …}}"
+        )
+    for name in problem.constraints:
+        if name not in scale:
+            raise ProblemError(f"problem {problem.name!r}: scale has no entry for {name!r}; add one")
+        value = scale[name]
+        if isinstance(value, Tensor) and (value.dim() != 0 or value.is_complex()):
+            raise ProblemError(
+                f"problem {problem.name!r}: the scale of {name!r} has shape {tuple(value.shape)} and {value.dtype}; "
+                "return a real number"
+            )
+    return torch.stack([torch.as_tensor(scale[name]).to(p) for name in problem.constraints])
+
+
+def _data(problem: Problem, x: Tensor, p: Tensor) -> Tensor:
+    """The exact solution (N, O) at x (N, D) for p (N, K)."""
+
+    def solution(x: Tensor, p: Tensor) -> Tensor:
+        u = problem.solution(x, p)
+        if isinstance(u, Tensor) and not u.is_complex():
+            return u
+        kind = str(u.dtype) if isinstance(u, Tensor) else type(u).__name__
+        raise ProblemError(
+            f"problem {problem.name!r}: the solution is a {kind} at one point; "
+            f"return a real tensor of shape ({len(problem.outputs)},), one number per output"
+        )
+
+    u = torch.vmap(solution)(x, p)
     if u.shape != (len(x), len(problem.outputs)):
-        raise ValueError(
+        raise ProblemError(
             f"problem {problem.name!r}: the solution has shape {tuple(u.shape[1:])} at one point; "
             f"return ({len(problem.outputs)},), one number per output"
         )
     finite = torch.isfinite(u).all(dim=-1)
     if not finite.all():
         where = int((~finite).nonzero()[0])
-        raise ValueError(
+        raise ProblemError(
             f"problem {problem.name!r}: the solution is {u[where].tolist()} at x = {x[where].tolist()}, "
             f"p = {p[where].tolist()}; choose parameters where it is finite"
         )
-    return PointSet(x, p, u, len(waves))
-
-
-def _require_scales(problem: Problem, waves: Tensor) -> None:
-    if problem.scale is None:
-        return
-    for p in waves:
-        scale = problem.scale(p)
-        for name in problem.constraints:
-            if name not in scale:
-                raise ValueError(f"problem {problem.name!r}: scale has no entry for {name!r}; add one")
-            if not (math.isfinite(scale[name]) and scale[name] != 0):
-                raise ValueError(
-                    f"problem {problem.name!r}: the scale of {name!r} is {float(scale[name])} at p = {p.tolist()}; "
-                    "choose parameters where it is finite and not zero"
-                )
+    return u
 
 
 def collocation_points(
@@ -135,7 +170,7 @@ def collocation_points(
     dimensions = len(low)
     side = round(count ** (1 / dimensions))
     if side**dimensions != count:
-        raise ValueError(
+        raise ProblemError(
             f"points: uniform sampling in {dimensions} dimensions needs k^{dimensions} points, "
             f"got {count}; write {max(side, 1) ** dimensions}"
         )

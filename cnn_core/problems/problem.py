@@ -32,9 +32,13 @@ Solution = Callable[[Tensor, Tensor], Tensor]
 """(x (D,), p (K,)) → u (O,)."""
 
 
+class ProblemError(ValueError):
+    """What is wrong with a problem, in one line; errors that a problem's own functions raise are none of these."""
+
+
 def unknown(x: Tensor, p: Tensor) -> Tensor:
     """The solution of a problem that has no exact one."""
-    raise ValueError("no exact solution is known, so there is no data to sample; give the problem a solution")
+    raise ProblemError("no exact solution is known, so there is no data to sample; give the problem a solution")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,15 +59,24 @@ class Problem:
     scale: Scale | None = None
 
     def __post_init__(self) -> None:
+        for what, names in (("parameters", self.parameters), ("outputs", self.outputs)):
+            if isinstance(names, str):
+                raise ProblemError(
+                    f"problem {self.name!r}: {what} is the text {names!r}; write a tuple of names, ({names!r},)"
+                )
+            if len(set(names)) < len(names):
+                raise ProblemError(
+                    f"problem {self.name!r}: {what} has a name twice, got {tuple(names)}; name each once"
+                )
         for coordinate, (low, high) in self.coordinates.items():
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise ValueError(
+                raise ProblemError(
                     f"problem {self.name!r}: coordinate {coordinate!r} needs a finite interval (low, high) with "
                     f"low < high, got {(low, high)}"
                 )
         for what, names in (("coordinates", tuple(self.coordinates)), ("outputs", self.outputs)):
             if not names:
-                raise ValueError(f"problem {self.name!r}: {what} is empty; name at least one")
+                raise ProblemError(f"problem {self.name!r}: {what} is empty; name at least one")
 
     @property
     def reads(self) -> Reads:
@@ -84,19 +97,20 @@ class Problem:
     def _probed(self) -> tuple[Reads, tuple[str, ...]]:
         probe = Probe(tuple(self.coordinates), len(self.outputs))
         x = torch.tensor([0.5 * (low + high) for low, high in self.coordinates.values()], dtype=torch.float64)
-        residuals = self.residual(probe, x, torch.ones(len(self.parameters), dtype=torch.float64))
+        with torch.enable_grad():
+            residuals = self.residual(probe, x, torch.ones(len(self.parameters), dtype=torch.float64))
+        if not isinstance(residuals, Mapping):
+            raise ProblemError(
+                f"problem {self.name!r}: residual returned a {type(residuals).__name__}; "
+                'return named scalars, e.g. {"equation": …}'
+            )
         if not residuals:
-            raise ValueError(
+            raise ProblemError(
                 f"problem {self.name!r}: residual returned no constraint; return at least one named scalar"
             )
         for name, residual in residuals.items():
-            if torch.is_tensor(residual) and residual.dim() == 0:
-                continue
-            kind = f"shape {tuple(residual.shape)}" if torch.is_tensor(residual) else f"type {type(residual).__name__}"
-            raise ValueError(
-                f"problem {self.name!r}: residual {name!r} must be a scalar tensor, got {kind}; "
-                "pick one component, e.g. u.value[0]"
-            )
+            if wrong := _wrong_with(residual):
+                raise ProblemError(f"problem {self.name!r}: residual {name!r} {wrong}")
         return probe.reads, tuple(residuals)
 
     def point_residuals(self, u: Field, x: Tensor, p: Tensor, *, scaled: bool) -> Tensor:
@@ -111,3 +125,21 @@ class Problem:
         """The exact solution as a field at one point."""
         solution = PointField(lambda at: self.solution(at, p), x, tuple(self.coordinates))
         return cast(Field, solution)  # type checkers mistake cached properties
+
+
+def _wrong_with(residual: object) -> str | None:
+    """Why this is no residual, and what to return instead."""
+    if not isinstance(residual, Tensor):
+        return f"must be a scalar tensor, got type {type(residual).__name__}; pick one component, e.g. u.value[0]"
+    if residual.dim() != 0:
+        return f"must be a scalar tensor, got shape {tuple(residual.shape)}; pick one component, e.g. u.value[0]"
+    if residual.is_complex():
+        return f"must be a real number, got {residual.dtype}; return its .real and .imag as two residuals"
+    if not residual.is_floating_point():
+        return f"must be a real number, got {residual.dtype}, which has no derivative; return a floating-point tensor"
+    if residual.requires_grad:
+        return (
+            "reads a parameter that no training reaches, since only what the network itself computes is trained; "
+            "let the network's forward return what depends on it, or .detach() it"
+        )
+    return None

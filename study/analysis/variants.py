@@ -54,7 +54,7 @@ class Variant:
 
 def variants_of(record: TrialRecord) -> list[Variant]:
     """The trial as trained and, where it was projected, as projected. A running trial shows its last epoch."""
-    metrics = {name: float(value) for name, value in latest(record).items() if isinstance(value, int | float)}
+    metrics = {name: float(value) for name, value in record.latest.items() if isinstance(value, int | float)}
     projected = {name.removeprefix(PROJECTED): value for name, value in metrics.items() if name.startswith(PROJECTED)}
     how = {name: value for name, value in metrics.items() if name.startswith("projection/")}
     seconds = metrics.get("time/train_s")
@@ -63,11 +63,6 @@ def variants_of(record: TrialRecord) -> list[Variant]:
         total = None if seconds is None else seconds + metrics.get("time/projection_s", 0.0)
         variants.append(Variant(record.trial, record.method, True, record.status, projected | how, total))
     return variants
-
-
-def latest(record: TrialRecord) -> Mapping[str, float | str]:
-    """The metrics that a trial ended with, or those of its last epoch."""
-    return record.metrics or (record.history[-1][2] if record.history else {})
 
 
 def keeps_bounds(study: Study, variant: Variant) -> bool:

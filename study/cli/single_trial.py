@@ -29,16 +29,19 @@ def run_and_show(study: Study, *, save: Path | None, checkpoint: Path | None, as
             trial.load(checkpoint)
     console = Console(stderr=True)
     metrics = _finished(trial, study, console, save)
-    _show(metrics, study, as_json=as_json)
+    if trial.reason:
+        console.print(f"diverged: {trial.reason}", highlight=False, markup=False, soft_wrap=True)
+    _show(metrics, study, trial.reason, as_json=as_json)
     if save is not None:
         _save(trial, save)
         console.print(f"checkpoint and predictions: {save}", soft_wrap=True)
 
 
-def _show(metrics: Metrics, study: Study, *, as_json: bool) -> None:
+def _show(metrics: Metrics, study: Study, reason: str | None, *, as_json: bool) -> None:
     if as_json:
         status = metrics.pop("status")
-        click.echo(json.dumps({"config": dump(study), "metrics": metrics, "status": status}))
+        error = {"error": reason} if reason else {}
+        click.echo(json.dumps({"config": dump(study), "metrics": metrics, "status": status, **error}))
     else:
         (out := Console()).print(metrics_table(metrics, out))
 

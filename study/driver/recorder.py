@@ -86,7 +86,7 @@ class Recorder(Callback):
             self._keep_traceback(ident, result["traceback"])
         else:
             (self.directory / TRIALS / ident / TRACEBACK).unlink(missing_ok=True)  # of an earlier end that was none
-            error = self._fetch(ident)
+            error = "; ".join(filter(None, (result.get("reason"), self._fetch(ident)))) or None
         self._end(ident, ending(result), result.get("final", {}), error)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -130,8 +130,7 @@ class Recorder(Callback):
 
     def reached(self, ident: str) -> int:
         """The last epoch that the journal has of a trial; 0 before the first."""
-        history = self.records[ident].history if ident in self.records else []
-        return history[-1][0] if history else 0
+        return self.records[ident].epoch if ident in self.records else 0
 
     def _where(self, ident: str) -> str:
         epoch = self.reached(ident)
@@ -148,8 +147,7 @@ class Recorder(Callback):
             self._enter(self.journal.epoch(ident, epoch, metrics))
 
     def _end(self, ident: str, status: TrialStatus, final: Metrics, error: str | None) -> None:
-        history = self.records[ident].history
-        metrics = {**final, **(history[-1][2] if history else {})}
+        metrics = {**final, **self.records[ident].last_epoch}
         record = self._enter(self.journal.trial_end(ident, status, metrics, error))
         self.running.remove(ident)
         if status.final:
@@ -187,4 +185,4 @@ def ending(result: Mapping[str, Any]) -> TrialStatus:
 def _forget(record: TrialRecord) -> None:
     """Of a trial that has ended for good, nobody here asks for its epochs any more."""
     if record.status.final:
-        record.history = record.history[-1:]
+        record.forget_epochs()

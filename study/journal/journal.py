@@ -56,6 +56,30 @@ class TrialRecord:
     error: str | None = None
 
     @property
+    def epoch(self) -> int:
+        """The last epoch that it ended; 0 before the first."""
+        return self.history[-1][0] if self.history else 0
+
+    @property
+    def latest(self) -> Metrics:
+        """The metrics that it ended with, or those of its last epoch."""
+        return self.metrics or self.last_epoch
+
+    @property
+    def last_epoch(self) -> Mapping[str, float]:
+        """The metrics of its last epoch."""
+        return self.history[-1][2] if self.history else {}
+
+    @property
+    def last_sign(self) -> float:
+        """When it was last heard of, in seconds since 1970."""
+        return self.ended or (self.history[-1][1] if self.history else self.started)
+
+    def forget_epochs(self) -> None:
+        """Keep the last epoch only, where nobody asks for the others any more."""
+        self.history = self.history[-1:]
+
+    @property
     def known(self) -> bool:
         """Whether the journal has its start, which says what was trained."""
         return self.method != UNKNOWN
@@ -166,13 +190,13 @@ class Reader:
     """
 
     journal: Journal
-    offset: int = 0
-    records: dict[str, TrialRecord] = field(default_factory=dict)
-    began: Event | None = None
-    ended: Event | None = None
-    last: Event | None = None
-    line: int = 0
-    spoiled: list[int] = field(default_factory=list)
+    offset: int = field(default=0, init=False)
+    records: dict[str, TrialRecord] = field(default_factory=dict, init=False)
+    began: Event | None = field(default=None, init=False)
+    ended: Event | None = field(default=None, init=False)
+    last: Event | None = field(default=None, init=False)
+    line: int = field(default=0, init=False)
+    spoiled: list[int] = field(default_factory=list, init=False)
 
     def events(self, until: int | None = None) -> Iterator[Event]:
         """What is new, or that up to the offset `until`; each event is entered before it is handed on."""

@@ -55,7 +55,7 @@ class SharedCopy:
         for event in self.reader.events():
             self.news = True
             if record := self.reader.records.get(event.get("trial", "")):
-                record.history = record.history[-1:]
+                record.forget_epochs()
         if self.news:
             files, folder = FileSystem.from_uri(self.place)
             files.create_dir(folder, recursive=True)

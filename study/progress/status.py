@@ -48,14 +48,12 @@ def trials_table(directory: Path) -> Group:
     table = _table("trial", "method", "status", "epoch", *map(_broken, study.objectives), "time")
     errors: list[Text] = []
     for record in Journal(directory).trials().values():
-        epoch = record.history[-1][0] if record.history else 0
-        metrics = record.metrics or (record.history[-1][2] if record.history else {})
         epochs = record.values.get("training.epochs", study.training.epochs)
-        values = [_shown(metrics.get(name)) for name in study.objectives]
-        seconds = (record.ended or _newest(record)) - record.started
+        values = [_shown(record.latest.get(name)) for name in study.objectives]
+        seconds = record.last_sign - record.started
         status = Text(str(record.status), style=STYLES[record.status])
         trial, method = Text(record.trial), Text(record.method)
-        table.add_row(trial, method, status, f"{epoch}/{epochs}", *values, clock(seconds))
+        table.add_row(trial, method, status, f"{record.epoch}/{epochs}", *values, clock(seconds))
         if record.error:
             errors.append(Text(f"trial {record.trial}: {record.error}", style=STYLES[record.status]))
     return Group(studies_table([directory]), "", table, *(["", *errors] if errors else []))
@@ -68,10 +66,6 @@ def last_sign(event: Event | None) -> str:
     if event["event"] == "study-end":
         return ENDINGS[event.get("status", "FINISHED")]
     return f"{clock(max(0.0, time.time() - event['time']))} ago"
-
-
-def _newest(record: TrialRecord) -> float:
-    return record.history[-1][1] if record.history else record.started
 
 
 def _shown(value: float | str | None) -> str:
@@ -99,8 +93,7 @@ def _standing(study: Study, records: Iterable[TrialRecord]) -> Standing:
     standing = Standing(study.objectives, study.tune.trials, feasible=study.feasible)
     for record in records:
         if record.status is TrialStatus.RUNNING:
-            epoch = record.history[-1][0] if record.history else 0
-            standing.running[record.trial] = Running(record.method, study.training.epochs, epoch)
+            standing.running[record.trial] = Running(record.method, study.training.epochs, record.epoch)
         else:
             standing.end(record.trial, record.method, record.status, record.metrics)
     return standing

@@ -5,7 +5,7 @@ from typing import Any
 
 from study.analysis.leaderboard import LeaderboardRow
 from study.analysis.spread import Spread
-from study.analysis.variants import CONSTRAINT, DATA, ERRORS, Variant, latest
+from study.analysis.variants import CONSTRAINT, DATA, ERRORS, Variant
 from study.journal.journal import TrialRecord, TrialStatus
 
 
@@ -39,7 +39,7 @@ def trial_rows(records: Iterable[TrialRecord]) -> list[dict[str, Any]]:
         {"trial": record.trial, "method": record.method, "status": str(record.status), "epochs": len(record.history)}
         | {"started": record.started, "ended": record.ended, "error": record.error}
         | record.values
-        | dict(latest(record))
+        | dict(record.latest)
         | {"status": str(record.status)}
         for record in records
     ]

@@ -174,7 +174,7 @@ def convergence_plot(record: TrialRecord) -> Figure:
     ):
         draw_convergence(axes, record, name)
         axes.set(title=title, xlabel="epoch", ylabel="mean square")
-    draw_sections(panels["time"], {"": record.metrics or record.history[-1][2]})
+    draw_sections(panels["time"], {"": record.latest})
     add_legend(figure)
     figure.suptitle(f"Trial {record.trial}: {record.method}, {record.status}", x=0.02, ha="left")
     return figure
@@ -190,12 +190,12 @@ def draw_convergence(axes: Axes, record: TrialRecord, name: str) -> None:
     projected = record.metrics.get(f"projected/validation/{name}")
     if isinstance(projected, float | int) and projected < WORST:
         hollow: dict[str, Any] = {"color": AFTER, "markerfacecolor": "white", "clip_on": False, "zorder": 5}
-        axes.plot(record.history[-1][0], projected, "o", **hollow, label="validation, projected")
+        axes.plot(record.epoch, projected, "o", **hollow, label="validation, projected")
         every.append(projected)
     logarithmic(axes, every)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if record.metrics.get("diverged"):
-        text = f"diverged in epoch {record.history[-1][0]}"
+        text = f"diverged in epoch {record.epoch}"
         axes.text(0.97, 0.95, text, transform=axes.transAxes, ha="right", va="top")
 
 

@@ -224,7 +224,7 @@ class Mirror:
         self._add(self.bookmark.study_run, content.study_metrics(self.study, self.records), when, self.trials_ended)
         if (run := self.trial_runs.get(record.trial)) is None:
             return
-        epoch, _, known = record.history[-1] if record.history else (0, 0.0, {})
+        epoch, known = record.epoch, record.last_epoch
         metrics, tags = content.last_metrics(record), content.last_tags(record)
         self._add(run, {name: value for name, value in metrics.items() if known.get(name) != value}, when, epoch)
         self.store.log(run, tags=tags)
@@ -256,7 +256,7 @@ class Mirror:
     def _forget(self, record: TrialRecord) -> None:
         """Keep no history in memory that is not needed any more."""
         if record.status.final:
-            record.history = record.history[-1:]
+            record.forget_epochs()
 
     def _describe(self) -> None:
         analysis = analyse(self.study, self.records)

@@ -3,8 +3,8 @@
 What Tune hands over: `trial` (its id), `study` (the text of the study file), `values` (dotted path → sampled value),
 `folder`, where trials leave their files, and `modules`, the folders with the user's own. A trial goes on from what it
 finds in its folder; Tune's own checkpoints are not used. What a step reports: `epoch`, `metrics` of that epoch, in the
-last step `final`, what `Trial.finish` measured. The first step also reports the epochs that the trial had done before,
-`earlier`: some may not have arrived. `notes` are lines for the user.
+last step `final`, what `Trial.finish` measured, and the `reason` of a divergence. The first step also reports the
+epochs that the trial had done before, `earlier`: some may not have arrived. `notes` are lines for the user.
 
 An error inside a trial is reported, not raised: `error` (one line) and `traceback`. The process serves the next trial,
 and Tune's retries are left for lost processes and lost nodes.
@@ -74,7 +74,7 @@ class TrialActor(tune.Trainable):
         result["epoch"] = len(trial.history)
         result["metrics"] = {name: final.get(name, value) for name, value in trial.history[-1].items()}
         if trial.done:
-            result |= {"final": final, DONE: True}
+            result |= {"final": final, "reason": trial.reason, DONE: True}
         if trial.done or time.monotonic() - self.saved > trial.study.tune.checkpoint_seconds:
             result["notes"] += self._save(trial)
         return result

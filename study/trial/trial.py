@@ -16,10 +16,12 @@ import torch
 from cnn_core import checkpoint
 from cnn_core.clock import SECTIONS
 from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.divergence import not_finite
 from cnn_core.metrics import METRICS, WORST, Measurement, errors, finite, measure, percentiles
 from cnn_core.problems import PointSet, sample
 from cnn_core.solvers import Solver
 from cnn_core.training import Training, TrainingStatus
+from search_spaces.checks import split_seed, splits
 from search_spaces.load import build_problem, dump_yaml
 from search_spaces.schema import Study
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS
@@ -37,9 +39,6 @@ TRAIN_POINTS_MEASURED = 5000
 BOUNDED = [f"{split}/{metric}" for split in ("train", "validation") for metric in ("data_mse", "constraint_mse")]
 """A training diverged, too, where θ is finite and one of these errors counts as the worst."""
 
-SPLIT_SEEDS = {"train": 0, "validation": 1_986_096_233, "test": 1_952_805_748}
-"""Added to the seed, so that splits drawn at random do not share their points. Others would draw other points."""
-
 
 class Trial:
     """A trial in progress: `step` an epoch until `done`, then `finish`. `history` holds the metrics of every epoch."""
@@ -54,10 +53,8 @@ class Trial:
         self.dtype = getattr(torch, settings.dtype)
         problem = build_problem(study.problem)
         self.splits = {
-            name: sample(problem, getattr(study.data, name), seed=settings.seed + shift).to(
-                dtype=self.dtype, device=self.device
-            )
-            for name, shift in SPLIT_SEEDS.items()
+            name: sample(problem, split, seed=split_seed(study, name)).to(dtype=self.dtype, device=self.device)
+            for name, split in splits(study.data)
         }
         network = study.network.build(
             inputs=len(problem.coordinates),
@@ -95,6 +92,11 @@ class Trial:
         """Whether training has ended, by its epochs or by divergence."""
         return self.training.status is not TrainingStatus.RUNNING
 
+    @property
+    def reason(self) -> str | None:
+        """Why it diverged, if it did."""
+        return self.training.reason
+
     def step(self) -> Metrics:
         """Train one epoch and measure: train/…, validation/…, time/…, memory/peak_mib, diverged.
 
@@ -108,8 +110,8 @@ class Trial:
         validation = self._measure(self.splits["validation"])
         metrics = _named("train", training, self.measured_train)
         metrics |= _named("validation", validation, self.splits["validation"])
-        if any(float(metrics[error]) >= WORST for error in BOUNDED):
-            self.training.status = TrainingStatus.DIVERGED
+        if self.training.status is not TrainingStatus.DIVERGED and (worst := _worst(metrics)):
+            self.training.diverge(f"after epoch {self.epoch} {self._why(worst)}")
         diverged = self.training.status is TrainingStatus.DIVERGED
         if diverged:
             metrics = dict.fromkeys(metrics, WORST)
@@ -194,6 +196,11 @@ class Trial:
         metrics = self._project(solver, ("validation",))
         return {name: value for name, value in metrics.items() if not isinstance(value, str)}
 
+    def _why(self, worst: str) -> str:
+        """What made this error the worst."""
+        points = self.measured_train if worst.startswith("train/") else self.splits["validation"]
+        return not_finite(self.model, self.training.theta, points) or f"{worst} is {WORST:g} or more"
+
     def _measure(self, points: PointSet) -> Measurement:
         return measure(self.model, self.training.theta, points)
 
@@ -249,6 +256,11 @@ def run_trial(study: Study, on_step: Callable[[Trial, Metrics], Any] | None = No
 
 def _named(split: str, measurement: Measurement, points: PointSet) -> Metrics:
     return {f"{split}/{metric}": value for metric, value in errors(measurement, points).items()}
+
+
+def _worst(metrics: Metrics) -> str | None:
+    """The first error that tells a divergence."""
+    return next((error for error in BOUNDED if float(metrics[error]) >= WORST), None)
 
 
 def _some_waves(points: PointSet, most: int) -> PointSet:

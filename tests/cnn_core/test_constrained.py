@@ -202,3 +202,32 @@ def test_parameters_that_move_before_the_backward_pass_are_noticed() -> None:
         theta.mul_(2)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         torch.autograd.grad(loss, theta)
+
+
+@pytest.mark.parametrize("outputs", [2, 3])
+def test_a_module_with_other_outputs_than_the_problem_is_refused(outputs: int) -> None:
+    """Against data of one column its predictions would be stretched, and train on nonsense."""
+    model = ConstrainedNetwork(helmholtz(), OwnNetwork(1, 3, outputs))
+    points = grid_points(helmholtz(), 4)
+    message = rf"forward returned the shape \(\d, {outputs}\) for \d points of problem 'helmholtz'; return \(\d, 1\)"
+    for run in (model.predict, model.evaluate):
+        with pytest.raises(ValueError, match=message):
+            run(theta_of(model), points.x, points.p)
+
+
+def test_a_module_without_an_axis_of_outputs_is_refused() -> None:
+    class Flat(OwnNetwork):
+        def forward(self, x: Tensor, p: Tensor) -> Tensor:
+            return super().forward(x, p)[:, 0]
+
+    model = ConstrainedNetwork(helmholtz(), Flat(1, 3, 1))
+    points = grid_points(helmholtz(), 4)
+    with pytest.raises(ValueError, match=r"forward returned the shape \(1,\) for 1 points"):
+        model.evaluate(theta_of(model), points.x, points.p)
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_a_network_of_ours_for_another_problem_is_refused(network: Network) -> None:
+    module = network.build(inputs=1, parameters=3, outputs=2, seed=0)
+    with pytest.raises(ValueError, match=r"'helmholtz' has \(1, 3, 1\) \(coordinates.* built for \(1, 3, 2\); build"):
+        ConstrainedNetwork(helmholtz(), module)

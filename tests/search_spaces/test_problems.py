@@ -41,6 +41,22 @@ def failing():
     def solution(x, p):
         raise RuntimeError("no solution\\nhere")
     return replace(helmholtz(), solution=solution)
+
+def leaving():
+    raise SystemExit(0)
+
+def silent():
+    raise ValueError
+
+def branching():
+    def residual(u, x, p):
+        return {"helmholtz": u.value[0] if x[0] > 0 else u.laplacian[0]}
+    return replace(helmholtz(), residual=residual)
+
+def pole():
+    def residual(u, x, p):
+        return {"helmholtz": -(u.value[0] ** 2 + u.laplacian[0] ** 2) / x[0] ** 2}
+    return replace(helmholtz(), residual=residual)
 """
 
 counter = itertools.count()
@@ -122,4 +138,27 @@ def test_they_are_one_line_in_a_file(module: str, tmp_path: Path) -> None:
     restless = error_of(tmp_path, {"problem": f"{module}:restless"})
     assert restless.startswith("data.train: problem 'helmholtz': the solution is [nan] at x = ")
     failing = error_of(tmp_path, {"problem": f"{module}:failing"})
-    assert failing == "data.train: the solution of problem 'helmholtz' fails (RuntimeError: no solution); mend it"
+    assert failing.startswith("data.train: the solution of problem 'helmholtz' fails at x = [")
+    assert failing.endswith(f"], p = [1.0, 1.0, 0.0] (RuntimeError: no solution, in {module}.py, line 30); mend it")
+    leaving = error_of(tmp_path, {"problem": f"{module}:leaving"})
+    assert leaving == f"problem.name: {module}:leaving fails (SystemExit: 0); mend it, or its options"
+    silent = error_of(tmp_path, {"problem": f"{module}:silent"})
+    assert silent == f"problem.name: {module}:silent fails (ValueError); mend it, or its options"
+
+
+def test_a_module_that_ends_the_program_is_one_line(module: str, tmp_path: Path) -> None:
+    (tmp_path / f"{module}_e.py").write_text("import sys\nsys.exit(0)\n", encoding="utf-8")
+    assert error(f"{module}_e:x") == f"problem.name: {module}_e cannot be imported (SystemExit: 0); mend it"
+
+
+def test_a_residual_that_no_trial_could_run_is_found_at_once(module: str, tmp_path: Path) -> None:
+    assert error_of(tmp_path, {"problem": f"{module}:branching"}).endswith(
+        f"(it branches on a tensor, in {module}.py, line 41); write torch.where(condition, a, b) instead of `if`"
+    )
+    pole = {"problem": f"{module}:pole", "data.train.points": 5, "data.train.sampling": "uniform"}
+    assert error_of(tmp_path, pole).startswith(
+        "data.train: problem 'helmholtz': the residual 'helmholtz' is -inf at x = [0.0], p = [1.0, 1.0, 0.0]; choose"
+    )
+    searched = {"problem": f"{module}:pole", "search:data.validation.points": {"choice": [4, 7]}}
+    even = {f"data.{name}.points": 4 for name in ("train", "validation", "test")}
+    assert error_of(tmp_path, even | searched | {"data.test.points": 6}).startswith("data.validation: problem 'helm")

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -131,3 +132,21 @@ def test_a_problem_without_a_solution_has_no_data_to_sample() -> None:
     assert problem.constraints == ("helmholtz",)
     with pytest.raises(ValueError, match="no exact solution is known"):
         sample(problem, Split({"amplitude": (1.0,), "frequency": (1.0,), "phase": (0.0,)}, points=3))
+
+
+def one(solution: Any = lambda x, p: x, scale: Any = None) -> Problem:
+    return Problem("one", {"x": (0.0, 1.0)}, ("k",), ("u",), lambda u, x, p: {"r": u.value[0]}, solution, scale)
+
+
+@pytest.mark.parametrize(
+    ("problem", "message"),
+    [
+        (one(lambda x, p: 1.0), r"the solution is a float at one point; return a real tensor of shape \(1,\)"),
+        (one(lambda x, p: torch.complex(x, x)), "the solution is a torch.complex128 at one point; return a real"),
+        (one(scale=lambda p: p[0]), "scale returned a Tensor; return a number for each residual's name, e.g. {'r': …}"),
+        (one(scale=lambda p: {"r": p}), r"the scale of 'r' has shape \(1,\) and torch.float64; return a real number"),
+    ],
+)
+def test_solutions_and_scales_of_another_kind_are_refused(problem: Problem, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        sample(problem, Split({"k": (1.0,)}, points=3))

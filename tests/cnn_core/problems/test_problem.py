@@ -70,6 +70,16 @@ def test_a_problem_without_scale_is_the_same_scaled_or_not() -> None:
             lambda: Problem("p", {"x": (0.0, 1.0)}, (), ("u",), lambda u, x, p: {}, lambda x, p: x).constraints,
             "returned no constraint; return at least one named scalar",
         ),
+        (
+            lambda: Problem("p", {"x": (0.0, 1.0)}, (), ("u",), lambda u, x, p: u.value[0]).constraints,  # type: ignore[arg-type]
+            "'p': residual returned a Tensor; return named scalars",
+        ),
+        (
+            lambda: Problem("p", {"x": (0.0, 1.0)}, (), ("temperature"), lambda u, x, p: {}),  # type: ignore[arg-type]
+            r"'p': outputs is the text 'temperature'; write a tuple of names, \('temperature',\)",
+        ),
+        (lambda: poisson(parameters="k"), r"'poisson': parameters is the text 'k'; write a tuple"),  # type: ignore[arg-type]
+        (lambda: poisson(parameters=("k", "k")), r"'poisson': parameters has a name twice, got \('k', 'k'\)"),
     ],
 )
 def test_bad_descriptions_are_refused(make, message: str) -> None:
@@ -87,3 +97,34 @@ def test_a_residual_that_is_no_scalar_is_refused(residual: Residual, kind: str) 
         ValueError, match=f"'bent': residual 'r' must be a scalar tensor, got {kind}; pick one component"
     ):
         _ = problem.constraints
+
+
+@pytest.mark.parametrize(
+    ("residual", "message"),
+    [
+        (
+            lambda u, x, p: {"r": torch.complex(u.value[0], u.value[0])},
+            "must be a real number, got torch.complex128; ret",
+        ),
+        (lambda u, x, p: {"r": (u.value[0] > 0).long()}, "must be a real number, got torch.int64, which has no deriv"),
+    ],
+)
+def test_a_residual_that_is_no_real_number_is_refused(residual: Residual, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        _ = Problem("odd", {"x": (0.0, 1.0)}, (), ("u",), residual).constraints
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_a_parameter_that_only_the_residual_reads_is_refused(grad: bool) -> None:
+    """It would never be trained, whether it belongs to the network or not; frozen, it is a number as any other."""
+    speed = torch.nn.Parameter(torch.tensor(2.0, dtype=torch.float64))
+
+    def make(speed: Tensor) -> Problem:
+        return Problem("wave", {"x": (0.0, 1.0)}, (), ("u",), lambda u, x, p: {"r": speed * u.value[0]})
+
+    with (
+        torch.set_grad_enabled(grad),
+        pytest.raises(ValueError, match="residual 'r' reads a parameter that no training reaches"),
+    ):
+        _ = make(speed).constraints
+    assert make(speed.detach()).constraints == ("r",)

@@ -65,6 +65,7 @@ def test_a_trial_that_diverges_is_a_result(command: Command, optimizer: str, rat
     assert printed["metrics"]["diverged"] == 1
     worst = ERRORS | {name for name in PROJECTED if name.startswith("projected/")}
     assert {printed["metrics"][name] for name in worst} == {WORST}
+    assert printed["error"].startswith(("in step ", "after epoch 1 "))
     assert all(math.isfinite(value) for value in printed["metrics"].values())
 
 

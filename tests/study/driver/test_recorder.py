@@ -60,6 +60,15 @@ def test_a_trial_is_written_down_from_start_to_end(recorder: Recorder) -> None:
     assert record.metrics == {"validation/data_mse": 0.1, "status": "completed", "test/data_mse": 0.2}
 
 
+def test_a_divergence_is_written_down_with_its_reason(tmp_path: Path) -> None:
+    why = "in step 2 of epoch 1 the residual 'helmholtz' is nan at x = [0.0], p = [1.0]"
+    recorder = recording(tmp_path, console=(console := Console(file=StringIO())))
+    complete(recorder, DONE | {"final": {"status": "diverged"}, "reason": why})
+    record = recorder.journal.trials()["0000"]
+    assert (record.status, record.error) == (TrialStatus.DIVERGED, why)
+    assert why in console.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_its_files_are_brought_from_a_shared_storage(tmp_path: Path) -> None:
     (tmp_path / "shared" / "0000").mkdir(parents=True)
     (tmp_path / "shared" / "0000" / "trial.yaml").write_text("content")

@@ -80,6 +80,7 @@ def test_a_diverging_trial_ends_with_worst_finite_values(actor: Actor) -> None:
     assert figures["diverged"] == 1.0
     assert figures["status"] == "diverged"
     assert figures["validation/data_mse"] == figures["test/constraint_mse"] == 1e12
+    assert result["reason"].startswith(("in step ", "after epoch 1 "))
 
 
 def test_a_gpu_that_cannot_be_used_any_more_ends_the_process(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,181 @@
+"""A rehearsal: a problem's own functions, run as a training will run them, before there is one.
+
+A training evaluates scale, solution and residual at all points at once (`torch.vmap`), in its own precision and by the
+path of its network, and differentiates in θ. Functions that work at one point may fail there: with a Python `if` on a
+tensor, with numpy, in place. What fails, and what is not finite, is told in one line: which function, where, and what
+to write instead.
+
+Axis names: N points, D coordinates, K parameters, C constraints.
+"""
+
+import re
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.divergence import not_finite
+from cnn_core.linearisation import batch_terms
+from cnn_core.metrics import measure
+from cnn_core.networks import Network, parameter_vector
+from cnn_core.problems import PointSet, Problem, ProblemError, Split, collocation_points, require_scales, sample
+
+REMEDIES: Sequence[tuple[str, str, str]] = (
+    ("data-dependent control flow", "it branches on a tensor", "write torch.where(condition, a, b) instead of `if`"),
+    (
+        r"\.item\(\)|data pointer|numpy|Can't detach views|__array",
+        "it takes numbers out of a tensor",
+        "write torch.sin instead of numpy's or math's, and no .item(), float() or numpy()",
+    ),
+    (r"in-?place", "it changes a tensor in place", "make a new one, e.g. v + 1 instead of v += 1, or by torch.stack"),
+    ("dynamic shape", "it picks entries by their values", "write torch.where(condition, a, b) instead of x[condition]"),
+    ("random operation", "it draws random numbers", "make it a function of its arguments alone"),
+    ("dtype|scalar type", "it mixes float32 and float64", "make tensors by x.new_tensor(…), or take theirs by .to(x)"),
+    (
+        "can't allocate|out of memory|[Oo]verflow|MemoryError|storage size",
+        "it needs more memory than there is",
+        "make it smaller",
+    ),
+)
+"""What torch says → what that means, and what to write."""
+
+FEW = 3
+"""Points at which the residual is differentiated in θ."""
+
+NARROW = (8,)
+"""Widths of the network that stands in for the trained one at all points."""
+
+LONGEST_REASON = 300
+"""Characters of an error that is repeated."""
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who will play: the network of a training, its seed and precision, and whether residuals are scaled."""
+
+    network: Network
+    seed: int = 0
+    dtype: str = "float32"
+    scaled: bool = True
+
+    def model(self, problem: Problem, *, narrow: bool = False) -> ConstrainedNetwork:
+        """The network as a training begins with it; or a narrow one, which takes the same path in no time."""
+        network = (replace(self.network, widths=NARROW) if narrow else self.network).build(
+            inputs=len(problem.coordinates),
+            parameters=len(problem.parameters),
+            outputs=len(problem.outputs),
+            seed=self.seed,
+        )
+        return ConstrainedNetwork(problem, network.to(dtype=getattr(torch, self.dtype)), scaled=self.scaled)
+
+
+def require_residual(problem: Problem) -> None:
+    """Raises ProblemError unless the residual can be run at one point."""
+    with _telling(problem, "residual"):
+        _ = problem.constraints
+
+
+def rehearse(problem: Problem, split: Split, cast: Cast, *, seed: int) -> PointSet:
+    """Run scale, solution and residual at all points that `sample` draws with this seed, and return these.
+
+    Raises ProblemError, whatever the problem's functions raise.
+    """
+    waves = split.waves(problem)
+    with _telling(problem, "scale", p=waves[0]):
+        require_scales(problem, waves)
+        require_scales(problem, waves.to(getattr(torch, cast.dtype)))
+    first = collocation_points(problem, split.points, split.sampling, seed=seed)[0]
+    with _telling(problem, "solution", first, waves[0]):
+        points = sample(problem, split, seed=seed)
+    with _telling(problem, "residual", first, waves[0]):
+        _differentiate(cast.model(problem), _to(_some(points, slice(FEW)), cast))
+        _require_finite(problem, points, cast)
+    return points
+
+
+def parameter_count(network: Network) -> int:
+    """How many parameters a network has at least, without making it. Raises ValueError for too many to count."""
+    try:
+        with torch.device("meta"):
+            return sum(
+                tensor.numel() for tensor in network.build(inputs=1, parameters=1, outputs=1, seed=0).parameters()
+            )
+    except (RuntimeError, TypeError, OverflowError):
+        raise ValueError("it has too many parameters to count; write smaller widths") from None
+
+
+def _differentiate(model: ConstrainedNetwork, few: PointSet) -> None:
+    """As every method does in one of these two ways."""
+    theta = parameter_vector(model.network).requires_grad_()
+    model.gradient(theta, few.x, few.p, _sum_of_squares)
+    batch_terms(model, theta, few.x, few.p, few.u)
+
+
+def _sum_of_squares(prediction: Tensor, residuals: Tensor) -> Tensor:
+    return prediction.square().sum() + residuals.square().sum()
+
+
+def _require_finite(problem: Problem, points: PointSet, cast: Cast) -> None:
+    """A narrow network looks at all points, the trained one where that finds something."""
+    seen = _not_finite(cast.model(problem, narrow=True), _to(points, cast))
+    suspects = _some(points, seen.any(dim=1))
+    model = cast.model(problem)
+    if told := not_finite(model, parameter_vector(model.network), _to(suspects, cast), shown=suspects):
+        raise ProblemError(
+            f"problem {problem.name!r}: {told}; choose points where it is finite, or write it without what is not"
+        )
+
+
+def _not_finite(model: ConstrainedNetwork, points: PointSet) -> Tensor:
+    return ~torch.isfinite(measure(model, parameter_vector(model.network), points).residuals)
+
+
+def _some(points: PointSet, index: slice | Tensor) -> PointSet:
+    return PointSet(points.x[index], points.p[index], points.u[index], 1)
+
+
+def _to(points: PointSet, cast: Cast) -> PointSet:
+    return points.to(dtype=getattr(torch, cast.dtype), device="cpu")
+
+
+@contextmanager
+def _telling(problem: Problem, function: str, x: Tensor | None = None, p: Tensor | None = None) -> Iterator[None]:
+    """Around a user's function, whose errors become one line; what we ourselves say about it stays as it is."""
+    try:
+        yield
+    except ProblemError:
+        raise
+    except (Exception, SystemExit) as error:  # sys.exit in a user's code must not end the program
+        what = f"the {function} of problem {problem.name!r} fails{_at(x, p)}"
+        raise ProblemError(f"{what} ({_words(error)}") from error
+
+
+def _at(x: Tensor | None, p: Tensor | None) -> str:
+    named = [f"{name} = {value.tolist()}" for name, value in (("x", x), ("p", p)) if value is not None and len(value)]
+    return f" at {', '.join(named)}" if named else ""
+
+
+def _words(error: BaseException) -> str:
+    """`what is wrong, in file, line); what to write instead`."""
+    message = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    kind = type(error).__name__
+    for pattern, means, remedy in REMEDIES:
+        if isinstance(error, RuntimeError | TypeError | MemoryError) and re.search(pattern, f"{kind}: {message}"):
+            return f"{means}{_line_of(error)}); {remedy}"
+    told = f"{kind}: {message[:LONGEST_REASON]}" if message else kind
+    return f"{told}{_line_of(error)}); mend it"
+
+
+def _line_of(error: BaseException) -> str:
+    """`, in file.py, line 3`: the last line of the user's own that the error came through."""
+    ours = (Path(__file__).parent, Path(torch.__file__).parent)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if not any(path.is_relative_to(folder) for folder in ours):
+            return f", in {path.name}, line {frame.lineno}"
+    return ""
