@@ -54,9 +54,9 @@ FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"search": {RATE: {"uniform": [0.1, 0.2], "when": {"training.methd.name": "soft"}}}},
         (f"search.{RATE}.when.training.methd.name is neither searched nor set", "write training.method.name"),
     ),
-    "a test figure as objective": (
+    "a test metric as objective": (
         {"objectives": {"test/data_mse": "min"}},
-        ("objectives.test/data_mse is a test figure", "write validation/data_mse"),
+        ("objectives.test/data_mse is a test metric", "write validation/data_mse"),
     ),
     "data that is not finite": (
         {"problem": {"name": "infinite:problem"}},
@@ -166,7 +166,7 @@ def test_code_of_the_user_that_exits_is_told(command: Command) -> None:
     calls = next(
         calls for calls in range(1, 50) if command("check", "late.yaml", "--set", f"problem.calls={calls}").code == 0
     )
-    answer = command("trial", "late.yaml", "--set", f"problem.calls={calls + 1}")
+    answer = command("trial", "late.yaml", "--set", f"problem.calls={calls + 1}", "--set", "training.epochs=100")
     assert answer.code == 2
     assert answer.err.splitlines()[-1].startswith(
         "error: problem.name: its module ended the program with SystemExit: 0"
