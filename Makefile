@@ -1,6 +1,7 @@
-# `make help` lists what one can do. Everything lives in .venv; other settings: make PYTHON=/path/to/python3.11 install
+# `make help` lists what one can do. Everything lives in .venv, made with the first of python3.11, 3.12 and 3.13 that is
+# there, or with another one: make test PYTHON=/path/to/python3.12 VENV=.venv312
 
-PYTHON ?= python3.11
+PYTHON ?= $(firstword $(foreach version,3.11 3.12 3.13,$(shell command -v python$(version))) python3.11)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -49,7 +50,7 @@ ui: install  ## Open the results in the MLflow UI
 	@$(BIN)/cnn-study ui
 
 $(STAMP): pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3.11 or write make PYTHON=/path/to/python" >&2; exit 2; }
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3.11, 3.12 or 3.13, or write make PYTHON=/path/to/python" >&2; exit 2; }
 	@test -x $(BIN)/python || { echo "[1/3] creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "[2/3] installing torch"
 	@$(PIP) install -c constraints.txt torch

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -43,6 +44,7 @@ def mendable() -> Iterator[None]:
 def exit_codes() -> Iterator[None]:
     """Around the whole program: errors that are meant for the user become lines on stderr and an exit code."""
     _write_what_the_terminal_can()
+    _have_a_home()
     try:
         with interruptible():
             yield
@@ -84,6 +86,12 @@ def _write_what_the_terminal_can() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # one that a caller has put there
             stream.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _have_a_home() -> None:
+    """Without HOME, and with a user that the system does not know, as in a container, Ray cannot even be imported."""
+    if os.path.expanduser("~") == "~":
+        os.environ["HOME"] = tempfile.gettempdir()
 
 
 def _forget_output(error: OSError) -> None:

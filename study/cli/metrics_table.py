@@ -10,6 +10,8 @@ from cnn_core.metrics import METRICS
 
 SPLITS = ("train", "validation", "test", "projected/validation", "projected/test")
 
+ANY_WIDTH = 10_000
+
 
 def metrics_table(metrics: Mapping[str, float | str], console: Console) -> Group:
     """Errors with a column for every split they were measured on; below, everything else.
@@ -21,7 +23,7 @@ def metrics_table(metrics: Mapping[str, float | str], console: Console) -> Group
     for metric in METRICS:
         table.add_row(metric, *(_shown(metrics[f"{split}/{metric}"]) for split in splits))
     others = {name: value for name, value in sorted(metrics.items()) if name.rpartition("/")[0] not in splits}
-    if Measurement.get(console, console.options, table).maximum > console.width:
+    if Measurement.get(console, console.options.update(max_width=ANY_WIDTH), table).maximum > console.width:
         table = _lines({f"{split}/{metric}": metrics[f"{split}/{metric}"] for split in splits for metric in METRICS})
     return Group(table, "", _lines(others))
 

@@ -87,4 +87,4 @@ def test_a_name_that_is_not_there_is_refused_before_anything_is_loaded(
 def test_ctrl_c_while_it_loads(folder: Path) -> None:
     (folder / "torch.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n")
     answer = program("check", "helmholtz-quick", folder=folder)
-    assert (answer.returncode, answer.stdout, answer.stderr) == (130, "", "")
+    assert (answer.returncode, answer.stdout, answer.stderr) == (130, "", "interrupted\n")

@@ -1,5 +1,6 @@
 """What MLflow is told of a journal in which lines are lost: what is known, and once."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from study.journal.files import BOOKMARKS, JOURNAL
 from study.journal.journal import Journal
 from study.report import trial_plots
+from study.tracking import mirror
 from study.tracking.bookmark import Bookmark
 from study.tracking.mirror import Mirror
 from tests.study import tracked_study
@@ -65,6 +67,15 @@ def test_a_trial_whose_start_is_lost_has_a_run_of_what_is_known(directory: Path)
     run = store.by_name()["0001 unknown"]
     assert (run["status"], run["tags"]["status"], run["parameters"]) == ("FINISHED", "completed", {})
     assert sorted({step for _, _, _, step in run["metrics"]}) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("error", [KeyError("getpwuid(): uid not found: 12345"), OSError("No username set")])
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def nameless() -> str:
+        raise error
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert mirror._user() == str(os.getuid())
 
 
 def test_a_line_that_is_no_event_is_behind_what_was_uploaded(directory: Path) -> None:

@@ -194,6 +194,35 @@ def test_a_server_that_never_answers_delays_the_end_by_the_timeout_at_most(journ
         assert time.monotonic() - started < 5
 
 
+def test_a_process_that_hangs_is_ended_when_its_time_is_up(journal: Journal, uri: str, follow: Follow) -> None:
+    tracker = follow(journal.path.parent, uri)
+    process = tracker._process
+    assert process is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    left = tracker.finish(timeout=0.5)
+    assert left is not None and "there was not enough time" in left
+    assert process.poll() == -signal.SIGKILL
+    assert sync(journal.path.parent, uri) == 3  # nobody has its lock
+
+
+HANGS = """
+import sys, time
+from pathlib import Path
+from study.tracking import uploader
+
+uploader.SECONDS_WITHOUT_PROGRESS = 1
+uploader.Store = lambda uri: time.sleep(60)
+uploader.main(Path(sys.argv[1]), "sqlite:///nowhere.db")
+"""
+
+
+def test_a_process_whose_driver_was_killed_ends_itself_when_it_hangs(journal: Journal) -> None:
+    started = time.monotonic()
+    command = [sys.executable, "-c", HANGS, str(journal.path.parent)]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
+    assert (done.returncode, time.monotonic() - started < 30) == (-signal.SIGALRM, True)
+
+
 def test_a_tracking_uri_that_is_none(journal: Journal) -> None:
     with pytest.raises(
         ValueError, match=r"--tracking-uri: 'mlruns' is neither .*; write http://HOST:5000 or sqlite:///"
