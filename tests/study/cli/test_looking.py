@@ -1,6 +1,9 @@
 """Commands that look at something: what each prints."""
 
 import json
+import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -151,3 +154,22 @@ def test_a_study_that_does_not_exist(command: Command, name: str, study: str) ->
     Path("elsewhere").mkdir()
     write_file({}, "elsewhere/study.yaml")
     assert_refused(command(name, study), f"{Path('runs') / study}: there is no such study; write one of: none")
+
+
+def test_the_ui_shows_the_files_of_a_folder_that_was_moved(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("runs").mkdir()
+    with closing(sqlite3.connect("runs/mlflow.db")) as database, database:
+        database.execute("CREATE TABLE experiments (experiment_id INTEGER, artifact_location TEXT)")
+        database.execute("CREATE TABLE runs (experiment_id INTEGER, artifact_uri TEXT)")
+        database.execute("INSERT INTO experiments VALUES (1, 'file:///gone/mlartifacts/waves'), (0, '/gone/mlruns/0')")
+        database.execute("INSERT INTO runs VALUES (1, 'file:///gone/mlartifacts/waves/7/artifacts'), (1, 's3://other')")
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execvpe", lambda program, words, environment: started.append(words))
+    assert command("ui").code == 0
+    files = Path("runs/mlartifacts").absolute().as_uri()
+    with closing(sqlite3.connect("runs/mlflow.db")) as database:
+        locations = database.execute("SELECT artifact_location FROM experiments").fetchall()
+        assert locations == [(f"{files}/waves",), ("/gone/mlruns/0",)]
+        runs = database.execute("SELECT artifact_uri FROM runs").fetchall()
+        assert runs == [(f"{files}/waves/7/artifacts",), ("s3://other",)]
+    assert "mlflow" in started[0]
