@@ -46,7 +46,6 @@ def test_a_full_disk_in_the_midst_of_a_study_is_one_line_that_says_how_to_go_on(
             raise RuntimeError("as Tune wraps it")  # noqa: B904
 
 
-@pytest.mark.parametrize("error", [ValueError("no"), FileExistsError("there"), PermissionError(errno.EACCES, "no")])
 def test_a_user_without_a_home_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
@@ -54,6 +53,7 @@ def test_a_user_without_a_home_gets_one(monkeypatch: pytest.MonkeyPatch) -> None
     assert os.environ["HOME"] == tempfile.gettempdir()
 
 
+@pytest.mark.parametrize("error", [ValueError("no"), FileExistsError("there"), PermissionError(errno.EACCES, "no")])
 def test_other_errors_stay_what_they_are(directory: Path, error: Exception) -> None:
     with pytest.raises(type(error)), conclusion._resumable(directory):
         raise error
