@@ -137,13 +137,13 @@ class Progress:
         counts = ", ".join(f"{count} {status}" for status, count in standing.counts()) or "starting"
         best = "".join(f"; best {name} {found.value:.3g}" for name, found in standing.best.items())
         facts = "".join(f"; {fact}" for fact in self.facts())
-        return f"{standing.ended.total()}/{standing.trials} trials ({counts}); {self.times()}{best}{facts}"
+        return f"{standing.over}/{standing.trials} trials ({counts}); {self.times()}{best}{facts}"
 
     def view(self) -> RenderableType:
         """The standing as a live view, at most 80 columns wide."""
         standing = self.standing
         bar = Table.grid(padding=(0, 2))
-        bar.add_row(_bar(standing.fraction, width=48), f"{standing.ended.total()}/{standing.trials} trials")
+        bar.add_row(_bar(standing.fraction, width=48), f"{standing.over}/{standing.trials} trials")
         parts: list[RenderableType] = [Text.assemble((self.name, "bold"), "  ", (self.times(), "dim")), bar]
         if counts := standing.counts():
             parts.append(Text("  ").join(Text(f"{count} {status}", style=STYLES[status]) for status, count in counts))

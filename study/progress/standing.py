@@ -42,6 +42,11 @@ class Standing:
     """The objectives' values, smaller being better, of the completed trials that no other one beats in all of them."""
 
     @property
+    def over(self) -> int:
+        """How many trials have ended for good."""
+        return sum(count for status, count in self.ended.items() if status.final)
+
+    @property
     def fraction(self) -> float:
         """The part of the work that is done, 0 to 1; a running trial counts by its epochs."""
         begun = sum(trial.epoch / trial.epochs for trial in self.running.values())

@@ -38,7 +38,7 @@ def studies_table(directories: Iterable[Path]) -> Group:
         standing = _standing(study, journal.records.values())
         counts = ", ".join(f"{count} {status}" for status, count in standing.counts()) or "none yet"
         best = [f"{name} {found.value:.3g} ({found.trial} {found.method})" for name, found in standing.best.items()]
-        trials = f"{standing.ended.total()}/{standing.trials}"
+        trials = f"{standing.over}/{standing.trials}"
         table.add_row(Text(directory.name), trials, counts, Text("\n".join(best)), last_sign(journal.last))
     return Group(table, *(["", *map(Text, complaints)] if complaints else []))
 

@@ -78,3 +78,10 @@ def test_what_exceeds_a_bound_is_not_best() -> None:
     of.end("1", "soft", TrialStatus.COMPLETED, {DATA: 0.2, CONSTRAINT: 0.1})
     assert of.best[DATA].trial == "1"
     assert len(of.pareto) == 1
+
+
+def test_a_trial_that_may_go_on_is_not_over() -> None:
+    standing = Standing({"validation/data_mse": "min"}, trials=3)
+    for ident, status in enumerate((TrialStatus.COMPLETED, TrialStatus.LOST, TrialStatus.STOPPED)):
+        standing.end(f"{ident:04d}", "soft", status, {"validation/data_mse": 0.1})
+    assert standing.over == 1
