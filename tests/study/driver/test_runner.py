@@ -67,10 +67,12 @@ def test_a_study_ends_well_although_trials_do_not(ran: Ran) -> None:
 def test_nothing_but_our_own_lines_reaches_the_user(ran: Ran) -> None:
     lines = ran.process.stderr.splitlines()
     standing = [line for line in lines if "/4 trials (" in line]  # every 20 seconds, and at the end
-    assert [line for line in lines if line not in standing] == [
+    first, failed, diverged = (line for line in lines if line not in standing)
+    assert (first, failed) == (
         "small: 4 trials",
         "trial 0001 (unconstrained) failed: small: training.optimizer: learning_rate must not be negative, got -1.0",
-    ]
+    )
+    assert diverged.startswith("trial 0002 (unconstrained) diverged: in step 2 of epoch 1 the residual 'helmholtz' is ")
     assert lines[0] == "small: 4 trials"
     assert lines[-1] in standing
     assert lines[-1].startswith("4/4 trials (1 completed, 1 pruned, 1 diverged, 1 failed); ")
