@@ -25,6 +25,7 @@ from cnn_core.linearisation import batch_terms
 from cnn_core.metrics import measure
 from cnn_core.networks import Network, parameter_vector
 from cnn_core.problems import PointSet, Problem, ProblemError, Split, collocation_points, require_scales, sample
+from cnn_core.problems.points import IN_PLACE
 
 REMEDIES: Sequence[tuple[str, str, str]] = (
     ("data-dependent control flow", "it branches on a tensor", "write torch.where(condition, a, b) instead of `if`"),
@@ -113,9 +114,11 @@ def parameter_count(network: Network) -> int:
 
 def _differentiate(model: ConstrainedNetwork, few: PointSet) -> None:
     """As every method does in one of these two ways."""
-    theta = parameter_vector(model.network).requires_grad_()
+    theta, x, p = parameter_vector(model.network).requires_grad_(), few.x.clone(), few.p.clone()
     model.gradient(theta, few.x, few.p, _sum_of_squares)
     batch_terms(model, theta, few.x, few.p, few.u)
+    if not (torch.equal(x, few.x) and torch.equal(p, few.p)):
+        raise ProblemError(f"problem {model.problem.name!r}: the residual {IN_PLACE}")
 
 
 def _sum_of_squares(prediction: Tensor, residuals: Tensor) -> Tensor:

@@ -27,6 +27,9 @@ Value = Scalar | tuple[Scalar, ...]
 OF_A_TRIAL = ("problem", "data", "network", "training", "projection")
 """The blocks of a study file that make a trial what it is; a search may reach into them."""
 
+MOST_THREADS = 1024
+"""With many more, torch ends its process."""
+
 LARGEST_SEED = 2**31 - 1
 """What every random generator takes."""
 
@@ -77,7 +80,7 @@ class Training:
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
     dtype: Literal["float32", "float64"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    threads: Annotated[int, Field(ge=1, le=MOST_THREADS)] | Literal["auto"] = "auto"
     compile: bool = False
 
 

@@ -75,6 +75,9 @@ class PointSet:
         return PointSet(self.x[part], self.p[part], self.u[part], 1)
 
 
+IN_PLACE = "changes x in place, so that others see other points; write e.g. x = x + 1, not x += 1"
+
+
 def sample(problem: Problem, split: Split, *, seed: int = 0) -> PointSet:
     """The points and exact data of a split, in float64 on the CPU.
 
@@ -139,7 +142,9 @@ def _data(problem: Problem, x: Tensor, p: Tensor) -> Tensor:
             f"return a real tensor of shape ({len(problem.outputs)},), one number per output"
         )
 
-    u = torch.vmap(solution)(x, p)
+    u = torch.vmap(solution)(at := x.clone(), p.clone())
+    if not torch.equal(at, x):
+        raise ProblemError(f"problem {problem.name!r}: the solution {IN_PLACE}")
     if u.shape != (len(x), len(problem.outputs)):
         raise ProblemError(
             f"problem {problem.name!r}: the solution has shape {tuple(u.shape[1:])} at one point; "

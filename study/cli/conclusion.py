@@ -124,8 +124,12 @@ def _what_is_left(directory: Path) -> str:
     ended = sum(record.status.final for record in Journal(directory).trials().values())
     if (settings := planned(study)) > ended:
         return f"left     {settings - ended} trials; go on with: {_resume_command(directory)}"
-    few = settings < study.tune.trials and study.search
-    return f"left     nothing new to try: all {settings} settings were trained" if few else ""
+    if settings >= study.tune.trials or not study.search:
+        return ""
+    if study.tune.balance is not None:
+        few = f"only {settings} of {study.tune.trials} trials differ"
+        return f"left     nothing: {few}; some of the balanced values are used up"
+    return f"left     nothing new to try: all {settings} settings were trained"
 
 
 def _ui_command(runs: Path, tracking_uri: str) -> str:

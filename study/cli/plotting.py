@@ -9,6 +9,9 @@ from study.journal.files import TRIALS
 from study.journal.journal import Journal, TrialRecord
 from study.report.trial_plots import draw
 
+MOST_NAMED = 30
+"""Trials that an error lists one by one."""
+
 
 def plot_and_show(directory: Path, trial: str) -> None:
     """Draw the plots of a trial into its folder and print their paths. Raises BadInputError if there is no such trial,
@@ -31,9 +34,10 @@ def _record(directory: Path, trial: str) -> TrialRecord:
     journal = Journal(directory)
     if record := journal.trial(trial):
         return record
-    known = list(journal.trials())
+    known = sorted(journal.trials())
     same = [ident for ident in known if trial.isdecimal() and int(ident) == int(trial)]
     if same and (record := journal.trial(same[0])):
         return record
-    which = f"one of: {known[0]} to {known[-1]}" if known else "one that has begun: none has"
+    few = ", ".join(known) if len(known) <= MOST_NAMED else f"{known[0]} to {known[-1]}"
+    which = f"one of: {few}" if known else "one that has begun: none has"
     raise BadInputError(f"{directory}: there is no trial {trial}; write {which}")

@@ -121,10 +121,12 @@ def lengthened(directory: Path, more: int) -> Study:
     """The study in `directory` with so many trials more. Raises StudyFileError without one, and without so many."""
     study = load_recorded(directory / STUDY)
     longer = replace(study, tune=replace(study.tune, trials=study.tune.trials + more))
-    if more and (settings := planned(longer)) < longer.tune.trials:
+    settings, before = planned(longer), planned(study)
+    # With a balance one value may have no more settings, and the others go on.
+    if more and settings < longer.tune.trials and (study.tune.balance is None or settings == before):
         raise StudyFileError(
             f"{directory.name}: {more} trials more are too many for a search that has {settings} settings, of which "
-            f"{planned(study)} are planned already; run a study with more values, and --warm-start it from this one"
+            f"{before} are planned already; run a study with more values, and --warm-start it from this one"
         )
     return longer
 

@@ -1,8 +1,7 @@
 """What stands in a line of the journal: an event, with all that its readers ask of its kind."""
 
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -27,6 +26,12 @@ class TrialStatus(StrEnum):
         return self not in (TrialStatus.RUNNING, TrialStatus.STOPPED, TrialStatus.LOST)
 
 
+LATEST, LARGEST = 1e11, 1e300
+"""A time in seconds since 1970, and a number, that no study says more than."""
+
+ENDINGS = ("FINISHED", "KILLED", "FAILED")
+"""How a study may end, in MLflow's words."""
+
 CONTENT: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
     "trial-start": {"trial": str, "values": dict, "method": str},
     "epoch": {"trial": str, "epoch": int, "metrics": dict},
@@ -46,8 +51,30 @@ def parsed(line: bytes) -> Event | None:
 
 def _is_event(found: Mapping[str, Any]) -> bool:
     kind, time = found.get("event"), found.get("time")
-    if not isinstance(kind, str) or not isinstance(time, float | int) or not math.isfinite(time):
+    if not isinstance(kind, str) or not isinstance(time, float | int) or not 0 <= time <= LATEST:
         return False
     needs = CONTENT.get(kind, {})
     whole = all(name in found and isinstance(found[name], kinds) for name, kinds in needs.items())
-    return whole and (kind != "trial-end" or found["status"] in list(TrialStatus))
+    return whole and all(sound(found[name]) for name, sound in SOUND.get(kind, {}).items() if name in found)
+
+
+def _is_trial(ident: str) -> bool:
+    """Trials are numbered, and their folders have these names."""
+    return ident.isascii() and ident.isdecimal() and len(ident) < 10
+
+
+def _are_metrics(metrics: Mapping[str, Any]) -> bool:
+    return all(isinstance(value, str) or _is_number(value) for value in metrics.values())
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | int) and abs(value) <= LARGEST  # not where it is nan
+
+
+SOUND: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
+    "trial-start": {"trial": _is_trial},
+    "epoch": {"trial": _is_trial, "metrics": _are_metrics},
+    "trial-end": {"trial": _is_trial, "metrics": _are_metrics, "status": lambda status: status in list(TrialStatus)},
+    "study-end": {"status": lambda status: status in ENDINGS},
+}
+"""Kind of event → what its content must be, besides its types."""

@@ -5,7 +5,7 @@ study runs, after it was killed, or before a trial has ended.
 """
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,11 +13,13 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from search_spaces.errors import one_line
 from search_spaces.load import dump_yaml
 from study.analysis.findings import Analysis, read_analysis
 from study.journal.files import REPORT, TRIALS
 from study.report.csv_rows import leaderboard_rows, trial_rows, variant_rows
 from study.report.page import PAGE, Illustration, page
+from study.report.plot_style import message_plot
 from study.report.study_plots import (
     convergence_by_method_plot,
     cost_plot,
@@ -105,7 +107,7 @@ def all_plots(analysis: Analysis, trials: Path) -> Iterator[Plot]:
         "predictions",
         "Predictions",
         "The best trial of every method on the first wave of the test split.",
-        predictions_by_method_plot({method: path / PREDICTIONS for method, path in best.items()}),
+        _from_files(predictions_by_method_plot, {method: path / PREDICTIONS for method, path in best.items()}),
     )
     yield Plot(
         "convergence",
@@ -117,11 +119,19 @@ def all_plots(analysis: Analysis, trials: Path) -> Iterator[Plot]:
         "residuals",
         "Residuals",
         "How the magnitudes of the scaled residuals at training points were distributed in the best trials.",
-        percentile_plot({method: path / PERCENTILES for method, path in best.items()}),
+        _from_files(percentile_plot, {method: path / PERCENTILES for method, path in best.items()}),
     )
     yield Plot("cost", "Cost", "Where the time of a trial went.", cost_plot(analysis))
     yield Plot("progress", "Search", "What the search had found after how many trials.", progress_plot(analysis))
     yield Plot("settings", "Settings", "Every completed trial, by the searched settings.", settings_plot(analysis))
+
+
+def _from_files(draw: Callable[[Mapping[str, Path]], Figure], paths: Mapping[str, Path]) -> Figure:
+    """A plot of trials' files; where these are spoiled, one that says so."""
+    try:
+        return draw(paths)
+    except Exception as error:  # whatever a file holds, the other plots and the tables are worth having
+        return message_plot(f"the trials' files cannot be read ({one_line(error)})")
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

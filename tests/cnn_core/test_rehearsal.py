@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from torch.func import jacfwd
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.derivatives import Field
 from cnn_core.networks import Dense, Modulated
-from cnn_core.problems import PROBLEMS, Problem, ProblemError, Residual, Split, sample
+from cnn_core.problems import PROBLEMS, Problem, ProblemError, Residual, Split, helmholtz, sample
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
 from tests.cnn_core.cases import RANGES, make_problem
 
@@ -203,3 +204,19 @@ def test_parameters_are_counted_without_being_made() -> None:
     assert parameter_count(Dense((10**6, 10**6))) > 10**12
     with pytest.raises(ValueError, match="too many parameters to count; write smaller widths"):
         parameter_count(Dense((10**12, 10**12)))
+
+
+def test_functions_that_change_their_points_are_refused() -> None:
+    def moving(u: Field, x: Tensor, p: Tensor) -> dict[str, Tensor]:
+        x.mul_(0.5)
+        return {"helmholtz": u.value[0] * x[0]}
+
+    split = Split({"amplitude": (1.0,), "frequency": (1.0,), "phase": (0.0,)}, points=3)
+    for changed, said in (
+        ({"residual": moving}, "the residual"),
+        ({"solution": lambda x, p: x.add_(5.0)}, "the solution"),
+    ):
+        with pytest.raises(
+            ProblemError, match=f"'helmholtz': {said} changes x in place, so that others see other points"
+        ):
+            rehearse(replace(helmholtz(), **changed), split, Cast(Dense(widths=(4,))), seed=0)

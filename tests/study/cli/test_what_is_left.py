@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from search_spaces.load import dump_yaml
-from search_spaces.schema import SearchedParameter, Study, Uniform
+from search_spaces.schema import Choice, SearchedParameter, Study, Uniform
 from study.cli.conclusion import _what_is_left
+from study.driver.runner import lengthened
 from study.journal.journal import Journal, TrialStatus
 from study.progress.status import studies_table
 from tests.study.progress.test_status import text_of
@@ -46,3 +47,17 @@ def test_all_trials_that_were_asked_for_leave_nothing_to_say(tmp_path: Path) -> 
 
 def test_a_study_without_search_is_one_trial(tmp_path: Path) -> None:
     assert _what_is_left(ended(tmp_path, planned(32), TrialStatus.COMPLETED)) == ""
+
+
+def test_a_balanced_value_that_is_used_up_is_said_and_the_others_can_go_on(tmp_path: Path) -> None:
+    study = small_study()
+    search = {
+        "training.method.name": SearchedParameter(Choice(("unconstrained", "soft"))),
+        "training.method.weight": SearchedParameter(Uniform(0.1, 1.0), {"training.method.name": ("soft",)}),
+    }
+    study = replace(study, search=search, tune=replace(planned(6).tune, balance="training.method.name"))
+    ended(tmp_path, study, *[TrialStatus.COMPLETED] * 4)
+    assert _what_is_left(tmp_path) == (
+        "left     nothing: only 4 of 6 trials differ; some of the balanced values are used up"
+    )
+    assert lengthened(tmp_path, 2).tune.trials == 8

@@ -48,3 +48,22 @@ def test_what_was_written_is_read(event: dict[str, Any]) -> None:
 )
 def test_anything_else_is_no_event(line: bytes) -> None:
     assert parsed(line + b"\n") is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"trial": "/tmp/elsewhere"}, {"trial": "../0000"}, {"trial": "٣"}, {"trial": ""}, {"time": 10**400},
+        {"time": -1}, {"metrics": {"a": float("nan")}}, {"metrics": {"a": 10**400}}, {"metrics": {"a": None}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_trial_that_could_not_be_one_is_no_event(changed: dict[str, Any]) -> None:
+    event = {"event": "epoch", "time": 1.0, "trial": "0000", "epoch": 1, "metrics": {"a": 1.0}}
+    assert parsed(json.dumps(event).encode()) == event
+    assert parsed(json.dumps(event | changed).encode()) is None
+
+
+@pytest.mark.parametrize("status", [5, "what", None, []])
+def test_an_end_that_no_study_has_is_no_event(status: Any) -> None:
+    assert parsed(json.dumps({"event": "study-end", "time": 1.0, "status": status}).encode()) is None

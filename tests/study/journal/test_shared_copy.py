@@ -104,7 +104,7 @@ def test_names_that_are_no_studys(folder: str) -> None:
 
 def test_what_is_fetched_can_be_shown_whatever_it_says(directory: Path, tmp_path: Path) -> None:
     with (directory / JOURNAL).open("a", encoding="utf-8") as file:
-        start = {"event": "trial-start", "time": 0.0, "trial": "[/red]", "values": {}, "method": "[bold]"}
+        start = {"event": "trial-start", "time": 0.0, "trial": "0099", "values": {}, "method": "[/red]"}
         file.write(json.dumps(start) + "\n")
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(trials_table(directory))
