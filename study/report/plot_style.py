@@ -70,6 +70,19 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def new_panels(
+    count: int, *, columns: int, height: float, frame: float, sharey: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels of this height in inches, at most `columns` in a row; `frame` is the height around."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure = new_figure(8.5, height * rows + frame)
+    panels = list(figure.subplots(rows, columns, squeeze=False, sharey=sharey).flat)
+    for unused in panels[count:]:
+        unused.set_axis_off()
+    return figure, panels[:count]
+
+
 def message_plot(text: str) -> Figure:
     """A plot that says why there is nothing to draw."""
     figure = new_figure(7, 1.6)

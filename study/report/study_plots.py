@@ -16,6 +16,7 @@ from study.report.plot_style import (
     logarithmic,
     message_plot,
     new_figure,
+    new_panels,
     styled,
 )
 from study.report.trial_plots import draw_curves, draw_parity, draw_sections, read_predictions, series
@@ -96,15 +97,10 @@ def predictions_by_method_plot(paths: Mapping[str, Path]) -> Figure:
         return message_plot("no trial has recorded predictions yet")
     predictions = {method: read_predictions(path) for method, path in paths.items()}
     curves = all(arrays["x"].shape[1] == 1 for arrays in predictions.values())
-    columns = min(2 if curves else 3, len(paths))
-    rows = -(-len(paths) // columns)
-    figure = new_figure(8.5, 2.5 * rows + 0.6)
-    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes, (method, arrays) in zip(panels, predictions.items(), strict=False):
+    figure, panels = new_panels(len(paths), columns=2 if curves else 3, height=2.5, frame=0.6)
+    for axes, (method, arrays) in zip(panels, predictions.items(), strict=True):
         (draw_curves if curves else draw_parity)(axes, arrays)
         axes.set_title(method)
         axes.set(xlabel="x", ylabel="u") if curves else axes.set(xlabel="exact", ylabel="predicted")
-    for axes in panels[len(paths) :]:
-        axes.set_axis_off()
     add_legend(figure)
     return figure

@@ -24,6 +24,7 @@ from study.report.plot_style import (
     logarithmic,
     message_plot,
     new_figure,
+    new_panels,
     styled,
 )
 from study.trial.files import PREDICTIONS
@@ -230,17 +231,12 @@ def percentile_plot(tables: Mapping[str, Path], quantity: str = "residual_abs") 
     fans = {label: fan for label, path in tables.items() if (fan := read_percentiles(path, quantity))}
     if not fans:
         return message_plot("no trial has recorded percentiles yet")
-    columns = min(3, len(fans))
-    rows = -(-len(fans) // columns)
-    figure = new_figure(8.5, 2.3 * rows + 1.0)
-    panels = list(figure.subplots(rows, columns, squeeze=False, sharey=True).flat)
-    for axes, (label, fan) in zip(panels, fans.items(), strict=False):
+    figure, panels = new_panels(len(fans), columns=3, height=2.3, frame=1.0, sharey=True)
+    for axes, (label, fan) in zip(panels, fans.items(), strict=True):
         draw_fan(axes, *fan)
         axes.set(title=label, xlabel="epoch")
-    for axes in panels[len(fans) :]:
-        axes.set_axis_off()
     every = [value for _, values in fans.values() for value in values[:, [5, 95]].flat]
-    logarithmic(figure.axes[0], every)
+    logarithmic(panels[0], every)
     figure.supylabel("|scaled residual|", fontsize=10)
     add_legend(figure)
     return figure

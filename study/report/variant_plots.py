@@ -25,6 +25,7 @@ from study.report.plot_style import (
     message_plot,
     method_handles,
     new_figure,
+    new_panels,
     styled,
 )
 
@@ -187,14 +188,9 @@ def settings_plot(analysis: Analysis) -> Figure:
     settings = [name for name in settings if any(name in analysis.records[variant.trial].values for variant in done)]
     if not settings:
         return message_plot("no completed trial with searched settings yet")
-    columns = min(3, len(settings))
-    rows = -(-len(settings) // columns)
-    figure = new_figure(8.5, 2.5 * rows + 0.8)
-    panels = list(figure.subplots(rows, columns, squeeze=False, sharey=True).flat)
-    for axes, name in zip(panels, settings, strict=False):
+    figure, panels = new_panels(len(settings), columns=3, height=2.5, frame=0.8, sharey=True)
+    for axes, name in zip(panels, settings, strict=True):
         _draw_setting(axes, analysis, done, name)
-    for axes in panels[len(settings) :]:
-        axes.set_axis_off()
     logarithmic(panels[0], [variant.metrics[analysis.metric] for variant in done])
     figure.supylabel(f"projected/{analysis.metric}" if projected else analysis.metric, fontsize=10)
     methods = dict.fromkeys(variant.method for variant in done)

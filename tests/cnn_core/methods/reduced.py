@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cnn_core.data_loss import data_loss
-from cnn_core.methods import Broyden, Reduction
+from cnn_core.methods import Method
 from cnn_core.methods.method import Step
 from cnn_core.networks import Dense
 from cnn_core.reductions import Reduction as AnyReduction
@@ -37,13 +37,15 @@ def formula(values: Tensor, rows: Tensor, *, gain: float, rate: float, damping: 
     return rate * gradient + multipliers @ jacobian, multipliers
 
 
-def walk(method: Reduction | Broyden, steps: int, rate: float = 1e-3) -> list[tuple[Step, Tensor, dict[str, Any]]]:
+def walk(
+    method: Method, steps: int, rate: float = 1e-3, *, problem: str = "viscous-flow", size: int = 6
+) -> list[tuple[Step, Tensor, dict[str, Any]]]:
     """Steps at moving θ and changing batches, with the direction and the state that it left."""
-    model = make_model(make_problem("viscous-flow"), Dense(widths=(9, 8), activation="tanh"))
-    theta, state = theta_of(model), method.start(model, grid_points(model.problem, 6))
+    model = make_model(make_problem(problem), Dense(widths=(9, 8), activation="tanh"))
+    theta, state = theta_of(model), method.start(model, grid_points(model.problem, size))
     found = []
     for index in range(steps):
-        step = make_step(model, grid_points(model.problem, 6, seed=index), theta=theta, epoch=index / 4)
+        step = make_step(model, grid_points(model.problem, size, seed=index), theta=theta, epoch=index / 4)
         answer = method.direction(step, state)
         state = answer.state
         found.append((step, answer.gradient, dict(state)))

@@ -13,7 +13,8 @@ from cnn_core.optimizers import Sgd
 from cnn_core.problems import PointSet
 from cnn_core.schedules import Linear, WarmUp
 from cnn_core.training import Training
-from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, relative, theta_of
+from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, relative
+from tests.cnn_core.methods.reduced import walk
 
 NETWORKS: dict[str, Network] = {
     "modulated-swish": Modulated(activation="swish"),
@@ -141,16 +142,7 @@ def test_direction_against_the_formula(name: str, damping: float) -> None:
 
 def small_steps(method: Batch, count: int) -> list[tuple[Step, Tensor]]:
     """Steps whose θ and batch change, each with the method's direction."""
-    model = make_model(make_problem("helmholtz"), Dense(widths=(9, 8), activation="tanh"))
-    theta, state = theta_of(model), method.start(model, grid_points(model.problem, 4))
-    found = []
-    for index in range(count):
-        step = make_step(model, grid_points(model.problem, 4, seed=index), theta=theta, epoch=index / 4)
-        answer = method.direction(step, state)
-        state = answer.state
-        found.append((step, answer.gradient))
-        theta = (theta - 1e-3 * answer.gradient).detach().requires_grad_()
-    return found
+    return [(step, gradient) for step, gradient, _ in walk(method, count, problem="helmholtz", size=4)]
 
 
 def test_multipliers_are_held_at_their_own_points_between_refreshes() -> None:
