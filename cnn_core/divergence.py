@@ -33,16 +33,14 @@ def not_finite(
     if not len(wrong):
         return None
     point, index = wrong[0].tolist()
-    name, value = model.problem.constraints[index], float(residuals[point, index])
-    return f"the residual {name!r} is {value}{at(shown or points, point)}"
+    name, value, told = model.problem.constraints[index], float(residuals[point, index]), shown or points
+    return f"the residual {name!r} is {value}{at(told.x[point], told.p[point])}"
 
 
-def at(points: PointSet, index: int) -> str:
-    """` at x = [0.5], p = [2.0]`."""
-    named = [
-        f"{name} = {value[index].tolist()}" for name, value in (("x", points.x), ("p", points.p)) if value.shape[1]
-    ]
-    return f" at {', '.join(named)}"
+def at(x: Tensor | None, p: Tensor | None) -> str:
+    """` at x = [0.5], p = [2.0]` for a point x (D,) and its parameters p (K,); what is None or empty is left out."""
+    named = [f"{name} = {value.tolist()}" for name, value in (("x", x), ("p", p)) if value is not None and len(value)]
+    return f" at {', '.join(named)}" if named else ""
 
 
 def _steep(model: ConstrainedNetwork, theta: Tensor, points: PointSet) -> str | None:
@@ -56,7 +54,7 @@ def _steep(model: ConstrainedNetwork, theta: Tensor, points: PointSet) -> str | 
             first = middle
         else:
             last = middle
-    return f"the derivative in θ of the residuals is not finite{at(points, first)}"
+    return f"the derivative in θ of the residuals is not finite{at(points.x[first], points.p[first])}"
 
 
 def _finite_slope(model: ConstrainedNetwork, theta: Tensor, points: PointSet, first: int, last: int) -> bool:

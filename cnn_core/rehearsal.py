@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.divergence import not_finite
+from cnn_core.divergence import at, not_finite
 from cnn_core.linearisation import batch_terms
 from cnn_core.metrics import measure
 from cnn_core.networks import Network, parameter_vector
@@ -156,13 +156,8 @@ def _telling(problem: Problem, function: str, x: Tensor | None = None, p: Tensor
     except ProblemError:
         raise
     except (Exception, SystemExit) as error:  # sys.exit in a user's code must not end the program
-        what = f"the {function} of problem {problem.name!r} fails{_at(x, p)}"
+        what = f"the {function} of problem {problem.name!r} fails{at(x, p)}"
         raise ProblemError(f"{what} ({_words(error)}") from error
-
-
-def _at(x: Tensor | None, p: Tensor | None) -> str:
-    named = [f"{name} = {value.tolist()}" for name, value in (("x", x), ("p", p)) if value is not None and len(value)]
-    return f" at {', '.join(named)}" if named else ""
 
 
 def _words(error: BaseException) -> str:

@@ -4,7 +4,7 @@ Only completed trials can be best or in the Pareto set, of those only ones that 
 stopped ones were cut short.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,13 +43,15 @@ def read_analysis(directory: Path) -> Analysis:
 def analyse(study: Study, records: Mapping[str, TrialRecord]) -> Analysis:
     """All tables of a study, finished or not."""
     metric, mode = selection(study)
-    variants = [
-        replace(variant, feasible=keeps_bounds(study, variant))
-        for record in records.values()
-        for variant in variants_of(record)
-    ]
+    variants = judged(study, records.values())
     rows = leaderboard(variants, metric=metric, mode=mode)
     return Analysis(study, records, variants, rows, pareto_set(variants), metric, mode)
+
+
+def judged(study: Study, records: Iterable[TrialRecord]) -> list[Variant]:
+    """The networks of these trials, each with whether it keeps the study's bounds."""
+    variants = (variant for record in records for variant in variants_of(record))
+    return [replace(variant, feasible=keeps_bounds(study, variant)) for variant in variants]
 
 
 def selection(study: Study) -> tuple[str, str]:

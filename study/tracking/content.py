@@ -11,7 +11,8 @@ from typing import Any
 
 from search_spaces.schema import Study
 from search_spaces.space import planned
-from study.analysis.findings import Analysis, analyse
+from study.analysis.findings import Analysis, judged
+from study.analysis.pareto import pareto_set
 from study.analysis.variants import Variant
 from study.journal.journal import TrialRecord, TrialStatus
 from study.report.looks import look
@@ -90,16 +91,17 @@ def last_tags(record: TrialRecord) -> dict[str, str]:
 def study_metrics(study: Study, records: Mapping[str, TrialRecord]) -> dict[str, float]:
     """A study's own metrics: best/<objective> over completed trials, pareto/size, trials/<status>."""
     counts = {status: 0.0 for status in TrialStatus if status is not TrialStatus.RUNNING}
+    completed = [record for record in records.values() if record.status is TrialStatus.COMPLETED]
     for record in records.values():
         if record.status in counts:
             counts[record.status] += 1
     metrics = {f"trials/{status}": count for status, count in counts.items()}
-    metrics["pareto/size"] = float(len(analyse(study, records).pareto))
+    metrics["pareto/size"] = float(len(pareto_set(judged(study, completed))))
     for objective, mode in study.objectives.items():
         values = [
             float(record.metrics[objective])
-            for record in records.values()
-            if record.status is TrialStatus.COMPLETED and objective in record.metrics and study.feasible(record.metrics)
+            for record in completed
+            if objective in record.metrics and study.feasible(record.metrics)
         ]
         if values:
             metrics[f"best/{objective}"] = min(values) if mode == "min" else max(values)
