@@ -47,7 +47,8 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
         with loading():
             from search_spaces.load import dump_yaml
 
-        click.echo(dump_yaml(study, ascii_only=not _can_print(dump_yaml(study))), nl=False)
+        text = dump_yaml(study)
+        click.echo(text if _can_print(text) else dump_yaml(study, ascii_only=True), nl=False)
 
 
 @click.command()
@@ -61,12 +62,10 @@ def report(name: str) -> None:
     with loading():
         from rich.console import Console
 
-        from study.journal.journal import Journal, Reader
         from study.report.files import write_report
         from study.report.summary import print_summary
 
-    for complaint in Reader(Journal(directory)).read().complaints:
-        click.echo(complaint, err=True)
+    _say_what_is_unreadable(directory)
     paths = write_report(directory)
     print_summary(Console(), directory)
     click.echo(f"plots    {paths.plots}\nreport   {paths.html}")
@@ -138,12 +137,10 @@ def sync(name: str, tracking_uri: str | None) -> None:
     directory = existing(name)
     with loading():
         from study.cli.tracked_at import tracked_at
-        from study.journal.journal import Journal, Reader
         from study.tracking import databases, uploader
         from study.tracking.bookmark import Bookmark
 
-    for complaint in Reader(Journal(directory)).read().complaints:
-        click.echo(complaint, err=True)
+    _say_what_is_unreadable(directory)
     with mendable():
         uri = databases.check_uri(tracking_uri or tracked_at(directory))
     try:
@@ -190,6 +187,14 @@ def ui(tracking_uri: str | None, host: str, port: int) -> None:
         if page := addresses.pages(directory, uri, server=server).get(addresses.STUDY_PAGE):
             click.echo(f"{directory.name}: {page}", err=True)
     os.execvpe(command[0], command, {**os.environ, **environment})
+
+
+def _say_what_is_unreadable(directory: Path) -> None:
+    """Of a study's journal, on stderr."""
+    from study.journal.journal import Journal, Reader
+
+    for complaint in Reader(Journal(directory)).read().complaints:
+        click.echo(complaint, err=True)
 
 
 def _can_print(text: str) -> bool:
