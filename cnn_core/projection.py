@@ -75,7 +75,7 @@ def projection_points(problem: Problem, count: int) -> Tensor:
     It is a good quadrature. With irregular points a network finds functions that obey the PDE at the points and
     oscillate between them.
     """
-    low, high = torch.tensor(list(problem.coordinates.values()), dtype=torch.float64).T
+    low, high = torch.tensor(list(problem.box.values()), dtype=torch.float64).T
     return low + (high - low) * lattice(count, len(low))
 
 

@@ -68,8 +68,8 @@ class Cast:
     def model(self, problem: Problem, *, narrow: bool = False) -> ConstrainedNetwork:
         """The network as a training begins with it; or a narrow one, which takes the same path in no time."""
         network = (replace(self.network, widths=NARROW) if narrow else self.network).build(
-            inputs=len(problem.coordinates),
-            parameters=len(problem.parameters),
+            inputs=len(problem.axes),
+            parameters=len(problem.given),
             outputs=len(problem.outputs),
             seed=self.seed,
         )

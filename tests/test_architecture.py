@@ -56,10 +56,11 @@ CORE_ROOMS = {
     "metrics": {"constrained", "problems"},
     "divergence": {"constrained", "metrics", "problems"},
     "rehearsal": {"constrained", "divergence", "linearisation", "metrics", "networks", "problems"},
+    "tasks": {"constrained", "data_loss", "problems"},
     "methods": PASSES
-    | {"constrained", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions", "schedules"},
+    | {"constrained", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions", "schedules", "tasks"},
     "solvers": PASSES | {"constrained", "jacobian", "linear_algebra", "linearisation", "reductions"},
-    "training": {"clock", "constrained", "divergence", "methods", "networks", "optimizers", "problems", "schedules"},
+    "training": {"clock", "constrained", "divergence", "methods", "optimizers", "problems", "schedules", "tasks"},
     "projection": {"constrained", "domains", "problems", "solvers"},
 }
 """The rooms and files of `cnn_core`, and all that each may import of it besides itself."""

@@ -54,6 +54,15 @@ class Trace(NamedTuple):
             values_of(self.carried.inputs), linears, [HiddenTrace(a[:1], b[:1], rates) for a, b, rates in self.hidden]
         )
 
+    def at(self, points: slice) -> "Trace":
+        """The part that belongs to some of the points."""
+        linears = [layer._replace(inputs=layer.inputs[:, points]) for layer in self.linears]
+        hidden = [
+            HiddenTrace(before[:, points], after[:, points], None if rates is None else rates[:, points])
+            for before, after, rates in self.hidden
+        ]
+        return Trace(self.carried, linears, hidden)
+
     def layers(self, deltas: Sequence[Tensor]) -> Layers:
         """Every linear layer's h and its δ."""
         return [(layer.inputs, delta) for layer, delta in zip(self.linears, deltas, strict=True)]

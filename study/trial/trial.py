@@ -57,8 +57,8 @@ class Trial:
             for name, split in splits(study.data)
         }
         network = study.network.build(
-            inputs=len(problem.coordinates),
-            parameters=len(problem.parameters),
+            inputs=len(problem.axes),
+            parameters=len(problem.given),
             outputs=len(problem.outputs),
             seed=settings.seed,
         )
