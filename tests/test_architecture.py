@@ -46,7 +46,8 @@ CORE_ROOMS = {
     "reductions": set(),
     "schedules": set(),
     "linear_algebra": set(),
-    "problems": {"derivatives"},
+    "domains": set(),
+    "problems": {"derivatives", "domains"},
     "networks": {"derivatives", "linear_algebra"},
     "optimizers": {"schedules"},
     "constrained": PASSES,
@@ -59,7 +60,7 @@ CORE_ROOMS = {
     | {"constrained", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions", "schedules"},
     "solvers": PASSES | {"constrained", "jacobian", "linear_algebra", "linearisation", "reductions"},
     "training": {"clock", "constrained", "divergence", "methods", "networks", "optimizers", "problems", "schedules"},
-    "projection": {"constrained", "problems", "solvers"},
+    "projection": {"constrained", "domains", "problems", "solvers"},
 }
 """The rooms and files of `cnn_core`, and all that each may import of it besides itself."""
 

@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from cnn_core.domains import Box
 from cnn_core.problems.problem import Problem, ProblemError
 
 
@@ -167,17 +168,7 @@ def collocation_points(
 
     In D dimensions `uniform` needs count = k^D; raises ValueError with the nearest such count otherwise.
     """
-    low, high = torch.tensor(list(problem.coordinates.values()), dtype=torch.float64).T
-    if sampling == "random":
-        generator = torch.Generator().manual_seed(seed)
-        unit = torch.rand(count, len(low), generator=generator, dtype=torch.float64)
-        return low + (high - low) * unit
-    dimensions = len(low)
-    side = round(count ** (1 / dimensions))
-    if side**dimensions != count:
-        raise ProblemError(
-            f"points: uniform sampling in {dimensions} dimensions needs k^{dimensions} points, "
-            f"got {count}; write {max(side, 1) ** dimensions}"
-        )
-    axis = torch.linspace(0, 1, side, dtype=torch.float64) if side > 1 else torch.full((1,), 0.5, dtype=torch.float64)
-    return low + (high - low) * torch.cartesian_prod(*[axis] * dimensions).reshape(count, dimensions)
+    try:
+        return Box(problem.coordinates).sample("interior", count, sampling, seed=seed).x
+    except ValueError as error:
+        raise ProblemError(str(error)) from None
