@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnn_core.domains.cylinder import depth_over_time, over_time, require_time, with_time
+from cnn_core.domains.cylinder import over_time, require_time, with_time
 from cnn_core.domains.domain import Interval, Time, contained, ends_of, sampled
 from cnn_core.domains.piece import Located, Piece
 from cnn_core.domains.sampling import Sampling
@@ -66,10 +66,9 @@ class Ball:
         return contained(self, x)
 
     def depth(self, x: Tensor) -> Tensor:
-        def to_the_sphere(x: Tensor) -> Tensor:
-            return self.radius - torch.linalg.vector_norm(x - self._middle.to(x), dim=1)
-
-        return depth_over_time(to_the_sphere, x, self.box, self.time)
+        middle, sides = self._middle.to(x), list(self.box.values())[: len(self.center)]
+        distance = torch.linalg.vector_norm(x[:, : len(middle)] - middle, dim=1)
+        return (self.radius - distance) / max(abs(end) for side in sides for end in side)
 
     def pieces(self, region: str) -> tuple[Piece, ...]:
         space = self._sphere() if region == "boundary" else (self._ball(),)

@@ -1,14 +1,14 @@
 """Cylinders: a shape in space, over all times. Points hold the time last.
 
-Axis names: N points, D coordinates, S of them in space.
+Axis names: N points, D coordinates, d dimensions of a piece.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from cnn_core.domains.domain import Interval, Time, ends_of, magnitudes, require_interval
+from cnn_core.domains.domain import Interval, Time, ends_of, require_interval
 from cnn_core.domains.piece import Located, Piece
 
 
@@ -41,18 +41,6 @@ def over_time(space: Piece, region: str, time: Time | None) -> Piece:
     return Piece(
         measure, space.dimensions + 1, lambda unit: _joined(space, unit[:, :-1], low + (high - low) * unit[:, -1:])
     )
-
-
-def depth_over_time(
-    space: Callable[[Tensor], Tensor], x: Tensor, box: Mapping[str, Interval], time: Time | None
-) -> Tensor:
-    """The depth (N,) in space and time of x (N, D), from the one in space, a distance (N,) of x (N, S)."""
-    size = magnitudes(box).to(x)
-    if time is None:
-        return space(x) / size.max()
-    low, high = time[1]
-    t = x[:, -1]
-    return torch.minimum(space(x[:, :-1]) / size[:-1].max(), torch.minimum(t - low, high - t) / size[-1])
 
 
 def _joined(space: Piece, unit: Tensor, time: Tensor | float) -> Located:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cnn_core.domains.sampling import Sampling, lattice, require_points, unit_points
 
-PILOTS = (1 << 14, 1 << 20)
+PILOTS = (1 << 13, 1 << 20)
 """Points that find out how much of each piece is left, and those that look again where there seems to be nothing."""
 
 FEWEST_PILOTS = 64

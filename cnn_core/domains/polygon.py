@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from cnn_core.domains.box import Box
-from cnn_core.domains.cylinder import depth_over_time, over_time, require_time, with_time
-from cnn_core.domains.domain import Interval, Time, contained, ends_of, sampled
+from cnn_core.domains.cylinder import over_time, require_time, with_time
+from cnn_core.domains.domain import Interval, Time, contained, ends_of, magnitudes, sampled
 from cnn_core.domains.piece import Located, Piece
 from cnn_core.domains.sampling import Sampling
 
@@ -70,7 +70,10 @@ class Polygon:
         return contained(self, x)
 
     def depth(self, x: Tensor) -> Tensor:
-        return depth_over_time(self._to_the_edges, x, self.box, self.time)
+        shapely, plane = _shapely(), x[:, :2]
+        points = shapely.points(plane.detach().cpu().double().numpy())
+        distance = torch.from_numpy(shapely.distance(self._shape.exterior, points)).to(x)
+        return torch.where(self._covers(plane).to(x.device), distance, -distance) / magnitudes(self._plane).max().to(x)
 
     def pieces(self, region: str) -> tuple[Piece, ...]:
         edges = self._edges()
@@ -79,14 +82,11 @@ class Polygon:
         if region == "boundary":
             return tuple(over_time(edge, region, self.time) for edge in edges.values())
         (rectangle,) = Box(self._plane).pieces("interior")
-        return (over_time(rectangle, region, self.time).where(lambda located: self.contains(located.x)),)
+        return (over_time(rectangle, region, self.time).where(lambda located: self._covers(located.x[:, :2])),)
 
-    def _to_the_edges(self, x: Tensor) -> Tensor:
-        """The distance (N,) of x (N, 2) to the nearest edge, negative outside."""
-        shapely = _shapely()
-        points = shapely.points(x.detach().cpu().double().numpy())
-        distance = torch.from_numpy(shapely.distance(self._shape.exterior, points))
-        return torch.where(torch.from_numpy(shapely.intersects(self._shape, points)), distance, -distance).to(x)
+    def _covers(self, x: Tensor) -> Tensor:
+        """Which of x (N, 2) are in the polygon, (N,), whatever rounding makes of its boundary."""
+        return torch.from_numpy(_shapely().intersects_xy(self._shape, *x.detach().cpu().double().numpy().T))
 
     def _edges(self) -> dict[str, Piece]:
         ends = [*self.vertices[1:], self.vertices[0]]
