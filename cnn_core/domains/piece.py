@@ -96,6 +96,8 @@ def shares(measures: Sequence[float], count: int) -> list[int]:
     if len(measures) == 1:
         return [count]
     ends = torch.tensor(measures, dtype=torch.float64).cumsum(0)
+    if not 0 < float(ends[-1]) < math.inf:
+        raise ValueError(f"its measure is {float(ends[-1])}, which no number holds exactly enough; choose other units")
     ends = (count * (ends / ends[-1].clone()) + 0.5).floor().long()
     numbers = ends.diff(prepend=torch.zeros(1, dtype=torch.long)).tolist()
     some = [index for index, measure in enumerate(measures) if measure > 0]
@@ -117,7 +119,7 @@ def _left(pieces: Sequence[Piece]) -> list[float]:
 
 
 def _share(piece: Piece, pilots: int, total: float) -> float:
-    own = max(FEWEST_PILOTS, round(pilots * piece.measure / total))
+    own = max(FEWEST_PILOTS, round(pilots * piece.measure / total)) if 0 < total < math.inf else FEWEST_PILOTS
     return len(piece.place(lattice(own, piece.dimensions)).x) / own
 
 
