@@ -61,7 +61,9 @@ class Box:
 
     def depth(self, x: Tensor) -> Tensor:
         low, high = (side.to(x) for side in self._ends())
-        return (torch.minimum(x - low, high - x) / magnitudes(self.sides).to(x)).amin(dim=1)
+        depths = torch.minimum(x - low, high - x) / magnitudes(self.sides).to(x)
+        space = [name != self.time for name in self.sides]
+        return depths[:, space].amin(dim=1) if any(space) else depths.new_ones(len(x))
 
     def pieces(self, region: str) -> tuple[Piece, ...]:
         faces = self._faces()

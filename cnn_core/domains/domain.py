@@ -73,7 +73,7 @@ class Shape(Domain, Protocol):
         ...
 
     def depth(self, x: Tensor) -> Tensor:
-        """How deep the points x (N, D) are inside, (N,): 0 on the boundary, negative outside.
+        """How deep in space the points x (N, D) are, (N,), whatever their time: 0 on the boundary, negative outside.
 
         Of no unit: relative to the size of the coordinates, so that rounding errors are those of numbers like 1.
         """
@@ -95,13 +95,25 @@ def sampled(domain: Shape, region: str, count: int, sampling: Sampling, *, seed:
 
 
 def contained(domain: Shape, x: Tensor) -> Tensor:
-    """`Domain.contains` by the depth."""
-    return domain.depth(_points_of(domain, x)) >= -ROUNDING * torch.finfo(x.dtype).eps
+    """`Domain.contains` by the depth, and by the time."""
+    if x.dim() != 2 or x.shape[1] != len(domain.coordinates):
+        raise ValueError(f"points: they must have the shape (N, {len(domain.coordinates)}), got {tuple(x.shape)}")
+    rounding = _rounding(x)
+    deep = domain.depth(x) >= -rounding
+    if domain.span is None:
+        return deep
+    name, (low, high) = domain.span
+    time, slack = x[:, domain.coordinates.index(name)], rounding * max(abs(low), abs(high))
+    return deep & (time >= low - slack) & (time <= high + slack)
 
 
 def inside(domain: Shape, x: Tensor) -> Tensor:
-    """Which of the points x (N, D) are in the domain, but not on its boundary."""
-    return domain.depth(_points_of(domain, x)) > ROUNDING * torch.finfo(x.dtype).eps
+    """Which of the points x (N, D) are, in space, in the domain but not on its boundary."""
+    return domain.depth(x) > _rounding(x)
+
+
+def _rounding(x: Tensor) -> float:
+    return ROUNDING * torch.finfo(x.dtype).eps
 
 
 def ends_of(span: Time | None) -> tuple[str, ...]:
@@ -142,9 +154,3 @@ def require_alike(what: str, shapes: Sequence[Shape]) -> None:
                 f"{what}: all parts need the same time, got {first.span or 'none'} and {shape.span or 'none'}; "
                 "give each the same"
             )
-
-
-def _points_of(domain: Domain, x: Tensor) -> Tensor:
-    if x.dim() != 2 or x.shape[1] != len(domain.coordinates):
-        raise ValueError(f"points: they must have the shape (N, {len(domain.coordinates)}), got {tuple(x.shape)}")
-    return x

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cnn_core.domains.sampling import Sampling, lattice, require_points, unit_points
 
-PILOTS = (1 << 14, 1 << 20)
+PILOTS = (1 << 13, 1 << 20)
 """Points that find out how much of each piece is left, and those that look again where there seems to be nothing."""
 
 FEWEST_PILOTS = 64
@@ -75,7 +75,7 @@ def draw(pieces: Sequence[Piece], count: int, sampling: Sampling, *, seed: int) 
     Points of different pieces alternate. Raises ValueError where nothing is left.
     """
     require_points(count, sampling)
-    left = _left(pieces) if any(piece.rejects for piece in pieces) else [1.0] * len(pieces)
+    left = _left(pieces)
     counts = shares([piece.measure * share for piece, share in zip(pieces, left, strict=True)], count)
     drawn = [
         _fill(piece, number, share, sampling, seed + SEED_STEP * index)
@@ -96,6 +96,8 @@ def shares(measures: Sequence[float], count: int) -> list[int]:
     if len(measures) == 1:
         return [count]
     ends = torch.tensor(measures, dtype=torch.float64).cumsum(0)
+    if not 0 < float(ends[-1]) < math.inf:
+        raise ValueError(f"its measure is {float(ends[-1])}, which no number holds exactly enough; choose other units")
     ends = (count * (ends / ends[-1].clone()) + 0.5).floor().long()
     numbers = ends.diff(prepend=torch.zeros(1, dtype=torch.long)).tolist()
     some = [index for index, measure in enumerate(measures) if measure > 0]
@@ -110,14 +112,15 @@ def _left(pieces: Sequence[Piece]) -> list[float]:
     """The share of each piece that is in the domain, 1 of those that leave nothing out."""
     total = sum(piece.measure for piece in pieces)
     for pilots in PILOTS:
-        left = [_share(piece, max(FEWEST_PILOTS, round(pilots * piece.measure / total))) for piece in pieces]
+        left = [_share(piece, pilots, total) if piece.rejects else 1.0 for piece in pieces]
         if any(left):
             return left
     raise ValueError(f"nothing of it is in the domain, as {PILOTS[-1]} points show; make what is cut out of it smaller")
 
 
-def _share(piece: Piece, pilots: int) -> float:
-    return len(piece.place(lattice(pilots, piece.dimensions)).x) / pilots if piece.rejects else 1.0
+def _share(piece: Piece, pilots: int, total: float) -> float:
+    own = max(FEWEST_PILOTS, round(pilots * piece.measure / total)) if 0 < total < math.inf else FEWEST_PILOTS
+    return len(piece.place(lattice(own, piece.dimensions)).x) / own
 
 
 def _fill(piece: Piece, count: int, share: float, sampling: Sampling, seed: int) -> Located:

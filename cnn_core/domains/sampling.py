@@ -22,9 +22,7 @@ Sampling = Literal["random", "uniform", "sobol", "latin-hypercube"]
 def unit_points(count: int, dimensions: int, sampling: Sampling, *, seed: int = 0) -> Tensor:
     """`count` points (count, D) of the unit cube, in float64. Raises what `require_points` raises."""
     require_points(count, sampling)
-    if dimensions == 0:
-        return torch.empty(count, 0, dtype=torch.float64)
-    return SAMPLINGS[sampling](count, dimensions, seed)
+    return SAMPLINGS[sampling if dimensions else "uniform"](count, dimensions, seed)
 
 
 def require_points(count: int, sampling: str) -> None:
@@ -42,6 +40,8 @@ def lattice(count: int, dimensions: int) -> Tensor:
     and the others are multiples of the powers of 1/φ, φ^D = φ + 1, modulo 1: every axis is covered by `count` different
     values, whereas k^D cells have only k of them. Both are good quadratures.
     """
+    if dimensions == 0:
+        return torch.empty(count, 0, dtype=torch.float64)
     ratio = 2.0
     for _ in range(64):
         ratio = (ratio + 1) ** (1 / dimensions)  # a fixed point for D > 1

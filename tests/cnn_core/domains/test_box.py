@@ -116,6 +116,10 @@ def test_what_a_box_contains() -> None:
         (lambda: Box({"x": (0.0, math.inf)}), "box: coordinate 'x' needs a finite interval"),
         (lambda: Box({"x": (0.0, 1.0)}, time="t"), "the time 't' is no coordinate; write one of: x, or None"),
         (lambda: SQUARE.sample("interior", 5, "uniform"), r"2 dimensions needs k\^2 points, got 5; write 4"),
+        (
+            lambda: Box(dict.fromkeys("xyz", (0.0, 1e-200))).sample("boundary", 9),
+            "region 'boundary': its measure is 0.0, .*; choose other units",
+        ),
         (lambda: SQUARE.contains(torch.zeros(3)), r"the shape \(N, 2\), got \(3,\)"),
     ],
 )
