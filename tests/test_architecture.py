@@ -14,7 +14,7 @@ MOST_LINES = 350
 
 ALLOWED_IMPORTS = {
     "cnn_core": {"cnn_core", "torch"},
-    "search_spaces": {"search_spaces", "cnn_core", "pydantic", "yaml", "optuna"},
+    "search_spaces": {"search_spaces", "cnn_core", "pydantic", "yaml", "optuna", "numpy", "torch", "scipy", "pyarrow"},
 }
 
 OPTIONAL_IMPORTS = {"cnn_core/domains/polygon.py": {"shapely"}}
