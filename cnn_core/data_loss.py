@@ -1,5 +1,5 @@
-"""The objective f: the mean over the points of ℓ, the mean over the outputs of (u_θ − u)². Residuals that are objectives
-add their squares to it.
+"""The objective f: the mean over the points of ℓ, the mean over the outputs of (u_θ − u)². Residuals that are
+objectives add their squares to it.
 
 Where observations have gaps, or deviations of their own, each has a weight; the weights of a whole data set have the
 mean 1, and that of a gap is 0.
