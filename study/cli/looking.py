@@ -12,7 +12,7 @@ from search_spaces.shipped import shipped_spaces
 from study.cli.exit_codes import RunFailed, mendable
 from study.cli.loading import loading
 from study.cli.options import NAME, SPACE, TRACKING_URI, name_argument, no_secret, settings_option
-from study.cli.studies import RUNS, all_studies, existing, study_of
+from study.cli.studies import RUNS, all_studies, existing, say_doubts, study_of
 
 HOW_TO_START = "start one with: cnn-study run helmholtz-quick"
 
@@ -47,6 +47,7 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
         with loading():
             from search_spaces.load import dump_yaml
 
+        say_doubts(study)
         text = dump_yaml(study)
         click.echo(text if _can_print(text) else dump_yaml(study, ascii_only=True), nl=False)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from search_spaces.errors import StudyFileError
 from search_spaces.shipped import find
+from study.cli.exit_codes import mendable
 from study.cli.loading import loading
 from study.journal.files import STUDY
 
@@ -42,6 +45,16 @@ def trial_of(space: str, settings: tuple[str, ...]) -> Study:
         from search_spaces.load import load_trial, parse_setting
 
     return load_trial(file, dict(map(parse_setting, settings)))
+
+
+def say_doubts(study: Study) -> None:
+    """What is hardly meant in a study, on stderr."""
+    with loading():
+        from search_spaces.doubts import doubts
+
+    with mendable():
+        for line in doubts(study):
+            click.echo(f"warning: {line}", err=True)
 
 
 def all_studies() -> list[Path]:
