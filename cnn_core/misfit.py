@@ -5,8 +5,8 @@ r(u* + ε δ) − r(u*), so that r(u*) is as much as a relative error in u would
 
     ε |r(u*)| / |r(u* + ε δ) − r(u*)|,
 
-with root mean squares over points. This has no unit, and does not depend on a factor of the residual or of u. In float64
-a residual without a mistake is below 1e-8 of u, a sign or a factor that is wrong mostly above 1e-2.
+with root mean squares over points. This has no unit, and no factor of the residual or of u changes it. In float64 a
+residual without a mistake is below 1e-8 of u, a sign or a factor that is wrong mostly above 1e-2.
 
 Axis names: N points, D coordinates, K parameters, O outputs, C constraints.
 """

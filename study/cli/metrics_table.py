@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from rich.console import Console, Group
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from cnn_core.metrics import METRICS
+from study.analysis.variants import MISSED, PROJECTED
+from study.report.tables import MISSED_MARK
 
 SPLITS = ("train", "validation", "test", "projected/validation", "projected/test")
 
@@ -19,13 +22,24 @@ def metrics_table(metrics: Mapping[str, float | str], console: Console) -> Group
     Where that is too wide for the console, every error has a line: a number is never cut.
     """
     splits = [split for split in SPLITS if f"{split}/{METRICS[0]}" in metrics]
-    table = Table("", *(split.replace("/", "\n") for split in splits), box=None, header_style="bold")
+    notes = _notes(metrics)
+    marks = {split: MISSED_MARK if notes and split.startswith(PROJECTED) else "" for split in splits}
+    headings = [split.replace("/", "\n") + marks[split] for split in splits]
+    table = Table("", *headings, box=None, header_style="bold")
     for metric in METRICS:
         table.add_row(metric, *(_shown(metrics[f"{split}/{metric}"]) for split in splits))
     others = {name: value for name, value in sorted(metrics.items()) if name.rpartition("/")[0] not in splits}
     if Measurement.get(console, console.options.update(max_width=ANY_WIDTH), table).maximum > console.width:
-        table = _lines({f"{split}/{metric}": metrics[f"{split}/{metric}"] for split in splits for metric in METRICS})
-    return Group(table, "", _lines(others))
+        names = [(f"{split}/{metric}", marks[split]) for split in splits for metric in METRICS]
+        table = _lines({name + mark: metrics[name] for name, mark in names})
+    return Group(table, *notes, "", _lines(others))
+
+
+def _notes(metrics: Mapping[str, float | str]) -> list[Text]:
+    """What the errors after a projection do not say themselves."""
+    if metrics.get("projection/status") not in MISSED or metrics.get("projection/accepted") == 0:
+        return []
+    return [Text(f"{MISSED_MARK} with a projection that did not meet its tolerance on every wave")]
 
 
 def _lines(metrics: Mapping[str, float | str]) -> Table:

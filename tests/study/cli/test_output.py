@@ -29,6 +29,24 @@ def program(*arguments: str, folder: Path, out: str | None = None, **environment
         )
 
 
+@pytest.mark.parametrize(
+    ("status", "accepted", "marked"),
+    [("tolerance not met", 1.0, True), ("diverged", 1.0, True), ("converged", 1.0, False), ("diverged", 0.0, False)],
+)
+@pytest.mark.parametrize("width", [30, 120])
+def test_a_projection_that_missed_its_tolerance_is_marked(
+    status: str, accepted: float, marked: bool, width: int
+) -> None:
+    metrics: dict[str, float | str] = {
+        f"{split}/{metric}": 0.5 for split in ("test", "projected/test") for metric in METRICS
+    }
+    metrics |= {"projection/status": status, "projection/accepted": accepted}
+    console = Console(file=(out := io.StringIO()), width=width)
+    console.print(metrics_table(metrics, console))
+    assert ("† with a projection that did not meet its tolerance" in " ".join(out.getvalue().split())) is marked
+    assert out.getvalue().count("†") == marked * (1 + (1 if width > 100 else len(METRICS)))
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 @pytest.mark.parametrize("arguments", [("spaces",), ("trial", "small.yaml"), ("--help",)], ids=" ".join)
 def test_a_terminal_without_our_letters(
