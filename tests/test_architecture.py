@@ -19,17 +19,18 @@ ALLOWED_IMPORTS = {
 
 
 STUDY_ROOMS = {
+    "terminal": set(),
     "journal": set(),
     "trial": set(),
     "cluster": set(),
     "analysis": {"journal"},
-    "progress": {"journal"},
-    "report": {"analysis", "journal", "trial"},
+    "progress": {"journal", "terminal"},
+    "report": {"analysis", "journal", "terminal", "trial"},
     "search": {"analysis", "journal"},
     "tracking": {"analysis", "journal", "report", "trial"},
     "driver": {"cluster", "journal", "progress", "search", "trial"},
     "cli": {
-        "analysis", "cluster", "driver", "journal", "progress", "report", "search", "tracking", "trial"
+        "analysis", "cluster", "driver", "journal", "progress", "report", "search", "terminal", "tracking", "trial"
     },
 }  # fmt: skip
 """The rooms of `study`, and which others each may import. `tracking` and `driver` meet in the journal alone."""

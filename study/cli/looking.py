@@ -23,10 +23,12 @@ def spaces() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from study.terminal.fitting import Fitting
+
     table = Table("space", "what it searches", box=None, header_style="bold")
     for name, path in shipped_spaces().items():
         table.add_row(name, _first_comment(path))
-    Console().print(table)
+    Console().print(Fitting(table, wraps=True))
 
 
 @click.command()

@@ -52,6 +52,17 @@ def test_the_summary_fits_80_columns_and_has_no_colour_codes_in_a_file(finished:
     assert "\x1b" in summary(finished, terminal=True)
 
 
+@pytest.mark.parametrize("width", [30, 40, 60, 70])
+def test_no_number_and_no_name_of_the_summary_is_cut(width: int, finished: Path) -> None:
+    console = Console(file=(out := StringIO()), width=width)
+    print_summary(console, finished)
+    words = set(out.getvalue().split())
+    for table in all_tables(read_analysis(finished)):
+        for row in table.rows:
+            assert {word for cell in row for word in cell.split()} <= words
+    assert max(map(len, out.getvalue().splitlines())) <= width
+
+
 @pytest.mark.parametrize("trials", [20, 60])
 def test_no_cell_of_the_summary_is_folded(trials: int, tmp_path: Path) -> None:
     synthetic_journal.prepare(tmp_path, synthetic_journal.study(trials))
