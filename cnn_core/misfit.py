@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnn_core.derivatives import PointField
 from cnn_core.divergence import at
 from cnn_core.problems import PointSet, Problem, Solution
 
@@ -77,22 +76,23 @@ def _spread(parts: Sequence[PointSet]) -> PointSet:
     count = sum(map(len, parts))
     index = torch.linspace(0, count - 1, min(count, MOST_POINTS), dtype=torch.float64).long()
     x, p, u = (torch.cat([getattr(points, name) for points in parts])[index].double() for name in ("x", "p", "u"))
-    return PointSet(x, p, u, 1)
+    attached = [points.attached for points in parts if points.attached is not None]
+    return PointSet(x, p, u, 1, attached=torch.cat(attached)[index].double() if attached else None)
 
 
 def _residuals(problem: Problem, solution: Solution, points: PointSet) -> Tensor:
     """The scaled residuals (N, C) of a solution."""
 
     def at_point(x: Tensor, p: Tensor) -> Tensor:
-        field = PointField(lambda y: solution(y, p), x, tuple(problem.coordinates))
+        field = problem.field_of(lambda y: solution(y, p[: len(problem.parameters)]), x)
         return problem.point_residuals(field, x, p, scaled=True)
 
-    return torch.vmap(at_point)(points.x, points.p).detach()
+    return torch.vmap(at_point)(points.x, problem.complete(points.constants, problem.truths)).detach()
 
 
 def _disturbed(problem: Problem, points: PointSet) -> Callable[[Tensor, Tensor], Tensor]:
     """u* + ε δ: δ is a chirp in every output, which no linear equation with constant coefficients lets pass."""
-    low, high = torch.tensor(list(problem.coordinates.values()), dtype=torch.float64).T
+    low, high = torch.tensor(list(problem.box.values()), dtype=torch.float64).T
     sizes = _root_mean_square(points.u)
     sizes = torch.where(sizes > 0, sizes, sizes.max() if sizes.max() > 0 else torch.ones_like(sizes))
     waves = torch.arange(2, 2 + len(low), dtype=torch.float64)

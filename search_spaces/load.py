@@ -15,6 +15,7 @@ from search_spaces.blocks import read, write
 from search_spaces.checks import check_data, check_settings, check_sizes
 from search_spaces.errors import StudyFileError
 from search_spaces.json_schema import json_schema
+from search_spaces.measured import with_objectives
 from search_spaces.modules import look_in
 from search_spaces.overrides import applied, blocks_set, parse_setting, together
 from search_spaces.problems import build_problem
@@ -122,5 +123,6 @@ def _without_search(study: Study) -> Study:
 def _checked(study: Study) -> Study:
     check_settings(study)
     check_data(study)
+    study = with_objectives(study)
     check_search(study)
     return study
