@@ -50,11 +50,12 @@ CORE_ROOMS = {
     "networks": {"derivatives", "linear_algebra"},
     "optimizers": {"schedules"},
     "constrained": PASSES,
+    "construction": {"networks", "problems"},
     "jacobian": PASSES | {"constrained", "linear_algebra"},
     "linearisation": PASSES | {"constrained", "jacobian", "linear_algebra"},
     "metrics": {"constrained", "problems"},
     "divergence": {"constrained", "metrics", "problems"},
-    "rehearsal": {"constrained", "divergence", "linearisation", "metrics", "networks", "problems"},
+    "rehearsal": {"constrained", "construction", "divergence", "linearisation", "metrics", "networks", "problems"},
     "methods": PASSES
     | {"constrained", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions", "schedules"},
     "solvers": PASSES | {"constrained", "jacobian", "linear_algebra", "linearisation", "reductions"},

@@ -8,8 +8,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from cnn_core.networks.embedding import scaling_to_unit
 from search_spaces import load
-from search_spaces.schema import Study
+from search_spaces.blocks import read
+from search_spaces.problems import build_problem
+from search_spaces.schema import ProblemChoice, Study
 from search_spaces.sources import own_sources, version
 
 CODE = "code"
@@ -24,12 +27,12 @@ def settings_of(study: Study) -> str:
 
 def differences(saved: str, own: str) -> list[str]:
     """The blocks in which two trials' settings differ."""
-    return _unlike(json.loads(saved), json.loads(own))
+    return _unlike(_of_now(saved), json.loads(own))
 
 
 def differences_in_kind(saved: str, own: str) -> list[str]:
     """What keeps a trial from going on where another ended; its projection and its rates may be others."""
-    return _unlike(_kind(json.loads(saved)), _kind(json.loads(own)))
+    return _unlike(_kind(_of_now(saved)), _kind(json.loads(own)))
 
 
 def code_changes(saved: str, own: str) -> list[str]:
@@ -38,6 +41,16 @@ def code_changes(saved: str, own: str) -> list[str]:
     if before is None or now is None or before == now:
         return []
     return ["the code of its problem has changed since this was saved; it goes on with the code of now"]
+
+
+def _of_now(saved: str) -> dict[str, Any]:
+    """Saved settings, with those spelled out that networks had none of before; they did not normalise their inputs."""
+    settings = json.loads(saved)
+    if "normalise" not in (network := settings["network"]) and network["name"] in ("dense", "modulated"):
+        problem = build_problem(read(ProblemChoice, settings["problem"], "problem"))
+        normalised = scaling_to_unit(tuple(problem.coordinates.values())) is None  # then it makes no difference
+        settings["network"] = {**network, "normalise": normalised, "periodic": [], "hard": {}}
+    return settings
 
 
 def _kind(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import torch
 from cnn_core import checkpoint
 from cnn_core.clock import SECTIONS
 from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.construction import fresh
 from cnn_core.divergence import not_finite
 from cnn_core.metrics import METRICS, WORST, Measurement, errors, finite, measure, percentiles
 from cnn_core.problems import PointSet, sample
@@ -56,12 +57,7 @@ class Trial:
             name: sample(problem, split, seed=split_seed(study, name)).to(dtype=self.dtype, device=self.device)
             for name, split in splits(study.data)
         }
-        network = study.network.build(
-            inputs=len(problem.coordinates),
-            parameters=len(problem.parameters),
-            outputs=len(problem.outputs),
-            seed=settings.seed,
-        )
+        network = fresh(study.network, problem, seed=settings.seed)
         if study.projection is not None:
             study.projection.require(problem)
         network.to(dtype=self.dtype, device=self.device)
