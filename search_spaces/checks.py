@@ -6,13 +6,15 @@ from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from cnn_core.construction import fresh
 from cnn_core.metrics import METRICS
 from cnn_core.problems import PointSet, Problem, Split
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.forms import MOST_VALUES
+from search_spaces.networks import build_network
 from search_spaces.problems import build_problem
-from search_spaces.schema import Choice, Data, Study
+from search_spaces.schema import Choice, Data, NetworkChoice, Study
 
 EVERY_EPOCH = tuple(f"{split}/{metric}" for split in ("train", "validation") for metric in METRICS)
 AFTER_PROJECTION = tuple(f"projected/validation/{metric}" for metric in METRICS)
@@ -72,7 +74,7 @@ def check_data(study: Study) -> None:
     with _naming():
         require_residual(problem)
     training = study.training
-    cast = Cast(study.network, training.seed, training.dtype, study.problem.scaled)
+    cast = Cast(build_network(study.network), training.seed, training.dtype, study.problem.scaled)
     points: dict[str, PointSet] = {}
     for name, split in splits(study.data):
         _check_split(problem, split, f"data.{name}")
@@ -83,6 +85,18 @@ def check_data(study: Study) -> None:
             _check_leak(problem, study.data, name, used)
         else:
             _check_points(points, name, used)
+
+
+def check_network(study: Study) -> None:
+    """The network can be built for the problem, and is none that no machine holds. Raises StudyFileError."""
+    problem = build_problem(study.problem)
+    try:
+        module = fresh(build_network(study.network), problem, seed=study.training.seed)
+    except StudyFileError:
+        raise
+    except ValueError as error:
+        raise StudyFileError(f"network: {error}") from None
+    _require_holdable(sum(tensor.numel() for tensor in module.parameters()))
 
 
 def split_seed(study: Study, name: str) -> int:
@@ -165,8 +179,13 @@ def check_sizes(study: Study) -> None:
     listed = sum(len(values) for _, split in splits(study.data) for values in split.parameters.values())
     if (count := listed + sum(map(len, choices.values()))) > MOST_VALUES:
         raise StudyFileError(f"data and search list {count} values; write at most {MOST_VALUES} altogether")
+    if isinstance(study.network, NetworkChoice):  # is counted when it is built
+        return
     with _naming("network: "):
-        parameters = parameter_count(study.network)
+        _require_holdable(parameter_count(study.network))
+
+
+def _require_holdable(parameters: int) -> None:
     if parameters > MOST_PARAMETERS:
         raise StudyFileError(
             f"network has {parameters} parameters; write smaller widths, {MOST_PARAMETERS} is the most"

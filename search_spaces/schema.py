@@ -55,6 +55,17 @@ class ProblemChoice:
 
 
 @dataclass(frozen=True)
+class NetworkChoice:
+    """A network of one's own, `package.module:attribute`; `options` are its own keyword arguments.
+
+    In a study file the options stand beside `name`: `{name: my_networks:Siren, widths: [64, 64]}`.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Data:
     """The three splits. Hyperparameters are selected on `validation`; `test` is measured once, when a trial ends."""
 
@@ -186,7 +197,7 @@ class Study:
     study: str
     problem: ProblemChoice
     data: Data
-    network: _one_of(NETWORKS)  # type: ignore[valid-type]
+    network: _one_of(NETWORKS) | NetworkChoice  # type: ignore[valid-type]
     training: Training
     projection: _one_of(SOLVERS, "solver") | None = None  # type: ignore[valid-type]
     search: Mapping[str, SearchedParameter] = field(default_factory=dict)

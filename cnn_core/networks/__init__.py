@@ -8,7 +8,7 @@ from cnn_core.networks.activations import ACTIVATIONS, Activation
 from cnn_core.networks.hard_values import HardValues
 from cnn_core.networks.layered import LayeredNetwork
 from cnn_core.networks.parameters import Layout, layout_of, parameter_vector
-from cnn_core.networks.perceptrons import Dense, Description, Fourier, Modulated, Network, Siren
+from cnn_core.networks.perceptrons import Dense, Description, Fourier, Modulated, Network, Shape, Siren
 
 NETWORKS = {"dense": Dense, "modulated": Modulated, "siren": Siren, "fourier": Fourier}
 
@@ -24,6 +24,7 @@ __all__ = [
     "Layout",
     "Modulated",
     "Network",
+    "Shape",
     "Siren",
     "layout_of",
     "parameter_vector",

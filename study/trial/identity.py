@@ -1,4 +1,4 @@
-"""What makes a trial this trial: its settings and the code of its problem; and how a saved one differs from it.
+"""What makes a trial this trial: its settings and its own code; and how a saved one differs from it.
 
 Another code keeps no trial from going on, since most changes change nothing in it; but it is told. Trials that were
 saved by earlier versions say nothing of their code.
@@ -13,15 +13,15 @@ from search_spaces import load
 from search_spaces.blocks import read
 from search_spaces.problems import build_problem
 from search_spaces.schema import ProblemChoice, Study
-from search_spaces.sources import own_sources, version
+from search_spaces.sources import sources_of, version
 
 CODE = "code"
-"""Beside the blocks of a trial's settings: its problem's own modules, as `version` says it."""
+"""Beside the blocks of a trial's settings: its own modules, as `version` says it."""
 
 
 def settings_of(study: Study) -> str:
-    """A trial's settings and the code of its problem, as text."""
-    code = version(own_sources(study.problem))
+    """A trial's settings and its own code, as text."""
+    code = version(sources_of(study))
     return json.dumps(load.settings_of(study) | ({CODE: code} if code else {}), sort_keys=True)
 
 
@@ -40,7 +40,7 @@ def code_changes(saved: str, own: str) -> list[str]:
     before, now = (json.loads(settings).get(CODE) for settings in (saved, own))
     if before is None or now is None or before == now:
         return []
-    return ["the code of its problem has changed since this was saved; it goes on with the code of now"]
+    return ["its own code has changed since this was saved; it goes on with the code of now"]
 
 
 def _of_now(saved: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from cnn_core.problems import PointSet, sample
 from cnn_core.solvers import Solver
 from cnn_core.training import Training, TrainingStatus
 from search_spaces.checks import split_seed, splits
-from search_spaces.load import build_problem, dump_yaml
+from search_spaces.load import build_network, build_problem, dump_yaml
 from search_spaces.schema import Study
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS
 from study.trial.identity import code_changes, differences_in_kind, settings_of
@@ -57,7 +57,7 @@ class Trial:
             name: sample(problem, split, seed=split_seed(study, name)).to(dtype=self.dtype, device=self.device)
             for name, split in splits(study.data)
         }
-        network = fresh(study.network, problem, seed=settings.seed)
+        network = fresh(build_network(study.network), problem, seed=settings.seed)
         if study.projection is not None:
             study.projection.require(problem)
         network.to(dtype=self.dtype, device=self.device)

@@ -13,7 +13,7 @@ from study.trial.trial import Trial
 from tests.study.own_code import BEFORE, own_study, write
 from tests.study.small_study import small_study
 
-CHANGED = "the code of its problem has changed since this was saved; it goes on with the code of now"
+CHANGED = "its own code has changed since this was saved; it goes on with the code of now"
 
 
 @pytest.fixture
