@@ -56,7 +56,7 @@ class Training:
             )
         x = self.points.x
         self.theta = parameter_vector(self.model.network).to(dtype=x.dtype, device=x.device).requires_grad_()
-        self.stepper = self.optimizer.build(self.theta)
+        self.stepper = self.optimizer.build(self.theta, self.model.layout.shapes)
         self.method_state = self.method.start(self.model, self.points)
         self.shuffler = torch.Generator().manual_seed(self.seed)
         self.epoch = 0

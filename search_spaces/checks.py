@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from cnn_core.construction import fresh
 from cnn_core.metrics import METRICS
+from cnn_core.optimizers import WITHOUT_METRIC
 from cnn_core.problems import PointSet, Problem, Split
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
 from search_spaces.errors import StudyFileError, nearest
@@ -61,6 +62,7 @@ def check_settings(study: Study) -> None:
         raise StudyFileError(
             f"resources.gpu is {study.resources.gpu}, but training.device is cpu; write device: auto, or gpu: 0"
         )
+    _check_metric_of_optimizer(study)
     gpu = study.resources.gpu
     if gpu > 1 and gpu != int(gpu):
         raise StudyFileError(f"resources.gpu is {gpu}; write a whole number, or a fraction below 1")
@@ -189,6 +191,15 @@ def _require_holdable(parameters: int) -> None:
     if parameters > MOST_PARAMETERS:
         raise StudyFileError(
             f"network has {parameters} parameters; write smaller widths, {MOST_PARAMETERS} is the most"
+        )
+
+
+def _check_metric_of_optimizer(study: Study) -> None:
+    optimizer, method = study.training.optimizer.name, study.training.method
+    if optimizer in WITHOUT_METRIC and getattr(method, "preconditioner", None) == "optimizer":
+        raise StudyFileError(
+            f"training.method.preconditioner is optimizer, but {optimizer} has no diagonal metric; write "
+            "preconditioner: identity, or optimizer: {name: adam}"
         )
 
 

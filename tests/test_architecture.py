@@ -13,7 +13,7 @@ PACKAGES = ("cnn_core", "search_spaces", "study")
 MOST_LINES = 350
 
 ALLOWED_IMPORTS = {
-    "cnn_core": {"cnn_core", "torch"},
+    "cnn_core": {"cnn_core", "torch", "pytorch_optimizer"},
     "search_spaces": {"search_spaces", "cnn_core", "pydantic", "yaml", "optuna"},
 }
 
@@ -189,6 +189,10 @@ def test_tests_mirror_the_tree(package: str) -> None:
 
 def test_only_the_tracking_imports_mlflow() -> None:
     assert importers("mlflow", *PACKAGES) <= {"study/tracking/store.py"}
+
+
+def test_only_the_optimizers_import_the_package_of_optimizers() -> None:
+    assert importers("pytorch_optimizer", *PACKAGES) == {"cnn_core/optimizers.py"}
 
 
 def test_no_file_is_long() -> None:
