@@ -8,7 +8,7 @@ Axis names: N points, C constraints, O outputs, D coordinates, K parameters, P p
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, cast
 
@@ -20,7 +20,7 @@ from torch.func import functional_call, grad
 from cnn_core.clock import Clock
 from cnn_core.compilation import compiled
 from cnn_core.derivatives import Field, Jet, Order, PointField
-from cnn_core.networks import LayeredNetwork, Layout, layout_of
+from cnn_core.networks import LayeredNetwork, Layout, layout_of, parameter_vector
 from cnn_core.networks.layered import LayerPass, Trace
 from cnn_core.networks.streams import Carried, carried_for, jet_of, values_of
 from cnn_core.problems import Problem
@@ -29,11 +29,13 @@ from cnn_core.problems import Problem
 class Evaluation(NamedTuple):
     """One pass over points: predictions (N, O) and residuals (N, C), differentiable once in θ.
 
-    `layers` is None when the pass took the general path, through nested differentiation.
+    `p` (N, K + E) are all parameters of every point, the unknown ones too, with what is attached to it. `layers` is
+    None when the pass took the general path, through nested differentiation.
     """
 
     prediction: Tensor
     residuals: Tensor
+    p: Tensor
     layers: LayerPass | None
 
 
@@ -57,6 +59,10 @@ class ConstrainedNetwork:
     """A network bound to a problem. `scaled` divides residual rows by the problem's scale; `taylor` allows Taylor mode.
 
     `compile` lets torch compile the Taylor-mode passes (`cnn_core.compilation`); the general path runs as it is.
+
+    θ (P,) holds the network's parameters, and behind them a number for each of the problem's unknowns; `begin` is what
+    a training starts from. The p of points are those parameters that are given, with what is attached to a point of the
+    problem's region behind them; the network sees only the former.
 
     `network` is a module with `forward(x (N, D), p (N, K)) → (N, O)`; another number of outputs than the problem's
     raises ValueError, here or in the first pass. Our own networks (`LayeredNetwork`) take the Taylor-mode path unless
@@ -88,6 +94,49 @@ class ConstrainedNetwork:
         """The streams that a pass carries for the residual."""
         return carried_for(self.problem.reads)
 
+    def on(self, region: str) -> "ConstrainedNetwork":
+        """The same network, bound to what holds on a region of the problem."""
+        return self if region == self.problem.region.name else self.with_problem(self.problem.on(region))
+
+    def with_problem(self, problem: Problem) -> "ConstrainedNetwork":
+        """The same network, bound to another problem for the same inputs and outputs."""
+        return self if problem is self.problem else replace(self, problem=problem)
+
+    @property
+    def begin(self) -> Tensor:
+        """A copy of the network's parameters and the unknowns' starting values, as one vector θ (P,)."""
+        theta, unknowns = parameter_vector(self.network), self.problem.unknowns.values()
+        return torch.cat([theta, theta.new_tensor([one.begin for one in unknowns])]) if unknowns else theta
+
+    def unknowns(self, theta: Tensor) -> Tensor:
+        """The values (U,) of the problem's unknowns at θ (P,), in their order."""
+        held = theta[self.layout.size :]
+        values = [one.value(value) for one, value in zip(self.problem.unknowns.values(), held, strict=True)]
+        return torch.stack(values) if values else held
+
+    def of_network(self, theta: Tensor) -> Tensor:
+        """The part of θ that the network's parameters are."""
+        return theta[: self.layout.size] if self.problem.unknowns else theta
+
+    def complete(self, theta: Tensor, p: Tensor) -> Tensor:
+        """All parameters, (…, K + E), from those that points know."""
+        return self.problem.complete(p, self.unknowns(theta)) if self.problem.unknowns else p
+
+    def seen(self, p: Tensor) -> Tensor:
+        """The columns of p that the network sees: the given parameters, without what is attached."""
+        count = len(self.problem.given)
+        return p if p.shape[-1] == count else p[..., :count]
+
+    @property
+    def paired(self) -> bool:
+        """Whether the residual reads the field at a partner of each point, too."""
+        return self.problem.region.partner is not None
+
+    @property
+    def whole(self) -> bool:
+        """Whether a step is compiled as one graph."""
+        return self.compile and self.path == "layers" and not self.paired and not self.problem.unknowns
+
     @property
     def path(self) -> str:
         """`layers` (Taylor mode) or `general` (nested differentiation of single points)."""
@@ -97,7 +146,7 @@ class ConstrainedNetwork:
         """u_θ at x (N, D) for p (N, K) → (N, O), differentiable once in θ."""
         if self.layered:
             return self._attached_pass(theta, x, p, values_of(x.shape[-1])).streams[0]
-        prediction = functional_call(self.network, self.layout.unflatten(theta), (x, p))
+        prediction = functional_call(self.network, self.layout.unflatten(self.of_network(theta)), (x, self.seen(p)))
         self._require_outputs(prediction, len(x))
         return prediction
 
@@ -116,11 +165,18 @@ class ConstrainedNetwork:
             theta = theta if torch.is_grad_enabled() else theta.detach()
             with clock.section("residual"), torch.enable_grad():  # without, torch lacks second derivatives of SiLU
                 prediction, residuals = torch.vmap(self.at_point, in_dims=(None, 0, 0))(theta, x, p)
-            return Evaluation(prediction, residuals, None)
+            return Evaluation(prediction, residuals, p, None)
         with clock.section("forward"):
-            layers = self._attached_pass(theta, x, p, self.carried)
+            layers = self._attached_pass(theta, *self.with_partners(x, p), self.carried)
         with clock.section("residual"):
-            return Evaluation(*self.read(layers.streams, x, p), layers)
+            p = self.complete(theta, p)
+            return Evaluation(*self.read(layers.streams, x, p), p, layers)
+
+    def with_partners(self, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+        """The points of a pass: x and p, and behind them the partners, where the residual reads these."""
+        if (partner := self.problem.region.partner) is None:
+            return x, p
+        return torch.cat([x, torch.vmap(partner)(x)]), torch.cat([p, p])
 
     def gradient(
         self, theta: Tensor, x: Tensor, p: Tensor, objective: Objective, *arguments: Any, clock: Clock | None = None
@@ -131,7 +187,7 @@ class ConstrainedNetwork:
         every other function. Compiled, all of it counts as the section `step`.
         """
         clock = clock or Clock()
-        if self.compile and self.path == "layers":
+        if self.whole:
             arguments = tuple(theta.new_tensor(one) if isinstance(one, float) else one for one in arguments)
             with clock.section("step"):
                 return self.kernel(_gradient)(self, theta.detach(), x, p, objective, *arguments)
@@ -146,24 +202,30 @@ class ConstrainedNetwork:
         return compiled(function) if self.compile else function
 
     def read(self, streams: Tensor, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-        """Predictions (N, O) and residuals (N, C) from the outputs' streams (S, N, O)."""
-        jet, names = jet_of(streams, self.carried), tuple(self.problem.coordinates)
-        known = {name: held for name, held in jet._asdict().items() if held is not None and name != "coordinates"}
+        """Predictions (N, O) and residuals (N, C) from the outputs' streams (S, N, O), for all parameters p (N, K + E).
 
-        def at_point(known: dict[str, Any], x: Tensor, p: Tensor) -> Tensor:
-            u = cast(Field, Jet(**known, coordinates=names))
+        The streams of the points' partners, where there are any, stand behind those of the points.
+        """
+        jets = [_known(jet_of(part, self.carried)) for part in streams.split(len(x), dim=1)]
+        if not self.problem.constraints:
+            return jets[0]["value"], x.new_zeros(len(x), 0)
+
+        def at_point(jets: list[dict[str, Any]], x: Tensor, p: Tensor) -> Tensor:
+            own, *partners = (Jet(**known, coordinates=self.problem.axes) for known in jets)
+            u = cast(Field, own._replace(partner=partners[0]) if partners else own)
             return self.problem.point_residuals(u, x, p, scaled=self.scaled)
 
-        return jet.value, torch.vmap(at_point)(known, x, p)
+        return jets[0]["value"], torch.vmap(at_point)(jets, x, p)
 
     def layer_pass(
         self, theta: Tensor, x: Tensor, p: Tensor, carried: Carried, *, propagate: Propagate = LayeredNetwork.propagate
     ) -> LayerPass:
         """A pass through the layers at θ (P,), x (N, D), p (N, K), as it is: for passes on the path `layers` only."""
-        network, parameters = cast(LayeredNetwork, self.network), self.layout.unflatten(theta)
-        return LayerPass(network, self.layout, parameters, *propagate(network, parameters, x, p, carried))
+        network, parameters = cast(LayeredNetwork, self.network), self.layout.unflatten(self.of_network(theta))
+        return LayerPass(network, self.layout, parameters, *propagate(network, parameters, x, self.seen(p), carried))
 
     def _attached_pass(self, theta: Tensor, x: Tensor, p: Tensor, carried: Carried) -> LayerPass:
+        theta = self.of_network(theta)
         with torch.no_grad():
             propagate = self.kernel(LayeredNetwork.propagate)
             layers = self.layer_pass(theta.detach(), x, p, carried, propagate=propagate)
@@ -171,16 +233,17 @@ class ConstrainedNetwork:
 
     def at_point(self, theta: Tensor, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
         """u (O,) and g (C,) at one point, by the general path."""
-        parameters = self.layout.unflatten(theta)
+        parameters, seen = self.layout.unflatten(self.of_network(theta)), self.seen(p)
 
         def function(at: Tensor) -> Tensor:
-            prediction = functional_call(self.network, parameters, (at[None], p[None]))
+            prediction = functional_call(self.network, parameters, (at[None], seen[None]))
             self._require_outputs(prediction, 1)
             return prediction[0]
 
-        u = PointField(function, x, tuple(self.problem.coordinates))
-        field = cast(Field, u)  # to type checkers a cached property is no property
-        return field.value, self.problem.point_residuals(field, x, p, scaled=self.scaled)
+        axes, partner = self.problem.axes, self.problem.region.partner
+        other = None if partner is None else PointField(function, partner(x), axes)
+        field = cast(Field, PointField(function, x, axes, other))  # to type checkers a cached property is no property
+        return field.value, self.problem.point_residuals(field, x, self.complete(theta, p), scaled=self.scaled)
 
     def _require_outputs(self, prediction: Tensor, points: int) -> None:
         """Other shapes would be stretched to that of the data."""
@@ -193,7 +256,13 @@ class ConstrainedNetwork:
 
 
 def _shape_of(problem: Problem) -> tuple[int, int, int]:
-    return len(problem.coordinates), len(problem.parameters), len(problem.outputs)
+    return len(problem.axes), len(problem.given), len(problem.outputs)
+
+
+def _known(jet: Jet) -> dict[str, Any]:
+    """What a jet holds, by name."""
+    left_out = ("coordinates", "partner")
+    return {name: held for name, held in jet._asdict().items() if held is not None and name not in left_out}
 
 
 class _Attached(torch.autograd.Function):

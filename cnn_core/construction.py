@@ -18,12 +18,12 @@ POINTS = 3
 def fresh(network: Description, problem: Problem, *, seed: int) -> nn.Module:
     """The network that a description means for this problem. Raises ValueError where it does not suit it."""
     return network.build(
-        inputs=len(problem.coordinates),
-        parameters=len(problem.parameters),
+        inputs=len(problem.axes),
+        parameters=len(problem.given),
         outputs=len(problem.outputs),
         seed=seed,
-        box=tuple(problem.coordinates.values()),
-        coordinates=tuple(problem.coordinates),
+        box=tuple(problem.box.values()),
+        coordinates=problem.axes,
     )
 
 

@@ -7,6 +7,8 @@ Where these come from is not its concern:
 * `Jet` holds them as numbers, from one Taylor-mode pass through the layers of a network (`cnn_core.networks.streams`).
 * `PointField` differentiates any function of x with `torch.func`, to any order, at more cost.
 
+In boundary conditions `u.normal` (D,) is the outward normal, and `u.partner` the same field at the point's partner.
+
 Axis names: D inputs (coordinates), O outputs.
 """
 
@@ -68,6 +70,10 @@ class Field(Protocol):
     def hessian(self) -> Tensor: ...
     @property
     def function(self) -> Callable[[Tensor], Tensor]: ...
+    @property
+    def normal(self) -> Tensor: ...
+    @property
+    def partner(self) -> "Field": ...
     def __getitem__(self, name: str) -> Tensor: ...
 
 
@@ -83,6 +89,7 @@ class Jet(NamedTuple):
     hessian: Tensor | None = None
     named: Mapping[MultiIndex, Tensor] = {}
     coordinates: tuple[str, ...] = ()
+    partner: "Jet | None" = None
 
     def __getitem__(self, name: str) -> Tensor:  # type: ignore[override]
         index = index_of(name, self.coordinates)
@@ -105,6 +112,7 @@ class PointField:
     function: Callable[[Tensor], Tensor]
     x: Tensor
     coordinates: tuple[str, ...] = ()
+    partner: "PointField | None" = None
 
     @cached_property
     def value(self) -> Tensor:
@@ -169,10 +177,11 @@ def _readings(name: str, coordinates: Sequence[str], most: int) -> Iterator[Mult
 
 
 class Probe:
-    """A field of zeros that records what a residual reads."""
+    """A field of zeros that records what a residual reads. `paired`: its points have partners."""
 
-    def __init__(self, coordinates: Sequence[str], outputs: int) -> None:
+    def __init__(self, coordinates: Sequence[str], outputs: int, *, paired: bool = False) -> None:
         self.order = Order.VALUE
+        self._paired = paired
         self.named: set[MultiIndex] = set()
         self._coordinates, self._inputs, self._outputs = coordinates, len(coordinates), outputs
 
@@ -204,6 +213,16 @@ class Probe:
     @property
     def hessian(self) -> Tensor:
         return self._read(Order.HESSIAN, self._inputs, self._inputs)
+
+    @property
+    def normal(self) -> Tensor:
+        raise ValueError("u.normal is read where there is none; only conditions on a boundary know it")
+
+    @property
+    def partner(self) -> "Probe":
+        if not self._paired:
+            raise ValueError("u.partner is read where there is none; give the condition a partner")
+        return self
 
     @property
     def function(self) -> Callable[[Tensor], Tensor]:

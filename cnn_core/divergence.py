@@ -9,13 +9,15 @@ from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.metrics import measure
 from cnn_core.problems import PointSet
 
+UNEXPLAINED = "the step is not finite, though residuals and their derivatives are; lower the learning rate, or gain"
 
-def cause(model: ConstrainedNetwork, theta: Tensor, points: PointSet) -> str:
+
+def cause(model: ConstrainedNetwork, theta: Tensor, points: PointSet) -> str | None:
     """Why no step from θ (P,) with these points is finite: one clause, such as `the residual 'r' is nan at x = …`."""
-    return (
-        not_finite(model, theta, points)
-        or _steep(replace(model, compile=False), theta.detach().requires_grad_(), points)
-        or "the step is not finite, though residuals and their derivatives are; lower the learning rate, or gain"
+    if not model.problem.constraints:
+        return None
+    return not_finite(model, theta, points) or _steep(
+        replace(model, compile=False), theta.detach().requires_grad_(), points
     )
 
 

@@ -12,6 +12,10 @@ hold J:
   cheaper, they are formed.
 * `ExplicitJacobian`, for any network: rows by `vmap` of gradients.
 
+These are put together: `StackedJacobian` has the rows of several sets of points one below the other, `SummedJacobian`
+is that of quantities that read the network at two points each, and `BorderedJacobian` has further columns, for what θ
+holds beside the network.
+
 Axis names: S streams, N points, Q quantities, R = N·Q rows, P parameters; `inputs` h (S, N, in), `deltas` δ (S, N, Q,
 out).
 """
@@ -25,7 +29,13 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.linear_algebra import layers
-from cnn_core.linear_algebra.gram import TILE_ROWS, gram_matrix, product_matrix, weighted_gram_matrix
+from cnn_core.linear_algebra.gram import (
+    TILE_ROWS,
+    gram_matrix,
+    product_matrix,
+    weighted_gram_matrix,
+    weighted_product_matrix,
+)
 from cnn_core.networks.layered import Trace
 
 
@@ -42,8 +52,8 @@ class Jacobian(Protocol):
         """The blocks of J Kᵀ that belong to one point each, (N, Q, Q'), for J itself or a K that goes with it."""
         ...
 
-    def products(self, other: "Jacobian") -> Tensor:
-        """J Kᵀ (R, R'), for the K of other points or quantities of the same network."""
+    def products(self, other: Any, metric: Tensor | None = None) -> Tensor:
+        """J M Kᵀ (R, R'), for the K of other points or quantities of the same network; M as in `gram`."""
         ...
 
     def part(self, start: int, stop: int) -> "Jacobian":
@@ -77,8 +87,8 @@ class ExplicitJacobian:
     def point_products(self, other: "ExplicitJacobian") -> Tensor:
         return self._blocks() @ other._blocks().mT
 
-    def products(self, other: Jacobian) -> Tensor:
-        return self.rows @ other.matrix().T
+    def products(self, other: Jacobian, metric: Tensor | None = None) -> Tensor:
+        return (self.rows if metric is None else self.rows * metric) @ other.matrix().T
 
     def part(self, start: int, stop: int) -> "ExplicitJacobian":
         return ExplicitJacobian(self._blocks()[:, start:stop].flatten(0, 1), stop - start, self.path)
@@ -109,8 +119,7 @@ class LayerJacobian:
         if metric is None:
             gram = gram_matrix if self.rows > TILE_ROWS else self.model.kernel(gram_matrix)
             return gram(self._layers())
-        pieces = self.trace.select(self.model.layout.unflatten(metric))
-        return weighted_gram_matrix(self._layers(), pieces)
+        return weighted_gram_matrix(self._layers(), self._pieces(metric))
 
     def point_products(self, other: "LayerJacobian") -> Tensor:
         """As in `Jacobian`; one of both may have fewer streams, as quantities of the values alone do."""
@@ -118,10 +127,15 @@ class LayerJacobian:
             return other.point_products(self).mT
         return self.model.kernel(layers.point_products)(self._layers(), other._layers())
 
-    def products(self, other: Jacobian) -> Tensor:
+    def products(self, other: Jacobian, metric: Tensor | None = None) -> Tensor:
+        if isinstance(other, SummedJacobian):
+            return other.products(self, metric).T
         if not isinstance(other, LayerJacobian):
-            return torch.stack([self.times(row) for row in other.matrix()], dim=1)
-        return product_matrix(self._layers(), other._layers())
+            rows = other.matrix() if metric is None else other.matrix() * metric
+            return torch.stack([self.times(row) for row in rows], dim=1)
+        if metric is None:
+            return product_matrix(self._layers(), other._layers())
+        return weighted_product_matrix(self._layers(), other._layers(), self._pieces(metric))
 
     def part(self, start: int, stop: int) -> "LayerJacobian":
         return replace(self, deltas=[deltas[:, :, start:stop] for deltas in self.deltas])
@@ -143,6 +157,129 @@ class LayerJacobian:
 
     def _layers(self) -> layers.Layers:
         return self.trace.layers(self.deltas)
+
+    def _pieces(self, vector: Tensor) -> list[layers.Affine]:
+        return self.trace.select(self.model.layout.unflatten(vector))
+
+
+@dataclass(frozen=True)
+class SummedJacobian:
+    """J = Σ of `parts` with the same rows: of quantities that read the network at one point for each of them."""
+
+    parts: Sequence[Jacobian]
+
+    @property
+    def path(self) -> str:
+        return self.parts[0].path
+
+    def gram(self, metric: Tensor | None = None) -> Tensor:
+        return self.products(self, metric)
+
+    def point_products(self, other: Any) -> Tensor:
+        others = other.parts if isinstance(other, SummedJacobian) else [other]
+        return _sum([mine.point_products(their) for mine in self.parts for their in others])
+
+    def products(self, other: Any, metric: Tensor | None = None) -> Tensor:
+        others = other.parts if isinstance(other, SummedJacobian) else [other]
+        return _sum([mine.products(their, metric) for mine in self.parts for their in others])
+
+    def part(self, start: int, stop: int) -> "SummedJacobian":
+        return SummedJacobian([one.part(start, stop) for one in self.parts])
+
+    def times(self, vector: Tensor) -> Tensor:
+        return _sum([one.times(vector) for one in self.parts])
+
+    def transposed_times(self, weights: Tensor) -> Tensor:
+        return _sum([one.transposed_times(weights) for one in self.parts])
+
+    def matrix(self) -> Tensor:
+        return _sum([one.matrix() for one in self.parts])
+
+
+@dataclass(frozen=True)
+class BorderedJacobian:
+    """J = [J of the network | `columns` (N, Q, U)], for the unknowns that θ holds behind the network's parameters."""
+
+    network: Jacobian
+    columns: Tensor
+
+    @property
+    def path(self) -> str:
+        return self.network.path
+
+    def gram(self, metric: Tensor | None = None) -> Tensor:
+        of_network, of_unknowns = self._split(metric)
+        return self.network.gram(of_network) + self._across(self, of_unknowns)
+
+    def point_products(self, other: "BorderedJacobian") -> Tensor:
+        return self.network.point_products(other.network) + self.columns @ other.columns.mT
+
+    def products(self, other: "BorderedJacobian", metric: Tensor | None = None) -> Tensor:
+        of_network, of_unknowns = self._split(metric)
+        return self.network.products(other.network, of_network) + self._across(other, of_unknowns)
+
+    def part(self, start: int, stop: int) -> "BorderedJacobian":
+        return BorderedJacobian(self.network.part(start, stop), self.columns[:, start:stop])
+
+    def times(self, vector: Tensor) -> Tensor:
+        of_network, of_unknowns = vector.split([len(vector) - self._count, self._count])
+        return self.network.times(of_network) + self._rows @ of_unknowns
+
+    def transposed_times(self, weights: Tensor) -> Tensor:
+        return torch.cat([self.network.transposed_times(weights), weights @ self._rows])
+
+    def matrix(self) -> Tensor:
+        return torch.cat([self.network.matrix(), self._rows], dim=1)
+
+    @property
+    def _count(self) -> int:
+        return self.columns.shape[-1]
+
+    @property
+    def _rows(self) -> Tensor:
+        return self.columns.flatten(0, 1)
+
+    def _split(self, metric: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        if metric is None:
+            return None, None
+        return metric[: -self._count], metric[-self._count :]
+
+    def _across(self, other: "BorderedJacobian", metric: Tensor | None) -> Tensor:
+        return (self._rows if metric is None else self._rows * metric) @ other._rows.T
+
+
+@dataclass(frozen=True)
+class StackedJacobian:
+    """J of several blocks of rows, one below the other; `sizes` counts the rows of each."""
+
+    parts: Sequence[Jacobian]
+    sizes: Sequence[int]
+
+    def gram(self, metric: Tensor | None = None) -> Tensor:
+        """J M Jᵀ (R, R)."""
+        gram = self.parts[0].gram(metric)
+        for index, part in enumerate(self.parts[1:], 1):
+            across = torch.cat([above.products(part, metric) for above in self.parts[:index]])
+            gram = torch.cat([torch.cat([gram, across], dim=1), torch.cat([across.T, part.gram(metric)], dim=1)])
+        return gram
+
+    def times(self, vector: Tensor) -> Tensor:
+        """J v: (P,) → (R,)."""
+        return torch.cat([part.times(vector) for part in self.parts])
+
+    def transposed_times(self, weights: Tensor) -> Tensor:
+        """Jᵀ w: (R,) → (P,)."""
+        shares = zip(self.parts, weights.split(list(self.sizes)), strict=True)
+        return torch.stack([part.transposed_times(share) for part, share in shares]).sum(dim=0)
+
+
+def stacked(parts: Sequence[Jacobian], sizes: Sequence[int]) -> "Jacobian | StackedJacobian":
+    """The rows of all parts; one part as it is."""
+    return parts[0] if len(parts) == 1 else StackedJacobian(parts, sizes)
+
+
+def _sum(tensors: Sequence[Tensor]) -> Tensor:
+    return sum(tensors[1:], tensors[0])
 
 
 def _times(model: ConstrainedNetwork, trace: Trace, deltas: Sequence[Tensor], vector: Tensor) -> Tensor:

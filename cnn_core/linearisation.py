@@ -4,7 +4,7 @@ Axis names: N points, O outputs, C constraints, P parameters; rows of J as in `c
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -12,8 +12,15 @@ from torch.func import jacrev, vjp
 
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork, Evaluation
-from cnn_core.data_loss import point_loss_slopes, point_losses
-from cnn_core.jacobian import ExplicitJacobian, Jacobian, LayerJacobian, transposed_times
+from cnn_core.data_loss import point_loss_slopes, point_losses, weighted_squares
+from cnn_core.jacobian import (
+    BorderedJacobian,
+    ExplicitJacobian,
+    Jacobian,
+    LayerJacobian,
+    SummedJacobian,
+    transposed_times,
+)
 from cnn_core.networks.layered import LayerPass, Trace
 
 GENERAL_CHUNK = 256
@@ -21,33 +28,59 @@ GENERAL_CHUNK = 256
 
 
 class Terms(NamedTuple):
-    """A batch's quantities: residuals g (N, C), the gradient ∇f (P,) of the data loss f, which is the mean of the
-    points' losses, and J of these losses (N rows) and of the residuals."""
+    """A batch's quantities: its constraints g (N, C), the gradient ∇f (P,) of the objective f, which is the mean of the
+    points' losses, and J of these losses (N rows) and of the constraints; None where there are none.
+    """
 
     residuals: Tensor
     gradient: Tensor
-    losses: Jacobian
-    constraints: Jacobian
+    losses: Jacobian | None
+    constraints: Jacobian | None
 
 
 def batch_terms(
-    model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, u: Tensor, clock: Clock | None = None
+    model: ConstrainedNetwork,
+    theta: Tensor,
+    x: Tensor,
+    p: Tensor,
+    u: Tensor | None,
+    *,
+    weight: Tensor | None = None,
+    shares: Tensor | None = None,
+    clock: Clock | None = None,
 ) -> Terms:
-    """What a batch asks for at θ (P,), x (N, D), p (N, K) with the data u (N, O), from one pass.
+    """What a batch asks for at θ (P,), x (N, D), p (N, K + E) with the data u (N, O), from one pass.
 
-    `clock` gets the sections `forward`, `residual` and `jacobian`; compiled passes count as `jacobian`.
+    `weight` (N, O) weighs the data; without u none is learned. The last residuals are objectives, with these `shares`
+    in f. `clock` gets the sections `forward`, `residual` and `jacobian`; compiled passes count as `jacobian`.
     """
     clock = clock or Clock()
-    if model.path == "layers" and model.compile:
+    if model.whole and model.problem.constraints and weight is None and shares is None and u is not None:
         with clock.section("jacobian"):
             residuals, gradient, trace, losses, constraints = model.kernel(_layer_terms)(model, theta.detach(), x, p, u)
             of_losses = LayerJacobian(model, trace.of_values(), losses)
             return Terms(residuals, gradient, of_losses, LayerJacobian(model, trace, constraints))
     evaluation = model.evaluate(theta, x, p, clock)
-    residuals = evaluation.residuals.detach()
+    count = evaluation.residuals.shape[1] - (0 if shares is None else len(shares))
     with clock.section("jacobian"):
-        losses, constraints = _jacobians_of_terms(model, theta, evaluation, x, p, u)
-        return Terms(residuals, losses.transposed_times(_mean_of(x)), losses, constraints)
+        losses, constraints = _jacobians_of_terms(model, theta, evaluation, x, p, _Loss(u, weight, shares), count)
+        gradient = torch.zeros_like(theta) if losses is None else losses.transposed_times(_mean_of(x))
+        return Terms(evaluation.residuals.detach()[:, :count], gradient.detach(), losses, constraints)
+
+
+class _Loss(NamedTuple):
+    """What a point's loss is made of, as in `cnn_core.data_loss`; all by point but the shares."""
+
+    u: Tensor | None
+    weight: Tensor | None
+    shares: Tensor | None
+
+    def __call__(self, prediction: Tensor, objectives: Tensor) -> Tensor:
+        """ℓ of every point, (…)."""
+        data = prediction.new_zeros(prediction.shape[:-1])
+        if self.u is not None:
+            data = point_losses(prediction, self.u, self.weight)
+        return data if self.shares is None else data + weighted_squares(objectives, self.shares)
 
 
 def field_jacobian(
@@ -59,7 +92,7 @@ def field_jacobian(
     """
     if evaluation.layers is not None:
         quantities = torch.cat([evaluation.prediction, evaluation.residuals], dim=1)
-        return _layer_jacobian(model, evaluation.layers, quantities[:, start:stop])
+        return _layer_jacobian(model, theta, evaluation, quantities[:, start:stop])
 
     def field(theta: Tensor, x: Tensor, p: Tensor) -> Tensor:
         return torch.cat(model.at_point(theta, x, p))
@@ -68,19 +101,26 @@ def field_jacobian(
 
 
 def _jacobians_of_terms(
-    model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor, u: Tensor
-) -> tuple[Jacobian, Jacobian]:
-    """J of the points' losses, and of their residuals."""
+    model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor, loss: _Loss, count: int
+) -> tuple[Jacobian | None, Jacobian | None]:
+    """J of the points' losses, and of the first `count` of their residuals; None where there are none."""
     if evaluation.layers is not None:
-        losses = _loss_jacobian(model, evaluation.layers, evaluation.prediction.detach(), u)
-        return losses, _layer_jacobian(model, evaluation.layers, evaluation.residuals)
+        residuals = evaluation.residuals
+        constraints = _layer_jacobian(model, theta, evaluation, residuals[:, :count]) if count else None
+        if loss.shares is not None:
+            losses = loss(evaluation.prediction, residuals[:, count:])
+            return _layer_jacobian(model, theta, evaluation, losses[:, None]), constraints
+        if loss.u is None:
+            return None, constraints
+        return _loss_jacobian(model, evaluation, loss), constraints
 
-    def terms(theta: Tensor, x: Tensor, p: Tensor, u: Tensor) -> Tensor:
+    def terms(theta: Tensor, x: Tensor, p: Tensor, u: Tensor | None, weight: Tensor | None) -> Tensor:
         prediction, residuals = model.at_point(theta, x, p)
-        return torch.cat([point_losses(prediction, u)[None], residuals])
+        return torch.cat([_Loss(u, weight, loss.shares)(prediction, residuals[count:])[None], residuals[:count]])
 
-    both = _explicit_jacobian(terms, theta, x, p, u)
-    return both.part(0, 1), both.part(1, both.quantities)
+    both = _explicit_jacobian(terms, theta, x, p, loss.u, loss.weight)
+    none = loss.u is None and loss.shares is None
+    return None if none else both.part(0, 1), both.part(1, both.quantities) if count else None
 
 
 def _layer_terms(
@@ -93,7 +133,7 @@ def _layer_terms(
     )
     each = torch.eye(residuals.shape[1], dtype=x.dtype, device=x.device)
     weights = torch.vmap(lambda one: pull(one.expand_as(residuals))[0], out_dims=2)(each)
-    losses = _loss_jacobian(model, layers, layers.streams[0], u)
+    losses = _value_jacobian(model, layers, point_loss_slopes(layers.streams[0], u))
     gradient = transposed_times(model, losses.trace, losses.deltas, _mean_of(x))
     return residuals, gradient, layers.trace, losses.deltas, layers.pull_back(weights)
 
@@ -103,24 +143,57 @@ def _mean_of(x: Tensor) -> Tensor:
     return x.new_full((len(x),), 1 / len(x))
 
 
-def _explicit_jacobian(at_point: Callable[..., Tensor], theta: Tensor, *points: Tensor) -> ExplicitJacobian:
+def _explicit_jacobian(at_point: Callable[..., Tensor], theta: Tensor, *points: Tensor | None) -> ExplicitJacobian:
     """J of at_point(θ, *one row of each of `points`) → (Q,)."""
-    in_dims = (None, *[0] * len(points))
+    in_dims = (None, *(None if one is None else 0 for one in points))
     rows = torch.vmap(jacrev(at_point), in_dims, chunk_size=GENERAL_CHUNK)(theta.detach(), *points)
     return ExplicitJacobian(rows.flatten(0, 1).detach(), rows.shape[1])
 
 
-def _layer_jacobian(model: ConstrainedNetwork, layers: LayerPass, quantities: Tensor) -> LayerJacobian:
+def _layer_jacobian(model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, quantities: Tensor) -> Jacobian:
     """J of quantities (N, Q) of a pass that is tied to θ."""
-    weights = [
-        torch.autograd.grad(quantity.sum(), layers.streams, retain_graph=True)[0]
+    layers, unknowns = cast(LayerPass, evaluation.layers), bool(model.problem.unknowns)
+    inputs = (layers.streams, evaluation.p) if unknowns else (layers.streams,)
+    slopes = [
+        torch.autograd.grad(quantity.sum(), inputs, retain_graph=True, allow_unused=True, materialize_grads=True)
         for quantity in quantities.unbind(dim=1)
     ]
-    return LayerJacobian(model, layers.trace, layers.pull_back(torch.stack(weights, dim=2)))
+    deltas = layers.pull_back(torch.stack([of_streams for of_streams, *_ in slopes], dim=2))
+    network = _at_each(model, layers.trace, deltas, len(quantities))
+    return network if not unknowns else _bordered(model, theta, network, torch.stack([one[1] for one in slopes], dim=1))
 
 
-def _loss_jacobian(model: ConstrainedNetwork, layers: LayerPass, prediction: Tensor, u: Tensor) -> LayerJacobian:
-    """J of the points' losses, which read no derivative in x."""
+def _at_each(model: ConstrainedNetwork, trace: Trace, deltas: Sequence[Tensor], points: int) -> Jacobian:
+    """J of quantities of `points` points, for a pass that may have gone through their partners, too."""
+    if not model.paired:
+        return LayerJacobian(model, trace, deltas)
+    halves = slice(None, points), slice(points, None)
+    return SummedJacobian(
+        [LayerJacobian(model, trace.at(half), [delta[:, half] for delta in deltas]) for half in halves]
+    )
+
+
+def _bordered(model: ConstrainedNetwork, theta: Tensor, network: Jacobian, slopes: Tensor) -> Jacobian:
+    """J with the unknowns' columns, from ∂q/∂p (N, Q, K + E) for all parameters."""
+    held = theta.detach()[model.layout.size :]
+    columns = [
+        slopes[..., model.problem.parameters.index(name)] * unknown.slope(value)
+        for (name, unknown), value in zip(model.problem.unknowns.items(), held, strict=True)
+    ]
+    return BorderedJacobian(network, torch.stack(columns, dim=-1).detach())
+
+
+def _loss_jacobian(model: ConstrainedNetwork, evaluation: Evaluation, loss: _Loss) -> Jacobian:
+    """J of the points' data losses, which read no derivative in x, and no unknown."""
+    layers, prediction, u = cast(LayerPass, evaluation.layers), evaluation.prediction.detach(), cast(Tensor, loss.u)
+    if model.paired:
+        layers = layers._replace(streams=layers.streams[:, : len(u)], trace=layers.trace.at(slice(None, len(u))))
+    losses = _value_jacobian(model, layers, point_loss_slopes(prediction, u, loss.weight))
+    unknowns = len(model.problem.unknowns)
+    return losses if not unknowns else BorderedJacobian(losses, u.new_zeros(len(u), 1, unknowns))
+
+
+def _value_jacobian(model: ConstrainedNetwork, layers: LayerPass, slopes: Tensor) -> LayerJacobian:
+    """J of a quantity of each point with these slopes (N, O) in the values."""
     values = layers.of_values()
-    slopes = point_loss_slopes(prediction, u)
     return LayerJacobian(model, values.trace, values.pull_back(slopes[None, :, None]))

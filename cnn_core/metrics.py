@@ -5,13 +5,15 @@ value that is not finite is reported as `WORST`: a diverged trial is bad, not mi
 """
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.problems import PointSet
+from cnn_core.problems import INTERIOR, PointSet, Problem
 
 WORST = 1e12
 """What an error counts as that is not finite, or larger than this."""
@@ -19,50 +21,137 @@ WORST = 1e12
 METRICS = (
     "data_mse", "constraint_mse", "relative_l2", "residual_abs_p50", "residual_abs_p95", "residual_abs_max",
 )  # fmt: skip
-"""The short names of what `errors` finds of a point set."""
+"""The short names of what `errors` finds of a point set that has data and residuals."""
+
+OF_DATA = ("data_mse", "relative_l2")
+"""Those of them that need data."""
 
 POINTS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Predictions (N, O) and scaled residuals (N, C) at a point set, without a graph."""
+    """Predictions (N, O) and scaled residuals (N, C) at a point set, without a graph.
+
+    `names` are the residuals', and `owners` what each belongs to, if not to the PDE: a condition.
+    """
 
     prediction: Tensor
     residuals: Tensor
+    names: tuple[str, ...] = ()
+    owners: tuple[str | None, ...] = ()
+
+    def of(self, owner: str | None) -> Tensor:
+        """The residuals that belong to a condition, or to the PDE."""
+        if not self.owners:
+            return self.residuals
+        return self.residuals[:, [index for index, name in enumerate(self.owners) if name == owner]]
 
 
 def measure(model: ConstrainedNetwork, theta: Tensor, points: PointSet) -> Measurement:
-    """Evaluate the network at all points of a set, in chunks."""
+    """Evaluate the network at all points of a set of its problem's region, in chunks."""
+    problem, constants = model.problem, points.constants
+    owners = tuple(problem.region.owners.get(name) for name in problem.constraints)
     scaled = replace(model, scaled=True) if not model.scaled else model
     with torch.no_grad():
         parts = [
             scaled.evaluate(theta.detach(), x, p)
-            for x, p in zip(points.x.split(POINTS_AT_ONCE), points.p.split(POINTS_AT_ONCE), strict=True)
+            for x, p in zip(points.x.split(POINTS_AT_ONCE), constants.split(POINTS_AT_ONCE), strict=True)
         ]
-    return Measurement(torch.cat([part.prediction for part in parts]), torch.cat([part.residuals for part in parts]))
+    predictions, residuals = ([getattr(part, name) for part in parts] for name in ("prediction", "residuals"))
+    return Measurement(torch.cat(predictions), torch.cat(residuals), problem.constraints, owners)
+
+
+def measure_regions(model: ConstrainedNetwork, theta: Tensor, points: Mapping[str, PointSet]) -> dict[str, Measurement]:
+    """`measure` on every region."""
+    return {region: measure(model.on(region), theta, part) for region, part in points.items()}
 
 
 def errors(measurement: Measurement, points: PointSet) -> dict[str, float]:
     """The metrics of a point set, by their short names: means over its waves of
 
-    data_mse: mean of (u − u*)². relative_l2: |u − u*| / |u*|. constraint_mse: mean of g². residual_abs_p50, p95, max:
-    of |g|.
+    data_mse: mean of (u − u*)². relative_l2: |u − u*| / |u*|. constraint_mse: mean of g² of the PDE. residual_abs_p50,
+    p95, max: of |g|. Data is that which is observed; without any, there are no errors of it.
     """
-    difference, truth, residuals = (
-        values.double().reshape(points.waves, -1)
-        for values in (measurement.prediction - points.u, points.u, measurement.residuals)
-    )
+    found = _data_errors(measurement, points) if points.observed else {}
+    if (residuals := measurement.of(None)).shape[1]:
+        found |= _residual_errors(residuals, points)
+    return {name: finite(found[name]) for name in METRICS if name in found}
+
+
+def errors_of_regions(measurements: Mapping[str, Measurement], points: Mapping[str, PointSet]) -> dict[str, float]:
+    """The metrics of a split, by their short names.
+
+    Those of `errors`, where constraint_mse is the PDE's with that of every condition added; and, where there are
+    several, the mean squares of every residual of the PDE and of every condition, by `<name>_mse`.
+    """
+    found: dict[str, float] = {}
+    for region, part in points.items():
+        found |= errors(measurements[region], part)
+    own = _mean_squares(measurements)
+    conditions = {name: value for region, name, value in own if name in measurements[region].owners}
+    if conditions or "constraint_mse" in found:
+        found["constraint_mse"] = finite(sum(conditions.values(), found.get("constraint_mse", 0.0)))
+    if len(own) > 1:
+        found |= {f"{name}_mse": finite(value) for _, name, value in own}
+    return found
+
+
+def metric_names(problem: Problem, regions: Collection[str], *, observed: bool) -> tuple[str, ...]:
+    """The short names of what `errors_of_regions` finds where these regions have points, and some have data."""
+    inside = INTERIOR in regions
+    known = [
+        *(problem.constraints if inside else ()),
+        *(key for key in problem.conditions if problem.region_of[key] in regions),
+    ]
+    left_out = (() if observed else OF_DATA) + (() if inside else METRICS[3:]) + (() if known else ("constraint_mse",))
+    each = [f"{name}_mse" for name in known] if len(known) > 1 else []
+    return (*(name for name in METRICS if name not in left_out), *each)
+
+
+def _data_errors(measurement: Measurement, points: PointSet) -> dict[str, float]:
+    """Means over the waves that have data."""
+    difference, truth = measurement.prediction - points.u, points.u
+    if points.weight is None and points.sizes is None:
+        difference, truth = (values.double().reshape(points.waves, -1) for values in (difference, truth))
+        by_wave = [difference.square().mean(dim=1), difference.norm(dim=1) / truth.norm(dim=1).clamp_min(1e-300)]
+        return {name: float(values.mean()) for name, values in zip(OF_DATA, by_wave, strict=True)}
+    seen = torch.ones_like(truth, dtype=torch.bool) if points.weight is None else points.weight > 0
+    sizes = points.sizes or (len(points) // points.waves,) * points.waves
+    waves = [
+        [part[mask].double() for part in (one, two)]
+        for one, two, mask in zip(difference.split(sizes), truth.split(sizes), seen.split(sizes), strict=True)
+    ]
+    known = [(one, two) for one, two in waves if len(one)]
+    squares = [float(one.square().mean()) for one, _ in known]
+    relative = [float(one.norm() / two.norm().clamp_min(1e-300)) for one, two in known]
+    return {
+        name: fmean(values) if values else math.nan for name, values in zip(OF_DATA, (squares, relative), strict=True)
+    }
+
+
+def _residual_errors(residuals: Tensor, points: PointSet) -> dict[str, float]:
+    residuals = residuals.double().reshape(points.waves, -1)
     p50, p95, largest = _quantiles(residuals.abs(), (0.5, 0.95, 1.0)).unbind(dim=1)
     by_wave = {
-        "data_mse": difference.square().mean(dim=1),
         "constraint_mse": residuals.square().mean(dim=1),
-        "relative_l2": difference.norm(dim=1) / truth.norm(dim=1).clamp_min(1e-300),
         "residual_abs_p50": p50,
         "residual_abs_p95": p95,
         "residual_abs_max": largest,
     }
-    return {name: finite(float(values.mean())) for name, values in by_wave.items()}
+    return {name: float(values.mean()) for name, values in by_wave.items()}
+
+
+def _mean_squares(measurements: Mapping[str, Measurement]) -> list[tuple[str, str, float]]:
+    """(region, name, mean square) of every residual of the PDE, and of every condition."""
+    found: list[tuple[str, str, float]] = []
+    for region, measurement in measurements.items():
+        squares = measurement.residuals.double().square()
+        equations = [index for index, owner in enumerate(measurement.owners) if owner is None]
+        found += [(region, measurement.names[index], float(squares[:, index].mean())) for index in equations]
+        for name in dict.fromkeys(owner for owner in measurement.owners if owner is not None):
+            found.append((region, name, float(measurement.of(name).double().square().mean())))
+    return found
 
 
 def finite(value: float) -> float:

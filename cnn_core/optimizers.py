@@ -36,7 +36,7 @@ class Optimizer(Protocol):
     @property
     def learning_rate(self) -> Schedule: ...
     def build(self, theta: Tensor, shapes: Sequence[torch.Size] = ()) -> Stepper:
-        """What moves θ (P,), which is made of tensors of these shapes, one after the other; without any, of itself."""
+        """What moves θ (P,), which is made of tensors of these shapes, one after the other, and of what is left."""
         ...
 
     def precondition(self, gradient: Tensor, state: Moments) -> tuple[Tensor, Tensor | None, Moments]:
@@ -121,7 +121,7 @@ class Soap:
                 tensors, lr=rate, betas=self.betas, eps=self.epsilon, precondition_frequency=interval, weight_decay=0.0
             )
 
-        return OnTensors(theta, shapes or [theta.shape], make)
+        return OnTensors(theta, shapes, make)
 
     def precondition(self, gradient: Tensor, state: Moments) -> tuple[Tensor, Tensor | None, Moments]:
         """Raises ValueError: its metric is no diagonal one."""
@@ -137,7 +137,8 @@ class OnTensors:
     def __init__(
         self, theta: Tensor, shapes: Sequence[torch.Size], make: Callable[[Sequence[Tensor]], torch.optim.Optimizer]
     ) -> None:
-        self._theta, self._shapes = theta, shapes
+        rest = len(theta) - sum(map(math.prod, shapes))
+        self._theta, self._shapes = theta, [*shapes, *([torch.Size([rest])] if rest else [])]
         self._tensors = [tensor.requires_grad_() for tensor in self._cut(theta.detach())]
         self._inner = make(self._tensors)
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.domains import lattice
 from cnn_core.problems import Condition, Problem, collocation_points
 from cnn_core.solvers.solver import ProjectionStatus, Solver
 
@@ -71,19 +72,11 @@ def project(
 def projection_points(problem: Problem, count: int) -> Tensor:
     """Collocation points of a projection: a lattice of `count` points, (count, D) in float64.
 
-    In one dimension these are the centres of equal cells. In D dimensions the first coordinate is that of such centres
-    and the others are multiples of the powers of 1/φ, φ^D = φ + 1, modulo 1: every axis is covered by `count` different
-    values, whereas k^D cells have only k of them. Both are good quadratures. With irregular points a network finds
-    functions that obey the PDE at the points and oscillate between them.
+    It is a good quadrature. With irregular points a network finds functions that obey the PDE at the points and
+    oscillate between them.
     """
-    low, high = torch.tensor(list(problem.coordinates.values()), dtype=torch.float64).T
-    dimensions = len(low)
-    ratio = 2.0
-    for _ in range(64):
-        ratio = (ratio + 1) ** (1 / dimensions)  # a fixed point for D > 1
-    index = torch.arange(count, dtype=torch.float64)
-    axes = [(index + 0.5) / count, *((0.5 + index * ratio**-power) % 1 for power in range(1, dimensions))]
-    return low + (high - low) * torch.stack(axes, dim=1)
+    low, high = torch.tensor(list(problem.box.values()), dtype=torch.float64).T
+    return low + (high - low) * lattice(count, len(low))
 
 
 def _project_wave(

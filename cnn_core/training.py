@@ -7,7 +7,7 @@ import copy
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -18,12 +18,12 @@ from torch import Tensor
 
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.divergence import cause
-from cnn_core.methods.method import Method, MiniBatch, Step, Watch
-from cnn_core.networks import parameter_vector
+from cnn_core.divergence import UNEXPLAINED, cause
+from cnn_core.methods.method import Method, MiniBatch, Part, Step, Watch
 from cnn_core.optimizers import Adam, Optimizer
 from cnn_core.problems import PointSet
 from cnn_core.schedules import value_at
+from cnn_core.tasks import Roles, Task, by_region, require_need, tasks
 
 
 class TrainingStatus(StrEnum):
@@ -36,28 +36,34 @@ class TrainingStatus(StrEnum):
 
 @dataclass
 class Training:
-    """A training in progress on `points`, whose dtype and device are those of θ.
+    """A training in progress on points by region, or of the interior alone, whose dtype and device are those of θ.
 
-    `gradient` is the method's last direction; `reason` says why and where it diverged, if it did.
+    `batch_size` is one for all regions, or one for each. `roles` say what teaches how (`cnn_core.tasks`). `gradient` is
+    the method's last direction; `reason` says why and where it diverged, if it did.
     """
 
     model: ConstrainedNetwork
-    points: PointSet
+    points: PointSet | Mapping[str, PointSet]
     method: Method
     optimizer: Optimizer = field(default_factory=Adam)
-    batch_size: int = 1000
+    batch_size: int | Mapping[str, int] = 1000
     epochs: int = 30
     seed: int = 0
+    roles: Roles = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1 or self.epochs < 0:
+        self.regions = dict(by_region(self.points))
+        self.tasks = tasks(self.model, self.regions, self.roles)
+        require_need(self.method.name, self.method.needs, self.tasks)
+        self.batch_sizes = self._batch_sizes()
+        if min(self.batch_sizes.values()) < 1 or self.epochs < 0:
             raise ValueError(
                 f"batch_size must be at least 1 and epochs at least 0, got {self.batch_size}, {self.epochs}"
             )
-        x = self.points.x
-        self.theta = parameter_vector(self.model.network).to(dtype=x.dtype, device=x.device).requires_grad_()
+        x = next(iter(self.regions.values())).x
+        self.theta = self.model.begin.to(dtype=x.dtype, device=x.device).requires_grad_()
         self.stepper = self.optimizer.build(self.theta, self.model.layout.shapes)
-        self.method_state = self.method.start(self.model, self.points)
+        self.method_state = self.method.start(self.tasks, self.regions)
         self.shuffler = torch.Generator().manual_seed(self.seed)
         self.epoch = 0
         self.status = TrainingStatus.RUNNING if self.epochs else TrainingStatus.COMPLETED
@@ -68,12 +74,9 @@ class Training:
 
     def run_epoch(self) -> TrainingStatus:
         """One pass over all points. Stops at the first step that is not finite, with θ as it was before."""
-        count = math.ceil(len(self.points) / self.batch_size)
-        for position, batch in enumerate(self.batches()):
-            if not self.take_step(batch, self.epoch + position / count):
-                batch_points = PointSet(batch.x, batch.p, batch.u, 1)
-                why = cause(self.model, self.theta, batch_points)
-                self.diverge(f"in step {position + 1} of epoch {self.epoch + 1} {why}")
+        for position, parts in enumerate(self.batches()):
+            if not self.take_step(parts, self.epoch + position / self.steps_per_epoch):
+                self.diverge(f"in step {position + 1} of epoch {self.epoch + 1} {self._why(parts)}")
                 return self.status
         self.epoch += 1
         if self.epoch >= self.epochs:
@@ -84,9 +87,14 @@ class Training:
         """The training ends here."""
         self.status, self.reason = TrainingStatus.DIVERGED, reason
 
-    def take_step(self, batch: MiniBatch, epoch: float) -> bool:
-        """One step on one batch at `epoch` in epochs; False, with θ as it was, if it would not be finite."""
-        step = Step(self.model, self.theta, batch, epoch, self.optimizer, self.clock)
+    @property
+    def steps_per_epoch(self) -> int:
+        """As many as the region needs whose batches are the most; the others go round again."""
+        return max(math.ceil(len(self.regions[task.region]) / self.batch_sizes[task.region]) for task in self.tasks)
+
+    def take_step(self, parts: Sequence[Part], epoch: float) -> bool:
+        """One step on a batch of every region at `epoch` in epochs; False, with θ as it was, if it is not finite."""
+        step = Step(parts, self.theta, epoch, self.optimizer, self.clock)
         self.gradient, self.method_state, watch, complete = self.method.direction(step, self.method_state)
         self._watch = watch or self._watch
         before = self.theta.detach().clone()
@@ -113,10 +121,31 @@ class Training:
         """What the method last found worth watching."""
         return dict(self._watch())
 
-    def batches(self) -> Iterator[MiniBatch]:
-        """The training points once, in a new random order."""
-        order = torch.randperm(len(self.points), generator=self.shuffler).to(self.points.x.device)
-        return map(self._batch, order.split(self.batch_size))
+    def batches(self) -> Iterator[list[Part]]:
+        """A batch of every region for each step of an epoch: its points once or several times, in random orders."""
+        return map(list, zip(*[self._parts(task) for task in self.tasks], strict=True))
+
+    def _parts(self, task: Task) -> list[Part]:
+        """A region's batches for an epoch."""
+        points, count, size = self.regions[task.region], self.steps_per_epoch, self.batch_sizes[task.region]
+        parts: list[Part] = []
+        while len(parts) < count:
+            order = torch.randperm(len(points), generator=self.shuffler).to(points.x.device)
+            parts += [Part(task, _batch(points, index)) for index in order.split(size)]
+        return parts[:count]
+
+    def _batch_sizes(self) -> dict[str, int]:
+        regions = [task.region for task in self.tasks]
+        if not isinstance(self.batch_size, Mapping):
+            return dict.fromkeys(regions, self.batch_size)
+        for region in self.batch_size:
+            if region not in self.regions:
+                raise ValueError(
+                    f"batch_size: {region!r} is none of the regions with points, {', '.join(self.regions)}"
+                )
+        if missing := [region for region in regions if region not in self.batch_size]:
+            raise ValueError(f"batch_size: there is none for {', '.join(missing)}; write one for each region")
+        return {region: self.batch_size[region] for region in regions}
 
     def compile(self) -> float:
         """Take steps of every kind on every size of batch and forget them: the seconds that compiling took.
@@ -125,16 +154,19 @@ class Training:
         and after a `warm_up`, and among these a first step and one with the multipliers of the step before.
         """
         started = time.perf_counter()
-        order = torch.arange(len(self.points), device=self.points.x.device)
-        sizes = {len(index): index for index in order.split(self.batch_size)}
-        for index, epoch in itertools.product(sizes.values(), (0, self.epochs)):
-            step = Step(self.model, self.theta, self._batch(index), epoch, self.optimizer)
+        shuffled = self.shuffler.get_state()
+        sizes = {tuple(len(part.batch) for part in parts): parts for parts in self.batches()}
+        self.shuffler.set_state(shuffled)
+        for parts, epoch in itertools.product(sizes.values(), (0, self.epochs)):
+            step = Step(parts, self.theta, epoch, self.optimizer)
             state = self.method.direction(step, self.method_state).state
             self.method.direction(step, state)
         return time.perf_counter() - started
 
-    def _batch(self, index: Tensor) -> MiniBatch:
-        return MiniBatch(self.points.x[index], self.points.p[index], self.points.u[index], index)
+    def _why(self, parts: Sequence[Part]) -> str:
+        """What is not finite, on the first region where something is not."""
+        causes = [cause(part.model, self.theta, _points_of(part.batch)) for part in parts]
+        return next((one for one in causes if one is not None), UNEXPLAINED)
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of everything that resuming needs: tensors, numbers and strings only."""
@@ -172,22 +204,32 @@ class Training:
         self.clock.seconds.update(state["seconds"])
 
 
+def _batch(points: PointSet, index: Tensor) -> MiniBatch:
+    weight = None if points.weight is None else points.weight[index]
+    return MiniBatch(points.x[index], points.constants[index], points.u[index], index, weight)
+
+
+def _points_of(batch: MiniBatch) -> PointSet:
+    return PointSet(batch.x, batch.p, batch.u, 1)
+
+
 def train(
     model: ConstrainedNetwork,
-    points: PointSet,
+    points: PointSet | Mapping[str, PointSet],
     method: Method,
     *,
     optimizer: Optimizer | None = None,
-    batch_size: int = 1000,
+    batch_size: int | Mapping[str, int] = 1000,
     epochs: int = 30,
     seed: int = 0,
+    roles: Roles | None = None,
     on_epoch: Callable[[Training], None] | None = None,
 ) -> Tensor:
     """Train and return θ (P,). Starts from the network's own parameters, which stay untouched.
 
     `on_epoch` is called after every epoch. A training that diverges stops and returns the last finite θ.
     """
-    training = Training(model, points, method, optimizer or Adam(), batch_size, epochs, seed)
+    training = Training(model, points, method, optimizer or Adam(), batch_size, epochs, seed, roles or {})
     while training.status is TrainingStatus.RUNNING:
         training.run_epoch()
         if on_epoch is not None:

@@ -17,7 +17,7 @@ from search_spaces.errors import StudyFileError
 from search_spaces.json_schema import json_schema
 from search_spaces.modules import look_in
 from search_spaces.networks import build_network
-from search_spaces.overrides import applied, blocks_set, parse_setting
+from search_spaces.overrides import applied, blocks_set, parse_setting, together
 from search_spaces.problems import build_problem
 from search_spaces.schema import OF_A_TRIAL, Study
 from search_spaces.search_checks import check_search
@@ -40,6 +40,7 @@ __all__ = [
     "resolve",
     "settings_of",
     "shipped_spaces",
+    "together",
 ]
 
 NOTHING: Mapping[str, Any] = {}

@@ -30,6 +30,7 @@ from tests.cnn_core.cases import (
     make_model,
     make_step,
     residual_jacobian,
+    start,
     theta_of,
 )
 
@@ -210,7 +211,7 @@ def test_seeds_really_differ() -> None:
     """Fault 10: one seed. A seed decides the points, the network and the order of batches; another changes them."""
     trials = [Trial(load_trial("helmholtz-quick", {"training.seed": seed})) for seed in (0, 0, 1)]
     start = [trial.training.theta.detach().clone() for trial in trials]
-    order = [next(iter(trial.training.batches())).index for trial in trials]
+    order = [next(iter(trial.training.batches()))[0].batch.index for trial in trials]
     x = [trial.splits["train"].x for trial in trials]
     for first, again, other in (start, order, x):
         assert torch.equal(first, again)
@@ -244,7 +245,7 @@ def test_backward_passes_do_not_grow_with_the_points(method: str, monkeypatch: p
     def passes(count: int) -> int:
         points = grid_points(problem, count)
         algorithm = METHODS[method]()
-        step, state = make_step(model, points), algorithm.start(model, points)
+        step, state = make_step(model, points), start(algorithm, model, points)
         return counted(monkeypatch, lambda: algorithm.direction(step, state))
 
     assert passes(2) == passes(40) <= len(problem.constraints) + 2

@@ -56,15 +56,21 @@ def weighted_gram_matrix(layers: Layers, metric: Sequence[Affine]) -> Tensor:
 
     A diagonal does not factor into inputs and outputs, so each layer's rows are formed, for some outputs at a time.
     """
-    _, points, quantities, _ = layers[0][1].shape
-    total = layers[0][1].new_zeros(points * quantities, points * quantities)
-    for (inputs, deltas), (weight, bias) in zip(layers, metric, strict=True):
-        biases = bias_rows(deltas)
-        total.addmm_(biases * bias, biases.T)
-        outputs = max(1, FORMED_ENTRIES // (points * quantities * inputs.shape[-1]))
-        for some, weights in zip(deltas.split(outputs, dim=-1), weight.split(outputs), strict=True):
-            rows = weight_rows(inputs, some)
-            total.addmm_(rows * weights.flatten(), rows.T)
+    return weighted_product_matrix(layers, layers, metric)
+
+
+def weighted_product_matrix(layers: Layers, others: Layers, metric: Sequence[Affine]) -> Tensor:
+    """J M Kᵀ (N·Q, N'·Q'), for K given by `others`, as in `product_matrix`."""
+    rows, columns = (deltas.shape[1] * deltas.shape[2] for deltas in (layers[0][1], others[0][1]))
+    total = layers[0][1].new_zeros(rows, columns)
+    for (inputs, mine), (entered, theirs), (weight, bias) in zip(layers, others, metric, strict=True):
+        total.addmm_(bias_rows(mine) * bias, bias_rows(theirs).T)
+        outputs = max(1, FORMED_ENTRIES // (max(rows, columns) * inputs.shape[-1]))
+        pieces = (tensor.split(outputs, dim=-1) for tensor in (mine, theirs))
+        for some, other, weights in zip(*pieces, weight.split(outputs), strict=True):
+            left = weight_rows(inputs, some)
+            right = left if others is layers else weight_rows(entered, other)
+            total.addmm_(left * weights.flatten(), right.T)
     return total
 
 

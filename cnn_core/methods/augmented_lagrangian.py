@@ -6,16 +6,16 @@ where a point's multipliers move each time that a batch visits the point. Unlike
 bound for g → 0, the multipliers take over and μ may stay moderate.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.data_loss import data_loss
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problems import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
+from cnn_core.tasks import Need, Task, added, by_region, objective
 
 
 @dataclass(frozen=True)
@@ -26,30 +26,55 @@ class AugmentedLagrangian:
     multiplier_rate: Schedule = 1.0
     cap: float | None = None
     name: Literal["augmented-lagrangian"] = "augmented-lagrangian"
+    needs: ClassVar[Need] = "constraint"
 
     def __post_init__(self) -> None:
         require_nonnegative(penalty=self.penalty, multiplier_rate=self.multiplier_rate)
         if self.cap is not None and self.cap <= 0:
             raise ValueError(f"cap must be positive or null, got {self.cap}")
 
-    def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
-        return {"multipliers": points.x.new_zeros(len(points), len(model.problem.constraints))}
+    def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State:
+        zeros = {
+            task.region: points[task.region].x.new_zeros(len(points[task.region]), len(task.constraints))
+            for task in tasks
+        }
+        return {"multipliers": zeros}
 
     def direction(self, step: Step, state: State) -> Direction:
         penalty = value_at(self.penalty, step.epoch)
-        multipliers = state["multipliers"][step.batch.index]
-        pulled = step.gradient(_lagrangian, step.batch.u, multipliers, penalty)
-        with step.clock.section("step"):
-            rate = value_at(self.multiplier_rate, step.epoch)
-            moved = multipliers + rate * penalty * pulled.residuals
-            moved = moved if self.cap is None else moved.clamp(-self.cap, self.cap)
-            multipliers = state["multipliers"].index_copy(0, step.batch.index, moved)
-        state = {"multipliers": multipliers}
+        multipliers, gradients, moved = dict(by_region(state["multipliers"])), [], []
+        for part in step.parts:
+            held, index = multipliers[part.task.region], part.batch.index
+            shares = part.task.shares(step.theta)
+            pulled = step.gradient(part, _lagrangian, part.u, part.batch.weight, shares, held[index], penalty)
+            gradients.append(pulled.gradient)
+            with step.clock.section("step"):
+                moved.append(self._moved(held[index], part.task.constraint_part(pulled.residuals), penalty, step))
+                multipliers[part.task.region] = held.index_copy(0, index, moved[-1])
         return Direction(
-            pulled.gradient, state, lambda: {"penalty": penalty, "multipliers_max": float(moved.abs().max())}
+            added(gradients, step.theta),
+            {"multipliers": multipliers},
+            lambda: {
+                "penalty": penalty,
+                "multipliers_max": max(float(one.abs().max()) for one in moved if one.numel()),
+            },
         )
 
+    def _moved(self, multipliers: Tensor, constraints: Tensor, penalty: float, step: Step) -> Tensor:
+        rate = value_at(self.multiplier_rate, step.epoch)
+        moved = multipliers + rate * penalty * constraints
+        return moved if self.cap is None else moved.clamp(-self.cap, self.cap)
 
-def _lagrangian(prediction: Tensor, residuals: Tensor, u: Tensor, multipliers: Tensor, penalty: float) -> Tensor:
-    terms = multipliers * residuals + 0.5 * penalty * residuals.square()
-    return data_loss(prediction, u) + terms.sum(dim=1).mean()
+
+def _lagrangian(
+    prediction: Tensor,
+    residuals: Tensor,
+    u: Tensor | None,
+    data_weight: Tensor | None,
+    shares: Tensor | None,
+    multipliers: Tensor,
+    penalty: float,
+) -> Tensor:
+    constraints = residuals[:, : multipliers.shape[1]]
+    terms = multipliers * constraints + 0.5 * penalty * constraints.square()
+    return objective(prediction, residuals, u, data_weight, shares) + terms.sum(dim=1).mean()

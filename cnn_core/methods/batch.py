@@ -5,15 +5,16 @@ loss falls inside their tangent space. Under Adam that guarantee is lost, becaus
 that λ was computed in (this is the workbook's fault 6, kept here for comparison).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
-from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods.correction import correct, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.methods.refresh import due, held, held_pull, none_yet, older, require_refresh
 from cnn_core.problems import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
+from cnn_core.tasks import Need, Task
 
 
 @dataclass(frozen=True)
@@ -32,25 +33,26 @@ class Batch:
     warm_up: float = 0.0
     cap: float | None = None
     name: Literal["batch"] = "batch"
+    needs: ClassVar[Need] = "constraint"
 
     def __post_init__(self) -> None:
         require_nonnegative(gain=self.gain, objective_rate=self.objective_rate, damping=self.damping)
         require_refresh(self.refresh_interval, self.warm_up, self.cap)
 
-    def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
+    def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State:
         return none_yet()
 
     def direction(self, step: Step, state: State) -> Direction:
         if step.epoch < self.warm_up:
-            return Direction(step.data_gradient(), state)
+            return Direction(step.objective_gradient(), state)
         rate = value_at(self.objective_rate, step.epoch)
         if not due(state, self.refresh_interval):
-            return Direction(step.data_gradient(rate) + held_pull(step, state), older(state))
+            return Direction(step.objective_gradient(rate) + held_pull(step, state), older(state))
         terms = step.terms()
         direction, multipliers = correct(
             step,
             normal_space(step, terms.constraints, damping=value_at(self.damping, step.epoch)),
-            terms.residuals.flatten(),
+            terms.residuals,
             rate * terms.gradient,
             gain=value_at(self.gain, step.epoch),
             cap=self.cap,

@@ -9,14 +9,13 @@ called the method unstable, and so it is. It is kept for comparison; `refresh_in
 steps.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.data_loss import data_loss
 from cnn_core.jacobian import ExplicitJacobian
 from cnn_core.methods.correction import correct, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
@@ -25,6 +24,7 @@ from cnn_core.methods.refresh import due, none_yet, older
 from cnn_core.problems import PointSet
 from cnn_core.reductions import Lp, Reduction
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
+from cnn_core.tasks import Need, Task
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,19 @@ class Broyden:
     damping: Schedule = 0.0
     refresh_interval: int | None = None
     name: Literal["broyden"] = "broyden"
+    needs: ClassVar[Need] = "constraint"
 
     def __post_init__(self) -> None:
         require_nonnegative(gain=self.gain, objective_rate=self.objective_rate, damping=self.damping)
         if self.refresh_interval is not None and self.refresh_interval < 1:
             raise ValueError(f"refresh_interval must be at least 1 step or null, got {self.refresh_interval}")
 
-    def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
+    def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State:
         return none_yet()
 
     def direction(self, step: Step, state: State) -> Direction:
-        evaluation = step.evaluate()
-        loss = data_loss(evaluation.prediction, step.batch.u)
-        values = torch.cat([loss[None], self.reduction(evaluation.residuals)])
+        loss, reduced = step.values(self.reduction)
+        values = torch.cat([loss[None], reduced])
         theta = step.theta.detach().clone()
         with step.clock.section("jacobian"):
             exact = due(state, self.refresh_interval)

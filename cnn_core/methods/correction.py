@@ -16,10 +16,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from cnn_core.jacobian import Jacobian
+from cnn_core.jacobian import Jacobian, StackedJacobian
 from cnn_core.linear_algebra.factorisation import Factorisation, Multipliers, SolveStatus, effective_rank, factorise
-from cnn_core.linearisation import Terms
-from cnn_core.methods.method import Step, Watch
+from cnn_core.methods.method import Step, StepTerms, Watch
 
 REFINEMENTS = 2
 """At most this often the error of an undamped direction is solved for."""
@@ -32,7 +31,7 @@ TOLERATED_ERRORS = 100
 class NormalSpace:
     """The ways out of the constraints' tangent space: M Jᵀλ, for the metric M (a diagonal (P,), or the identity)."""
 
-    jacobian: Jacobian
+    jacobian: Jacobian | StackedJacobian
     factorisation: Factorisation
     metric: Tensor | None = None
 
@@ -46,7 +45,9 @@ class NormalSpace:
         return pulled if self.metric is None else self.metric * pulled
 
 
-def normal_space(step: Step, jacobian: Jacobian, *, damping: float, metric: Tensor | None = None) -> NormalSpace:
+def normal_space(
+    step: Step, jacobian: Jacobian | StackedJacobian, *, damping: float, metric: Tensor | None = None
+) -> NormalSpace:
     """J M Jᵀ, factorised."""
     with step.clock.section("gram"):
         gram = jacobian.gram(metric)
@@ -75,13 +76,11 @@ def correct(
         return direction, capped
 
 
-def satisfy(step: Step, *, gain: float, damping: float) -> tuple[Terms, Tensor, Multipliers]:
+def satisfy(step: Step, *, gain: float, damping: float) -> tuple[StepTerms, Tensor, Multipliers]:
     """The batch's terms, and the direction Jᵀ(J Jᵀ)⁻¹ gain·g (P,) that knows no data, with its multipliers."""
     terms = step.terms()
     normal = normal_space(step, terms.constraints, damping=damping)
-    direction, multipliers = correct(
-        step, normal, terms.residuals.flatten(), torch.zeros_like(terms.gradient), gain=gain
-    )
+    direction, multipliers = correct(step, normal, terms.residuals, torch.zeros_like(terms.gradient), gain=gain)
     return terms, direction, multipliers
 
 

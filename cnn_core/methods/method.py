@@ -3,19 +3,25 @@
 A method says *where to go*; the optimizer (`cnn_core.optimizers`) says how. Training does θ ← optimizer(θ, direction).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
 
 from cnn_core.clock import Clock
-from cnn_core.constrained import ConstrainedNetwork, Evaluation, Objective, Pulled
+from cnn_core.constrained import ConstrainedNetwork, Objective, Pulled
 from cnn_core.data_loss import data_loss
+from cnn_core.jacobian import Jacobian, StackedJacobian, stacked
 from cnn_core.linearisation import Terms, batch_terms
 from cnn_core.optimizers import Adam, Optimizer
 from cnn_core.problems import PointSet
+from cnn_core.reductions import Reduction
+from cnn_core.tasks import Need, Task, added, at_once, by_condition, objective
+
+Points = Mapping[str, tuple[Tensor, Tensor]]
+"""x (N, D) and p (N, K + E) by region."""
 
 State = dict[str, Any]
 """What a method carries from step to step; tensors and plain numbers only, so that a checkpoint can hold it."""
@@ -23,72 +29,172 @@ State = dict[str, Any]
 
 @dataclass(frozen=True)
 class MiniBatch:
-    """Points of one step: x (N, D), p (N, K), u (N, O), and their positions `index` (N,) in the training set."""
+    """Points of one step on a region: x (N, D), p (N, K + E), u (N, O), and their positions `index` (N,) in its set.
+
+    `weight` (N, O) weighs the data; None: all alike.
+    """
 
     x: Tensor
     p: Tensor
     u: Tensor
     index: Tensor
+    weight: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
 
 
 @dataclass(frozen=True)
-class Step:
-    """What a method sees: the constrained network at θ (P,), a batch, the time in epochs, the optimizer, a clock."""
+class Part:
+    """A step's points on one region, and what is asked there."""
 
-    model: ConstrainedNetwork
-    theta: Tensor
+    task: Task
     batch: MiniBatch
-    epoch: float
-    optimizer: Optimizer = field(default_factory=Adam)
-    clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
         x, p, u = self.batch.x, self.batch.p, self.batch.u
-        outputs = len(self.model.problem.outputs)
+        outputs = len(self.task.model.problem.outputs)
         if len(x) == 0 or len(p) != len(x) or u.shape != (len(x), outputs):
             raise ValueError(
                 f"batch: x, p and u must have one row for each of some points, and u {outputs} columns (outputs), got "
                 f"{tuple(x.shape)}, {tuple(p.shape)} and {tuple(u.shape)}"
             )
-        if not self.theta.dtype == x.dtype == p.dtype == u.dtype:
-            raise ValueError(
-                f"theta and the batch must have the same dtype, got {self.theta.dtype} and {x.dtype}, {p.dtype}, "
-                f"{u.dtype}"
-            )
+
+    @property
+    def model(self) -> ConstrainedNetwork:
+        """The network, bound to the residuals that teach on this region."""
+        return self.task.model
+
+    @property
+    def u(self) -> Tensor | None:
+        """The data (N, O), if it teaches."""
+        return self.batch.u if self.task.learns else None
+
+    def constraints(self, theta: Tensor, clock: Clock) -> Tensor:
+        """The constraints g (N, C) here, differentiable in θ."""
+        evaluation = self.model.evaluate(theta, self.batch.x, self.batch.p, clock)
+        return self.task.constraint_part(evaluation.residuals)
+
+
+class StepTerms(NamedTuple):
+    """A step's constraints g (R,), the gradient ∇f (P,), and J of the constraints (R × P)."""
+
+    residuals: Tensor
+    gradient: Tensor
+    constraints: Jacobian | StackedJacobian
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a method sees: a batch on every region that teaches, θ (P,), the time in epochs, the optimizer, a clock.
+
+    The objective is f = Σ over regions of the mean over their points. Rows of g and of J stand by region, point and
+    condition.
+    """
+
+    parts: Sequence[Part]
+    theta: Tensor
+    epoch: float
+    optimizer: Optimizer = field(default_factory=Adam)
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        for part in self.parts:
+            x, p, u = part.batch.x, part.batch.p, part.batch.u
+            if not self.theta.dtype == x.dtype == p.dtype == u.dtype:
+                raise ValueError(
+                    f"theta and the batch must have the same dtype, got {self.theta.dtype} and {x.dtype}, {p.dtype}, "
+                    f"{u.dtype}"
+                )
         if not self.theta.requires_grad:
             raise ValueError("theta must require its gradient; write theta.requires_grad_()")
 
-    def evaluate(self) -> Evaluation:
-        """Predictions and residuals of the batch, differentiable in θ."""
-        return self.model.evaluate(self.theta, self.batch.x, self.batch.p, self.clock)
+    @property
+    def constrained(self) -> list[Part]:
+        """The parts that have constraints."""
+        return [part for part in self.parts if part.task.constraints]
 
-    def gradient(self, objective: Objective, *arguments: Any) -> Pulled:
-        """The gradient of objective(predictions, residuals, *arguments), with predictions and residuals."""
-        return self.model.gradient(self.theta, self.batch.x, self.batch.p, objective, *arguments, clock=self.clock)
+    def gradient(self, part: Part, objective: Objective, *arguments: Any) -> Pulled:
+        """The gradient of objective(predictions, residuals, *arguments) on one part, with predictions and residuals."""
+        return part.model.gradient(self.theta, part.batch.x, part.batch.p, objective, *arguments, clock=self.clock)
 
-    def data_gradient(self, rate: float = 1.0, *, prediction: Tensor | None = None) -> Tensor:
-        """rate·∇f (P,) for f = the mean point loss of the batch.
-
-        Takes a pass of the values alone, unless a `prediction` (N, O) is at hand, whose graph is then kept.
-        """
+    def objective_gradient(self, rate: float = 1.0) -> Tensor:
+        """rate·∇f (P,); takes passes of the values alone wherever the data is all of f."""
         if rate == 0:
             return torch.zeros_like(self.theta)
-        if prediction is None:
-            with self.clock.section("forward"):
-                prediction = self.model.predict(self.theta, self.batch.x, self.batch.p)
-        loss = rate * data_loss(prediction, self.batch.u)
-        with self.clock.section("step"):
-            return torch.autograd.grad(loss, self.theta, retain_graph=True)[0]
+        gradients = [
+            self._objective_gradient(part, rate) for part in self.parts if part.task.learns or part.task.objectives
+        ]
+        return added(gradients, torch.zeros_like(self.theta))
 
-    def pull(self, multipliers: Tensor, x: Tensor, p: Tensor) -> Tensor:
-        """Jᵀλ (P,) for λ (N·C,) and the residuals at any points x (N, D), p (N, K), by one backward pass."""
-        residuals = self.model.evaluate(self.theta, x, p, self.clock).residuals
+    def _objective_gradient(self, part: Part, rate: float) -> Tensor:
+        if not part.task.by_values:
+            shares = part.task.shares(self.theta)
+            return rate * self.gradient(part, objective, part.u, part.batch.weight, shares).gradient
+        with self.clock.section("forward"):
+            prediction = part.model.predict(self.theta, part.batch.x, part.batch.p)
+        loss = rate * data_loss(prediction, part.batch.u, part.batch.weight)
         with self.clock.section("step"):
-            return torch.autograd.grad(residuals.flatten() @ multipliers, self.theta)[0]
+            return torch.autograd.grad(loss, self.theta)[0]
 
-    def terms(self) -> Terms:
-        """Residuals of the batch, and the Jacobians of its points' data losses and residuals."""
-        return batch_terms(self.model, self.theta, self.batch.x, self.batch.p, self.batch.u, clock=self.clock)
+    def slope(self, loss: Tensor, rate: float) -> Tensor:
+        """rate·∇loss (P,) for a scalar with a graph, which is kept."""
+        if rate == 0 or not loss.requires_grad:
+            return torch.zeros_like(self.theta)
+        with self.clock.section("step"):
+            return torch.autograd.grad(rate * loss, self.theta, retain_graph=True)[0]
+
+    def values(self, reduction: Reduction) -> tuple[Tensor, Tensor]:
+        """f, a scalar, and the constraints' reduced numbers (C,), one for each condition; both differentiable in θ."""
+        losses, numbers = [], []
+        for part in self.parts:
+            evaluation = part.model.evaluate(self.theta, part.batch.x, part.batch.p, self.clock)
+            task = part.task
+            if task.learns or task.objectives:
+                shares = task.shares(self.theta)
+                losses.append(objective(evaluation.prediction, evaluation.residuals, part.u, part.batch.weight, shares))
+            if task.constraints:
+                numbers.append(by_condition(task, reduction(task.constraint_part(evaluation.residuals))))
+        return added(losses, 0 * self.theta.sum()), at_once(numbers)
+
+    def pull(self, multipliers: Tensor, points: Points) -> Tensor:
+        """Jᵀλ (P,) for λ (R,) and the constraints at any points by region, by one backward pass."""
+        tasks = {part.task.region: part.task for part in self.constrained}
+        residuals = [
+            tasks[region].constraint_part(tasks[region].model.evaluate(self.theta, x, p, self.clock).residuals)
+            for region, (x, p) in points.items()
+        ]
+        with self.clock.section("step"):
+            return torch.autograd.grad(at_once([one.flatten() for one in residuals]) @ multipliers, self.theta)[0]
+
+    def constraints(self, theta: Tensor) -> Tensor:
+        """The constraints (R,) of the batch at another θ (P,), without a graph."""
+        with torch.no_grad():
+            return at_once([part.constraints(theta, self.clock).flatten() for part in self.constrained])
+
+    def terms_of(self, part: Part) -> Terms:
+        """The constraints of one part, its share of ∇f, and the Jacobians of its points' losses and constraints."""
+        batch, task = part.batch, part.task
+        shares = task.shares(self.theta)
+        return batch_terms(
+            part.model, self.theta, batch.x, batch.p, part.u, weight=batch.weight, shares=shares, clock=self.clock
+        )
+
+    def terms(self) -> StepTerms:
+        """The constraints of all parts, ∇f, and the Jacobian of the constraints."""
+        each = [self.terms_of(part) if part.task.constraints else None for part in self.parts]
+        gradients = [
+            self._objective_gradient(part, 1.0) if terms is None else terms.gradient
+            for part, terms in zip(self.parts, each, strict=True)
+        ]
+        known = [terms for terms in each if terms is not None]
+        residuals = [terms.residuals.flatten() for terms in known]
+        jacobians = [cast(Jacobian, terms.constraints) for terms in known]
+        return StepTerms(
+            at_once(residuals),
+            added(gradients, torch.zeros_like(self.theta)),
+            stacked(jacobians, list(map(len, residuals))),
+        )
 
 
 Watch = Callable[[], Mapping[str, float]]
@@ -113,9 +219,14 @@ class Direction(NamedTuple):
 
 
 class Method(Protocol):
-    """A training method. `start` makes the state; `direction` is pure: same step and state, same answer."""
+    """A training method. `start` makes the state; `direction` is pure: same step and state, same answer.
+
+    `needs` says without which role there is nothing for it to do.
+    """
+
+    needs: ClassVar[Need]
 
     @property
     def name(self) -> str: ...
-    def start(self, model: ConstrainedNetwork, points: PointSet) -> State: ...
+    def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State: ...
     def direction(self, step: Step, state: State) -> Direction: ...

@@ -1,13 +1,14 @@
 """Multipliers with f = 0: training that only satisfies the constraints ("no-loss" in the workbook)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
-from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods.correction import satisfy, watch
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problems import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
+from cnn_core.tasks import Need, Task
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,12 @@ class NoLoss:
     gain: Schedule = 1.0
     damping: Schedule = 0.0
     name: Literal["no-loss"] = "no-loss"
+    needs: ClassVar[Need] = "constraint"
 
     def __post_init__(self) -> None:
         require_nonnegative(gain=self.gain, damping=self.damping)
 
-    def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
+    def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State:
         return {}
 
     def direction(self, step: Step, state: State) -> Direction:

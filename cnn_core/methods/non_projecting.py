@@ -3,14 +3,15 @@
 The data loss then works against the constraints instead of falling along them; the workbook has it for comparison.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
-from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods.correction import satisfy, watch
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problems import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
+from cnn_core.tasks import Need, Task
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,12 @@ class NonProjecting:
     objective_rate: Schedule = 1.0
     damping: Schedule = 0.0
     name: Literal["non-projecting"] = "non-projecting"
+    needs: ClassVar[Need] = "constraint"
 
     def __post_init__(self) -> None:
         require_nonnegative(gain=self.gain, objective_rate=self.objective_rate, damping=self.damping)
 
-    def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
+    def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State:
         return {}
 
     def direction(self, step: Step, state: State) -> Direction:

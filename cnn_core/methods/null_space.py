@@ -14,18 +14,19 @@ Nocedal & Wright 2006, §18.3, for the second-order correction.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods.correction import NormalSpace, correct, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.methods.refresh import due, held, held_pull, none_yet, older, require_refresh
 from cnn_core.problems import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
+from cnn_core.tasks import Need, Task
 
 MOST_HALVINGS = 10
 
@@ -52,6 +53,7 @@ class NullSpace:
     warm_up: float = 0.0
     cap: float | None = None
     name: Literal["null-space"] = "null-space"
+    needs: ClassVar[Need] = "constraint"
 
     def __post_init__(self) -> None:
         require_nonnegative(
@@ -63,17 +65,17 @@ class NullSpace:
         if self.growth_limit is not None and self.growth_limit < 1:
             raise ValueError(f"growth_limit must be at least 1 or null, got {self.growth_limit}")
 
-    def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
+    def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State:
         return none_yet() | {"moments": {}}
 
     def direction(self, step: Step, state: State) -> Direction:
         if step.epoch < self.warm_up:
-            descent, _, moments = self._preconditioned(step, step.data_gradient(), state)
+            descent, _, moments = self._preconditioned(step, step.objective_gradient(), state)
             return Direction(descent, state | moments, complete=True)
         if not due(state, self.refresh_interval):
             return self._with_old_multipliers(step, state)
         terms = step.terms()
-        residuals = terms.residuals.flatten()
+        residuals = terms.residuals
         descent, metric, moments = self._preconditioned(step, terms.gradient, state)
         normal = normal_space(step, terms.constraints, damping=value_at(self.damping, step.epoch), metric=metric)
         rate = value_at(self.constraint_rate, step.epoch)
@@ -86,7 +88,7 @@ class NullSpace:
 
     def _with_old_multipliers(self, step: Step, state: State) -> Direction:
         pull = held_pull(step, state)
-        descent, metric, moments = self._preconditioned(step, step.data_gradient(), state)
+        descent, metric, moments = self._preconditioned(step, step.objective_gradient(), state)
         delta = descent + (pull if metric is None else metric * pull)
         if self.growth_limit is not None:
             residuals = _residuals_after(step, torch.zeros_like(delta))
@@ -127,5 +129,4 @@ class NullSpace:
 
 
 def _residuals_after(step: Step, delta: Tensor) -> Tensor:
-    with torch.no_grad():
-        return step.model.residuals(step.theta - delta, step.batch.x, step.batch.p).flatten()
+    return step.constraints(step.theta.detach() - delta)

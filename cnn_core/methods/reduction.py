@@ -4,13 +4,13 @@ Cheap, since J has one row per constraint. But R = mean |g|^p (or Huber) has ∂
 multipliers blow up (the workbook's fault 5, kept here for comparison; `damping` and `cap` hold it off).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.jacobian import ExplicitJacobian
 from cnn_core.methods.correction import correct, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
@@ -19,6 +19,7 @@ from cnn_core.problems import PointSet
 from cnn_core.reductions import Lp
 from cnn_core.reductions import Reduction as AnyReduction
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
+from cnn_core.tasks import Need, Task
 
 
 @dataclass(frozen=True)
@@ -37,20 +38,20 @@ class Reduction:
     warm_up: float = 0.0
     cap: float | None = None
     name: Literal["reduction"] = "reduction"
+    needs: ClassVar[Need] = "constraint"
 
     def __post_init__(self) -> None:
         require_nonnegative(gain=self.gain, objective_rate=self.objective_rate, damping=self.damping)
         require_refresh(self.refresh_interval, self.warm_up, self.cap)
 
-    def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
+    def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State:
         return none_yet()
 
     def direction(self, step: Step, state: State) -> Direction:
         if step.epoch < self.warm_up:
-            return Direction(step.data_gradient(), state)
-        evaluation = step.evaluate()
-        reduced = self.reduction(evaluation.residuals)
-        descent = step.data_gradient(value_at(self.objective_rate, step.epoch), prediction=evaluation.prediction)
+            return Direction(step.objective_gradient(), state)
+        loss, reduced = step.values(self.reduction)
+        descent = step.slope(loss, value_at(self.objective_rate, step.epoch))
         if not due(state, self.refresh_interval):
             pull = torch.autograd.grad(reduced @ state["multipliers"], step.theta)[0]
             return Direction(descent + pull, older(state))

@@ -7,6 +7,7 @@ and 0 says that there is none yet.
 from torch import Tensor
 
 from cnn_core.methods.method import State, Step
+from cnn_core.tasks import by_region
 
 
 def none_yet() -> State:
@@ -36,10 +37,12 @@ def older(state: State) -> State:
 
 
 def held(step: Step, multipliers: Tensor) -> State:
-    """The state that holds multipliers (N·C,) just computed, at the batch's points."""
-    return {"age": 1, "multipliers": multipliers, "x": step.batch.x, "p": step.batch.p}
+    """The state that holds multipliers (R,) just computed, at the batch's points."""
+    x, p = ({part.task.region: getattr(part.batch, name) for part in step.constrained} for name in ("x", "p"))
+    return {"age": 1, "multipliers": multipliers, "x": x, "p": p}
 
 
 def held_pull(step: Step, state: State) -> Tensor:
     """Jᵀλ (P,) for the multipliers that the state holds, at their points."""
-    return step.pull(state["multipliers"], state["x"], state["p"])
+    x, p = by_region(state["x"]), by_region(state["p"])
+    return step.pull(state["multipliers"], {region: (x[region], p[region]) for region in x})

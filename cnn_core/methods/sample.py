@@ -5,20 +5,22 @@ Each point's update satisfies that point's constraints. Their mean satisfies non
 (the workbook's fault 5, kept here for comparison).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
+from torch import Tensor
 
-from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods.method import Direction, State, Step
+from cnn_core.methods.method import Direction, Part, State, Step
 from cnn_core.problems import PointSet
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
+from cnn_core.tasks import Need, Task, added
 
 
 @dataclass(frozen=True)
 class Sample:
-    """direction = mean over points n of objective_rate·∇ℓ_n + J_nᵀλ_n.
+    """direction = mean over points n of objective_rate·∇ℓ_n + J_nᵀλ_n, added up over the regions.
 
     λ_n = (J_n J_nᵀ)⁻¹ (gain·g_n − objective_rate·J_n∇ℓ_n).
 
@@ -29,27 +31,40 @@ class Sample:
     objective_rate: Schedule = 1.0
     damping: Schedule = 0.0
     name: Literal["sample"] = "sample"
+    needs: ClassVar[Need] = "constraint"
 
     def __post_init__(self) -> None:
         require_nonnegative(gain=self.gain, objective_rate=self.objective_rate, damping=self.damping)
 
-    def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
+    def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State:
         return {}
 
     def direction(self, step: Step, state: State) -> Direction:
         rate, gain = value_at(self.objective_rate, step.epoch), value_at(self.gain, step.epoch)
-        terms = step.terms()
+        damping = value_at(self.damping, step.epoch)
+        each = [self._of_part(step, part, rate, gain, damping) for part in step.parts]
+        gradients, multipliers = zip(*each, strict=True)
+        return Direction(
+            added(gradients, step.theta),
+            state,
+            lambda: {"multipliers_max": max(float(one.abs().max()) for one in multipliers if one.numel())},
+        )
+
+    def _of_part(self, step: Step, part: Part, rate: float, gain: float, damping: float) -> tuple[Tensor, Tensor]:
+        """The direction (P,) of one region's points, and their multipliers (N, C)."""
+        terms = step.terms_of(part)
+        if terms.constraints is None:
+            return rate * terms.gradient, terms.residuals
         with step.clock.section("gram"):
             grams = terms.constraints.point_products(terms.constraints)
-            pulls = terms.constraints.point_products(terms.losses)[:, :, 0]
+            pulls = 0.0
+            if terms.losses is not None:
+                pulls = terms.constraints.point_products(terms.losses)[:, :, 0]
         with step.clock.section("factorisation"):
-            right_sides = gain * terms.residuals - rate * pulls
-            multipliers = _solve_each(grams, right_sides, value_at(self.damping, step.epoch))
+            multipliers = _solve_each(grams, gain * terms.residuals - rate * pulls, damping)
         with step.clock.section("step"):
             mean_pull = terms.constraints.transposed_times(multipliers.flatten() / len(multipliers))
-            return Direction(
-                rate * terms.gradient + mean_pull, state, lambda: {"multipliers_max": float(multipliers.abs().max())}
-            )
+            return rate * terms.gradient + mean_pull, multipliers
 
 
 def _solve_each(grams: torch.Tensor, right_sides: torch.Tensor, damping: float) -> torch.Tensor:

@@ -1,11 +1,12 @@
 """Unconstrained training: the data loss alone. The baseline that a constraint has to beat."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
-from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.problems import PointSet
+from cnn_core.tasks import Need, Task
 
 
 @dataclass(frozen=True)
@@ -13,9 +14,10 @@ class Unconstrained:
     """direction = ∇f."""
 
     name: Literal["unconstrained"] = "unconstrained"
+    needs: ClassVar[Need] = "objective"
 
-    def start(self, model: ConstrainedNetwork, points: PointSet) -> State:
+    def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State:
         return {}
 
     def direction(self, step: Step, state: State) -> Direction:
-        return Direction(step.data_gradient(), state)
+        return Direction(step.objective_gradient(), state)

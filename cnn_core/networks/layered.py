@@ -63,6 +63,15 @@ class Trace(NamedTuple):
         factor = None if self.factor is None else self.factor[:1]
         return Trace(values_of(self.carried.inputs), linears, hidden, factor)
 
+    def at(self, points: slice) -> "Trace":
+        """The part that belongs to some of the points."""
+        linears = [layer._replace(inputs=layer.inputs[:, points]) for layer in self.linears]
+        hidden = [
+            HiddenTrace(before[:, points], after[:, points], None if rates is None else rates[:, points])
+            for before, after, rates in self.hidden
+        ]
+        return Trace(self.carried, linears, hidden, None if self.factor is None else self.factor[:, points])
+
     def layers(self, deltas: Sequence[Tensor]) -> Layers:
         """Every linear layer's h and its δ."""
         return [(layer.inputs, delta) for layer, delta in zip(self.linears, deltas, strict=True)]

@@ -6,9 +6,12 @@ The latter are functions by name, whose keyword arguments are their options. A n
 from collections.abc import Callable, Mapping
 
 from cnn_core.problems.condition import Condition
-from cnn_core.problems.points import PointSet, Split, collocation_points, require_scales, sample
-from cnn_core.problems.problem import Problem, ProblemError, Residual, Scale, Solution
+from cnn_core.problems.functions import ProblemError, Residual, Scale, Solution
+from cnn_core.problems.points import PointSet, Split, collocation_points, require_scales, sample, sample_regions
+from cnn_core.problems.problem import Problem
+from cnn_core.problems.region import DATA, INTERIOR
 from cnn_core.problems.synthetic import synthetic
+from cnn_core.problems.unknown import Unknown
 from cnn_core.problems.viscous_flow import viscous_flow
 from cnn_core.problems.waves import helmholtz, pythagorean, truth
 
@@ -21,6 +24,8 @@ PROBLEMS: Mapping[str, Callable[..., Problem]] = {
 }
 
 __all__ = [
+    "DATA",
+    "INTERIOR",
     "PROBLEMS",
     "Condition",
     "PointSet",
@@ -30,11 +35,13 @@ __all__ = [
     "Scale",
     "Solution",
     "Split",
+    "Unknown",
     "collocation_points",
     "helmholtz",
     "pythagorean",
     "require_scales",
     "sample",
+    "sample_regions",
     "synthetic",
     "truth",
     "viscous_flow",

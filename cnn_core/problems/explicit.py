@@ -35,14 +35,14 @@ def with_explicit_form(problem: Problem) -> Problem:
 
     Raises ValueError unless it is one equation of first order in one coordinate, for one output.
     """
-    shape = (len(problem.coordinates), len(problem.outputs), len(problem.constraints))
+    shape = (len(problem.axes), len(problem.outputs), len(problem.constraints))
     if shape != (1, 1, 1) or problem.order is not Order.GRADIENT:
         raise ValueError(
             f"problem {problem.name!r}: general solutions are told apart for one equation of first order in one "
             f"coordinate, got {len(problem.constraints)} of order {problem.order.name.lower()} in "
-            f"{len(problem.coordinates)} coordinates for {len(problem.outputs)} outputs; write solutions: all"
+            f"{len(problem.axes)} coordinates for {len(problem.outputs)} outputs; write solutions: all"
         )
-    (name,), coordinates = problem.constraints, tuple(problem.coordinates)
+    (name,), coordinates = problem.constraints, problem.axes
 
     def residual(u: Field, x: Tensor, p: Tensor) -> Mapping[str, Tensor]:
         def equation(value: Tensor, gradient: Tensor, at: Tensor) -> Tensor:

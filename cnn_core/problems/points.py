@@ -1,78 +1,121 @@
 """Points: where a problem is looked at, and the data there.
 
-A `Split` says which waves and points a part of the data has; `sample` draws them, as a `PointSet`.
+A `Split` says which waves and points a part of the data has; `sample` draws those of the interior as a `PointSet`, and
+`sample_regions` those of every region.
 
-Axis names: N points, D coordinates, K parameters, O outputs.
+Axis names: N points, D coordinates, K given parameters, E numbers attached to a point, O outputs.
 """
 
 import itertools
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from cnn_core.problems.problem import Problem, ProblemError
+from cnn_core.domains import Located, Sampling
+from cnn_core.problems.condition import Condition
+from cnn_core.problems.functions import ProblemError
+from cnn_core.problems.problem import Problem
+from cnn_core.problems.region import DATA, INTERIOR
 
 
 @dataclass(frozen=True)
 class Split:
     """Which waves and points a part of the data has: the grid of all parameter values, `points` points on each wave.
 
-    `random` draws the points of every wave anew; `uniform` is an evenly spaced grid with the interval's ends.
+    `points` and `sampling` are those of the interior, or have those of each region by its name. All but `uniform` draw
+    the points of every wave anew; `uniform` is an evenly spaced grid, in a box's interior with the intervals' ends.
     """
 
     parameters: Mapping[str, tuple[float, ...]]
-    points: int
-    sampling: Literal["random", "uniform"] = "random"
+    points: int | Mapping[str, int]
+    sampling: Sampling | Mapping[str, Sampling] = "random"
 
     def __post_init__(self) -> None:
-        if self.points < 1:
-            raise ValueError(f"points must be at least 1, got {self.points}")
+        for region, count in self.counts.items():
+            if count < 1:
+                where = "points" if isinstance(self.points, int) else f"points.{region}"
+                raise ValueError(f"{where} must be at least 1, got {count}")
+        if not isinstance(self.sampling, str):
+            for region in self.sampling:
+                if region not in self.counts:
+                    raise ValueError(f"sampling.{region} has no points; write points.{region}, too, or remove it")
         for name, values in self.parameters.items():
             if not values:
                 raise ValueError(f"{name} is empty; give at least one value")
             if not all(math.isfinite(value) for value in values):
                 raise ValueError(f"{name} must be finite, got {list(values)}")
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """The points of a wave by region."""
+        return {INTERIOR: self.points} if isinstance(self.points, int) else self.points
+
+    def sampling_of(self, region: str) -> Sampling:
+        """How the points of a region are drawn."""
+        return self.sampling if isinstance(self.sampling, str) else self.sampling.get(region, "random")
+
     def waves(self, problem: Problem) -> Tensor:
         """All combinations of parameter values: (waves, K) in float64.
 
         Raises ValueError when the split's parameters are not the problem's.
         """
-        wrong = set(self.parameters) ^ set(problem.parameters)
+        wrong = set(self.parameters) ^ set(problem.given)
         if wrong:
             raise ValueError(
-                f"problem {problem.name!r} has the parameters {', '.join(problem.parameters) or '(none)'}, "
+                f"problem {problem.name!r} has the parameters {', '.join(problem.given) or '(none)'}, "
                 f"got {', '.join(self.parameters) or '(none)'}"
             )
-        combinations = list(itertools.product(*(self.parameters[name] for name in problem.parameters)))
-        return torch.tensor(combinations, dtype=torch.float64).reshape(len(combinations), len(problem.parameters))
+        combinations = list(itertools.product(*(self.parameters[name] for name in problem.given)))
+        return torch.tensor(combinations, dtype=torch.float64).reshape(len(combinations), len(problem.given))
 
 
 @dataclass(frozen=True)
 class PointSet:
-    """Points with their data: x (N, D), p (N, K), u (N, O). The points of one wave stand together."""
+    """Points with their data: x (N, D), p (N, K), u (N, O). The points of one wave stand together.
+
+    `observed` says whether u is data at all. `weight` (N, O) weighs it, with the mean 1, and 0 where there is a gap;
+    None: all alike. `attached` (N, E) is what a residual reads beside x and p: normals, or a condition's values.
+    `sizes` counts the points of every wave, where they differ; a wave may have none.
+    """
 
     x: Tensor
     p: Tensor
     u: Tensor
     waves: int
+    observed: bool = True
+    weight: Tensor | None = None
+    attached: Tensor | None = None
+    sizes: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
+    @property
+    def constants(self) -> Tensor:
+        """p with what is attached behind it, (N, K + E)."""
+        return self.p if self.attached is None else torch.cat([self.p, self.attached], dim=1)
+
     def to(self, *, dtype: torch.dtype, device: torch.device | str) -> "PointSet":
-        x, p, u = (tensor.to(dtype=dtype, device=device) for tensor in (self.x, self.p, self.u))
-        return PointSet(x, p, u, self.waves)
+        return self._each(lambda tensor: tensor.to(dtype=dtype, device=device))
 
     def wave(self, index: int) -> "PointSet":
         """The points of one wave."""
-        points = len(self) // self.waves
-        part = slice(index * points, (index + 1) * points)
-        return PointSet(self.x[part], self.p[part], self.u[part], 1)
+        sizes = self.sizes or (len(self) // self.waves,) * self.waves
+        part = slice(sum(sizes[:index]), sum(sizes[: index + 1]))
+        return replace(self._each(lambda tensor: tensor[part]), waves=1, sizes=None)
+
+    def at(self, index: Tensor | slice) -> "PointSet":
+        """Some of the points, as if they were one wave."""
+        return replace(self._each(lambda tensor: tensor[index]), waves=1, sizes=None)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "PointSet":
+        tensors = {name: getattr(self, name) for name in ("x", "p", "u", "weight", "attached")}
+        changed = {name: change(tensor) for name, tensor in tensors.items() if tensor is not None}
+        return replace(self, **changed)
 
 
 IN_PLACE = "changes x in place, so that others see other points; write e.g. x = x + 1, not x += 1"
@@ -85,21 +128,69 @@ def sample(problem: Problem, split: Split, *, seed: int = 0) -> PointSet:
     """
     waves = split.waves(problem)
     require_scales(problem, waves)
-    x = torch.cat(
-        [
-            collocation_points(problem, split.points, split.sampling, seed=seed + 1_000_003 * index)
-            for index in range(len(waves))
-        ]
-    )
-    p = waves.repeat_interleave(split.points, dim=0)
-    return PointSet(x, p, _data(problem, x, p), len(waves))
+    return _with_data(problem, _sampled(problem, INTERIOR, split, waves, seed=seed))
+
+
+def sample_regions(
+    problem: Problem, split: Split, *, seed: int = 0, observations: PointSet | None = None
+) -> dict[str, PointSet]:
+    """The points of every region of a split, in float64 on the CPU; conditions at points of their own are added.
+
+    The interior has exact data where a solution is known, unless there are `observations`, which are then the region
+    `data`. Raises what `sample` raises, and ValueError for a region that the problem does not have.
+    """
+    waves = split.waves(problem)
+    require_scales(problem, waves)
+    found: dict[str, PointSet] = {}
+    for region in split.counts:
+        if region not in problem.domain.regions:
+            raise ProblemError(
+                f"points.{region} is no region of problem {problem.name!r}; write some of: "
+                f"{', '.join(problem.domain.regions)}"
+            )
+        found[region] = _sampled(problem, region, split, waves, seed=seed)
+    if observations is not None:
+        found[DATA] = observations
+    elif problem.has_solution and INTERIOR in found:
+        found[INTERIOR] = _with_data(problem, found[INTERIOR])
+    return found | {
+        key: _own_points(problem, key, one, waves) for key, one in problem.conditions.items() if one.at_points
+    }
+
+
+def _sampled(problem: Problem, region: str, split: Split, waves: Tensor, *, seed: int) -> PointSet:
+    """Points of a region on every wave (W, K), without data."""
+    count, sampling = split.counts[region], split.sampling_of(region)
+    drawn = [_located(problem, region, count, sampling, seed=seed + 1_000_003 * index) for index in range(len(waves))]
+    x, p = torch.cat([one.x for one in drawn]), waves.repeat_interleave(count, dim=0)
+    attached = None
+    if problem.on(region).region.attached:
+        normals = [torch.full_like(one.x, math.nan) if one.normal is None else one.normal for one in drawn]
+        attached = torch.cat(normals)
+    return PointSet(x, p, x.new_zeros(len(x), len(problem.outputs)), len(waves), observed=False, attached=attached)
+
+
+def _own_points(problem: Problem, key: str, condition: Condition, waves: Tensor) -> PointSet:
+    """The points that a condition has of its own, on every wave."""
+    at = cast(Tensor, condition.on).to(torch.float64)
+    x, p = at.repeat(len(waves), 1), waves.repeat_interleave(len(at), dim=0)
+    attached = None
+    if problem.on(key).region.attached:
+        values = cast(Tensor, condition.values).to(torch.float64)
+        attached = values.expand(len(at), -1).repeat(len(waves), 1)
+    return PointSet(x, p, x.new_zeros(len(x), len(problem.outputs)), len(waves), observed=False, attached=attached)
+
+
+def _with_data(problem: Problem, points: PointSet) -> PointSet:
+    return replace(points, u=_data(problem, points.x, points.p), observed=True)
 
 
 def require_scales(problem: Problem, waves: Tensor) -> None:
     """Raises ValueError where the scale of a wave (waves, K) is no number, zero or not finite."""
     if problem.scale is None:
         return
-    scale = torch.vmap(lambda p: _scales(problem, p))(waves)
+    starts = waves.new_tensor([one.start for one in problem.unknowns.values()])
+    scale = torch.vmap(lambda p: _scales(problem, p))(problem.complete(waves, starts))
     wrong = (~torch.isfinite(scale) | (scale == 0)).nonzero()
     if len(wrong):
         wave, index = wrong[0].tolist()
@@ -130,7 +221,9 @@ def _scales(problem: Problem, p: Tensor) -> Tensor:
 
 
 def _data(problem: Problem, x: Tensor, p: Tensor) -> Tensor:
-    """The exact solution (N, O) at x (N, D) for p (N, K)."""
+    """The exact solution (N, O) at x (N, D) for p (N, K) and the true values of unknowns."""
+    truths = [math.nan if one.truth is None else one.truth for one in problem.unknowns.values()]
+    p = problem.complete(p, p.new_tensor(truths))
 
     def solution(x: Tensor, p: Tensor) -> Tensor:
         u = problem.solution(x, p)
@@ -160,24 +253,13 @@ def _data(problem: Problem, x: Tensor, p: Tensor) -> Tensor:
     return u
 
 
-def collocation_points(
-    problem: Problem, count: int, sampling: Literal["random", "uniform"], *, seed: int = 0
-) -> Tensor:
-    """`count` points (count, D) of the problem's domain in float64.
+def collocation_points(problem: Problem, count: int, sampling: Sampling, *, seed: int = 0) -> Tensor:
+    """`count` points (count, D) of the interior in float64, as the problem's domain samples it. Raises ProblemError."""
+    return _located(problem, INTERIOR, count, sampling, seed=seed).x
 
-    In D dimensions `uniform` needs count = k^D; raises ValueError with the nearest such count otherwise.
-    """
-    low, high = torch.tensor(list(problem.coordinates.values()), dtype=torch.float64).T
-    if sampling == "random":
-        generator = torch.Generator().manual_seed(seed)
-        unit = torch.rand(count, len(low), generator=generator, dtype=torch.float64)
-        return low + (high - low) * unit
-    dimensions = len(low)
-    side = round(count ** (1 / dimensions))
-    if side**dimensions != count:
-        raise ProblemError(
-            f"points: uniform sampling in {dimensions} dimensions needs k^{dimensions} points, "
-            f"got {count}; write {max(side, 1) ** dimensions}"
-        )
-    axis = torch.linspace(0, 1, side, dtype=torch.float64) if side > 1 else torch.full((1,), 0.5, dtype=torch.float64)
-    return low + (high - low) * torch.cartesian_prod(*[axis] * dimensions).reshape(count, dimensions)
+
+def _located(problem: Problem, region: str, count: int, sampling: Sampling, *, seed: int) -> Located:
+    try:
+        return problem.domain.sample(region, count, sampling, seed=seed)
+    except ValueError as error:
+        raise ProblemError(str(error)) from None

@@ -1,4 +1,4 @@
-"""A Problem: a family of PDE solutions u(x; p), and its named constraints.
+"""A Problem: a family of PDE solutions u(x; p), its named constraints, and the conditions that hold beside the PDE.
 
 A new PDE is one `Problem`. Its residual is written for *one* point against a `Field` u (never against a network):
 
@@ -12,8 +12,8 @@ Axis names: N points, D coordinates, K parameters, O outputs, C constraints.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import cast
 
@@ -21,19 +21,11 @@ import torch
 from torch import Tensor
 
 from cnn_core.derivatives import Field, Order, PointField, Probe, Reads
-
-Residual = Callable[[Field, Tensor, Tensor], Mapping[str, Tensor]]
-"""(u, x (D,), p (K,)) → named scalars, zero where u satisfies the PDE at x."""
-
-Scale = Callable[[Tensor], Mapping[str, Tensor | float]]
-"""p (K,) → the size by which each named residual is divided when it is scaled."""
-
-Solution = Callable[[Tensor, Tensor], Tensor]
-"""(x (D,), p (K,)) → u (O,)."""
-
-
-class ProblemError(ValueError):
-    """What is wrong with a problem, in one line; errors that a problem's own functions raise are none of these."""
+from cnn_core.domains import Box, Domain
+from cnn_core.problems.condition import Condition
+from cnn_core.problems.functions import ProblemError, Residual, Scale, Solution
+from cnn_core.problems.region import DATA, INTERIOR, BoundaryField, Region, RegionRows
+from cnn_core.problems.unknown import Unknown
 
 
 def unknown(x: Tensor, p: Tensor) -> Tensor:
@@ -45,18 +37,23 @@ def unknown(x: Tensor, p: Tensor) -> Tensor:
 class Problem:
     """A PDE with a family of solutions.
 
-    `coordinates` maps each coordinate to its interval, `parameters` and `outputs` are names in the order in which p
-    and u hold them. `solution`, where one is known, is exact: it provides the data. `scale` makes residuals of
-    different waves comparable.
+    `coordinates` is the domain, or maps each coordinate of a box to its interval; `parameters` and `outputs` are names
+    in the order in which p and u hold them. `solution`, where one is known, is exact: it provides the data. `scale`
+    makes residuals of different waves comparable. `conditions` hold beside the PDE, on regions of the domain or at
+    points; `unknowns` are those of the parameters that training finds. `region` says where the residual holds: `on`
+    sets it.
     """
 
     name: str
-    coordinates: Mapping[str, tuple[float, float]]
+    coordinates: Mapping[str, tuple[float, float]] | Domain
     parameters: tuple[str, ...]
     outputs: tuple[str, ...]
     residual: Residual
     solution: Solution = unknown
     scale: Scale | None = None
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    unknowns: Mapping[str, Unknown] = field(default_factory=dict)
+    region: Region = field(default=Region(), repr=False)
 
     def __post_init__(self) -> None:
         for what, names in (("parameters", self.parameters), ("outputs", self.outputs)):
@@ -68,15 +65,136 @@ class Problem:
                 raise ProblemError(
                     f"problem {self.name!r}: {what} has a name twice, got {tuple(names)}; name each once"
                 )
-        for coordinate, (low, high) in self.coordinates.items():
+        for coordinate, (low, high) in self.box.items():
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
                 raise ProblemError(
                     f"problem {self.name!r}: coordinate {coordinate!r} needs a finite interval (low, high) with "
                     f"low < high, got {(low, high)}"
                 )
-        for what, names in (("coordinates", tuple(self.coordinates)), ("outputs", self.outputs)):
+        for what, names in (("coordinates", self.axes), ("outputs", self.outputs)):
             if not names:
                 raise ProblemError(f"problem {self.name!r}: {what} is empty; name at least one")
+        for name in self.unknowns:
+            if name not in self.parameters:
+                raise ProblemError(
+                    f"problem {self.name!r}: unknown {name!r} is none of the parameters; name it there, too, got "
+                    f"{self.parameters}"
+                )
+        self._require_conditions()
+
+    def _require_conditions(self) -> None:
+        for key, condition in self.conditions.items():
+            if isinstance(condition.on, str) and condition.on not in self.domain.regions:
+                raise ProblemError(
+                    f"problem {self.name!r}: condition {key!r} is on {condition.on!r}, which the domain lacks; its "
+                    f"regions are {', '.join(self.domain.regions)}"
+                )
+            if key == DATA or (condition.at_points and key in self.domain.regions):
+                raise ProblemError(f"problem {self.name!r}: condition {key!r} is called like a region; rename it")
+            if condition.at_points and (columns := cast(Tensor, condition.on).shape[1]) != len(self.axes):
+                raise ProblemError(
+                    f"problem {self.name!r}: condition {key!r} is at points with {columns} coordinates, and the "
+                    f"problem has {len(self.axes)}; write one column for each"
+                )
+
+    @property
+    def box(self) -> Mapping[str, tuple[float, float]]:
+        """The interval of every coordinate, by name."""
+        return self.coordinates if isinstance(self.coordinates, Mapping) else self.coordinates.box
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The coordinates' names."""
+        return tuple(self.box)
+
+    @cached_property
+    def domain(self) -> Domain:
+        """Where the problem is posed."""
+        return Box(self.coordinates) if isinstance(self.coordinates, Mapping) else self.coordinates
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The parameters that are no unknowns: those that points know, and that a network sees."""
+        return tuple(name for name in self.parameters if name not in self.unknowns)
+
+    @property
+    def has_solution(self) -> bool:
+        """Whether an exact solution is known, for the true values of all unknowns."""
+        return self.solution is not unknown and all(one.truth is not None for one in self.unknowns.values())
+
+    def complete(self, p: Tensor, unknowns: Tensor) -> Tensor:
+        """All parameters (…, K + E), from those that are given, with what is attached, and the values of unknowns."""
+        if not self.unknowns:
+            return p
+        given = dict(zip(self.given, p.unbind(dim=-1), strict=False))
+        own = dict(zip(self.unknowns, unknowns.unbind(dim=-1), strict=True))
+        columns = [given[name] if name in given else own[name].expand(p.shape[:-1]) for name in self.parameters]
+        return torch.cat([torch.stack(columns, dim=-1), p[..., len(given) :]], dim=-1)
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The names of all regions: those of the domain, those of conditions at points, and `data`."""
+        at_points = [key for key, condition in self.conditions.items() if condition.at_points]
+        return (*self.domain.regions, *at_points, DATA)
+
+    def on(self, region: str) -> "Problem":
+        """The same problem, its residual what holds on a region. Raises ProblemError for one that it does not have."""
+        if region not in self._on:
+            self._on[region] = self._restricted(region)
+        return self._on[region]
+
+    def only(self, rows: tuple[str, ...]) -> "Problem":
+        """The same problem with these of its residuals, in this order."""
+        return self if rows == self.constraints else replace(self, region=replace(self.region, rows=rows))
+
+    @property
+    def region_of(self) -> Mapping[str, str]:
+        """Every condition's region, and the interior for the PDE's residuals."""
+        of_conditions = {key: str(key if one.at_points else one.on) for key, one in self.conditions.items()}
+        return dict.fromkeys(self.constraints, self.region.name) | of_conditions
+
+    @cached_property
+    def _on(self) -> dict[str, "Problem"]:
+        return {}
+
+    def _restricted(self, name: str) -> "Problem":
+        if name not in self.regions:
+            raise ProblemError(
+                f"problem {self.name!r} has no region {name!r}; its regions are {', '.join(self.regions)}"
+            )
+        here = {key: one for key, one in self.conditions.items() if (key if one.at_points else one.on) == name}
+        if not here:
+            return self if name == INTERIOR else replace(self, conditions={}, region=Region(name, rows=()))
+        inside, at_points = name == INTERIOR, name in self.conditions
+        normals = 0 if inside or at_points else len(self.axes)
+        rows = RegionRows(
+            self.residual,
+            self.scale if inside else None,
+            self.constraints if inside else (),
+            here,
+            {key: self._quantities(key, condition, normals) for key, condition in here.items()},
+            len(self.parameters),
+            normals,
+            at_points,
+        )
+        region = Region(name, **rows.region)
+        return replace(self, residual=rows.rows, scale=rows.scale, conditions={}, region=region)
+
+    def _quantities(self, key: str, condition: Condition, normals: int) -> tuple[str, ...]:
+        """The names of a condition's quantities, found by running it on a probe."""
+
+        def residual(u: Field, x: Tensor, p: Tensor) -> Mapping[str, Tensor]:
+            at_boundary = cast(Field, BoundaryField(u, p.new_ones(normals)))
+            return condition.quantity(at_boundary if normals else u, x, p)
+
+        region = Region(key, partner=condition.partner)
+        probed = replace(self, name=f"{self.name}, condition {key}", residual=residual, conditions={}, region=region)
+        return probed.constraints
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """What every residual belongs to: the condition's name, or its own for the PDE's."""
+        return tuple(self.region.owners.get(name, name) for name in self.constraints)
 
     @property
     def reads(self) -> Reads:
@@ -91,14 +209,17 @@ class Problem:
     @property
     def constraints(self) -> tuple[str, ...]:
         """The names of the residuals, in the order of the constraint axis."""
-        return self._probed[1]
+        return self._probed[1] if self.region.rows is None else self.region.rows
 
     @cached_property
     def _probed(self) -> tuple[Reads, tuple[str, ...]]:
-        probe = Probe(tuple(self.coordinates), len(self.outputs))
-        x = torch.tensor([0.5 * (low + high) for low, high in self.coordinates.values()], dtype=torch.float64)
+        probe = Probe(self.axes, len(self.outputs), paired=self.region.partner is not None)
+        if self.region.rows == ():
+            return probe.reads, ()
+        x = torch.tensor([0.5 * (low + high) for low, high in self.box.values()], dtype=torch.float64)
+        p = torch.ones(len(self.parameters) + self.region.attached, dtype=torch.float64)
         with torch.enable_grad():
-            residuals = self.residual(probe, x, torch.ones(len(self.parameters), dtype=torch.float64))
+            residuals = self.residual(probe, x, p)
         if not isinstance(residuals, Mapping):
             raise ProblemError(
                 f"problem {self.name!r}: residual returned a {type(residuals).__name__}; "
@@ -114,16 +235,18 @@ class Problem:
         return probe.reads, tuple(residuals)
 
     def point_residuals(self, u: Field, x: Tensor, p: Tensor, *, scaled: bool) -> Tensor:
-        """All constraints at one point: u at x (D,) for p (K,) → (C,), each divided by its scale if `scaled`."""
+        """All constraints at one point: u at x (D,) for p (K + E,) → (C,), each divided by its scale if `scaled`."""
+        if not self.constraints:
+            return x.new_zeros(0)
         residuals = self.residual(u, x, p)
         if not scaled or self.scale is None:
             return torch.stack([residuals[name] for name in self.constraints])
-        scale = self.scale(p)
+        scale = self.scale(p[: len(self.parameters)].detach())
         return torch.stack([residuals[name] / scale[name] for name in self.constraints])
 
     def exact_field(self, x: Tensor, p: Tensor) -> Field:
         """The exact solution as a field at one point."""
-        solution = PointField(lambda at: self.solution(at, p), x, tuple(self.coordinates))
+        solution = PointField(lambda at: self.solution(at, p), x, self.axes)
         return cast(Field, solution)  # type checkers mistake cached properties
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork, Evaluation
-from cnn_core.jacobian import Jacobian
+from cnn_core.jacobian import Jacobian, StackedJacobian
 from cnn_core.linear_algebra.least_squares import Linear
 from cnn_core.linearisation import field_jacobian
 from cnn_core.problems import Condition
@@ -108,31 +108,6 @@ class Rows:
         return torch.cat([block.weights(weight) for block in self.blocks])
 
 
-@dataclass(frozen=True)
-class StackedJacobian:
-    """J of several blocks of rows, one below the other; `sizes` counts the rows of each."""
-
-    parts: Sequence[Jacobian]
-    sizes: Sequence[int]
-
-    def gram(self) -> Tensor:
-        """J Jᵀ (R, R)."""
-        gram = self.parts[0].gram()
-        for index, part in enumerate(self.parts[1:], 1):
-            across = torch.cat([above.products(part) for above in self.parts[:index]])
-            gram = torch.cat([torch.cat([gram, across], dim=1), torch.cat([across.T, part.gram()], dim=1)])
-        return gram
-
-    def times(self, vector: Tensor) -> Tensor:
-        """J v: (P,) → (R,)."""
-        return torch.cat([part.times(vector) for part in self.parts])
-
-    def transposed_times(self, weights: Tensor) -> Tensor:
-        """Jᵀ w: (R,) → (P,)."""
-        shares = zip(self.parts, weights.split(list(self.sizes)), strict=True)
-        return torch.stack([part.transposed_times(share) for part, share in shares]).sum(dim=0)
-
-
 def _quantities(evaluation: Evaluation) -> Tensor:
     return torch.cat([evaluation.prediction, evaluation.residuals], dim=1).detach()
 
@@ -140,13 +115,16 @@ def _quantities(evaluation: Evaluation) -> Tensor:
 def condition_block(model: ConstrainedNetwork, condition: Condition, p: Tensor) -> Block:
     """A condition's quantities as rows, all of them growing; p (K,) is the wave's."""
     name = f"{model.problem.name}, condition"
-    problem = replace(model.problem, name=name, residual=condition.quantity, scale=None)
+    region = replace(model.problem.region, partner=condition.partner)
+    problem = replace(model.problem, name=name, residual=condition.quantity, scale=condition.scale, region=region)
     outputs, quantities = len(problem.outputs), len(problem.constraints)
-    x = condition.x.to(p)
+    if not isinstance(condition.on, Tensor):
+        raise ValueError(f"condition: it is on the region {condition.on!r}; put it into the problem's conditions")
+    x = condition.on.to(p)
     values = x.new_zeros(1, quantities) if condition.values is None else condition.values.to(p)
-    if x.shape[1] != len(problem.coordinates) or values.shape[1] != quantities:
+    if x.shape[1] != len(problem.axes) or values.shape[1] != quantities:
         raise ValueError(
-            f"condition: {quantities} quantities in {len(problem.coordinates)} coordinates need x and values with as "
+            f"condition: {quantities} quantities in {len(problem.axes)} coordinates need points and values with as "
             f"many columns, got {x.shape[1]} and {values.shape[1]}"
         )
     targets = torch.cat([x.new_zeros(len(x), outputs), values.expand(len(x), quantities)], dim=1)

@@ -48,7 +48,7 @@ def _of_now(saved: str) -> dict[str, Any]:
     settings = json.loads(saved)
     if "normalise" not in (network := settings["network"]) and network["name"] in ("dense", "modulated"):
         problem = build_problem(read(ProblemChoice, settings["problem"], "problem"))
-        normalised = scaling_to_unit(tuple(problem.coordinates.values())) is None  # then it makes no difference
+        normalised = scaling_to_unit(tuple(problem.box.values())) is None  # then it makes no difference
         settings["network"] = {**network, "normalise": normalised, "periodic": [], "hard": {}}
     return settings
 

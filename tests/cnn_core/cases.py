@@ -1,7 +1,7 @@
 """Problems, networks and points that many tests of the core share, all in float64."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import torch
@@ -13,9 +13,10 @@ from cnn_core.construction import fresh
 from cnn_core.derivatives import Field, Jet, Order, PointField
 from cnn_core.jacobian import Jacobian
 from cnn_core.linearisation import field_jacobian
-from cnn_core.methods.method import MiniBatch, Step
-from cnn_core.networks import Dense, Modulated, Network, parameter_vector
+from cnn_core.methods.method import Method, MiniBatch, Part, State, Step
+from cnn_core.networks import Dense, Modulated, Network
 from cnn_core.problems import PROBLEMS, PointSet, Problem, collocation_points, helmholtz
+from cnn_core.tasks import Task, by_region, tasks
 
 RANGES = {
     "amplitude": (0.2, 5.0), "frequency": (0.2, 5.0), "phase": (-0.5, 0.5),
@@ -55,13 +56,32 @@ def make_model(problem: Problem, network: Network, *, seed: int = 0, scaled: boo
 
 
 def theta_of(model: ConstrainedNetwork) -> Tensor:
-    return parameter_vector(model.network).requires_grad_()
+    return model.begin.requires_grad_()
 
 
-def make_step(model: ConstrainedNetwork, points: PointSet, *, epoch: float = 0.0, theta: Tensor | None = None) -> Step:
-    """A step whose batch is the whole point set."""
-    batch = MiniBatch(points.x, points.p, points.u, torch.arange(len(points)))
-    return Step(model, theta_of(model) if theta is None else theta, batch, epoch)
+def make_step(
+    model: ConstrainedNetwork,
+    points: PointSet | Mapping[str, PointSet],
+    *,
+    epoch: float = 0.0,
+    theta: Tensor | None = None,
+) -> Step:
+    """A step whose batch is the whole point set, of the interior or of every region."""
+    regions = by_region(points)
+    parts = [make_part(task, regions[task.region]) for task in tasks(model, regions)]
+    return Step(parts, theta_of(model) if theta is None else theta, epoch)
+
+
+def make_part(task: Task, points: PointSet, index: Tensor | None = None) -> Part:
+    """Some of these points, or all, as part of a step."""
+    index = torch.arange(len(points)) if index is None else index
+    return Part(task, MiniBatch(points.x[index], points.constants[index], points.u[index], index))
+
+
+def start(method: Method, model: ConstrainedNetwork, points: PointSet | Mapping[str, PointSet]) -> State:
+    """A method's state at the start of a training on these points."""
+    regions = by_region(points)
+    return method.start(tasks(model, regions), regions)
 
 
 def residual_jacobian(

@@ -17,7 +17,7 @@ from cnn_core.optimizers import Adam
 from cnn_core.problems import PointSet, Problem
 from cnn_core.reductions import Huber, Lp
 from cnn_core.training import Training
-from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, make_step, relative
+from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, make_step, relative, start
 from tests.cnn_core.networks.test_every_network import model_of
 
 
@@ -33,7 +33,7 @@ def only_traced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def direction(model: ConstrainedNetwork, points: PointSet, method: Method) -> Tensor:
-    return method.direction(make_step(model, points), method.start(model, points)).gradient
+    return method.direction(make_step(model, points), start(method, model, points)).gradient
 
 
 def compilations(call: Callable[[], object]) -> int:

@@ -10,7 +10,7 @@ from cnn_core.methods import Method
 from cnn_core.methods.method import Step
 from cnn_core.networks import Dense
 from cnn_core.reductions import Reduction as AnyReduction
-from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, theta_of
+from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, start, theta_of
 
 
 def first_step(name: str = "viscous-flow", *, epoch: float = 0.0) -> Step:
@@ -21,8 +21,8 @@ def first_step(name: str = "viscous-flow", *, epoch: float = 0.0) -> Step:
 def values_and_rows(step: Step, reduction: AnyReduction) -> tuple[Tensor, Tensor]:
     """(f, R_1 … R_C) and their gradients."""
     theta = step.theta.detach().clone().requires_grad_()
-    evaluation = step.model.evaluate(theta, step.batch.x, step.batch.p)
-    loss = data_loss(evaluation.prediction, step.batch.u)
+    evaluation = step.parts[0].model.evaluate(theta, step.parts[0].batch.x, step.parts[0].batch.p)
+    loss = data_loss(evaluation.prediction, step.parts[0].batch.u)
     values = torch.cat([loss[None], reduction(evaluation.residuals)])
     rows = torch.stack([torch.autograd.grad(value, theta, retain_graph=True)[0] for value in values])
     return values.detach(), rows
@@ -42,7 +42,7 @@ def walk(
 ) -> list[tuple[Step, Tensor, dict[str, Any]]]:
     """Steps at moving θ and changing batches, with the direction and the state that it left."""
     model = make_model(make_problem(problem), Dense(widths=(9, 8), activation="tanh"))
-    theta, state = theta_of(model), method.start(model, grid_points(model.problem, size))
+    theta, state = theta_of(model), start(method, model, grid_points(model.problem, size))
     found = []
     for index in range(steps):
         step = make_step(model, grid_points(model.problem, size, seed=index), theta=theta, epoch=index / 4)

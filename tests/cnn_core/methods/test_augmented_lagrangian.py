@@ -11,7 +11,7 @@ from cnn_core.networks import Dense
 from cnn_core.optimizers import Sgd
 from cnn_core.problems import PointSet, Problem
 from cnn_core.training import Training
-from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, relative, theta_of
+from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, relative, start, theta_of
 
 NETWORK = Dense(widths=(9, 8), activation="tanh")
 
@@ -42,7 +42,7 @@ def test_training_against_a_loop_by_hand(name: str, cap: float | None) -> None:
                 multipliers.clamp_(-cap, cap)
             theta = (theta - 1e-3 * gradient).detach().requires_grad_()
     assert relative(training.theta, theta) < 1e-13
-    assert relative(training.method_state["multipliers"], multipliers) < 1e-12
+    assert relative(training.method_state["multipliers"]["interior"], multipliers) < 1e-12
     if cap is not None:
         assert multipliers.abs().max() == cap
 
@@ -86,7 +86,9 @@ def test_convergence_to_the_constrained_minimum_and_its_multiplier(penalty: floa
     assert slope == pytest.approx(2.0, abs=1e-8)
     assert height == pytest.approx(float(x.mean()), abs=1e-8)
     expected = 2 * float(x.var(correction=0))
-    assert training.method_state["multipliers"].flatten().tolist() == pytest.approx([expected] * 4, abs=1e-7)
+    assert training.method_state["multipliers"]["interior"].flatten().tolist() == pytest.approx(
+        [expected] * 4, abs=1e-7
+    )
 
 
 def test_without_multipliers_it_is_the_penalty_alone() -> None:
@@ -94,9 +96,9 @@ def test_without_multipliers_it_is_the_penalty_alone() -> None:
     points = grid_points(model.problem, 4)
     method = AugmentedLagrangian(penalty=3.0, multiplier_rate=0.0)
     step = make_step(model, points)
-    answer = method.direction(step, method.start(model, points))
+    answer = method.direction(step, start(method, model, points))
     assert relative(answer.gradient, Soft(weight=1.5).direction(step, {}).gradient) < 1e-13
-    assert answer.state["multipliers"].abs().max() == 0
+    assert answer.state["multipliers"]["interior"].abs().max() == 0
     assert answer.watched == {"penalty": 3.0, "multipliers_max": 0.0}
 
 
@@ -106,4 +108,4 @@ def test_only_the_batchs_own_multipliers_move() -> None:
     method = AugmentedLagrangian()
     training = Training(model, points, method, Sgd(1e-3), batch_size=2, epochs=1, seed=0)
     training.take_step(next(iter(training.batches())), 0.0)
-    assert (training.method_state["multipliers"].abs().sum(dim=1) > 0).sum() == 2
+    assert (training.method_state["multipliers"]["interior"].abs().sum(dim=1) > 0).sum() == 2

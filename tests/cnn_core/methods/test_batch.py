@@ -115,10 +115,10 @@ def test_the_data_loss_falls_inside_the_tangent_space() -> None:
 def naive_terms(step: Step) -> tuple[Tensor, Tensor, Tensor]:
     """J, g and ∇f, one backward pass per row."""
     theta = step.theta.detach().clone().requires_grad_()
-    evaluation = step.model.evaluate(theta, step.batch.x, step.batch.p)
+    evaluation = step.parts[0].model.evaluate(theta, step.parts[0].batch.x, step.parts[0].batch.p)
     residuals = evaluation.residuals.flatten()
     rows = torch.stack([torch.autograd.grad(row, theta, retain_graph=True)[0] for row in residuals])
-    loss = data_loss(evaluation.prediction, step.batch.u)
+    loss = data_loss(evaluation.prediction, step.parts[0].batch.u)
     return rows, residuals.detach(), torch.autograd.grad(loss, theta)[0]
 
 
@@ -152,7 +152,11 @@ def test_multipliers_are_held_at_their_own_points_between_refreshes() -> None:
         assert relative(direction, Batch().direction(fresh, {"age": 0}).gradient) < 1e-12
         multipliers = Batch().direction(fresh, {"age": 0}).state["multipliers"]
         for held, answer in steps[start + 1 : start + 3]:
-            moved = make_step(held.model, PointSet(fresh.batch.x, fresh.batch.p, fresh.batch.u, 1), theta=held.theta)
+            moved = make_step(
+                held.parts[0].model,
+                PointSet(fresh.parts[0].batch.x, fresh.parts[0].batch.p, fresh.parts[0].batch.u, 1),
+                theta=held.theta,
+            )
             rows, _, _ = naive_terms(moved)
             _, _, gradient = naive_terms(held)
             assert relative(answer, gradient + multipliers @ rows) < 1e-10

@@ -13,13 +13,22 @@ from cnn_core import checkpoint
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.data_loss import point_losses
 from cnn_core.methods import METHODS, Method
-from cnn_core.methods.method import MiniBatch, State
+from cnn_core.methods.method import State
 from cnn_core.networks import Modulated
 from cnn_core.optimizers import Sgd
 from cnn_core.problems import PROBLEMS, PointSet
 from cnn_core.schedules import Constant, Linear, Schedule
 from cnn_core.training import Training, TrainingStatus, train
-from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, make_step, theta_of
+from tests.cnn_core.cases import (
+    OwnNetwork,
+    grid_points,
+    make_model,
+    make_part,
+    make_problem,
+    make_step,
+    start,
+    theta_of,
+)
 
 NETWORK = Modulated(widths=(7, 6), activation="tanh")
 
@@ -40,7 +49,7 @@ def equal(a: Any, b: Any) -> bool:
 
 def walk(method: Method, model: ConstrainedNetwork, points: PointSet, steps: int) -> tuple[Tensor, State]:
     """θ and the method's state after a few small steps, as a training would leave them."""
-    theta, state = theta_of(model), method.start(model, points)
+    theta, state = theta_of(model), start(method, model, points)
     for _ in range(steps):
         direction = method.direction(make_step(model, points, theta=theta), state)
         state = direction.state
@@ -80,7 +89,7 @@ def test_a_researchers_own_network_gets_a_direction(method: str) -> None:
     model = ConstrainedNetwork(problem, OwnNetwork(3, 3, 3))
     points = grid_points(problem, 3)
     algorithm = METHODS[method]()
-    direction = algorithm.direction(make_step(model, points), algorithm.start(model, points))
+    direction = algorithm.direction(make_step(model, points), start(algorithm, model, points))
     assert torch.isfinite(direction.gradient).all()
     assert direction.gradient.norm() > 0
 
@@ -164,7 +173,7 @@ def test_a_schedule_acts_as_its_value_at_the_time(method: str, field: str) -> No
 
     def answer(value: Schedule, epoch: float) -> tuple[Tensor, State]:
         algorithm = METHODS[method](**{field: value})
-        direction = algorithm.direction(make_step(model, points, epoch=epoch), algorithm.start(model, points))
+        direction = algorithm.direction(make_step(model, points, epoch=epoch), start(algorithm, model, points))
         return direction.gradient, direction.state
 
     ramp = Linear(0.5, 1.5, epochs=4)
@@ -209,7 +218,7 @@ def test_methods_are_frozen_and_registered_under_their_names(method: str) -> Non
 def test_every_section_is_on_the_clock(method: str) -> None:
     model, points = setting("viscous-flow")
     step = make_step(model, points)
-    METHODS[method]().direction(step, METHODS[method]().start(model, points))
+    METHODS[method]().direction(step, start(METHODS[method](), model, points))
     expected = {"forward", "step"} if method == "unconstrained" else {"forward", "residual", "step"}
     assert expected <= set(step.clock.seconds)
 
@@ -217,8 +226,8 @@ def test_every_section_is_on_the_clock(method: str) -> None:
 def test_a_batch_of_one_point_works_for_every_method() -> None:
     model, points = setting("viscous-flow")
     index = torch.tensor([4])
-    batch = MiniBatch(points.x[index], points.p[index], points.u[index], index)
+    part = make_part(make_step(model, points).parts[0].task, points, index)
     for method in METHODS.values():
         algorithm = method()
-        step = replace(make_step(model, points), batch=batch)
-        assert torch.isfinite(algorithm.direction(step, algorithm.start(model, points)).gradient).all()
+        step = replace(make_step(model, points), parts=[part])
+        assert torch.isfinite(algorithm.direction(step, start(algorithm, model, points)).gradient).all()

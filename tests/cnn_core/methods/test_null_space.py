@@ -8,12 +8,11 @@ import torch
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods import NullSpace
-from cnn_core.methods.method import MiniBatch, Step
 from cnn_core.networks import Modulated
 from cnn_core.optimizers import Adam, Sgd
 from cnn_core.problems import Split, helmholtz, sample
 from cnn_core.training import Training, TrainingStatus
-from tests.cnn_core.cases import residual_jacobian
+from tests.cnn_core.cases import make_step, residual_jacobian
 
 WAVES = Split({"amplitude": (1.0, 3.0), "frequency": (0.7, 1.3), "phase": (0.1,)}, points=12)
 
@@ -64,8 +63,8 @@ def test_without_a_constraint_rate_a_step_is_tangent_and_descends(preconditioner
     evaluation = running.model.evaluate(theta, points.x, points.p)
     jacobian = residual_jacobian(running.model, theta, evaluation, points.x, points.p)
     gradient = torch.autograd.grad((evaluation.prediction - points.u).square().mean(), theta)[0]
-    batch = MiniBatch(points.x, points.p, points.u, torch.arange(len(points)))
-    delta = running.method.direction(Step(running.model, theta, batch, 0.0), running.method_state).gradient
+    step = make_step(running.model, points, theta=theta)
+    delta = running.method.direction(step, running.method_state).gradient
     assert float(jacobian.times(delta).norm()) < 1e-9 * float(jacobian.times(1e-3 * gradient).norm())
     assert float(gradient @ delta) > 0
 

@@ -23,7 +23,10 @@ def test_held_multipliers_stay_at_their_points() -> None:
     first, later = (make_step(model, grid_points(model.problem, 3, seed=seed)) for seed in (0, 1))
     multipliers = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
     state = held(first, multipliers)
-    assert torch.equal(held_pull(later, older(state)), first.pull(multipliers, first.batch.x, first.batch.p))
+    assert torch.equal(
+        held_pull(later, older(state)),
+        first.pull(multipliers, {"interior": (first.parts[0].batch.x, first.parts[0].batch.p)}),
+    )
     assert [due(one, 2) for one in (state, older(state))] == [False, True]
 
 

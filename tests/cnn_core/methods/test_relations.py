@@ -27,7 +27,11 @@ def step_of(name: str, network: Network, count: int = 5) -> Step:
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_unconstrained_is_the_data_gradient(network: Network, name: str) -> None:
     step = step_of(name, network)
-    loss = (step.model.predict(step.theta, step.batch.x, step.batch.p) - step.batch.u).square().mean()
+    loss = (
+        (step.parts[0].model.predict(step.theta, step.parts[0].batch.x, step.parts[0].batch.p) - step.parts[0].batch.u)
+        .square()
+        .mean()
+    )
     expected = torch.autograd.grad(loss, step.theta)[0]
     assert relative(Unconstrained().direction(step, {}).gradient, expected) < 1e-13
 
@@ -37,10 +41,10 @@ def test_unconstrained_is_the_data_gradient(network: Network, name: str) -> None
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_soft_is_the_gradient_of_loss_and_penalty(network: Network, name: str, reduction: Reduction) -> None:
     step = step_of(name, network)
-    twin = general_twin(step.model)
+    twin = general_twin(step.parts[0].model)
     theta = theta_of(twin)
-    evaluation = twin.evaluate(theta, step.batch.x, step.batch.p)
-    loss = (evaluation.prediction - step.batch.u).square().mean() + 2.5 * reduction(evaluation.residuals).sum()
+    evaluation = twin.evaluate(theta, step.parts[0].batch.x, step.parts[0].batch.p)
+    loss = (evaluation.prediction - step.parts[0].batch.u).square().mean() + 2.5 * reduction(evaluation.residuals).sum()
     expected = torch.autograd.grad(loss, theta)[0]
     assert relative(Soft(weight=2.5, reduction=reduction).direction(step, {}).gradient, expected) < 1e-12
 
@@ -72,7 +76,8 @@ def test_non_projecting_is_the_sum_of_no_loss_and_unconstrained(network: Network
 def test_non_projecting_lets_the_data_pull_on_the_constraints() -> None:
     """J·direction = g + J∇f, which is what "batch" removes."""
     step = step_of("helmholtz", NETWORKS["dense"])
-    residuals = step.evaluate().residuals.flatten()
+    part = step.parts[0]
+    residuals = part.constraints(step.theta, step.clock).flatten()
     rows = torch.stack([torch.autograd.grad(row, step.theta, retain_graph=True)[0] for row in residuals])
     gradient = Unconstrained().direction(step, {}).gradient
     direction = NonProjecting().direction(step, {}).gradient
@@ -82,17 +87,21 @@ def test_non_projecting_lets_the_data_pull_on_the_constraints() -> None:
 def naive_sample(step: Step, *, gain: float, rate: float, damping: float) -> Tensor:
     """Point by point: its own loss, its own constraints, its own multipliers; then the mean."""
     total = torch.zeros_like(step.theta)
-    for point in range(len(step.batch.x)):
-        x, p, u = step.batch.x[point : point + 1], step.batch.p[point : point + 1], step.batch.u[point : point + 1]
+    for point in range(len(step.parts[0].batch.x)):
+        x, p, u = (
+            step.parts[0].batch.x[point : point + 1],
+            step.parts[0].batch.p[point : point + 1],
+            step.parts[0].batch.u[point : point + 1],
+        )
         theta = step.theta.detach().clone().requires_grad_()
-        evaluation = step.model.evaluate(theta, x, p)
+        evaluation = step.parts[0].model.evaluate(theta, x, p)
         constraints = evaluation.residuals[0]
         rows = torch.stack([torch.autograd.grad(row, theta, retain_graph=True)[0] for row in constraints])
         gradient = torch.autograd.grad(point_losses(evaluation.prediction, u).sum(), theta)[0]
         gram = rows @ rows.T
         gram = gram + damping * gram.trace() / len(gram) * torch.eye(len(gram), dtype=torch.float64)
         multipliers = torch.linalg.solve(gram, gain * constraints.detach() - rate * rows @ gradient)
-        total += (rate * gradient + multipliers @ rows) / len(step.batch.x)
+        total += (rate * gradient + multipliers @ rows) / len(step.parts[0].batch.x)
     return total
 
 

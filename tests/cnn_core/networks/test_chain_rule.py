@@ -15,7 +15,16 @@ from cnn_core.networks import ACTIVATIONS, Dense, Network
 from cnn_core.networks.chain_rule import Term, activate, chain_rule, pull_back
 from cnn_core.networks.streams import carried_for
 from cnn_core.problems import Problem
-from tests.cnn_core.cases import NETWORKS, grid_points, make_model, make_step, relative, residual_jacobian, theta_of
+from tests.cnn_core.cases import (
+    NETWORKS,
+    grid_points,
+    make_model,
+    make_step,
+    relative,
+    residual_jacobian,
+    start,
+    theta_of,
+)
 
 Rows = Mapping[str, Tensor]
 
@@ -88,7 +97,7 @@ def test_methods_take_the_same_direction_by_both_paths(method: Any) -> None:
     points = grid_points(model.problem, 5)
 
     def direction(of: ConstrainedNetwork) -> Tensor:
-        return method.direction(make_step(of, points), method.start(of, points)).gradient
+        return method.direction(make_step(of, points), start(method, of, points)).gradient
 
     assert relative(direction(model), direction(replace(model, taylor=False))) < 1e-10
 

@@ -100,6 +100,7 @@ def test_the_data_loss_is_pulled_back_as_well(network: str) -> None:
     twin = replace(model, taylor=False)
     found, expected = (batch_terms(one, theta, points.x, points.p, points.u) for one in (model, twin))
     assert relative(found.gradient, expected.gradient) < 1e-12
+    assert found.losses is not None and expected.losses is not None
     assert relative(found.losses.matrix(), expected.losses.matrix()) < 1e-12
 
 

@@ -15,10 +15,14 @@ def value_and_slope(u, x, p):
 @pytest.mark.parametrize(
     ("x", "values", "message"),
     [
-        (torch.zeros(2), torch.zeros(2, 2), r"x must have the shape \(points, coordinates\), got \(2,\)"),
-        (torch.zeros(0, 1), torch.zeros(1, 2), r"x must have the shape \(points, coordinates\), got \(0, 1\)"),
+        (torch.zeros(2), torch.zeros(2, 2), r"on must have the shape \(points, coordinates\), got \(2,\)"),
+        (torch.zeros(0, 1), torch.zeros(1, 2), r"on must have the shape \(points, coordinates\), got \(0, 1\)"),
         (torch.zeros(3, 1), torch.zeros(2, 2), r"values must have the shape \(3, quantities\), got \(2, 2\)"),
-        (torch.full((1, 1), math.nan), torch.zeros(1, 2), "x holds a number that is not finite; leave such points out"),
+        (
+            torch.full((1, 1), math.nan),
+            torch.zeros(1, 2),
+            "on holds a number that is not finite; leave such points out",
+        ),
         (torch.zeros(1, 1), torch.full((1, 2), math.inf), "values holds a number that is not finite"),
     ],
 )

@@ -22,7 +22,7 @@ def test_a_condition_of_another_problem_is_refused():
         Condition(torch.zeros(1, 1), value_and_slope, torch.zeros(1, 1)),
     ):
         with pytest.raises(
-            ValueError, match="2 quantities in 1 coordinates need x and values with as many columns, got"
+            ValueError, match="2 quantities in 1 coordinates need points and values with as many columns, got"
         ):
             condition_block(model, condition, p)
 
