@@ -97,6 +97,15 @@ def test_soap_acts_on_the_tensors_that_theta_is_made_of() -> None:
     torch.testing.assert_close(theta.detach(), by_hand(optimizer, start, gradients), rtol=1e-6, atol=1e-8)
 
 
+def test_soap_moves_what_stands_behind_the_tensors_of_theta() -> None:
+    theta = torch.ones(8, dtype=torch.float64).requires_grad_()
+    stepper = Soap(0.1).build(theta, SHAPES[:1])
+    for _ in range(2):
+        theta.grad = torch.ones_like(theta)
+        stepper.step()
+    assert float(theta.detach().max()) < 1
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 1e200])
 def test_a_step_of_soap_that_is_not_finite_makes_theta_so(bad: float) -> None:
     theta = torch.ones(8, dtype=torch.float64).requires_grad_()

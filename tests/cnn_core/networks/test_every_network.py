@@ -13,7 +13,7 @@ from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.construction import fresh
 from cnn_core.linearisation import batch_terms
 from cnn_core.networks import Dense, Fourier, HardValues, LayeredNetwork, Modulated, Network, Siren
-from cnn_core.problems import Problem, helmholtz
+from cnn_core.problems import Condition, Problem, helmholtz
 from tests.cnn_core.cases import grid_points, make_model, relative, residual_jacobian, theta_of
 
 BOX = {"x": (-1.0, 2.0), "t": (0.0, 0.5)}
@@ -102,6 +102,30 @@ def test_the_data_loss_is_pulled_back_as_well(network: str) -> None:
     assert relative(found.gradient, expected.gradient) < 1e-12
     assert found.losses is not None and expected.losses is not None
     assert relative(found.losses.matrix(), expected.losses.matrix()) < 1e-12
+
+
+def moved(x: Tensor) -> Tensor:
+    return x + torch.tensor([0.4, 0.0]).to(x)
+
+
+def jump(u: Any, x: Tensor, p: Tensor) -> dict[str, Tensor]:
+    return {"jump": u.value[0] - 2 * u.partner.value[0] + u.gradient[1, 0] * u.partner.laplacian[1]}
+
+
+@pytest.mark.parametrize("network", ["hard box", "functions", "periodic fourier"])
+def test_pairs_of_points_by_the_layers(network: str) -> None:
+    problem = replace(model_of(network, "value").problem, conditions={"jump": Condition("x=-1", jump, partner=moved)})
+    model = replace(model_of(network, "value"), problem=problem).on("x=-1")
+    twin = replace(model, taylor=False)
+    assert (model.path, twin.path, model.paired) == ("layers", "general", True)
+    x = torch.tensor([[-1.0, 0.2], [-1.0, 0.4]], dtype=torch.float64)
+    p = torch.tensor([[0.5, -1.0, 0.0], [0.7, -1.0, 0.0]], dtype=torch.float64)  # the normals are attached
+    theta = theta_of(model)
+    rows = []
+    for one in (model, twin):
+        evaluation = one.evaluate(theta, x, p)
+        rows.append(residual_jacobian(one, theta, evaluation, x, p).matrix())
+    assert relative(*rows) < 1e-12
 
 
 @pytest.mark.parametrize("network", [name for name in SMALL if name.startswith("periodic")])
