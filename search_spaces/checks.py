@@ -184,7 +184,8 @@ def check_sizes(study: Study) -> None:
     if isinstance(study.network, NetworkChoice):  # is counted when it is built
         return
     with _naming("network: "):
-        _require_holdable(parameter_count(study.network))
+        parameters = parameter_count(study.network)
+    _require_holdable(parameters)
 
 
 def _require_holdable(parameters: int) -> None:
