@@ -20,10 +20,11 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.construction import fresh
 from cnn_core.divergence import at, not_finite
 from cnn_core.linearisation import batch_terms
 from cnn_core.metrics import measure
-from cnn_core.networks import Network
+from cnn_core.networks import Description, Network
 from cnn_core.problems import (
     INTERIOR,
     PointSet,
@@ -69,19 +70,14 @@ LONGEST_REASON = 300
 class Cast:
     """Who will play: the network of a training, its seed and precision, and whether residuals are scaled."""
 
-    network: Network
+    network: Description
     seed: int = 0
     dtype: str = "float32"
     scaled: bool = True
 
     def model(self, problem: Problem, *, narrow: bool = False) -> ConstrainedNetwork:
-        """The network as a training begins with it; or a narrow one, which takes the same path in no time."""
-        network = (replace(self.network, widths=NARROW) if narrow else self.network).build(
-            inputs=len(problem.axes),
-            parameters=len(problem.given),
-            outputs=len(problem.outputs),
-            seed=self.seed,
-        )
+        """The network as a training begins with it; or a narrow one of ours, which takes the same path in no time."""
+        network = fresh(_narrow(self.network) if narrow else self.network, problem, seed=self.seed)
         return ConstrainedNetwork(problem, network.to(dtype=getattr(torch, self.dtype)), scaled=self.scaled)
 
 
@@ -127,11 +123,15 @@ def parameter_count(network: Network) -> int:
     """How many parameters a network has at least, without making it. Raises ValueError for too many to count."""
     try:
         with torch.device("meta"):
-            return sum(
-                tensor.numel() for tensor in network.build(inputs=1, parameters=1, outputs=1, seed=0).parameters()
-            )
+            bare = replace(network, periodic=(), hard={})  # which name coordinates, and train nothing
+            return sum(tensor.numel() for tensor in bare.build(inputs=1, parameters=1, outputs=1, seed=0).parameters())
     except (RuntimeError, TypeError, OverflowError):
         raise ValueError("it has too many parameters to count; write smaller widths") from None
+
+
+def _narrow(network: Description) -> Description:
+    """A network of one's own stays as it is: nobody knows what makes it narrow."""
+    return replace(network, widths=NARROW) if isinstance(network, Network) else network
 
 
 def _differentiate(model: ConstrainedNetwork, few: PointSet) -> None:

@@ -62,7 +62,7 @@ class Training:
             )
         x = next(iter(self.regions.values())).x
         self.theta = self.model.begin.to(dtype=x.dtype, device=x.device).requires_grad_()
-        self.stepper = self.optimizer.build(self.theta)
+        self.stepper = self.optimizer.build(self.theta, self.model.layout.shapes)
         self.method_state = self.method.start(self.tasks, self.regions)
         self.shuffler = torch.Generator().manual_seed(self.seed)
         self.epoch = 0

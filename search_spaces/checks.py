@@ -6,6 +6,8 @@ from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from cnn_core.construction import fresh
+from cnn_core.optimizers import WITHOUT_METRIC
 from cnn_core.problems import INTERIOR, PointSet, Problem
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
 from cnn_core.tasks import require_need, require_roles, role_of, tasks
@@ -13,8 +15,9 @@ from search_spaces.data_files import find_file, observed, waves_of
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.forms import MOST_VALUES, OF_A_SPLIT
 from search_spaces.measured import USUAL, check_metrics
+from search_spaces.networks import build_network
 from search_spaces.problems import build_problem
-from search_spaces.schema import Choice, Data, DataSplit, Study
+from search_spaces.schema import Choice, Data, DataSplit, NetworkChoice, Study
 from search_spaces.shares import require_disjoint
 
 MOST_OBJECTIVES = 3
@@ -61,6 +64,7 @@ def check_settings(study: Study) -> None:
         raise StudyFileError(
             f"resources.gpu is {study.resources.gpu}, but training.device is cpu; write device: auto, or gpu: 0"
         )
+    _check_metric_of_optimizer(study)
     gpu = study.resources.gpu
     if gpu > 1 and gpu != int(gpu):
         raise StudyFileError(f"resources.gpu is {gpu}; write a whole number, or a fraction below 1")
@@ -74,7 +78,7 @@ def check_data(study: Study) -> None:
     with _naming():
         require_residual(problem)
     training = study.training
-    cast = Cast(study.network, training.seed, training.dtype, study.problem.scaled)
+    cast = Cast(build_network(study.network), training.seed, training.dtype, study.problem.scaled)
     _check_shares(study.data)
     points: dict[str, dict[str, PointSet]] = {}
     for name, split in splits(study.data):
@@ -91,6 +95,18 @@ def check_data(study: Study) -> None:
             _check_points(points, name, used)
     _check_training(study, problem, points["train"])
     check_metrics(study)
+
+
+def check_network(study: Study) -> None:
+    """The network can be built for the problem, and is none that no machine holds. Raises StudyFileError."""
+    problem = build_problem(study.problem)
+    try:
+        module = fresh(build_network(study.network), problem, seed=study.training.seed)
+    except StudyFileError:
+        raise
+    except ValueError as error:
+        raise StudyFileError(f"network: {error}") from None
+    _require_holdable(sum(tensor.numel() for tensor in module.parameters()))
 
 
 def split_seed(study: Study, name: str) -> int:
@@ -218,11 +234,26 @@ def check_sizes(study: Study) -> None:
     listed = sum(len(values) for _, split in splits(study.data) for values in split.parameters.values())
     if (count := listed + sum(map(len, choices.values()))) > MOST_VALUES:
         raise StudyFileError(f"data and search list {count} values; write at most {MOST_VALUES} altogether")
+    if isinstance(study.network, NetworkChoice):  # is counted when it is built
+        return
     with _naming("network: "):
         parameters = parameter_count(study.network)
+    _require_holdable(parameters)
+
+
+def _require_holdable(parameters: int) -> None:
     if parameters > MOST_PARAMETERS:
         raise StudyFileError(
             f"network has {parameters} parameters; write smaller widths, {MOST_PARAMETERS} is the most"
+        )
+
+
+def _check_metric_of_optimizer(study: Study) -> None:
+    optimizer, method = study.training.optimizer.name, study.training.method
+    if optimizer in WITHOUT_METRIC and getattr(method, "preconditioner", None) == "optimizer":
+        raise StudyFileError(
+            f"training.method.preconditioner is optimizer, but {optimizer} has no diagonal metric; write "
+            "preconditioner: identity, or optimizer: {name: adam}"
         )
 
 

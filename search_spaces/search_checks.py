@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from search_spaces.blocks import TAGS, write
-from search_spaces.checks import check_data, check_settings
+from search_spaces.checks import check_data, check_network, check_settings
 from search_spaces.convert import is_possible
 from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
 from search_spaces.measured import PROJECTED
@@ -35,12 +35,13 @@ def check_search(study: Study) -> None:
     _check_balance(study)
     _check_first(study)
     bare = replace(study, search={}, tune=replace(study.tune, balance=None))
-    checked = {_rehearsed(study)}
+    checked = {_built(study), _rehearsed(study)}
     for values in _samples(study):
         trial = _check_trial(study, bare, values)
-        if (data := _rehearsed(trial)) not in checked:
-            checked.add(data)
-            check_data(trial)
+        for key, check in ((_built(trial), check_network), (_rehearsed(trial), check_data)):
+            if key not in checked:
+                checked.add(key)
+                check(trial)
 
 
 def _check_path(path: str) -> None:
@@ -179,6 +180,11 @@ def _branching(study: Study, path: str) -> tuple[Any, ...]:
 def _rehearsed(study: Study) -> str:
     """What the check of the data depends on; many trials share it."""
     return repr((study.problem, study.data, study.training.dtype, study.training.roles, study.training.method.name))
+
+
+def _built(study: Study) -> str:
+    """What the check of the network depends on."""
+    return repr((study.problem, study.network))
 
 
 def _check_trial(study: Study, bare: Study, values: Values) -> Study:

@@ -20,7 +20,7 @@ from search_spaces.load import shipped_spaces
 from study.cli.group import cli
 from tests.test_architecture import PACKAGES, ROOT, imported_packages, named, sources
 
-DISTRIBUTIONS = {"yaml": "pyyaml"}
+DISTRIBUTIONS = {"yaml": "pyyaml", "pytorch_optimizer": "pytorch-optimizer"}
 """Imported packages whose distribution has another name."""
 
 COMMAND = Path(sys.executable).with_name("cnn-study")

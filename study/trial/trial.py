@@ -16,6 +16,7 @@ import torch
 from cnn_core import checkpoint
 from cnn_core.clock import SECTIONS
 from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.construction import fresh
 from cnn_core.divergence import not_finite
 from cnn_core.metrics import (
     WORST,
@@ -32,7 +33,7 @@ from cnn_core.solvers import Solver
 from cnn_core.training import Training, TrainingStatus
 from search_spaces.checks import split_seed, splits
 from search_spaces.data_files import observed, waves_of
-from search_spaces.load import build_problem, dump_yaml
+from search_spaces.load import build_network, build_problem, dump_yaml
 from search_spaces.schema import DataSplit, Study
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS
 from study.trial.identity import code_changes, differences_in_kind, settings_of
@@ -63,12 +64,7 @@ class Trial:
         self.dtype = getattr(torch, settings.dtype)
         problem = build_problem(study.problem)
         self.splits = {name: self._points(problem, name, split) for name, split in splits(study.data)}
-        network = study.network.build(
-            inputs=len(problem.axes),
-            parameters=len(problem.given),
-            outputs=len(problem.outputs),
-            seed=settings.seed,
-        )
+        network = fresh(build_network(study.network), problem, seed=settings.seed)
         if study.projection is not None:
             study.projection.require(problem)
         network.to(dtype=self.dtype, device=self.device)

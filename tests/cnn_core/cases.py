@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import jacfwd
 
 from cnn_core.constrained import ConstrainedNetwork, Evaluation
+from cnn_core.construction import fresh
 from cnn_core.derivatives import Field, Jet, Order, PointField
 from cnn_core.jacobian import Jacobian
 from cnn_core.linearisation import field_jacobian
@@ -51,10 +52,7 @@ def grid_points(problem: Problem, count: int, *, seed: int = 0) -> PointSet:
 
 
 def make_model(problem: Problem, network: Network, *, seed: int = 0, scaled: bool = True) -> ConstrainedNetwork:
-    module = network.build(
-        inputs=len(problem.coordinates), parameters=len(problem.parameters), outputs=len(problem.outputs), seed=seed
-    )
-    return ConstrainedNetwork(problem, module.double(), scaled=scaled)
+    return ConstrainedNetwork(problem, fresh(network, problem, seed=seed).double(), scaled=scaled)
 
 
 def theta_of(model: ConstrainedNetwork) -> Tensor:

@@ -1,0 +1,80 @@
+"""What a study file names by `package.module:attribute`: imported, and called with the options that stand beside it.
+
+Whatever goes wrong in the user's own code is one line that names the key.
+"""
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, get_type_hints
+
+from search_spaces.errors import USERS_ERRORS, StudyFileError, nearest, one_line
+from search_spaces.modules import import_own
+from search_spaces.plain import adapter_of, read_plain
+
+NOTHING: Mapping[str, Any] = {}
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def import_named(name: str, block: str) -> Any:
+    """What `package.module:attribute` names. Raises StudyFileError where it cannot be imported."""
+    module_name, _, attribute = name.partition(":")
+    try:
+        module = import_own(module_name, block)
+    except StudyFileError:
+        raise
+    except USERS_ERRORS as error:
+        raise StudyFileError(f"{block}.name: {module_name} cannot be imported ({one_line(error)}); mend it") from None
+    if not hasattr(module, attribute):
+        names = [key for key in vars(module) if not key.startswith("_")]
+        raise StudyFileError(f"{block}.name: {module_name} has no attribute {attribute!r}; {nearest(attribute, names)}")
+    return getattr(module, attribute)
+
+
+def call(
+    function: Callable[..., Any],
+    name: str,
+    block: str,
+    options: Mapping[str, Any],
+    given: Mapping[str, Any] = NOTHING,
+) -> Any:
+    """The function's result for the options of its block and what we give. Raises StudyFileError."""
+    checked = _checked(function, name, block, options, given)
+    try:
+        return function(**given, **checked)
+    except USERS_ERRORS as error:
+        if isinstance(error, ValueError) and str(error):
+            raise StudyFileError(f"{block}: {error}") from None
+        raise StudyFileError(f"{block}.name: {name} fails ({one_line(error)}); mend it, or its options") from None
+
+
+def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The parameters that it names."""
+    parameters = inspect.signature(function).parameters
+    return {key: parameter for key, parameter in parameters.items() if parameter.kind not in VARIADIC}
+
+
+def _checked(
+    function: Callable[..., Any], name: str, block: str, options: Mapping[str, Any], given: Collection[str]
+) -> dict[str, Any]:
+    hints, parameters = _hints(function), inspect.signature(function).parameters
+    any_key = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    known = {key: parameter for key, parameter in parameters_of(function).items() if key not in given}
+    for key in options:
+        if key in given:
+            raise StudyFileError(f"{block}.{key} is given by the problem and the training; remove it")
+        if key not in known and not any_key:
+            raise StudyFileError(f"{block}.{key} is not known: {name} has no such option; {nearest(key, known)}")
+    for key, parameter in known.items():
+        if parameter.default is parameter.empty and key not in options:
+            raise StudyFileError(f"{block}.{key} is missing; {name} needs it, write its value")
+    return {
+        key: read_plain(adapter_of(hints[key]), value, f"{block}.{key}") if key in hints and key in known else value
+        for key, value in options.items()
+    }
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(function.__init__ if inspect.isclass(function) else function, include_extras=True)
+    except Exception:  # names that exist for type checkers only
+        return {}
