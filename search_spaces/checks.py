@@ -177,7 +177,7 @@ def _check_training(study: Study, problem: Problem, points: Mapping[str, PointSe
                 f"…}}, or training.roles: {{{key}: measured}}"
             )
     with _naming("training."):
-        model = Cast(study.network, 0, study.training.dtype).model(problem, narrow=True)
+        model = Cast(build_network(study.network), 0, study.training.dtype).model(problem, narrow=True)
         method = study.training.method
         require_need(method.name, method.needs, tasks(model, points, roles))
     if isinstance(study.training.batch_size, Mapping):

@@ -65,7 +65,7 @@ CORE_ROOMS = {
     "tasks": {"constrained", "data_loss", "problems"},
     "methods": PASSES
     | {"constrained", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions", "schedules", "tasks"},
-    "solvers": PASSES | {"constrained", "jacobian", "linear_algebra", "linearisation", "reductions"},
+    "solvers": PASSES | {"constrained", "domains", "jacobian", "linear_algebra", "linearisation", "reductions"},
     "training": {"clock", "constrained", "divergence", "methods", "optimizers", "problems", "schedules", "tasks"},
     "projection": {"constrained", "domains", "problems", "solvers"},
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from cnn_core.problems.condition import Condition
 from cnn_core.problems.functions import ProblemError, Residual, Scale, Solution
+from cnn_core.problems.known import with_known
 from cnn_core.problems.points import PointSet, Split, collocation_points, require_scales, sample, sample_regions
 from cnn_core.problems.problem import Problem
 from cnn_core.problems.region import DATA, INTERIOR
@@ -45,4 +46,5 @@ __all__ = [
     "synthetic",
     "truth",
     "viscous_flow",
+    "with_known",
 ]

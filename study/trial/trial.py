@@ -30,6 +30,7 @@ from cnn_core.metrics import (
 )
 from cnn_core.problems import DATA, INTERIOR, PointSet, Problem, sample_regions
 from cnn_core.solvers import Solver
+from cnn_core.tasks import by_region
 from cnn_core.training import Training, TrainingStatus
 from search_spaces.checks import split_seed, splits
 from search_spaces.data_files import observed, waves_of
@@ -193,7 +194,7 @@ class Trial:
 
     def _project(self, solver: Solver, splits: Sequence[str] = PROJECTED) -> Metrics:
         """Project the waves of these splits; `projected` holds them from now on."""
-        points, seed = {name: self.splits[name] for name in splits}, self.study.training.seed
+        points, seed = {name: by_region(self.splits[name]) for name in splits}, self.study.training.seed
         self.projected = projected = project_splits(self.model, self.training.theta.detach(), points, solver, seed=seed)
         now = (self.epoch, DIFFERENCE)
         others = [entry for entry in self.percentiles if entry[:2] != now]  # finished before it was resumed

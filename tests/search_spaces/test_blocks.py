@@ -10,6 +10,7 @@ from cnn_core.optimizers import Adam
 from cnn_core.reductions import Huber
 from cnn_core.schedules import Linear
 from search_spaces.blocks import read, write
+from search_spaces.load import resolve
 from search_spaces.schema import DataSplit, Training
 from tests.search_spaces.files import error_of, load
 
@@ -215,3 +216,33 @@ ERRORS: list[tuple[str, Any, str]] = [
 @pytest.mark.parametrize(("path", "value", "message"), ERRORS, ids=[f"{path}={value}" for path, value, _ in ERRORS])
 def test_errors_name_the_key_and_what_to_write(tmp_path: Path, path: str, value: Any, message: str) -> None:
     assert error_of(tmp_path, {path: value}).startswith(message)
+
+
+def test_points_of_a_projection_may_be_given_by_region(tmp_path: Path) -> None:
+    points = {"interior": 50, "boundary": 20}
+    study = load(tmp_path, {"projection": {"solver": "lm", "points": points}})
+    assert study.projection.points == points and write(study.projection)["points"] == points
+    searched = {
+        "projection": {"solver": "lm", "points": points},
+        "search": {"projection.points.interior": {"int": [9, 99]}},
+    }
+    assert resolve(load(tmp_path, searched), {"projection.points.interior": 12}).projection.points == points | {
+        "interior": 12
+    }
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        ({"interior": 5.5}, "projection.points.interior is 5.5; write a whole number"),
+        ({"interior": 9, "boundary": "1e3"}, f"projection.points.boundary is the text '1e3'; {NUMBER} 1000"),
+        ("many", "projection.points is the text 'many'; write a whole number or a block of `key: value` lines"),
+        (
+            {"boundary": 9},
+            "projection: points.interior is missing, where the PDE is enforced; write e.g. interior: 200",
+        ),
+        ({"interior": 0}, "projection: points.interior must be at least 1, got 0"),
+    ],
+)
+def test_points_by_region_that_mean_nothing_are_named(tmp_path: Path, points: Any, message: str) -> None:
+    assert message in error_of(tmp_path, {"projection": {"solver": "lm", "points": points}})
