@@ -120,4 +120,44 @@ def _row(model: ConstrainedNetwork, theta: Tensor, region: str, points: PointSet
         other = PointField(function, x + UP, model.problem.axes)
         return torch.stack([u.value[0] - other.value[0], u["y"][0] - other["y"][0] * u.value[1]])
     assert region == "probe"
-    return torch.stack([u.value[0], u["x"][0]]) - PROBED[index % len(PROBES)]
+    return torch.stack([u.value[0], u["x"][0]]) - PROBED[int((x == PROBES).all(dim=1).nonzero())]
+
+
+OWNERS = {
+    "interior": ("carried", "flux", "level"), "initial": ("start", "start"), "x=0": ("warm",), "x=1": ("out",),
+    "y=-1": ("around", "around"), "probe": ("probe", "probe"), "data": (),
+}  # fmt: skip
+"""What the rows of each region belong to."""
+
+
+def measured_points(problem: Problem, count: int = 4) -> PointSet:
+    """Observations with weights and gaps, on two waves of which one has more points."""
+    generator = torch.Generator().manual_seed(8)
+    x = torch.rand(count, 3, generator=generator, dtype=torch.float64) - torch.tensor([0.0, 0.5, 0.0])
+    given = torch.tensor([GIVEN[name][0] for name in problem.given], dtype=torch.float64)
+    u, weight = torch.rand(2, count, 2, generator=generator, dtype=torch.float64)
+    weight[0, 1] = weight[2, 0] = 0.0
+    return PointSet(x, given.repeat(count, 1), u, 2, weight=2 * count * weight / weight.sum(), sizes=(1, count - 1))
+
+
+def asked_by_hand(
+    model: ConstrainedNetwork, theta: Tensor, points: Mapping[str, PointSet], roles: Mapping[str, str]
+) -> tuple[Tensor, dict[str, tuple[tuple[str, ...], Tensor]]]:
+    """f, and what the constraints of each region belong to, with their residuals (N, C)."""
+    objective, constraints = theta.new_zeros(()), {}
+    for region, part in points.items():
+        if part.observed and roles.get("data", "objective") == "objective":
+            values = [field_at(model, theta, p)(x) for x, p in zip(part.x, part.p, strict=True)]
+            weight = 1.0 if part.weight is None else part.weight
+            objective = objective + (weight * (torch.stack(values) - part.u).square()).mean()
+        owners, kept = OWNERS[region], []
+        rows = rows_by_hand(model, theta, region, part) if owners else theta.new_zeros(len(part), 0)
+        for owner in dict.fromkeys(owners):
+            own = [index for index, name in enumerate(owners) if name == owner]
+            if roles.get(owner, "constraint") == "objective":
+                objective = objective + rows[:, own].square().mean()
+            elif roles.get(owner, "constraint") == "constraint":
+                kept += own
+        if kept:
+            constraints[region] = tuple(owners[index] for index in kept), rows[:, kept]
+    return objective, constraints
