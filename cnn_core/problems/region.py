@@ -121,7 +121,7 @@ class RegionRows:
             found: dict[str, Tensor | float] = {row: 1.0 for row, owner in owners.items() if owner not in sized}
             found |= self.scale_of_equations(p) if self.scale_of_equations else {}
             for key, one in scales.items():
-                found |= {self._row(key, name): size for name, size in one(p).items()}
+                found |= {self._row(key, name): size for name, size in one(p).items() if name in self.names[key]}
             return found
 
         return scale

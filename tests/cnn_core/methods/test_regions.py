@@ -45,6 +45,15 @@ SETTINGS = [
     pytest.param("no data", False, False, id="no-data-forward-layers"),
 ]  # fmt: skip
 
+RATES = {
+    "batch": {"gain": 0.3, "objective_rate": 0.9},
+    "no-loss": {"gain": 0.3},
+    "non-projecting": {"gain": 0.3, "objective_rate": 0.9},
+    "null-space": {"constraint_rate": 0.3, "objective_rate": 0.9, "preconditioner": "identity"},
+}
+"""So that all have the gain 0.3, and the objective's rate 0.9 where they know one."""
+
+MEAN_SQUARE = Lp()
 COUNTS = {"interior": 2, "initial": 1, "x=0": 2, "x=1": 1, "y=-1": 2}
 
 
@@ -87,8 +96,8 @@ def by_hand(roles: str, inverse: bool, general: bool, wide: bool = False) -> Han
 
 
 def reduced(
-    constraints: Mapping[str, tuple[tuple[str, ...], Tensor]], reduction: Lp | Huber = Lp()
-) -> dict[str, Tensor]:  # noqa: B008
+    constraints: Mapping[str, tuple[tuple[str, ...], Tensor]], reduction: Lp | Huber = MEAN_SQUARE
+) -> dict[str, Tensor]:
     """One number for each condition: the mean over its quantities."""
     return {
         name: reduction(g[:, [index for index, owner in enumerate(owners) if owner == name]]).mean()
