@@ -19,9 +19,12 @@ from cnn_core.tasks import Task, by_region, tasks
 
 RANGES = {
     "amplitude": (0.2, 5.0), "frequency": (0.2, 5.0), "phase": (-0.5, 0.5),
-    "u_infinity": (0.2, 2.0), "suction": (0.2, 1.0), "w_infinity": (0.2, 2.0),
+    "u_infinity": (0.2, 2.0), "suction": (0.2, 1.0), "w_infinity": (0.2, 2.0), "diffusivity": (0.05, 1.0),
 }  # fmt: skip
 """The parameters' ranges in the main experiments."""
+
+FAMILIES = ("helmholtz", "pythagorean", "truth", "viscous-flow", "synthetic")
+"""The shipped problems without conditions: waves in a box, on which tests of the machinery run."""
 
 NETWORKS: dict[str, Network] = {
     f"{kind.__name__}-{activation}": kind(widths=(6, 5), activation=activation)
@@ -52,7 +55,7 @@ def grid_points(problem: Problem, count: int, *, seed: int = 0) -> PointSet:
 
 def make_model(problem: Problem, network: Network, *, seed: int = 0, scaled: bool = True) -> ConstrainedNetwork:
     module = network.build(
-        inputs=len(problem.coordinates), parameters=len(problem.parameters), outputs=len(problem.outputs), seed=seed
+        inputs=len(problem.axes), parameters=len(problem.parameters), outputs=len(problem.outputs), seed=seed
     )
     return ConstrainedNetwork(problem, module.double(), scaled=scaled)
 
