@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from cnn_core.problems.condition import Condition
 from cnn_core.problems.functions import ProblemError, Residual, Scale, Solution
 from cnn_core.problems.points import PointSet, Split, collocation_points, require_scales, sample, sample_regions
+from cnn_core.problems.poisson import poisson, poisson_hole
 from cnn_core.problems.problem import Problem
 from cnn_core.problems.region import DATA, INTERIOR
 from cnn_core.problems.synthetic import synthetic
@@ -21,6 +22,8 @@ PROBLEMS: Mapping[str, Callable[..., Problem]] = {
     "truth": truth,
     "viscous-flow": viscous_flow,
     "synthetic": synthetic,
+    "poisson": poisson,
+    "poisson-hole": poisson_hole,
 }
 
 __all__ = [
@@ -38,6 +41,8 @@ __all__ = [
     "Unknown",
     "collocation_points",
     "helmholtz",
+    "poisson",
+    "poisson_hole",
     "pythagorean",
     "require_scales",
     "sample",
