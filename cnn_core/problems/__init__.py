@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from cnn_core.problems.condition import Condition
 from cnn_core.problems.functions import ProblemError, Residual, Scale, Solution
+from cnn_core.problems.helmholtz_plane import helmholtz_2d
 from cnn_core.problems.points import PointSet, Split, collocation_points, require_scales, sample, sample_regions
 from cnn_core.problems.poisson import poisson, poisson_hole
 from cnn_core.problems.problem import Problem
@@ -24,6 +25,7 @@ PROBLEMS: Mapping[str, Callable[..., Problem]] = {
     "synthetic": synthetic,
     "poisson": poisson,
     "poisson-hole": poisson_hole,
+    "helmholtz-2d": helmholtz_2d,
 }
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "Unknown",
     "collocation_points",
     "helmholtz",
+    "helmholtz_2d",
     "poisson",
     "poisson_hole",
     "pythagorean",
