@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from cnn_core.problems.condition import Condition
 from cnn_core.problems.functions import ProblemError, Residual, Scale, Solution
+from cnn_core.problems.heat import heat
 from cnn_core.problems.helmholtz_plane import helmholtz_2d
 from cnn_core.problems.points import PointSet, Split, collocation_points, require_scales, sample, sample_regions
 from cnn_core.problems.poisson import poisson, poisson_hole
@@ -26,6 +27,7 @@ PROBLEMS: Mapping[str, Callable[..., Problem]] = {
     "poisson": poisson,
     "poisson-hole": poisson_hole,
     "helmholtz-2d": helmholtz_2d,
+    "heat": heat,
 }
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "Split",
     "Unknown",
     "collocation_points",
+    "heat",
     "helmholtz",
     "helmholtz_2d",
     "poisson",
