@@ -5,6 +5,7 @@ The latter are functions by name, whose keyword arguments are their options. A n
 
 from collections.abc import Callable, Mapping
 
+from cnn_core.problems.burgers import burgers
 from cnn_core.problems.condition import Condition
 from cnn_core.problems.functions import ProblemError, Residual, Scale, Solution
 from cnn_core.problems.heat import heat
@@ -28,6 +29,7 @@ PROBLEMS: Mapping[str, Callable[..., Problem]] = {
     "poisson-hole": poisson_hole,
     "helmholtz-2d": helmholtz_2d,
     "heat": heat,
+    "burgers": burgers,
 }
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "Solution",
     "Split",
     "Unknown",
+    "burgers",
     "collocation_points",
     "heat",
     "helmholtz",
