@@ -10,6 +10,7 @@ from cnn_core.problems.condition import Condition
 from cnn_core.problems.functions import ProblemError, Residual, Scale, Solution
 from cnn_core.problems.heat import heat
 from cnn_core.problems.helmholtz_plane import helmholtz_2d
+from cnn_core.problems.kovasznay import kovasznay
 from cnn_core.problems.points import PointSet, Split, collocation_points, require_scales, sample, sample_regions
 from cnn_core.problems.poisson import poisson, poisson_hole
 from cnn_core.problems.problem import Problem
@@ -30,6 +31,7 @@ PROBLEMS: Mapping[str, Callable[..., Problem]] = {
     "helmholtz-2d": helmholtz_2d,
     "heat": heat,
     "burgers": burgers,
+    "kovasznay": kovasznay,
 }
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "heat",
     "helmholtz",
     "helmholtz_2d",
+    "kovasznay",
     "poisson",
     "poisson_hole",
     "pythagorean",
