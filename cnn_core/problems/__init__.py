@@ -10,6 +10,7 @@ from cnn_core.problems.condition import Condition
 from cnn_core.problems.functions import ProblemError, Residual, Scale, Solution
 from cnn_core.problems.heat import heat
 from cnn_core.problems.helmholtz_plane import helmholtz_2d
+from cnn_core.problems.korteweg_de_vries import kdv
 from cnn_core.problems.kovasznay import kovasznay
 from cnn_core.problems.points import PointSet, Split, collocation_points, require_scales, sample, sample_regions
 from cnn_core.problems.poisson import poisson, poisson_hole
@@ -32,6 +33,7 @@ PROBLEMS: Mapping[str, Callable[..., Problem]] = {
     "heat": heat,
     "burgers": burgers,
     "kovasznay": kovasznay,
+    "kdv": kdv,
 }
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "heat",
     "helmholtz",
     "helmholtz_2d",
+    "kdv",
     "kovasznay",
     "poisson",
     "poisson_hole",
