@@ -18,6 +18,7 @@ from cnn_core.problems.problem import Problem
 from cnn_core.problems.region import DATA, INTERIOR
 from cnn_core.problems.synthetic import synthetic
 from cnn_core.problems.unknown import Unknown
+from cnn_core.problems.vibrations import beam, wave
 from cnn_core.problems.viscous_flow import viscous_flow
 from cnn_core.problems.waves import helmholtz, pythagorean, truth
 
@@ -34,6 +35,8 @@ PROBLEMS: Mapping[str, Callable[..., Problem]] = {
     "burgers": burgers,
     "kovasznay": kovasznay,
     "kdv": kdv,
+    "wave": wave,
+    "beam": beam,
 }
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "Solution",
     "Split",
     "Unknown",
+    "beam",
     "burgers",
     "collocation_points",
     "heat",
@@ -65,4 +69,5 @@ __all__ = [
     "synthetic",
     "truth",
     "viscous_flow",
+    "wave",
 ]
