@@ -19,7 +19,7 @@ from torch.func import functional_call, grad
 
 from cnn_core.clock import Clock
 from cnn_core.compilation import compiled
-from cnn_core.derivatives import Field, Jet, Order, PointField
+from cnn_core.derivatives import Field, Jet, Order
 from cnn_core.networks import LayeredNetwork, Layout, layout_of, parameter_vector
 from cnn_core.networks.layered import LayerPass, Trace
 from cnn_core.networks.streams import Carried, carried_for, jet_of, values_of
@@ -240,9 +240,7 @@ class ConstrainedNetwork:
             self._require_outputs(prediction, 1)
             return prediction[0]
 
-        axes, partner = self.problem.axes, self.problem.region.partner
-        other = None if partner is None else PointField(function, partner(x), axes)
-        field = cast(Field, PointField(function, x, axes, other))  # to type checkers a cached property is no property
+        field = self.problem.field_of(function, x)
         return field.value, self.problem.point_residuals(field, x, self.complete(theta, p), scaled=self.scaled)
 
     def _require_outputs(self, prediction: Tensor, points: int) -> None:

@@ -23,8 +23,17 @@ from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.divergence import at, not_finite
 from cnn_core.linearisation import batch_terms
 from cnn_core.metrics import measure
-from cnn_core.networks import Network, parameter_vector
-from cnn_core.problems import PointSet, Problem, ProblemError, Split, collocation_points, require_scales, sample
+from cnn_core.networks import Network
+from cnn_core.problems import (
+    INTERIOR,
+    PointSet,
+    Problem,
+    ProblemError,
+    Split,
+    collocation_points,
+    require_scales,
+    sample_regions,
+)
 from cnn_core.problems.points import IN_PLACE
 
 REMEDIES: Sequence[tuple[str, str, str]] = (
@@ -82,22 +91,35 @@ def require_residual(problem: Problem) -> None:
         _ = problem.constraints
 
 
-def rehearse(problem: Problem, split: Split, cast: Cast, *, seed: int) -> PointSet:
-    """Run scale, solution and residual at all points that `sample` draws with this seed, and return these.
+def rehearse(
+    problem: Problem, split: Split, cast: Cast, *, seed: int, data: PointSet | None = None, waves: Tensor | None = None
+) -> dict[str, PointSet]:
+    """Run scale, solution, residual and conditions at all points that `sample_regions` draws, and return these.
 
     Raises ProblemError, whatever the problem's functions raise.
     """
-    waves = split.waves(problem)
+    waves = split.waves(problem) if waves is None else waves
     with _telling(problem, "scale", p=waves[0]):
         require_scales(problem, waves)
         require_scales(problem, waves.to(getattr(torch, cast.dtype)))
-    first = collocation_points(problem, split.points, split.sampling, seed=seed)[0]
+    first = _first(problem, split, seed)
     with _telling(problem, "solution", first, waves[0]):
-        points = sample(problem, split, seed=seed)
-    with _telling(problem, "residual", first, waves[0]):
-        _differentiate(cast.model(problem), _to(_some(points, slice(FEW)), cast))
-        _require_finite(problem, points, cast)
+        points = sample_regions(problem, split, seed=seed, data=data, waves=waves)
+    model, narrow = cast.model(problem), cast.model(problem, narrow=True)
+    for region, part in points.items():
+        what = "residual" if region == INTERIOR else f"condition on {region}"
+        with _telling(problem, what, part.x[0], part.p[0]):
+            if model.on(region).problem.constraints:
+                _differentiate(model.on(region), _to(part.at(slice(FEW)), cast))
+                _require_finite(model.on(region), narrow.on(region), part, cast)
     return points
+
+
+def _first(problem: Problem, split: Split, seed: int) -> Tensor | None:
+    """The first point of the interior, if it has any."""
+    if (count := split.counts.get(INTERIOR)) is None:
+        return None
+    return collocation_points(problem, count, split.sampling_of(INTERIOR), seed=seed)[0]
 
 
 @lru_cache
@@ -114,10 +136,11 @@ def parameter_count(network: Network) -> int:
 
 def _differentiate(model: ConstrainedNetwork, few: PointSet) -> None:
     """As every method does in one of these two ways."""
-    theta, x, p = parameter_vector(model.network).requires_grad_(), few.x.clone(), few.p.clone()
-    model.gradient(theta, few.x, few.p, _sum_of_squares)
-    batch_terms(model, theta, few.x, few.p, few.u)
-    if not (torch.equal(x, few.x) and torch.equal(p, few.p)):
+    theta, x, p = model.begin.requires_grad_(), few.x, few.constants
+    before = x.clone(), p.clone()
+    model.gradient(theta, x, p, _sum_of_squares)
+    batch_terms(model, theta, x, p, few.u)
+    if not all(torch.equal(now.nan_to_num(), was.nan_to_num()) for now, was in zip((x, p), before, strict=True)):
         raise ProblemError(f"problem {model.problem.name!r}: the residual {IN_PLACE}")
 
 
@@ -125,23 +148,18 @@ def _sum_of_squares(prediction: Tensor, residuals: Tensor) -> Tensor:
     return prediction.square().sum() + residuals.square().sum()
 
 
-def _require_finite(problem: Problem, points: PointSet, cast: Cast) -> None:
+def _require_finite(model: ConstrainedNetwork, narrow: ConstrainedNetwork, points: PointSet, cast: Cast) -> None:
     """A narrow network looks at all points, the trained one where that finds something."""
-    seen = _not_finite(cast.model(problem, narrow=True), _to(points, cast))
-    suspects = _some(points, seen.any(dim=1))
-    model = cast.model(problem)
-    if told := not_finite(model, parameter_vector(model.network), _to(suspects, cast), shown=suspects):
+    seen = _not_finite(narrow, _to(points, cast))
+    suspects = points.at(seen.any(dim=1))
+    if told := not_finite(model, model.begin, _to(suspects, cast), shown=suspects):
         raise ProblemError(
-            f"problem {problem.name!r}: {told}; choose points where it is finite, or write it without what is not"
+            f"problem {model.problem.name!r}: {told}; choose points where it is finite, or write it without what is not"
         )
 
 
 def _not_finite(model: ConstrainedNetwork, points: PointSet) -> Tensor:
-    return ~torch.isfinite(measure(model, parameter_vector(model.network), points).residuals)
-
-
-def _some(points: PointSet, index: slice | Tensor) -> PointSet:
-    return PointSet(points.x[index], points.p[index], points.u[index], 1)
+    return ~torch.isfinite(measure(model, model.begin, points).residuals)
 
 
 def _to(points: PointSet, cast: Cast) -> PointSet:

@@ -6,17 +6,16 @@ from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from cnn_core.metrics import METRICS
-from cnn_core.problems import PointSet, Problem, Split
+from cnn_core.problems import INTERIOR, PointSet, Problem
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
+from cnn_core.tasks import require_need, require_roles, role_of, tasks
+from search_spaces.data_files import find_file, observed, waves_of
 from search_spaces.errors import StudyFileError, nearest
-from search_spaces.forms import MOST_VALUES
+from search_spaces.forms import MOST_VALUES, OF_A_SPLIT
+from search_spaces.measured import USUAL, check_metrics
 from search_spaces.problems import build_problem
-from search_spaces.schema import Choice, Data, Study
-
-EVERY_EPOCH = tuple(f"{split}/{metric}" for split in ("train", "validation") for metric in METRICS)
-AFTER_PROJECTION = tuple(f"projected/validation/{metric}" for metric in METRICS)
-USUAL = "validation/data_mse"
+from search_spaces.schema import Choice, Data, DataSplit, Study
+from search_spaces.shares import require_disjoint
 
 MOST_OBJECTIVES = 3
 LONGEST_NAME = 100
@@ -31,6 +30,9 @@ LEAKS: Mapping[tuple[str, str], str] = {
 
 SPLIT_SEEDS = {"train": 0, "validation": 1_986_096_233, "test": 1_952_805_748}
 """Added to the seed, so that splits drawn at random do not share their points. Others would draw other points."""
+
+NO_FILE = DataSplit({}, 1)
+"""A split that says nothing of a file."""
 
 MOST_WAVES = 100_000
 MOST_POINTS = 5_000_000
@@ -73,16 +75,22 @@ def check_data(study: Study) -> None:
         require_residual(problem)
     training = study.training
     cast = Cast(study.network, training.seed, training.dtype, study.problem.scaled)
-    points: dict[str, PointSet] = {}
+    _check_shares(study.data)
+    points: dict[str, dict[str, PointSet]] = {}
     for name, split in splits(study.data):
         _check_split(problem, split, f"data.{name}")
         with _naming(f"data.{name}: "):
-            points[name] = rehearse(problem, split, cast, seed=split_seed(study, name))
+            data = observed(problem, split)
+            waves = waves_of(problem, split, data)
+            seed = split_seed(study, name)
+            points[name] = rehearse(problem, split.drawn, cast, seed=seed, data=data, waves=waves)
     for name, used in LEAKS:
-        if problem.parameters:
+        if problem.given and not any(getattr(study.data, split).file for split in (name, used)):
             _check_leak(problem, study.data, name, used)
         else:
             _check_points(points, name, used)
+    _check_training(study, problem, points["train"])
+    check_metrics(study)
 
 
 def split_seed(study: Study, name: str) -> int:
@@ -90,7 +98,7 @@ def split_seed(study: Study, name: str) -> int:
     return study.training.seed + SPLIT_SEEDS[name]
 
 
-def splits(data: Data) -> Iterator[tuple[str, Split]]:
+def splits(data: Data) -> Iterator[tuple[str, DataSplit]]:
     """The three splits by name."""
     return ((name, getattr(data, name)) for name in ("train", "validation", "test"))
 
@@ -103,33 +111,68 @@ def _naming(where: str = "") -> Iterator[None]:
         raise StudyFileError(f"{where}{error}") from None
 
 
-def _check_split(problem: Problem, split: Split, path: str) -> None:
+def _check_split(problem: Problem, split: DataSplit, path: str) -> None:
     for key in split.parameters:
-        if key not in problem.parameters:
-            known = (*problem.parameters, "points", "sampling")
+        if key in problem.unknowns:
+            raise StudyFileError(f"{path}.{key} is an unknown, which nobody gives; remove it, or problem.unknown.{key}")
+        if key not in problem.given:
+            known = (*problem.given, *OF_A_SPLIT)
             raise StudyFileError(f"{path}.{key} is not known for {problem.name}; {nearest(key, known)}")
-    for key in problem.parameters:
-        if key not in split.parameters:
+    for key in problem.given:
+        if key not in split.parameters and split.file is None:
             raise StudyFileError(f"{path}.{key} is missing; write a list of values or {{linspace: [low, high, count]}}")
+    for key in ("share", "order", "columns"):
+        if split.file is None and getattr(split, key) != getattr(NO_FILE, key):
+            raise StudyFileError(f"{path}.{key} belongs to a file; write file, too, or remove it")
+    for region in split.drawn.counts:
+        if region not in problem.domain.regions:
+            raise StudyFileError(
+                f"{path}.points.{region} is no region of {problem.name}; {nearest(region, problem.domain.regions)}"
+            )
     waves = math.prod(map(len, split.parameters.values()))
     if waves > MOST_WAVES:
         raise StudyFileError(f"{path} has {waves} waves; write at most {MOST_WAVES}, i.e. fewer values")
-    if waves * split.points > MOST_POINTS:
-        raise StudyFileError(
-            f"{path} has {waves * split.points} points (waves × points); write at most {MOST_POINTS} altogether"
-        )
-    columns = len(problem.coordinates) + len(problem.parameters) + len(problem.outputs)
-    if (size := waves * split.points * columns * 8 / 2**30) > MOST_GIB:
+    points = waves * sum(split.drawn.counts.values())
+    if points > MOST_POINTS:
+        raise StudyFileError(f"{path} has {points} points (waves × points); write at most {MOST_POINTS} altogether")
+    columns = len(problem.axes) + len(problem.parameters) + len(problem.outputs)
+    if (size := points * columns * 8 / 2**30) > MOST_GIB:
         raise StudyFileError(f"{path} takes {size:.1f} GiB; write fewer points, {MOST_GIB} GiB is the most")
 
 
 def _check_leak(problem: Problem, data: Data, name: str, used: str) -> None:
     """Splits are grids, so they share a wave where they share a value of every parameter."""
     own, others = (getattr(data, split).parameters for split in (name, used))
-    wave = {key: _first_shared(own[key], sorted(others[key])) for key in problem.parameters}
+    wave = {key: _first_shared(own[key], sorted(others[key])) for key in problem.given}
     if None not in wave.values():
         values = ", ".join(f"{key} {value:g}" for key, value in wave.items())
         raise StudyFileError(f"data.{name}: the wave {values} is also a {LEAKS[name, used]}; write other values")
+
+
+def _check_training(study: Study, problem: Problem, points: Mapping[str, PointSet]) -> None:
+    """What teaches is there: no condition without points, no method without what it needs."""
+    roles = study.training.roles
+    with _naming("training."):
+        require_roles(problem, roles)
+    for key, region in problem.region_of.items():
+        if region not in points and role_of(key, roles) != "measured":
+            raise StudyFileError(
+                f"data.train.points has none on {region}, where {key!r} should hold; write points: {{{region}: 100, "
+                f"…}}, or training.roles: {{{key}: measured}}"
+            )
+    with _naming("training."):
+        model = Cast(study.network, 0, study.training.dtype).model(problem, narrow=True)
+        method = study.training.method
+        require_need(method.name, method.needs, tasks(model, points, roles))
+    if isinstance(study.training.batch_size, Mapping):
+        for region in study.training.batch_size:
+            if region not in points:
+                raise StudyFileError(
+                    f"training.batch_size.{region} is no region with training points; {nearest(region, tuple(points))}"
+                )
+        for region in points:
+            if region not in study.training.batch_size:
+                raise StudyFileError(f"training.batch_size.{region} is missing; write a whole number")
 
 
 def _first_shared(values: Sequence[float], others: Sequence[float]) -> float | None:
@@ -145,10 +188,20 @@ def _same(one: float, other: float) -> bool:
     return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
 
 
-def _check_points(points: Mapping[str, PointSet], name: str, used: str) -> None:
+def _check_shares(data: Data) -> None:
+    """No row of a file belongs to two splits."""
+    known = {name: split for name, split in splits(data) if split.file is not None}
+    require_disjoint(
+        {f"data.{name}": (find_file(str(split.file)), split.share, split.order) for name, split in known.items()}
+    )
+
+
+def _check_points(points: Mapping[str, Mapping[str, PointSet]], name: str, used: str) -> None:
     """A problem without parameters has one wave: its points are all there is to separate."""
-    seen = {tuple(point) for point in points[used].x.tolist()}
-    if all(tuple(point) in seen for point in points[name].x.tolist()):
+    if INTERIOR not in points[name] or INTERIOR not in points[used]:
+        return
+    seen = {tuple(point) for point in points[used][INTERIOR].x.tolist()}
+    if all(tuple(point) in seen for point in points[name][INTERIOR].x.tolist()):
         raise StudyFileError(
             f"data.{name}: each of its points is also a {LEAKS[name, used].replace('wave', 'point')}; "
             "write sampling: random, or another number of points"
@@ -174,40 +227,18 @@ def check_sizes(study: Study) -> None:
 
 
 def _check_objectives(study: Study) -> None:
-    if not 1 <= len(study.objectives) <= MOST_OBJECTIVES:
+    if len(study.objectives) > MOST_OBJECTIVES:
         raise StudyFileError(f"objectives: write 1 to {MOST_OBJECTIVES} metrics, got {len(study.objectives)}")
-    for metric in study.objectives:
-        _check_metric(metric, f"objectives.{metric}", (*EVERY_EPOCH, *AFTER_PROJECTION))
-    for metric in study.bounds:
-        _check_metric(metric, f"bounds.{metric}", (*EVERY_EPOCH, *AFTER_PROJECTION))
 
 
 def _check_scheduler(study: Study) -> None:
     scheduler = study.tune.scheduler
-    if scheduler.metric is not None:
-        if scheduler.metric in AFTER_PROJECTION:
-            raise StudyFileError(
-                f"tune.scheduler.metric is {scheduler.metric!r}, which is measured once, at the end of a trial; "
-                f"write one that is known after every epoch, e.g. {scheduler.metric.removeprefix('projected/')}"
-            )
-        _check_metric(scheduler.metric, f"tune.scheduler.metric is {scheduler.metric!r}, which", EVERY_EPOCH)
     if scheduler.name == "none":
         return
     if scheduler.metric is None:
-        raise StudyFileError(f"tune.scheduler.metric is missing; write what {scheduler.name} compares, e.g. {USUAL}")
+        raise StudyFileError(f"tune.scheduler.metric is missing; write what {scheduler.name} compares, e.g. {USUAL[0]}")
     if scheduler.grace >= study.training.epochs:
         raise StudyFileError(
             f"tune.scheduler.grace is {scheduler.grace}, but a trial has {study.training.epochs} epochs, so "
             f"{scheduler.name} would never stop one; write fewer, or scheduler: {{name: none}}"
         )
-
-
-def _check_metric(metric: str, what: str, known: tuple[str, ...]) -> None:
-    if metric in known:
-        return
-    if "test" in metric.split("/"):
-        raise StudyFileError(
-            f"{what} is a test metric, and hyperparameters are selected on validation data; "
-            f"write {metric.replace('test/', 'validation/')}"
-        )
-    raise StudyFileError(f"{what} is not measured on training or validation data; {nearest(metric, known)}")

@@ -8,12 +8,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cnn_core.problems import Split
 from search_spaces.errors import StudyFileError, nearest, number_hint, shown
-from search_spaces.schema import Choice, Integer, ProblemChoice, SearchedParameter, Uniform
+from search_spaces.schema import Choice, DataSplit, Integer, ProblemChoice, SearchedParameter, Uniform
 
 MOST_VALUES = 10_000
 """Of all lists of a study file together; a `linspace` counts as many as it stands for."""
+
+OF_A_SPLIT = ("points", "sampling", "file", "share", "order", "columns")
+"""The keys of a split; all others are parameters of the problem."""
 
 DISTRIBUTIONS: Mapping[str, tuple[str, bool]] = {
     "uniform": ("uniform", False),
@@ -28,14 +30,23 @@ DISTRIBUTIONS: Mapping[str, tuple[str, bool]] = {
 def expand_split(raw: Any, path: str) -> Any:
     if not isinstance(raw, dict):
         return raw
-    own = {key: raw[key] for key in ("points", "sampling") if key in raw}
+    own = {key: raw[key] for key in OF_A_SPLIT if key in raw}
+    if not {"points", "file"} & set(own):
+        raise StudyFileError(
+            f"{path}.points is missing; write a whole number, or one for each region, e.g. {{interior: 900, "
+            "boundary: 120}"
+        )
     parameters = {key: _values(value, f"{path}.{key}") for key, value in raw.items() if key not in own}
     return own | {"parameters": parameters}
 
 
-def condense_split(split: Split) -> dict[str, Any]:
+def condense_split(split: DataSplit) -> dict[str, Any]:
     parameters = {name: list(values) for name, values in split.parameters.items()}
-    return parameters | {"points": split.points, "sampling": split.sampling}
+    drawn = {"points": _plain(split.points), "sampling": _plain(split.sampling)}
+    if split.file is None:
+        return parameters | drawn
+    from_file = {"file": split.file, "share": list(split.share), "order": split.order, "columns": dict(split.columns)}
+    return parameters | drawn | from_file
 
 
 def expand_problem(raw: Any, path: str) -> Any:
@@ -43,12 +54,13 @@ def expand_problem(raw: Any, path: str) -> Any:
         return {"name": raw}
     if not isinstance(raw, dict):
         return raw
-    own = {key: raw[key] for key in ("name", "scaled") if key in raw}
+    own = {key: raw[key] for key in ("name", "scaled", "unknown") if key in raw}
     return own | {"options": {key: value for key, value in raw.items() if key not in own}}
 
 
 def condense_problem(choice: ProblemChoice) -> dict[str, Any]:
-    return {"name": choice.name, "scaled": choice.scaled, **choice.options}
+    unknown = {name: vars(one) for name, one in choice.unknown.items()}
+    return {"name": choice.name, "scaled": choice.scaled, **({"unknown": unknown} if unknown else {}), **choice.options}
 
 
 def expand_searched(raw: Any, path: str) -> Any:
@@ -86,16 +98,16 @@ def condense_searched(parameter: SearchedParameter) -> dict[str, Any]:
 
 
 EXPAND: Mapping[type, Callable[[Any, str], Any]] = {
-    Split: expand_split,
+    DataSplit: expand_split,
     ProblemChoice: expand_problem,
     SearchedParameter: expand_searched,
 }
 CONDENSE: Mapping[type, Callable[[Any], dict[str, Any]]] = {
-    Split: condense_split,
+    DataSplit: condense_split,
     ProblemChoice: condense_problem,
     SearchedParameter: condense_searched,
 }
-INLINE: Mapping[type, str] = {Split: "parameters", ProblemChoice: "options", SearchedParameter: "distribution"}
+INLINE: Mapping[type, str] = {DataSplit: "parameters", ProblemChoice: "options", SearchedParameter: "distribution"}
 """The field whose entries stand in the block itself, so that errors do not name it."""
 
 
@@ -114,6 +126,10 @@ def _values(raw: Any, path: str) -> Any:
     if count > MOST_VALUES:
         raise StudyFileError(f"{path}.linspace[2] is {count}; write at most {MOST_VALUES} values")
     return [low + (high - low) * index / max(count - 1, 1) for index in range(count)]
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _listed(value: Any) -> Any:

@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from cnn_core.domains import SAMPLINGS
 from cnn_core.problems import PROBLEMS
 from search_spaces.blocks import TAGS
-from search_spaces.checks import AFTER_PROJECTION, EVERY_EPOCH
+from search_spaces.measured import AFTER_PROJECTION, EVERY_EPOCH
 from search_spaces.schema import Study
 
 NUMBER, WHOLE = {"type": "number"}, {"type": "integer"}
@@ -26,7 +27,10 @@ def json_schema() -> dict[str, Any]:
         elif tags := [key for key in TAGS if "const" in definition["properties"].get(key, {})]:
             definition["required"] = tags + definition.get("required", [])
     schema["properties"]["problem"] = {"anyOf": [{"type": "string"}, schema["properties"]["problem"]]}
-    schema["properties"]["objectives"]["propertyNames"] = {"enum": [*EVERY_EPOCH, *AFTER_PROJECTION]}
+    named = {"pattern": "^(train|validation|projected/validation)/.+_mse$", "description": "a residual or condition"}
+    schema["properties"]["objectives"]["propertyNames"] = {
+        "anyOf": [{"enum": [*EVERY_EPOCH, *AFTER_PROJECTION]}, named]
+    }
     return schema
 
 
@@ -54,17 +58,37 @@ _DISTRIBUTIONS = {
     "choice": {"anyOf": [_list({}, minItems=1), _LINSPACE]},
 }
 
+_COUNT = WHOLE | {"minimum": 1}
+_SAMPLING = {"enum": list(SAMPLINGS)}
+_UNKNOWN = _object(
+    {
+        "start": NUMBER,
+        "positive": {"type": "boolean", "default": False},
+        "truth": {"anyOf": [NUMBER, {"type": "null"}]},
+    },
+    required=["start"],
+)
+
 SHORT_FORMS: dict[str, dict[str, Any]] = {
-    "Split": _object(
-        {"points": WHOLE | {"minimum": 1}, "sampling": {"enum": ["random", "uniform"], "default": "random"}},
+    "DataSplit": _object(
+        {
+            "points": {"anyOf": [_COUNT, _object({}, _COUNT)]},
+            "sampling": {"anyOf": [_SAMPLING, _object({}, _SAMPLING)], "default": "random"},
+            "file": {"type": "string", "description": "observations: .csv, .npz, .mat or .parquet, beside this file"},
+            "share": _pair(NUMBER | {"minimum": 0, "maximum": 1}) | {"description": "of the file's rows"},
+            "order": {"enum": ["random", "file"], "default": "random"},
+            "columns": _object({}, {"type": "string"}, description="the file's name of a column: the problem's"),
+        },
         {"anyOf": [_list(NUMBER, minItems=1), _LINSPACE]},
-        required=["points"],
-        description="Each of the problem's parameters: a list, or {linspace: [low, high, count]}. Points per wave.",
+        anyOf=[{"required": ["points"]}, {"required": ["file"]}],
+        description="Each of the problem's parameters: a list, or {linspace: [low, high, count]}. Points per wave, by "
+        "region where there are several.",
     ),
     "ProblemChoice": _object(
         {
             "name": {"anyOf": [{"enum": list(PROBLEMS)}, {"type": "string", "pattern": "^[^:]+:[^:]+$"}]},
             "scaled": {"type": "boolean", "default": True},
+            "unknown": _object({}, _UNKNOWN, description="parameters that training finds"),
         },
         True,
         required=["name"],

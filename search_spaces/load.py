@@ -15,8 +15,9 @@ from search_spaces.blocks import read, write
 from search_spaces.checks import check_data, check_settings, check_sizes
 from search_spaces.errors import StudyFileError
 from search_spaces.json_schema import json_schema
+from search_spaces.measured import with_objectives
 from search_spaces.modules import look_in
-from search_spaces.overrides import applied, blocks_set, parse_setting
+from search_spaces.overrides import applied, blocks_set, parse_setting, together
 from search_spaces.problems import build_problem
 from search_spaces.schema import OF_A_TRIAL, Study
 from search_spaces.search_checks import check_search
@@ -38,6 +39,7 @@ __all__ = [
     "resolve",
     "settings_of",
     "shipped_spaces",
+    "together",
 ]
 
 NOTHING: Mapping[str, Any] = {}
@@ -121,5 +123,6 @@ def _without_search(study: Study) -> Study:
 def _checked(study: Study) -> Study:
     check_settings(study)
     check_data(study)
+    study = with_objectives(study)
     check_search(study)
     return study

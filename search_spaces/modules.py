@@ -47,6 +47,11 @@ def import_own(name: str) -> ModuleType:
     return module
 
 
+def file_of(name: str) -> str | None:
+    """The file of a study file's own module that was imported; None if it is no such module."""
+    return _file(sys.modules[name].__spec__) if name.partition(".")[0] in found and name in sys.modules else None
+
+
 def _forget(top: str, folder: str) -> None:
     """Of a study file that was read before, in another folder, a module of the same name."""
     if top in found and _another(top) != _file(PathFinder.find_spec(top, [folder])):

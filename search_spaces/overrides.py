@@ -7,7 +7,7 @@ order they were written in. A path under null creates the block; `solver: null` 
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from search_spaces.blocks import TAGS, read, write
@@ -28,6 +28,24 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return path.strip(), value_of(value)
     except StudyFileError as error:
         raise StudyFileError(f"--set {text}: the value cannot be read: {error}") from None
+
+
+def together(settings: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Several (path, value) as one mapping. Raises StudyFileError where one of them undoes another."""
+    values: dict[str, Any] = {}
+    for path, value in settings:
+        if path in values and values[path] != value:
+            raise StudyFileError(f"{path} is set twice, to {shown(values[path])} and to {shown(value)}; leave one out")
+        values[path] = value
+    result = apply({}, values)
+    for path, value in values.items():
+        if not _holds(result, path, value):
+            others = (
+                other for other in values if not _holds(apply({}, {path: value, other: values[other]}), path, value)
+            )
+            other = next(others, "the others")
+            raise StudyFileError(f"{path} is set to {shown(value)}, and {other} undoes that; leave one of them out")
+    return values
 
 
 def applied(study: Study, values: Mapping[str, Any]) -> Study:
@@ -53,6 +71,23 @@ def keys_of(path: str) -> list[str]:
     """The keys that a dotted path goes through."""
     first, _, rest = path.partition(".")
     return [first, rest] if first in ONE_KEY and rest else path.split(".")
+
+
+def _holds(raw: Mapping[str, Any], path: str, value: Any) -> bool:
+    """Whether a mapping says at this path what was set there, and maybe more inside it."""
+    keys = keys_of(path)
+    if value is None and keys[-1] in TAGS:
+        keys = keys[:-1] or keys
+    node: Any = raw
+    for key in keys:
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return _is_within(value, node)
+
+
+def _is_within(value: Any, node: Any) -> bool:
+    if isinstance(value, Mapping) and isinstance(node, Mapping):
+        return all(key in node and _is_within(item, node[key]) for key, item in value.items())
+    return value == node
 
 
 def _turn(path: str) -> tuple[int, bool, str]:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, get_type_hints
 
 from cnn_core.problems import PROBLEMS, Problem
@@ -14,7 +15,17 @@ VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def build_problem(choice: ProblemChoice) -> Problem:
-    """The chosen Problem. Raises StudyFileError where the name, the import or an option is wrong."""
+    """The chosen Problem, with its unknowns. Raises StudyFileError where name, import, option or unknown is wrong."""
+    problem = _build(choice)
+    if not choice.unknown:
+        return problem
+    try:
+        return replace(problem, unknowns={**problem.unknowns, **choice.unknown})
+    except ValueError as error:
+        raise StudyFileError(f"problem.unknown: {error}") from None
+
+
+def _build(choice: ProblemChoice) -> Problem:
     found = import_named(choice.name) if ":" in choice.name else _named(choice.name)
     if isinstance(found, Problem):
         if choice.options:

@@ -12,12 +12,16 @@ from operator import or_
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
+from torch import Tensor
 
+from cnn_core.domains import Sampling
 from cnn_core.methods import METHODS
 from cnn_core.networks import NETWORKS
 from cnn_core.optimizers import OPTIMIZERS, Adam
-from cnn_core.problems import Split
+from cnn_core.problems import Problem, Split, Unknown
 from cnn_core.solvers import SOLVERS
+from cnn_core.tasks import Role
+from search_spaces.shares import Order, Share
 
 Scalar = str | int | float | bool | None
 
@@ -46,26 +50,61 @@ def _one_of(registry: Mapping[str, type], tag: str = "name") -> Any:
 class ProblemChoice:
     """Which PDE: a name in PROBLEMS, or `package.module:attribute`; `options` are the problem's own keyword arguments.
 
-    In a study file the options stand beside `name`: `{name: viscous-flow, viscosity: 0.2}`.
+    In a study file the options stand beside `name`: `{name: viscous-flow, viscosity: 0.2}`. `unknown` names those of
+    its parameters that nobody gives, so that training finds them.
     """
 
     name: str
     scaled: bool = True
+    unknown: Mapping[str, Unknown] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataSplit:
+    """A part of the data: points that are drawn, as in `cnn_core.problems.Split`, and observations from a `file`.
+
+    `file` is a path, relative to the study file; `share` is the part of its rows that belongs to this split, in the
+    order drawn from its points, or as they stand (`order: file`); `columns` renames the file's columns to the problem's
+    names. Without a file the exact solution is the data, where one is known.
+    """
+
+    parameters: Mapping[str, tuple[float, ...]]
+    points: int | Mapping[str, int] = field(default_factory=dict)
+    sampling: Sampling | Mapping[str, Sampling] = "random"
+    file: str | None = None
+    share: Share = (0.0, 1.0)
+    order: Order = "random"
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _ = self.drawn  # which refuses what cannot be
+
+    @property
+    def drawn(self) -> Split:
+        """The points that are drawn."""
+        return Split(self.parameters, self.points, self.sampling)
+
+    def waves(self, problem: Problem) -> Tensor:
+        """All combinations of parameter values, (waves, K) in float64."""
+        return self.drawn.waves(problem)
 
 
 @dataclass(frozen=True)
 class Data:
     """The three splits. Hyperparameters are selected on `validation`; `test` is measured once, when a trial ends."""
 
-    train: Split
-    validation: Split
-    test: Split
+    train: DataSplit
+    validation: DataSplit
+    test: DataSplit
 
 
 @dataclass(frozen=True)
 class Training:
     """How one network is trained. `device` is auto, cpu or cuda.
+
+    `batch_size` is one for all regions, or one for each by its name. `roles` say what teaches how: each residual of the
+    PDE, each condition and the `data` is a constraint, an objective or only measured.
 
     `threads` is torch's thread count on the CPU; auto: as many as `resources.cpu` has whole cores.
 
@@ -75,7 +114,8 @@ class Training:
 
     method: _one_of(METHODS)  # type: ignore[valid-type]
     optimizer: _one_of(OPTIMIZERS) = field(default_factory=Adam)  # type: ignore[valid-type]
-    batch_size: Annotated[int, Field(ge=1)] = 1000
+    batch_size: Annotated[int, Field(ge=1)] | Mapping[str, Annotated[int, Field(ge=1)]] = 1000
+    roles: Mapping[str, Role] = field(default_factory=dict)
     epochs: Annotated[int, Field(ge=1)] = 30
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
     dtype: Literal["float32", "float64"] = "float32"
@@ -181,7 +221,10 @@ class Resources:
 
 @dataclass(frozen=True)
 class Study:
-    """A study file. With `search` empty it is one trial."""
+    """A study file. With `search` empty it is one trial.
+
+    Without `objectives` these are the errors of the data, where there is any, and of the constraints, on `validation`.
+    """
 
     study: str
     problem: ProblemChoice
@@ -190,9 +233,7 @@ class Study:
     training: Training
     projection: _one_of(SOLVERS, "solver") | None = None  # type: ignore[valid-type]
     search: Mapping[str, SearchedParameter] = field(default_factory=dict)
-    objectives: Mapping[str, Literal["min", "max"]] = field(
-        default_factory=lambda: {"validation/data_mse": "min", "validation/constraint_mse": "min"}
-    )
+    objectives: Mapping[str, Literal["min", "max"]] = field(default_factory=dict)
     bounds: Mapping[str, float] = field(default_factory=dict)
     tune: Tune = field(default_factory=Tune)
     resources: Resources = field(default_factory=Resources)

@@ -10,9 +10,10 @@ from itertools import islice
 from typing import Any
 
 from search_spaces.blocks import TAGS, write
-from search_spaces.checks import AFTER_PROJECTION, check_data, check_settings
+from search_spaces.checks import check_data, check_settings
 from search_spaces.convert import is_possible
 from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
+from search_spaces.measured import PROJECTED
 from search_spaces.overrides import applied, keys_of
 from search_spaces.schema import OF_A_TRIAL, Choice, Distribution, Integer, Study, Value
 from search_spaces.when import Values, assignments, ordered, setting
@@ -177,7 +178,7 @@ def _branching(study: Study, path: str) -> tuple[Any, ...]:
 
 def _rehearsed(study: Study) -> str:
     """What the check of the data depends on; many trials share it."""
-    return repr((study.problem, study.data, study.training.dtype))
+    return repr((study.problem, study.data, study.training.dtype, study.training.roles, study.training.method.name))
 
 
 def _check_trial(study: Study, bare: Study, values: Values) -> Study:
@@ -188,7 +189,7 @@ def _check_trial(study: Study, bare: Study, values: Values) -> Study:
     except StudyFileError as error:
         raise StudyFileError(f"search.{error}{_given(values)}") from None
     asked = [f"objectives.{metric}" for metric in study.objectives] + [f"bounds.{metric}" for metric in study.bounds]
-    projected = [name for name in asked if name.partition(".")[2] in AFTER_PROJECTION]
+    projected = [name for name in asked if name.partition(".")[2].startswith(PROJECTED)]
     if projected and trial.projection is None:
         raise StudyFileError(
             f"{projected[0]} is not measured in a trial without projection{_given(values)}; "

@@ -22,17 +22,18 @@ OPTIONAL_IMPORTS = {"cnn_core/domains/polygon.py": {"shapely"}}
 
 
 STUDY_ROOMS = {
+    "terminal": set(),
     "journal": set(),
     "trial": set(),
     "cluster": set(),
     "analysis": {"journal"},
-    "progress": {"journal"},
-    "report": {"analysis", "journal", "trial"},
+    "progress": {"journal", "terminal"},
+    "report": {"analysis", "journal", "terminal", "trial"},
     "search": {"analysis", "journal"},
     "tracking": {"analysis", "journal", "report", "trial"},
     "driver": {"cluster", "journal", "progress", "search", "trial"},
     "cli": {
-        "analysis", "cluster", "driver", "journal", "progress", "report", "search", "tracking", "trial"
+        "analysis", "cluster", "driver", "journal", "progress", "report", "search", "terminal", "tracking", "trial"
     },
 }  # fmt: skip
 """The rooms of `study`, and which others each may import. `tracking` and `driver` meet in the journal alone."""
@@ -58,6 +59,7 @@ CORE_ROOMS = {
     "linearisation": PASSES | {"constrained", "jacobian", "linear_algebra"},
     "metrics": {"constrained", "problems"},
     "divergence": {"constrained", "metrics", "problems"},
+    "misfit": {"derivatives", "divergence", "problems"},
     "rehearsal": {"constrained", "divergence", "linearisation", "metrics", "networks", "problems"},
     "tasks": {"constrained", "data_loss", "problems"},
     "methods": PASSES

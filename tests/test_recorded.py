@@ -23,8 +23,11 @@ def exact() -> bool:
 
 
 def same(figures: Mapping[str, Any], recorded: Mapping[str, Any], *, exact: bool) -> bool:
-    """The same names and texts; the same numbers, to the last bit if `exact`."""
-    if exact or figures.keys() != recorded.keys():
+    """The same texts and numbers, the latter to the last bit if `exact`; figures of names that came later are new."""
+    if not recorded.keys() <= figures.keys():
+        return False
+    figures = {name: figures[name] for name in recorded}
+    if exact:
         return dict(figures) == dict(recorded)
     return all(
         value == recorded[name]

@@ -8,7 +8,7 @@ Axis names: N points, D coordinates, K given parameters, E numbers attached to a
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -104,9 +104,15 @@ class PointSet:
 
     def wave(self, index: int) -> "PointSet":
         """The points of one wave."""
+        return self.of_waves([index])
+
+    def of_waves(self, picked: Sequence[int]) -> "PointSet":
+        """The points of some waves, in this order."""
         sizes = self.sizes or (len(self) // self.waves,) * self.waves
-        part = slice(sum(sizes[:index]), sum(sizes[: index + 1]))
-        return replace(self._each(lambda tensor: tensor[part]), waves=1, sizes=None)
+        ends = list(itertools.accumulate(sizes, initial=0))
+        index = torch.cat([torch.arange(ends[wave], ends[wave + 1], device=self.x.device) for wave in picked])
+        own = tuple(sizes[wave] for wave in picked) if self.sizes else None
+        return replace(self._each(lambda tensor: tensor[index]), waves=len(picked), sizes=own)
 
     def at(self, index: Tensor | slice) -> "PointSet":
         """Some of the points, as if they were one wave."""
@@ -132,14 +138,15 @@ def sample(problem: Problem, split: Split, *, seed: int = 0) -> PointSet:
 
 
 def sample_regions(
-    problem: Problem, split: Split, *, seed: int = 0, observations: PointSet | None = None
+    problem: Problem, split: Split, *, seed: int = 0, data: PointSet | None = None, waves: Tensor | None = None
 ) -> dict[str, PointSet]:
     """The points of every region of a split, in float64 on the CPU; conditions at points of their own are added.
 
-    The interior has exact data where a solution is known, unless there are `observations`, which are then the region
-    `data`. Raises what `sample` raises, and ValueError for a region that the problem does not have.
+    The interior has exact data where a solution is known, unless there is `data`, which then is the region of that
+    name. `waves` (W, K) stand in for those of the split. Raises what `sample` raises, and ValueError for a region that
+    the problem does not have.
     """
-    waves = split.waves(problem)
+    waves = split.waves(problem) if waves is None else waves
     require_scales(problem, waves)
     found: dict[str, PointSet] = {}
     for region in split.counts:
@@ -149,8 +156,8 @@ def sample_regions(
                 f"{', '.join(problem.domain.regions)}"
             )
         found[region] = _sampled(problem, region, split, waves, seed=seed)
-    if observations is not None:
-        found[DATA] = observations
+    if data is not None:
+        found[DATA] = data
     elif problem.has_solution and INTERIOR in found:
         found[INTERIOR] = _with_data(problem, found[INTERIOR])
     return found | {
@@ -222,8 +229,7 @@ def _scales(problem: Problem, p: Tensor) -> Tensor:
 
 def _data(problem: Problem, x: Tensor, p: Tensor) -> Tensor:
     """The exact solution (N, O) at x (N, D) for p (N, K) and the true values of unknowns."""
-    truths = [math.nan if one.truth is None else one.truth for one in problem.unknowns.values()]
-    p = problem.complete(p, p.new_tensor(truths))
+    p = problem.complete(p, problem.truths)
 
     def solution(x: Tensor, p: Tensor) -> Tensor:
         u = problem.solution(x, p)

@@ -12,7 +12,7 @@ Axis names: N points, D coordinates, K parameters, O outputs, C constraints.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import cast
@@ -244,10 +244,21 @@ class Problem:
         scale = self.scale(p[: len(self.parameters)].detach())
         return torch.stack([residuals[name] / scale[name] for name in self.constraints])
 
+    @property
+    def truths(self) -> Tensor:
+        """The true values (U,) of the unknowns; nan where one is not known."""
+        truths = [math.nan if one.truth is None else one.truth for one in self.unknowns.values()]
+        return torch.tensor(truths, dtype=torch.float64)
+
     def exact_field(self, x: Tensor, p: Tensor) -> Field:
-        """The exact solution as a field at one point."""
-        solution = PointField(lambda at: self.solution(at, p), x, self.axes)
-        return cast(Field, solution)  # type checkers mistake cached properties
+        """The exact solution as a field at one point, for all parameters p (K + E,)."""
+        return self.field_of(lambda at: self.solution(at, p[: len(self.parameters)]), x)
+
+    def field_of(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Field:
+        """A function x (D,) → u (O,) as the field that the residual reads at x, by nested differentiation."""
+        other = self.region.partner
+        partner = None if other is None else PointField(function, other(x), self.axes)
+        return cast(Field, PointField(function, x, self.axes, partner))  # type checkers mistake cached properties
 
 
 def _wrong_with(residual: object) -> str | None:

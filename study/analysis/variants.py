@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cnn_core.metrics import WORST
+from cnn_core.solvers import ProjectionStatus
 from search_spaces.schema import Study
 from study.journal.journal import TrialRecord, TrialStatus
 
@@ -18,13 +19,19 @@ ERRORS = (DATA, CONSTRAINT, "validation/relative_l2", "test/data_mse", "test/con
 PROJECTED = "projected/"
 """Prefix of a trial's metrics after projection."""
 
+MISSED = (ProjectionStatus.TOLERANCE_NOT_MET, ProjectionStatus.DIVERGED)
+"""How a projection ends whose residual may be far from zero, though nothing keeps it from being there."""
+
 NO_BETTER_THAN_ZERO = 0.9
 """From this relative error |u − u*| / |u*| on, a network is hardly nearer to the data than u = 0, where it is 1."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A trial's network as trained, or after projection. `seconds` includes the projection's where there was one."""
+    """A trial's network as trained, or after projection. `seconds` includes the projection's where there was one.
+
+    `missed`: the projection of one of its waves, at least, did not meet its tolerance, and is kept all the same.
+    """
 
     trial: str
     method: str
@@ -33,6 +40,7 @@ class Variant:
     metrics: Mapping[str, float]
     seconds: float | None
     feasible: bool = True
+    missed: bool = False
 
     def value(self, name: str) -> float | None:
         """A metric by its plain name; None where it was not measured or counts as the worst."""
@@ -61,7 +69,10 @@ def variants_of(record: TrialRecord) -> list[Variant]:
     variants = [Variant(record.trial, record.method, False, record.status, metrics, seconds)]
     if projected:
         total = None if seconds is None else seconds + metrics.get("time/projection_s", 0.0)
-        variants.append(Variant(record.trial, record.method, True, record.status, projected | how, total))
+        missed = record.latest.get("projection/status") in MISSED and how.get("projection/accepted") != 0
+        variants.append(
+            Variant(record.trial, record.method, True, record.status, projected | how, total, missed=missed)
+        )
     return variants
 
 

@@ -12,7 +12,7 @@ from search_spaces.shipped import shipped_spaces
 from study.cli.exit_codes import RunFailed, mendable
 from study.cli.loading import loading
 from study.cli.options import NAME, SPACE, TRACKING_URI, name_argument, no_secret, settings_option
-from study.cli.studies import RUNS, all_studies, existing, study_of
+from study.cli.studies import RUNS, all_studies, existing, say_doubts, study_of
 
 HOW_TO_START = "start one with: cnn-study run helmholtz-quick"
 
@@ -23,10 +23,12 @@ def spaces() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from study.terminal.fitting import Fitting
+
     table = Table("space", "what it searches", box=None, header_style="bold")
     for name, path in shipped_spaces().items():
         table.add_row(name, _first_comment(path))
-    Console().print(table)
+    Console().print(Fitting(table, wraps=True))
 
 
 @click.command()
@@ -47,6 +49,7 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
         with loading():
             from search_spaces.load import dump_yaml
 
+        say_doubts(study)
         text = dump_yaml(study)
         click.echo(text if _can_print(text) else dump_yaml(study, ascii_only=True), nl=False)
 

@@ -44,7 +44,7 @@ def _show(metrics: Metrics, study: Study, reason: str | None, *, as_json: bool) 
         error = {"error": reason} if reason else {}
         click.echo(json.dumps({"config": dump(study), "metrics": metrics, "status": status, **error}))
     else:
-        (out := Console()).print(metrics_table(metrics, out))
+        Console().print(metrics_table(metrics))
 
 
 def _save(trial: Trial, folder: Path) -> None:

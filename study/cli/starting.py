@@ -17,7 +17,7 @@ from study.cli.options import (
     study_options,
     tracking_option,
 )
-from study.cli.studies import RUNS, existing, study_of, trial_of
+from study.cli.studies import RUNS, existing, say_doubts, study_of, trial_of
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -37,6 +37,7 @@ def trial(space: str, settings: tuple[str, ...], as_json: bool, save: Path | Non
     It has the values that stand outside the search block.
     """
     study = trial_of(space, settings)
+    say_doubts(study)
     with loading():
         from study.cli.single_trial import run_and_show
 
@@ -60,6 +61,7 @@ def run(
     The report says by how much and at which cost, too.
     """
     study = study_of(space, settings, trials=trials, warm_start=warm_start)
+    say_doubts(study)
     with loading():
         from study.cli.conclusion import run_and_conclude
 
@@ -146,6 +148,7 @@ def submit(
     --directory on the head node.
     """
     study = study_of(space, settings, trials=trials, warm_start=warm_start)
+    say_doubts(study)
     with loading():
         from study.cluster.submission import Job
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from search_spaces.errors import StudyFileError
 from search_spaces.shipped import find
+from study.cli.exit_codes import mendable
 from study.cli.loading import loading
 from study.journal.files import STUDY
 
@@ -23,10 +27,10 @@ def study_of(
     file = find(space)  # this, and what is existing: said before torch is loaded, which takes seconds
     earlier = None if warm_start is None else existing(warm_start)
     with loading():
-        from search_spaces.load import load_study, parse_setting
+        from search_spaces.load import load_study, parse_setting, together
 
-    overrides = dict(map(parse_setting, settings)) | ({"tune.trials": trials} if trials else {})
-    study = load_study(file, overrides)
+    overrides = together([*map(parse_setting, settings), *([("tune.trials", trials)] if trials else [])])
+    study = _with_kept_code(file, lambda: load_study(file, overrides))
     if earlier is None:
         return study
     with loading():
@@ -39,9 +43,37 @@ def trial_of(space: str, settings: tuple[str, ...]) -> Study:
     """One trial of a file with --set applied. Raises StudyFileError."""
     file = find(space)
     with loading():
-        from search_spaces.load import load_trial, parse_setting
+        from search_spaces.load import load_trial, parse_setting, together
 
-    return load_trial(file, dict(map(parse_setting, settings)))
+    return _with_kept_code(file, lambda: load_trial(file, together(map(parse_setting, settings))))
+
+
+def _with_kept_code(file: Path, load: Callable[[], Study]) -> Study:
+    """What is loaded from a file; where that lies in a study's folder, the code that it ran with is there, too.
+
+    Which code is used is said, on stderr.
+    """
+    with loading():
+        from search_spaces.modules import file_of, look_in
+        from study.journal.own_code import kept_for
+
+    if (kept := kept_for(file)) is None:
+        return load()
+    look_in(kept)  # loading looks beside the file and in the current folder before
+    study = load()
+    if (code := file_of(study.problem.name.partition(":")[0])) is not None:
+        click.echo(f"{file}: the code of its problem is {code}", err=True)
+    return study
+
+
+def say_doubts(study: Study) -> None:
+    """What is hardly meant in a study, on stderr."""
+    with loading():
+        from search_spaces.doubts import doubts
+
+    with mendable():
+        for line in doubts(study):
+            click.echo(f"warning: {line}", err=True)
 
 
 def all_studies() -> list[Path]:

@@ -43,13 +43,18 @@ Metrics = Mapping[str, float | str]
 
 @dataclass
 class TrialRecord:
-    """What the journal says of one trial. `history` has one entry per epoch: (epoch, seconds since 1970, metrics)."""
+    """What the journal says of one trial. `history` has one entry per epoch: (epoch, seconds since 1970, metrics).
+
+    It `started` first, and runs, or ran last, `since`; both in seconds since 1970. It ran `before` for so many seconds.
+    """
 
     trial: str
     values: dict[str, Any]
     method: str
     status: TrialStatus = TrialStatus.RUNNING
     started: float = 0.0
+    since: float = 0.0
+    before: float = 0.0
     ended: float | None = None
     history: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
     metrics: dict[str, float | str] = field(default_factory=dict)
@@ -74,6 +79,11 @@ class TrialRecord:
     def last_sign(self) -> float:
         """When it was last heard of, in seconds since 1970."""
         return self.ended or (self.history[-1][1] if self.history else self.started)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run, as far as was heard of it: without the time in which its study did not run."""
+        return self.before + max(0.0, self.last_sign - self.since)
 
     def forget_epochs(self) -> None:
         """Keep the last epoch only, where nobody asks for the others any more."""
@@ -257,6 +267,7 @@ def enter(event: Event, records: dict[str, TrialRecord]) -> None:
     match event["event"]:
         case "trial-start":
             record = _record(event, records)
+            record.before, record.since = record.seconds, event["time"]
             record.values, record.method = event["values"], event["method"]
             record.status, record.ended, record.metrics, record.error = TrialStatus.RUNNING, None, {}, None
         case "epoch":
@@ -274,5 +285,5 @@ def _record(event: Event, records: dict[str, TrialRecord]) -> TrialRecord:
     """The trial of an event, which begins with it if it is the first that can be read."""
     trial = event["trial"]
     if trial not in records:
-        records[trial] = TrialRecord(trial, {}, UNKNOWN, started=event["time"])
+        records[trial] = TrialRecord(trial, {}, UNKNOWN, started=event["time"], since=event["time"])
     return records[trial]

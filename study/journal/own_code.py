@@ -4,7 +4,7 @@ from pathlib import Path
 
 from search_spaces.schema import Choice, ProblemChoice, Study
 from search_spaces.sources import Sources, own_sources, version
-from study.journal.files import CODE
+from study.journal.files import CODE, STUDY, TRIALS
 from study.journal.journal import Journal, Reader
 
 NAME = "problem.name"
@@ -20,6 +20,24 @@ def keep_code(directory: Path, study: Study) -> dict[str, str]:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     return {CODE: now}
+
+
+def kept_for(file: Path) -> Path | None:
+    """The modules that are kept for a study file in a study's folder, of the study or of a trial; None without any.
+
+    If the code has changed while the study ran, those that it, or this trial, started with last.
+    """
+    directory = next((folder for folder in file.resolve().parents if (folder / STUDY).is_file()), None)
+    if directory is None:
+        return None
+    latest = own = None
+    for _, event in Journal(directory).events():
+        if event["event"] == "study-start":
+            latest = event.get("provenance", {}).get(CODE)
+        elif event["event"] == "trial-start" and directory / TRIALS / event["trial"] == file.resolve().parent:
+            own = latest
+    folder = directory / CODE / str(own or latest)
+    return folder if folder.is_dir() else None
 
 
 def code_changes(directory: Path, study: Study) -> list[str]:

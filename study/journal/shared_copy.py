@@ -74,7 +74,8 @@ class SharedCopy:
     def _short(self, record: TrialRecord) -> Iterator[Event]:
         of = {"trial": record.trial}
         begun = {"values": record.values, "method": record.method}
-        yield {"event": "trial-start", "time": record.started, **of, **begun}
+        started = record.last_sign - record.seconds  # so that its seconds are the same there
+        yield {"event": "trial-start", "time": started, **of, **begun}
         for epoch, when, metrics in record.history:
             yield {"event": "epoch", "time": when, **of, "epoch": epoch, "metrics": self._objectives(metrics)}
         if record.status is not TrialStatus.RUNNING:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from study.journal.journal import TrialRecord, TrialStatus
 from study.progress.standing import Best, Running, Slots, Standing
+from study.terminal.fitting import Fitting
 
 SECONDS_BETWEEN_LINES = 20.0
 BARS = 8
@@ -149,9 +150,9 @@ class Progress:
             parts.append(Text("  ").join(Text(f"{count} {status}", style=STYLES[status]) for status, count in counts))
         parts.append(Text("  ".join(self.facts()), style="dim"))
         if standing.methods:
-            parts += ["", _methods_table(standing)]
+            parts += ["", Fitting(_methods_table(standing))]
         if standing.running:
-            parts += ["", _running_table(standing.running)]
+            parts += ["", Fitting(_running_table(standing.running), _running_table(standing.running, bars=False))]
         return Group(*parts)
 
 
@@ -196,12 +197,12 @@ def _best(own: Best | None, best: Best | None) -> Text:
     return Text(f"{own.value:.2e}  {own.trial}", style="green" if own == best else "")
 
 
-def _running_table(running: Mapping[str, Running]) -> Table:
+def _running_table(running: Mapping[str, Running], *, bars: bool = True) -> Table:
     table = Table.grid(padding=(0, 2))
     shown = list(running.items())[:BARS]
     for ident, trial in shown:
-        bar = _bar(trial.epoch / trial.epochs, width=24)
-        table.add_row(Text(ident, style="cyan"), trial.method, bar, f"epoch {trial.epoch}/{trial.epochs}")
+        bar = [_bar(trial.epoch / trial.epochs, width=24)] if bars else []
+        table.add_row(Text(ident, style="cyan"), trial.method, *bar, f"epoch {trial.epoch}/{trial.epochs}")
     if len(running) > len(shown):
         table.add_row("", Text(f"and {len(running) - len(shown)} more", style="dim"))
     return table

@@ -16,6 +16,7 @@ from study.journal.files import STUDY
 from study.journal.journal import Event, Journal, Reader, TrialRecord, TrialStatus
 from study.progress.live_view import STYLES, clock
 from study.progress.standing import Running, Standing
+from study.terminal.fitting import Fitting
 
 NARROW = 11
 """Characters of a heading's line: with two objectives a table of trials fits a terminal of 80."""
@@ -25,22 +26,25 @@ ENDINGS = {"FINISHED": "ended", "KILLED": "stopped", "FAILED": "failed"}
 
 def studies_table(directories: Iterable[Path]) -> Group:
     """How far the studies in these folders are; below, what cannot be read of their journals."""
-    table = _table("study", "trials", "status", "best so far", "last sign")
+    headings = ("study", "trials", "status", "best so far", "last sign")
+    wide, narrow = _table(*headings), _table(*headings)
     complaints: list[str] = []
     for directory in directories:
         try:
             study = load_recorded(directory / STUDY)
             journal = Reader(Journal(directory)).read()
         except StudyFileError as error:  # one broken folder must not hide the others
-            table.add_row(Text(directory.name), "", Text(f"cannot be read: {error}"))
+            complaints.append(f"{directory.name}: cannot be read: {error}")
             continue
         complaints += journal.complaints
         standing = _standing(study, journal.records.values())
-        counts = ", ".join(f"{count} {status}" for status, count in standing.counts()) or "none yet"
-        best = [f"{name} {found.value:.3g} ({found.trial} {found.method})" for name, found in standing.best.items()]
-        trials = f"{standing.over}/{standing.trials}"
-        table.add_row(Text(directory.name), trials, counts, Text("\n".join(best)), last_sign(journal.last))
-    return Group(table, *(["", *map(Text, complaints)] if complaints else []))
+        counts = [f"{count} {status}" for status, count in standing.counts()] or ["none yet"]
+        best = [(name, f"{found.value:.3g} ({found.trial} {found.method})") for name, found in standing.best.items()]
+        trials, sign = f"{standing.over}/{standing.trials}", last_sign(journal.last)
+        for table, mark, space in ((wide, ", ", " "), (narrow, "\n", "\n  ")):
+            values = Text("\n".join(f"{name}{space}{value}" for name, value in best))
+            table.add_row(Text(directory.name), trials, mark.join(counts), values, sign)
+    return Group(Fitting(wide, narrow), *(["", *map(Text, complaints)] if complaints else []))
 
 
 def trials_table(directory: Path) -> Group:
@@ -51,13 +55,12 @@ def trials_table(directory: Path) -> Group:
     for record in Journal(directory).trials().values():
         epochs = record.values.get("training.epochs", study.training.epochs)
         values = [_shown(record.latest.get(name)) for name in study.objectives]
-        seconds = record.last_sign - record.started
         status = Text(str(record.status), style=STYLES[record.status])
         trial, method = Text(record.trial), Text(record.method)
-        table.add_row(trial, method, status, f"{record.epoch}/{epochs}", *values, clock(seconds))
+        table.add_row(trial, method, status, f"{record.epoch}/{epochs}", *values, clock(record.seconds))
         if record.error:
             errors.append(Text(f"trial {record.trial}: {record.error}", style=STYLES[record.status]))
-    return Group(studies_table([directory]), "", table, *(["", *errors] if errors else []))
+    return Group(studies_table([directory]), "", Fitting(table), *(["", *errors] if errors else []))
 
 
 def last_sign(event: Event | None) -> str:

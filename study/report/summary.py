@@ -9,6 +9,7 @@ from rich.text import Text
 
 from study.analysis.findings import read_analysis
 from study.report.tables import TextTable, all_tables, counts_text
+from study.terminal.fitting import Fitting
 
 MOST_ROWS = 20
 """Rows of a table; the report has all."""
@@ -34,7 +35,7 @@ def print_table(console: Console, table: TextTable) -> None:
     if not table.rows:
         console.print(table.empty)
         return
-    console.print(_drawn(table))
+    console.print(Fitting(_drawn(table)))
     if (hidden := len(table.rows) - MOST_ROWS) > 0:
         console.print(Text(f"{hidden} more in the report.", style="dim"))
     for note in table.notes:

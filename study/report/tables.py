@@ -14,6 +14,7 @@ from study.analysis.variants import Variant
 from study.journal.journal import TrialStatus
 
 FLAT_MARK = "*"
+MISSED_MARK = "†"
 SEED = "training.seed"
 
 
@@ -75,7 +76,7 @@ def leaderboard_table(analysis: Analysis) -> TextTable:
     )
     rows = [
         (
-            _name(row),
+            _name(row, missed=row.best is not None and row.best.missed),
             row.best.trial if row.best else "–",
             *_errors(row.best),
             "–" if row.cost is None else f"×{_short(row.cost)}",
@@ -107,13 +108,15 @@ def _spread_table(analysis: Analysis, split: str, spreads: Sequence[tuple[Spread
         Column("median\nconstr.", f"median of the {split} constraint error"),
         Column("95 %\ninterval", "distribution-free interval of that median"),
     )
+    missed = {variant.method for variant in analysis.variants if variant.missed}
     rows = [
-        (_name(row), str(data.count if data else 0), *_spread(data), *_spread(constraint))
+        (_name(row, missed=row.method in missed), str(data.count if data else 0), *_spread(data), *_spread(constraint))
         for row, (data, constraint) in zip(analysis.leaderboard, spreads, strict=True)
     ]
     notes = ["Over completed and diverged trials; a diverged one counts as worst."]
     if any(row.data and row.data.interval is None for row in analysis.leaderboard):
         notes.append("Fewer than 6 trials have no 95 % interval.")
+    notes += _missed_notes(analysis, missed=bool(missed))
     return TextTable(f"Median {split} errors of every method", columns, rows, notes, "No trial has ended yet.")
 
 
@@ -150,7 +153,13 @@ def pareto_table(analysis: Analysis) -> TextTable:
         *ERROR_COLUMNS,
     )
     rows = [
-        (str(number), variant.method, "yes" if variant.projected else "", variant.trial, *_errors(variant))
+        (
+            str(number),
+            variant.method,
+            _marked("yes", variant.missed) if variant.projected else "",
+            variant.trial,
+            *_errors(variant),
+        )
         for number, variant in enumerate(analysis.pareto, start=1)
     ]
     return TextTable(
@@ -204,8 +213,12 @@ def format_error(value: float | None) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def _name(row: LeaderboardRow) -> str:
-    return "  + projection" if row.projected else row.method
+def _name(row: LeaderboardRow, *, missed: bool) -> str:
+    return _marked("  + projection", missed) if row.projected else row.method
+
+
+def _marked(text: str, missed: bool) -> str:
+    return f"{text}{MISSED_MARK}" if missed else text
 
 
 def _errors(variant: Variant | None) -> list[str]:
@@ -218,6 +231,7 @@ def _errors(variant: Variant | None) -> list[str]:
 
 def _notes(analysis: Analysis, variants: Sequence[Variant]) -> list[str]:
     notes = [FLAT_NOTE] if any(variant.flat for variant in variants) else []
+    notes += _missed_notes(analysis, missed=any(variant.missed for variant in variants))
     split = analysis.study.data.validation
     total = math.prod(map(len, split.parameters.values()))
     waves = getattr(analysis.study.projection, "waves", "all")
@@ -227,6 +241,17 @@ def _notes(analysis: Analysis, variants: Sequence[Variant]) -> list[str]:
             "values with and without projection are not comparable."
         )
     return notes
+
+
+def _missed_notes(analysis: Analysis, *, missed: bool) -> list[str]:
+    """What the mark says, if it stands in a table."""
+    if not missed:
+        return []
+    projected = [v for v in analysis.variants if v.projected and v.status is TrialStatus.COMPLETED]
+    count = sum(variant.missed for variant in projected)
+    return [
+        f"{MISSED_MARK} with projections that did not meet their tolerance: so in {count} of {len(projected)} trials."
+    ]
 
 
 def _spread(values: Spread | None) -> tuple[str, str]:

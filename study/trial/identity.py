@@ -6,30 +6,39 @@ saved by earlier versions say nothing of their code.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from search_spaces import load
+from search_spaces.blocks import read
+from search_spaces.data_files import digest, files_of
+from search_spaces.errors import StudyFileError
 from search_spaces.schema import Study
 from search_spaces.sources import own_sources, version
 
 CODE = "code"
 """Beside the blocks of a trial's settings: its problem's own modules, as `version` says it."""
 
+FILES = "files"
+"""Beside them, too: what each of its data files holds, as `digest` says it; with others it is another trial."""
+
 
 def settings_of(study: Study) -> str:
-    """A trial's settings and the code of its problem, as text."""
+    """A trial's settings, the code of its problem and what its data files hold, as text."""
     code = version(own_sources(study.problem))
-    return json.dumps(load.settings_of(study) | ({CODE: code} if code else {}), sort_keys=True)
+    files = {name: digest(path) for name, path in files_of(study.data).items()}
+    beside = ({CODE: code} if code else {}) | ({FILES: files} if files else {})
+    return json.dumps(load.settings_of(study) | beside, sort_keys=True)
 
 
 def differences(saved: str, own: str) -> list[str]:
     """The blocks in which two trials' settings differ."""
-    return _unlike(json.loads(saved), json.loads(own))
+    return _unlike(_today(saved), json.loads(own))
 
 
 def differences_in_kind(saved: str, own: str) -> list[str]:
     """What keeps a trial from going on where another ended; its projection and its rates may be others."""
-    return _unlike(_kind(json.loads(saved)), _kind(json.loads(own)))
+    return _unlike(_kind(_today(saved)), _kind(json.loads(own)))
 
 
 def code_changes(saved: str, own: str) -> list[str]:
@@ -40,11 +49,21 @@ def code_changes(saved: str, own: str) -> list[str]:
     return ["the code of its problem has changed since this was saved; it goes on with the code of now"]
 
 
+def _today(saved: str) -> dict[str, Any]:
+    """Settings that were saved, perhaps by a version that knew fewer, with the defaults of the others."""
+    settings = json.loads(saved)
+    beside = {name: settings.pop(name) for name in (CODE, FILES) if name in settings}
+    with suppress(StudyFileError):  # it differs from any trial of today
+        settings = load.settings_of(read(Study, {"study": "saved", **settings}))
+    return settings | beside
+
+
 def _kind(settings: Mapping[str, Any]) -> dict[str, Any]:
     training = settings["training"]
     names = {f"training.{block}.name": training[block]["name"] for block in ("method", "optimizer")}
     data = {f"data.{name}": settings["data"][name] for name in ("train", "validation")}
-    return {name: settings[name] for name in ("problem", "network")} | data | names
+    files = {FILES: settings[FILES]} if FILES in settings else {}
+    return {name: settings[name] for name in ("problem", "network")} | data | names | files
 
 
 def _unlike(saved: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:

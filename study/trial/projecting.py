@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.metrics import METRICS, errors, finite, measure, percentiles
+from cnn_core.metrics import errors_of_regions, finite, measure_regions, percentiles
 from cnn_core.problems import PointSet
 from cnn_core.projection import ProjectionResult, project
 from cnn_core.solvers import ProjectionStatus, Solver
@@ -52,7 +52,7 @@ class Projected:
 
 
 def project_splits(
-    model: ConstrainedNetwork, theta: Tensor, splits: Mapping[str, PointSet], solver: Solver, *, seed: int
+    model: ConstrainedNetwork, theta: Tensor, splits: Mapping[str, Mapping[str, PointSet]], solver: Solver, *, seed: int
 ) -> Projected:
     """Project the waves of these splits from θ (P,); those of `validation` decide whether the projections are kept."""
     started = time.perf_counter()
@@ -68,14 +68,19 @@ def project_splits(
 
 
 def project_split(
-    model: ConstrainedNetwork, theta: Tensor, points: PointSet, solver: Solver, *, seed: int
+    model: ConstrainedNetwork, theta: Tensor, points: Mapping[str, PointSet], solver: Solver, *, seed: int
 ) -> ProjectedSplit:
     """Project every wave by itself, from the same θ (P,), knowing its parameters and no data."""
-    count = points.waves if solver.waves == "all" else min(points.waves, solver.waves)
-    waves = [points.wave(index) for index in range(count)]
-    results = project(model, theta, torch.stack([wave.p[0] for wave in waves]), solver, seed=seed)
-    before = [errors(measure(model, theta, wave), wave) for wave in waves]
-    after = [errors(measure(model, result.theta, wave), wave) for result, wave in zip(results, waves, strict=True)]
+    first = next(iter(points.values()))
+    count = first.waves if solver.waves == "all" else min(first.waves, solver.waves)
+    waves = [{region: part.wave(index) for region, part in points.items()} for index in range(count)]
+    parameters = torch.stack([first.wave(index).p[0] for index in range(count)])
+    results = project(model, theta, parameters, solver, seed=seed)
+    before = [errors_of_regions(measure_regions(model, theta, wave), wave) for wave in waves]
+    after = [
+        errors_of_regions(measure_regions(model, result.theta, wave), wave)
+        for result, wave in zip(results, waves, strict=True)
+    ]
     return ProjectedSplit(results, _means(before), _means(after))
 
 
@@ -98,4 +103,4 @@ def worst_status(statuses: Sequence[ProjectionStatus]) -> str:
 
 
 def _means(waves: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {metric: fmean(wave[metric] for wave in waves) for metric in METRICS}
+    return {metric: fmean(wave[metric] for wave in waves) for metric in waves[0]}

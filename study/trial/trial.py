@@ -5,7 +5,7 @@
 
 import csv
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,23 @@ from cnn_core import checkpoint
 from cnn_core.clock import SECTIONS
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.divergence import not_finite
-from cnn_core.metrics import METRICS, WORST, Measurement, errors, finite, measure, percentiles
-from cnn_core.problems import PointSet, sample
+from cnn_core.metrics import (
+    WORST,
+    Measurement,
+    errors_of_regions,
+    finite,
+    measure,
+    measure_regions,
+    metric_names,
+    percentiles,
+)
+from cnn_core.problems import DATA, INTERIOR, PointSet, Problem, sample_regions
 from cnn_core.solvers import Solver
 from cnn_core.training import Training, TrainingStatus
 from search_spaces.checks import split_seed, splits
+from search_spaces.data_files import observed, waves_of
 from search_spaces.load import build_problem, dump_yaml
-from search_spaces.schema import Study
+from search_spaces.schema import DataSplit, Study
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS
 from study.trial.identity import code_changes, differences_in_kind, settings_of
 from study.trial.machine import choose_device, peak_memory_mib, threads
@@ -52,10 +62,7 @@ class Trial:
             torch.cuda.reset_peak_memory_stats(self.device)  # a process may run several trials
         self.dtype = getattr(torch, settings.dtype)
         problem = build_problem(study.problem)
-        self.splits = {
-            name: sample(problem, split, seed=split_seed(study, name)).to(dtype=self.dtype, device=self.device)
-            for name, split in splits(study.data)
-        }
+        self.splits = {name: self._points(problem, name, split) for name, split in splits(study.data)}
         network = study.network.build(
             inputs=len(problem.axes),
             parameters=len(problem.given),
@@ -74,9 +81,12 @@ class Trial:
             settings.batch_size,
             settings.epochs,
             settings.seed,
+            settings.roles,
         )
         self.compiling = self.training.compile() if settings.compile else 0.0
-        self.measured_train = _some_waves(self.splits["train"], TRAIN_POINTS_MEASURED)
+        self.measured_train = {
+            region: _some_waves(points, TRAIN_POINTS_MEASURED) for region, points in self.splits["train"].items()
+        }
         self.projected: Projected | None = None
         self.percentiles: list[tuple[int, str, list[float]]] = []
         self.history: list[Metrics] = []
@@ -118,7 +128,7 @@ class Trial:
         watched = {f"method/{key}": finite(value) for key, value in self.training.watched.items()}
         watched["method/taylor_mode"] = float(self.training.model.path == "layers")
         costs = self._costs() | {"diverged": float(diverged)}
-        self.history.append(metrics | watched | costs | self._project_on_the_way())
+        self.history.append(metrics | self._unknowns() | watched | costs | self._project_on_the_way())
         return self.history[-1]
 
     def finish(self) -> Metrics:
@@ -127,8 +137,12 @@ class Trial:
         A diverged trial is neither measured nor projected: all its errors are `WORST`.
         """
         if self.training.status is TrainingStatus.DIVERGED:
-            splits = ["test", *(f"projected/{name}" for name in PROJECTED if self.study.projection is not None)]
-            metrics: Metrics = {f"{split}/{metric}": WORST for split in splits for metric in METRICS}
+            names = {"test": "test"}
+            if self.study.projection is not None:
+                names |= {f"projected/{name}": name for name in PROJECTED}
+            metrics: Metrics = {
+                f"{told}/{metric}": WORST for told, name in names.items() for metric in self._metric_names(name)
+            }
             return metrics | self._costs() | {"diverged": 1.0, "status": "diverged"}
         test = self.splits["test"]
         metrics = _named("test", self._measure(test), test)
@@ -202,15 +216,41 @@ class Trial:
     def _why(self, worst: str) -> str:
         """What made this error the worst."""
         points = self.measured_train if worst.startswith("train/") else self.splits["validation"]
-        return not_finite(self.model, self.training.theta, points) or f"{worst} is {WORST:g} or more"
+        told = (not_finite(self.model.on(region), self.training.theta, part) for region, part in points.items())
+        return next((one for one in told if one is not None), f"{worst} is {WORST:g} or more")
 
-    def _measure(self, points: PointSet) -> Measurement:
-        return measure(self.model, self.training.theta, points)
+    def _measure(self, points: Mapping[str, PointSet]) -> dict[str, Measurement]:
+        return measure_regions(self.model, self.training.theta, points)
 
-    def _watch(self, measurement: Measurement) -> None:
+    def _metric_names(self, split: str) -> tuple[str, ...]:
+        points = self.splits[split]
+        observed = any(part.observed for part in points.values())
+        return metric_names(self.model.problem, points.keys(), observed=observed)
+
+    def _unknowns(self) -> Metrics:
+        """The unknowns' values, and how far they are from the true ones, relative to these, where they are known."""
+        problem = self.model.problem
+        values = self.model.unknowns(self.training.theta.detach()).tolist()
+        found: Metrics = {
+            f"unknown/{name}": finite(value) for name, value in zip(problem.unknowns, values, strict=True)
+        }
+        for (name, unknown), value in zip(problem.unknowns.items(), values, strict=True):
+            if unknown.truth is not None:
+                found[f"unknown/{name}_error"] = finite(abs(value - unknown.truth) / (abs(unknown.truth) or 1.0))
+        return found
+
+    def _points(self, problem: Problem, name: str, split: DataSplit) -> dict[str, PointSet]:
+        """The points of a split by region."""
+        data = observed(problem, split)
+        waves = waves_of(problem, split, data)
+        points = sample_regions(problem, split.drawn, seed=split_seed(self.study, name), data=data, waves=waves)
+        return {region: part.to(dtype=self.dtype, device=self.device) for region, part in points.items()}
+
+    def _watch(self, measurements: Mapping[str, Measurement]) -> None:
+        residuals = torch.cat([part.residuals.flatten() for part in measurements.values()])
         for quantity, values in (
-            ("residual", measurement.residuals),
-            ("residual_abs", measurement.residuals.abs()),
+            ("residual", residuals),
+            ("residual_abs", residuals.abs()),
             ("parameter", self.training.theta),
             ("gradient", self.training.gradient),
         ):
@@ -224,12 +264,17 @@ class Trial:
         return sections | seconds | {"memory/peak_mib": peak_memory_mib(self.device)}
 
     def _predictions(self) -> dict[str, Any]:
-        wave = self.splits["test"].wave(0)
-        arrays = {"x": wave.x, "u": wave.u, "p": wave.p[0], "before": self._measure(wave).prediction}
+        points = self.splits["test"]
+        region = DATA if DATA in points else INTERIOR
+        wave = points[region].wave(0)
+        model = self.model.on(region)
+        arrays = {"x": wave.x, "p": wave.p[0], "before": measure(model, self.training.theta, wave).prediction}
+        if wave.observed:
+            arrays["u"] = wave.u
         if self.projected is not None and "test" in self.projected.splits:
             result = self.projected.splits["test"].results[0]
             if self.projected.kept:
-                arrays["after"] = measure(self.model, result.theta, wave).prediction
+                arrays["after"] = measure(model, result.theta, wave).prediction
             arrays |= {
                 "path_x": result.x,
                 "path_steps": torch.tensor([step for step, _ in result.path]),
@@ -257,19 +302,17 @@ def run_trial(study: Study, on_step: Callable[[Trial, Metrics], Any] | None = No
     return metrics | trial.finish()
 
 
-def _named(split: str, measurement: Measurement, points: PointSet) -> Metrics:
-    return {f"{split}/{metric}": value for metric, value in errors(measurement, points).items()}
+def _named(split: str, measurements: Mapping[str, Measurement], points: Mapping[str, PointSet]) -> Metrics:
+    return {f"{split}/{metric}": value for metric, value in errors_of_regions(measurements, points).items()}
 
 
 def _worst(metrics: Metrics) -> str | None:
     """The first error that tells a divergence."""
-    return next((error for error in BOUNDED if float(metrics[error]) >= WORST), None)
+    return next((error for error in BOUNDED if error in metrics and float(metrics[error]) >= WORST), None)
 
 
 def _some_waves(points: PointSet, most: int) -> PointSet:
     """Whole waves, picked at random but always the same ones, with at most `most` points (at least one wave)."""
     count = max(1, min(points.waves, most * points.waves // len(points)))
-    picked = torch.randperm(points.waves, generator=torch.Generator().manual_seed(0))[:count]
-    waves = [points.wave(int(index)) for index in picked]
-    x, p, u = (torch.cat([getattr(wave, name) for wave in waves]) for name in ("x", "p", "u"))
-    return PointSet(x, p, u, count)
+    picked = torch.randperm(points.waves, generator=torch.Generator().manual_seed(0))[:count].tolist()
+    return points.of_waves(picked)

@@ -195,7 +195,7 @@ def test_every_problem_of_ours_can_be_rehearsed(name: str) -> None:
     ours = make_problem(name)
     split = Split({key: RANGES[key] for key in ours.parameters}, points=4)
     points = rehearse(ours, split, Cast(Modulated((4, 4))), seed=3)
-    assert torch.equal(points.x, sample(ours, split, seed=3).x)
+    assert torch.equal(points["interior"].x, sample(ours, split, seed=3).x)
 
 
 def test_parameters_are_counted_without_being_made() -> None:

@@ -7,11 +7,10 @@ import pytest
 
 from cnn_core.methods import Soft
 from cnn_core.optimizers import Adam
-from cnn_core.problems import Split
 from cnn_core.reductions import Huber
 from cnn_core.schedules import Linear
 from search_spaces.blocks import read, write
-from search_spaces.schema import Training
+from search_spaces.schema import DataSplit, Training
 from tests.search_spaces.files import error_of, load
 
 
@@ -30,12 +29,12 @@ def test_a_block_becomes_the_variant_that_its_name_says() -> None:
 
 
 def test_tags_are_written_first() -> None:
-    assert list(write(Soft())) == ["name", "weight", "reduction"]
+    assert list(write(Soft())) == ["name", "weight", "weights", "reduction"]
 
 
 def test_a_split_is_flat_in_the_file(tmp_path: Path) -> None:
     study = load(tmp_path, {"data.train.amplitude": {"linspace": [1, 2, 5]}, "data.test.amplitude": [1.6]})
-    assert study.data.train == Split(
+    assert study.data.train == DataSplit(
         {"amplitude": (1.0, 1.25, 1.5, 1.75, 2.0), "frequency": (1.0,), "phase": (0.0,)}, 4
     )
 

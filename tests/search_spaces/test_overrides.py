@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces.errors import StudyFileError
-from search_spaces.overrides import apply, blocks_set, parse_setting
+from search_spaces.overrides import apply, blocks_set, parse_setting, together
 
 RAW = {"a": {"name": "x", "p": 1, "b": {"name": "y", "q": 2}}, "n": None, "v": 3, "search": {"a.p": {"int": [1, 2]}}}
 
@@ -38,6 +38,47 @@ RAW = {"a": {"name": "x", "p": 1, "b": {"name": "y", "q": 2}}, "n": None, "v": 3
 )
 def test_values_are_applied(values: dict[str, Any], expected: dict[str, Any]) -> None:
     assert apply(RAW, values) == {**RAW, **expected}
+
+
+TOGETHER: list[list[tuple[str, Any]]] = [
+    [],
+    [("a.p", 1), ("a.p", 1)],
+    [("a", {"name": "z"}), ("a.p", 4), ("a.b.name", "w")],
+    [("a.b.name", "w"), ("a.name", "z")],
+    [("n.p", 1), ("n.solver", "s")],
+    [("search", {}), ("search.a.p", {"int": [1, 3]})],
+    [("search.a.p", None), ("a.p", 2)],
+    [("projection.solver", None), ("a.p", None)],
+]
+
+
+@pytest.mark.parametrize("settings", TOGETHER, ids=str)
+def test_settings_that_agree_are_all_kept(settings: list[tuple[str, Any]]) -> None:
+    assert together(settings) == dict(settings)
+
+
+CONTRADICTING: list[tuple[list[tuple[str, Any]], str]] = [
+    ([("n", None), ("v", 1), ("n.p", 1)], "n is set to null, and n.p undoes that; leave one of them out"),
+    ([("n.solver", None), ("n.p", 1)], "n.solver is set to null, and n.p undoes that"),
+    ([("n", {"p": 1}), ("n.p", 2)], "n is set to {p: 1}, and n.p undoes that; leave one of them out"),
+    ([("a.name", "z"), ("a", {"p": 1})], "a.name is set to the text 'z', and a undoes that"),
+    ([("n.solver", "s"), ("n", None)], "n.solver is set to the text 's', and n undoes that"),
+    ([("search.a.p", {"int": [1, 2]}), ("search", {"a.p": {"int": [1, 3]}})], "search is set to"),
+    ([("v", 3), ("v.p", 1)], "v.p cannot be set: v is 3"),
+]
+
+
+@pytest.mark.parametrize(("settings", "said"), CONTRADICTING, ids=str)
+def test_settings_that_undo_each_other_are_refused(settings: list[tuple[str, Any]], said: str) -> None:
+    for order in (settings, settings[::-1]):
+        with pytest.raises(StudyFileError) as caught:
+            together(order)
+        assert str(caught.value).startswith(said)
+
+
+def test_a_setting_has_one_value() -> None:
+    with pytest.raises(StudyFileError, match=r"^a\.p is set twice, to 1 and to 2; leave one out$"):
+        together([("a.p", 1), ("b.q", 3), ("a.p", 2)])
 
 
 VALUES = {"a.name": "z", "a.b.name": "w", "a.b.q": 7, "a.p": None, "n.solver": "s", "n.p.name": "t", "n.p.r": 1, "v": 4}

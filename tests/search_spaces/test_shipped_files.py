@@ -7,10 +7,9 @@ import optuna
 import pytest
 from optuna.study import StudyDirection
 
-from cnn_core.problems import Split
 from search_spaces.convert import suggest
 from search_spaces.load import build_problem, dump_yaml, load_study, load_text, resolve, shipped_spaces
-from search_spaces.schema import Choice
+from search_spaces.schema import Choice, DataSplit
 from tests.search_spaces.files import grid
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -98,7 +97,7 @@ def test_the_workbooks_experiments_have_its_settings() -> None:
         assert study.training.optimizer.learning_rate == 1e-3
         train = study.data.train
         assert [len(values) for values in train.parameters.values()] == [10, 10, 10] and train.points == 50
-        assert study.data.test == Split({"amplitude": (1.0,), "frequency": (1.0,), "phase": (0.0,)}, 500, "uniform")
+        assert study.data.test == DataSplit({"amplitude": (1.0,), "frequency": (1.0,), "phase": (0.0,)}, 500, "uniform")
     assert len(grid(a)) == 6
     reductions = [
         resolve(a, values).training.method for values in grid(a) if "training.method.reduction.name" in values

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from study.journal.journal import Journal
 from tests.study.cli.command import Command, assert_refused, write_file
 
 SETTINGS: dict[str, tuple[str, ...]] = {
@@ -172,6 +173,47 @@ def test_code_of_the_user_that_exits_is_told(command: Command) -> None:
     assert answer.err.splitlines()[-1].startswith(
         "error: problem.name: its module ended the program with SystemExit: 0"
     )
+
+
+def test_a_trial_of_a_study_finds_the_code_that_the_study_kept(command: Command) -> None:
+    code = Path("runs/mine/code/abc")
+    code.mkdir(parents=True)
+    (code / "kept_module.py").write_text("from cnn_core.problems import helmholtz as problem\n")
+    Path("runs/mine/trials/00003").mkdir(parents=True)
+    for name in ("study.yaml", "trials/00003/trial.yaml"):
+        write_file({"problem": {"name": "kept_module:problem"}}, f"runs/mine/{name}")
+    Journal(Path("runs/mine")).append("study-start", provenance={"code": "abc"})
+    said = f"runs/mine/trials/00003/trial.yaml: the code of its problem is {code.resolve() / 'kept_module.py'}"
+    for verb in ("check", "trial"):
+        answer = command(verb, "runs/mine/trials/00003/trial.yaml")
+        assert answer.code == 0, answer.err
+        assert answer.err.splitlines()[0] == said
+    Path("kept_module.py").write_text("from cnn_core.problems import helmholtz as problem\n")
+    answer = command("check", "runs/mine/study.yaml")  # the current folder comes first, as for every study file
+    assert answer.err == f"runs/mine/study.yaml: the code of its problem is {Path('kept_module.py').resolve()}\n"
+
+
+TWICE = {
+    ("training.epochs=2", "training.epochs=5"): "training.epochs is set twice, to 2 and to 5; leave one out",
+    ("projection.points=7", "projection=null"): "projection is set to null, and projection.points undoes that; leave",
+    ("training.method={name: soft, weight: 1.0}", "training.method.weight=2.0"): "and training.method.weight undoes",
+    (
+        "training.method={weight: 1.0}",
+        "training.method.name=soft",
+    ): "training.method.name is set to the text 'soft', and",
+}
+
+
+@pytest.mark.parametrize("settings", TWICE, ids=" ".join)
+@pytest.mark.parametrize("verb", ["check", "trial", "run"])
+def test_settings_that_undo_each_other_are_refused(command: Command, settings: tuple[str, str], verb: str) -> None:
+    arguments = [word for setting in settings for word in ("--set", setting)]
+    assert_refused(command(verb, "small.yaml", *arguments), TWICE[settings])
+
+
+def test_trials_that_are_asked_for_twice(command: Command) -> None:
+    answer = command("run", "small.yaml", "--trials", "3", "--set", "tune.trials=4")
+    assert_refused(answer, "tune.trials is set twice, to 4 and to 3; leave one out")
 
 
 def test_a_study_files_module_is_found_from_anywhere(command: Command) -> None:

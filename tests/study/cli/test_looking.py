@@ -28,6 +28,29 @@ def test_check_prints_a_file_that_loads_again(command: Command, tmp_path: Path) 
     assert load_study(tmp_path / "again.yaml") == load_study("helmholtz-quick", {"training.epochs": 7})
 
 
+MISTAKEN = """
+from dataclasses import replace
+from cnn_core.problems import helmholtz
+
+ours = helmholtz()
+problem = replace(ours, residual=lambda u, x, p: {"helmholtz": u.laplacian[0] + p[1] ** 2 * u.value[0]})
+"""
+
+
+@pytest.mark.parametrize("verb", ["check", "trial"])
+def test_an_exact_solution_that_violates_the_residual_is_told_and_nothing_else(command: Command, verb: str) -> None:
+    Path("mistaken_residual.py").write_text(MISTAKEN)
+    write_file({"problem": {"name": "mistaken_residual:problem"}})
+    answer = command(verb, "small.yaml")
+    assert answer.code == 0 and answer.out
+    warning = next(line for line in answer.err.splitlines() if line.startswith("warning: "))
+    assert warning.startswith(
+        "warning: problem 'mistaken_residual:problem': the exact solution does not satisfy the residual 'helmholtz': "
+        "it is "
+    )
+    assert " at x = [" in warning and "p = [" in warning
+
+
 def test_check_prints_the_schema(command: Command) -> None:
     answer = command("check", "--schema")
     assert {"training", "search", "tune"} <= set(json.loads(answer.out)["properties"])

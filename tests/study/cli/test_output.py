@@ -29,6 +29,24 @@ def program(*arguments: str, folder: Path, out: str | None = None, **environment
         )
 
 
+@pytest.mark.parametrize(
+    ("status", "accepted", "marked"),
+    [("tolerance not met", 1.0, True), ("diverged", 1.0, True), ("converged", 1.0, False), ("diverged", 0.0, False)],
+)
+@pytest.mark.parametrize("width", [30, 120])
+def test_a_projection_that_missed_its_tolerance_is_marked(
+    status: str, accepted: float, marked: bool, width: int
+) -> None:
+    metrics: dict[str, float | str] = {
+        f"{split}/{metric}": 0.5 for split in ("test", "projected/test") for metric in METRICS
+    }
+    metrics |= {"projection/status": status, "projection/accepted": accepted}
+    console = Console(file=(out := io.StringIO()), width=width)
+    console.print(metrics_table(metrics))
+    assert ("† with a projection that did not meet its tolerance" in " ".join(out.getvalue().split())) is marked
+    assert out.getvalue().count("†") == marked * (1 + (1 if width > 100 else len(METRICS)))
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 @pytest.mark.parametrize("arguments", [("spaces",), ("trial", "small.yaml"), ("--help",)], ids=" ".join)
 def test_a_terminal_without_our_letters(
@@ -54,13 +72,24 @@ def test_an_output_that_takes_nothing_is_one_line(command: Command, tmp_path: Pa
     assert "Traceback" not in done.stderr.decode()
 
 
+def test_a_pipe_that_is_closed_ends_the_program_without_a_word(command: Command, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "study", "spaces"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=writer, stderr=subprocess.PIPE, check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 @pytest.mark.parametrize("width", [30, 40, 60, 80, 200])
 def test_no_number_of_a_trial_is_cut(width: int) -> None:
     splits = ("train", "validation", "test", "projected/validation", "projected/test")
     names = [f"{split}/{metric}" for split in splits for metric in METRICS]
     metrics = {name: 1.2345e-10 * (1 + index) for index, name in enumerate(names)} | {"time/train_s": 1234.0}
     console = Console(file=(file := io.StringIO()), width=width)
-    console.print(metrics_table(metrics, console))
+    console.print(metrics_table(metrics))
     words = file.getvalue().split()
     assert {f"{value:.4g}" for value in metrics.values()} <= set(words)
     assert "…" not in file.getvalue()

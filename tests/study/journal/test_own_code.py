@@ -6,9 +6,9 @@ import pytest
 
 from search_spaces.schema import Study
 from study.journal import study_folder
-from study.journal.files import CODE
+from study.journal.files import CODE, STUDY
 from study.journal.journal import Journal
-from study.journal.own_code import code_changes
+from study.journal.own_code import code_changes, kept_for
 from study.journal.study_folder import Place, Whereabouts, asked_for, begin
 from tests.study.own_code import BEFORE, own_study, write
 from tests.study.small_study import small_study
@@ -45,6 +45,24 @@ def test_every_version_is_kept_and_a_change_is_told(study: Study, directory: Pat
     )
     assert {path.name for path in (directory / CODE).iterdir()} == {first, second}
     assert code_changes(directory, study) == []
+
+
+def test_a_study_file_in_the_folder_finds_the_code_that_it_ran_with(
+    study: Study, directory: Path, tmp_path: Path
+) -> None:
+    trials = [directory / "trials" / ident / "trial.yaml" for ident in ("00000", "00001", "00002")]
+    assert kept_for(directory / STUDY) is None
+    first = start(directory, study)
+    journal = Journal(directory)
+    for ident in ("00000", "00001"):
+        journal.trial_start(ident, values={}, method="soft")
+    write(tmp_path, BEFORE + "# better\n")
+    second = start(directory, study)
+    journal.trial_start("00001", values={}, method="soft")
+    code = directory / CODE
+    assert [kept_for(file) for file in trials] == [code / str(version) for version in (first, second, second)]
+    assert kept_for(directory / STUDY) == code / str(second)
+    assert kept_for(tmp_path / "trial.yaml") is None
 
 
 def test_a_study_of_before_says_nothing_of_its_code(study: Study, directory: Path) -> None:

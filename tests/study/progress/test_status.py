@@ -2,6 +2,7 @@ import io
 import time
 from pathlib import Path
 
+import pytest
 from rich.console import Console, RenderableType
 
 from search_spaces.load import dump_yaml, load_study
@@ -58,6 +59,48 @@ def test_a_table_of_trials_fits_a_terminal(tmp_path: Path) -> None:
     lines = [line.rstrip() for line in text_of(trials_table(tmp_path / "mine"), width=80).splitlines()]
     headings = lines.index("trial  method         status     epoch  data_mse     mse          time")
     assert [line.strip() for line in lines[headings - 2 : headings]] == ["validation/", "validation/  constraint_"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_number_and_no_name_is_cut(tmp_path: Path, width: int) -> None:
+    tracked_study.fill(tmp_path / "mine")
+    text = text_of(trials_table(tmp_path / "mine"), width=width)
+    records = Journal(tmp_path / "mine").trials()
+    numbers = {
+        f"{value:.3g}"
+        for record in records.values()
+        for name, value in record.latest.items()
+        if name in ("validation/data_mse", "validation/constraint_mse") and isinstance(value, float)
+    }
+    assert numbers | {*records, *(record.method for record in records.values())} <= set(text.split())
+    assert {f"{record.status}" for record in records.values()} <= set(text.split())
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+
+
+def test_a_trial_takes_the_time_in_which_its_study_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten seconds before its study was killed, four after it went on an hour later."""
+    directory = tmp_path / "mine"
+    directory.mkdir()
+    (directory / STUDY).write_text(dump_yaml(small_study(COMPLETES)), encoding="utf-8")
+    journal = Journal(directory)
+
+    def at(seconds: float) -> None:
+        monkeypatch.setattr(time, "time", lambda: 1_700_000_000.0 + seconds)
+
+    at(0)
+    journal.trial_start("0000", values={}, method="soft")
+    at(10)
+    journal.epoch("0000", 1, {"validation/data_mse": 0.5})
+    at(3600)
+    journal.trial_start("0000", values={}, method="soft")
+    assert journal.trials()["0000"].seconds == 10
+    at(3603)
+    journal.epoch("0000", 2, {"validation/data_mse": 0.4})
+    at(3604)
+    journal.trial_end("0000", TrialStatus.COMPLETED, {"validation/data_mse": 0.4})
+    record = journal.trials()["0000"]
+    assert (record.seconds, record.last_sign - record.started) == (14, 3604)
+    assert " 0:14" in text_of(trials_table(directory))
 
 
 def test_when_a_study_was_last_heard_of() -> None:

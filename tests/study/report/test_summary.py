@@ -52,6 +52,17 @@ def test_the_summary_fits_80_columns_and_has_no_colour_codes_in_a_file(finished:
     assert "\x1b" in summary(finished, terminal=True)
 
 
+@pytest.mark.parametrize("width", [30, 40, 60, 70])
+def test_no_number_and_no_name_of_the_summary_is_cut(width: int, finished: Path) -> None:
+    console = Console(file=(out := StringIO()), width=width)
+    print_summary(console, finished)
+    words = set(out.getvalue().split())
+    for table in all_tables(read_analysis(finished)):
+        for row in table.rows:
+            assert {word for cell in row for word in cell.split()} <= words
+    assert max(map(len, out.getvalue().splitlines())) <= width
+
+
 @pytest.mark.parametrize("trials", [20, 60])
 def test_no_cell_of_the_summary_is_folded(trials: int, tmp_path: Path) -> None:
     synthetic_journal.prepare(tmp_path, synthetic_journal.study(trials))
@@ -73,6 +84,39 @@ def test_flat_networks_are_marked_and_explained(finished: Path) -> None:
     text = summary(finished)
     assert re.search(r"0\.99\*", text)
     assert "* hardly nearer to the data than u = 0" in text
+
+
+def test_projections_that_miss_their_tolerance_are_marked_and_counted(tmp_path: Path) -> None:
+    synthetic_journal.prepare(tmp_path, synthetic_journal.study())
+    journal = Journal(tmp_path)
+    errors = {"data_mse": 0.5, "constraint_mse": 0.1}
+    for index, status in enumerate(["converged", "tolerance not met", "diverged", "least squares"]):
+        method = ("soft", "batch")[index % 2]
+        trained = {f"validation/{name}": 2 * value * (index + 1) for name, value in errors.items()}
+        projected = {f"projected/validation/{name}": value / (index + 1) for name, value in errors.items()}
+        journal.trial_start(f"{index}", values={}, method=method)
+        journal.trial_end(
+            f"{index}",
+            TrialStatus.COMPLETED,
+            trained | projected | {"projection/steps": 5.0, "projection/status": status},
+        )
+    best, pareto, spread, *_ = all_tables(read_analysis(tmp_path))
+    assert [row[0] for row in best.rows] == ["soft", "  + projection†", "batch", "  + projection"]
+    assert [row[2] for row in pareto.rows] == ["yes"]
+    assert [row[0] for row in spread.rows] == ["soft", "  + projection†", "batch", "  + projection†"]
+    said = "† with projections that did not meet their tolerance: so in 2 of 4 trials."
+    assert said in best.notes and said in spread.notes and said not in pareto.notes
+    assert summary(tmp_path).count(said) == 2
+
+
+def test_a_refused_projection_leaves_no_mark(tmp_path: Path) -> None:
+    synthetic_journal.prepare(tmp_path, synthetic_journal.study())
+    metrics: dict[str, float | str] = {"validation/data_mse": 0.5, "projected/validation/data_mse": 0.5}
+    journal = Journal(tmp_path)
+    journal.trial_start("0", values={}, method="soft")
+    refused = {"projection/status": "tolerance not met", "projection/accepted": 0.0}
+    journal.trial_end("0", TrialStatus.COMPLETED, metrics | refused)
+    assert "†" not in summary(tmp_path)
 
 
 @pytest.mark.parametrize(("waves", "said"), [(2, True), (4, False), ("all", False)])

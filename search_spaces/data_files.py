@@ -1,0 +1,124 @@
+"""The data of a split that has a file: its observations, as points of a problem.
+
+A file is looked for like a module: beside the study file, in the current folder, then beside the files that come with
+the package; on the nodes of a cluster, among the files that were sent there.
+"""
+
+import sys
+from hashlib import file_digest, sha256
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cnn_core.problems import PointSet, Problem
+from search_spaces import modules
+from search_spaces.errors import StudyFileError
+from search_spaces.observations import Observations, read_observations, require_inside
+from search_spaces.schema import Data, DataSplit
+
+SENT = "cnn_study_data"
+"""The folder of the files that a cluster's nodes get."""
+
+DIGITS = 16
+
+
+def find_file(name: str) -> Path:
+    """The file that a study file names. Raises StudyFileError where there is none."""
+    places = [Path(folder) / name for folder in (*modules.folders, Path.cwd(), Path(__file__).parent)]
+    sent = [Path(folder) / SENT / sent_as(name) for folder in sys.path]
+    for path in (*places, *sent):
+        if path.exists():
+            return path
+    raise StudyFileError(f"file is {name!r}, and there is no such file in {places[0].parent}; write a path from there")
+
+
+def sent_as(name: str) -> str:
+    """The name that a file has among those that are sent: another one for every path."""
+    return f"{sha256(name.encode()).hexdigest()[:DIGITS]}{Path(name).suffix}"
+
+
+def files_of(data: Data) -> dict[str, Path]:
+    """The data files of a study: what it calls each → where it is."""
+    splits = (data.train, data.validation, data.test)
+    return {split.file: find_file(split.file) for split in splits if split.file is not None}
+
+
+def digest(path: Path) -> str:
+    """A text that is another one when a file's content is."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()[:DIGITS]
+
+
+def observed(problem: Problem, split: DataSplit) -> PointSet | None:
+    """The observations of a split, its waves one after the other, in float64; None without a file.
+
+    Raises StudyFileError: one line that names file, row and column.
+    """
+    if split.file is None:
+        return None
+    path = find_file(split.file)
+    found = read_observations(
+        path,
+        coordinates=problem.axes,
+        parameters=problem.given,
+        outputs=problem.outputs,
+        columns=split.columns,
+        share=split.share,
+        order=split.order,
+    )
+    require_inside(found, problem.domain.contains(found.x), path, coordinates=problem.axes)
+    p = _parameters(problem, split, found, path)
+    waves, wave = _distinct(p)
+    at = wave.argsort(stable=True)
+    sizes = tuple(torch.bincount(wave, minlength=len(waves)).tolist())
+    weight = _weights(found)
+    return PointSet(
+        found.x[at],
+        p[at],
+        found.u.nan_to_num(0.0)[at],
+        len(waves),
+        weight=None if weight is None else weight[at],
+        sizes=sizes if len(set(sizes)) > 1 else None,
+    )
+
+
+def waves_of(problem: Problem, split: DataSplit, data: PointSet | None) -> Tensor:
+    """The waves (W, K) of a split: those of its data, or the grid of its parameters."""
+    return split.waves(problem) if data is None else _distinct(data.p)[0]
+
+
+def _distinct(p: Tensor) -> tuple[Tensor, Tensor]:
+    """The different rows of p (N, K), sorted, and which of them each row is, (N,)."""
+    if not p.shape[1]:
+        return p[:1], torch.zeros(len(p), dtype=torch.long)
+    waves, index = torch.unique(p, dim=0, return_inverse=True)
+    return waves, index
+
+
+def _parameters(problem: Problem, split: DataSplit, found: Observations, path: Path) -> Tensor:
+    """p (N, K): by row from the file, or those of the split's one wave."""
+    count = len(found.x)
+    if found.p.shape[1] and split.parameters:
+        names = ", ".join(split.parameters)
+        raise StudyFileError(f"{names} stands in {path.name}, too; remove it here, or say by columns what that one is")
+    if found.p.shape[1] or not problem.given:
+        return found.p if found.p.shape[1] else found.p.new_zeros(count, 0)
+    waves = split.waves(problem)
+    if len(waves) != 1:
+        raise StudyFileError(
+            f"{path.name} has no column for {', '.join(problem.given)}, and there are {len(waves)} waves; write one "
+            "value for each, or add columns"
+        )
+    return waves.expand(count, -1).clone()
+
+
+def _weights(found: Observations) -> Tensor | None:
+    """Weights (N, O) with the mean 1: 0 for gaps, in proportion to 1/σ² for deviations σ; None where all are alike."""
+    seen = ~found.u.isnan()
+    if seen.all() and found.deviation is None:
+        return None
+    weight = seen.to(found.u)
+    if found.deviation is not None:
+        weight = torch.where(seen & ~found.deviation.isnan(), 1 / found.deviation.square(), weight)
+    return weight * (weight.numel() / weight.sum())

@@ -1,0 +1,84 @@
+"""Which metrics the trials of a study have, and whether what refers to them names one: objectives, bounds, schedulers.
+
+What there is to measure depends on the problem (its residuals and conditions) and on the data (regions with points,
+observations). Metrics of the test split are never selected by.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from cnn_core.metrics import METRICS, metric_names
+from cnn_core.problems import INTERIOR, Problem
+from search_spaces.errors import StudyFileError, nearest
+from search_spaces.problems import build_problem
+from search_spaces.schema import DataSplit, Study
+
+Modes = Mapping[str, str]
+
+PROJECTED = "projected/"
+
+EVERY_EPOCH = tuple(f"{split}/{metric}" for split in ("train", "validation") for metric in METRICS)
+AFTER_PROJECTION = tuple(f"{PROJECTED}validation/{metric}" for metric in METRICS)
+"""The names where there is data, and the PDE is one equation without conditions."""
+
+USUAL = ("validation/data_mse", "validation/constraint_mse")
+"""What a study minimises, as far as it is measured, if it says nothing else."""
+
+
+def with_objectives(study: Study) -> Study:
+    """The study with the usual objectives, if it has none of its own. Raises StudyFileError where none is measured."""
+    if study.objectives:
+        return study
+    known = every_epoch(study, build_problem(study.problem))
+    usual = {name: "min" for name in USUAL if name in known}
+    if not usual:
+        raise StudyFileError(
+            "data.validation has neither points of a region where something holds nor observations, so that there is "
+            "nothing to select by; write points, or a file"
+        )
+    return replace(study, objectives=usual)
+
+
+def check_metrics(study: Study) -> None:
+    """Raises StudyFileError where an objective, a bound or a scheduler's metric is not measured."""
+    problem = build_problem(study.problem)
+    during, after = every_epoch(study, problem), after_projection(study, problem)
+    for block in ("objectives", "bounds"):
+        for metric in getattr(study, block):
+            _check_metric(metric, f"{block}.{metric}", (*during, *after))
+    metric = study.tune.scheduler.metric
+    if metric is None:
+        return
+    if metric in after:
+        raise StudyFileError(
+            f"tune.scheduler.metric is {metric!r}, which is measured once, at the end of a trial; "
+            f"write one that is known after every epoch, e.g. {metric.removeprefix(PROJECTED)}"
+        )
+    _check_metric(metric, f"tune.scheduler.metric is {metric!r}, which", during)
+
+
+def every_epoch(study: Study, problem: Problem) -> tuple[str, ...]:
+    """What is measured after every epoch and may be selected by."""
+    return (*_names(problem, study.data.train, "train"), *_names(problem, study.data.validation, "validation"))
+
+
+def after_projection(study: Study, problem: Problem) -> tuple[str, ...]:
+    """What is measured once, after a projection."""
+    return tuple(f"{PROJECTED}{name}" for name in _names(problem, study.data.validation, "validation"))
+
+
+def _names(problem: Problem, split: DataSplit, name: str) -> tuple[str, ...]:
+    regions = {*split.drawn.counts, *(key for key, one in problem.conditions.items() if one.at_points)}
+    observed = split.file is not None or (problem.has_solution and INTERIOR in regions)
+    return tuple(f"{name}/{metric}" for metric in metric_names(problem, regions, observed=observed))
+
+
+def _check_metric(metric: str, what: str, known: tuple[str, ...]) -> None:
+    if metric in known:
+        return
+    if "test" in metric.split("/"):
+        raise StudyFileError(
+            f"{what} is a test metric, and hyperparameters are selected on validation data; "
+            f"write {metric.replace('test/', 'validation/')}"
+        )
+    raise StudyFileError(f"{what} is not measured on training or validation data; {nearest(metric, known)}")
