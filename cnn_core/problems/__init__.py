@@ -5,14 +5,21 @@ The latter are functions by name, whose keyword arguments are their options. A n
 
 from collections.abc import Callable, Mapping
 
+from cnn_core.problems.burgers import burgers
 from cnn_core.problems.condition import Condition
 from cnn_core.problems.functions import ProblemError, Residual, Scale, Solution
+from cnn_core.problems.heat import heat
+from cnn_core.problems.helmholtz_plane import helmholtz_2d
 from cnn_core.problems.known import with_known
+from cnn_core.problems.korteweg_de_vries import kdv
+from cnn_core.problems.kovasznay import kovasznay
 from cnn_core.problems.points import PointSet, Split, collocation_points, require_scales, sample, sample_regions
+from cnn_core.problems.poisson import poisson, poisson_hole
 from cnn_core.problems.problem import Problem
 from cnn_core.problems.region import DATA, INTERIOR
 from cnn_core.problems.synthetic import synthetic
 from cnn_core.problems.unknown import Unknown
+from cnn_core.problems.vibrations import beam, wave
 from cnn_core.problems.viscous_flow import viscous_flow
 from cnn_core.problems.waves import helmholtz, pythagorean, truth
 
@@ -22,6 +29,15 @@ PROBLEMS: Mapping[str, Callable[..., Problem]] = {
     "truth": truth,
     "viscous-flow": viscous_flow,
     "synthetic": synthetic,
+    "poisson": poisson,
+    "poisson-hole": poisson_hole,
+    "helmholtz-2d": helmholtz_2d,
+    "heat": heat,
+    "burgers": burgers,
+    "kovasznay": kovasznay,
+    "kdv": kdv,
+    "wave": wave,
+    "beam": beam,
 }
 
 __all__ = [
@@ -37,8 +53,16 @@ __all__ = [
     "Solution",
     "Split",
     "Unknown",
+    "beam",
+    "burgers",
     "collocation_points",
+    "heat",
     "helmholtz",
+    "helmholtz_2d",
+    "kdv",
+    "kovasznay",
+    "poisson",
+    "poisson_hole",
     "pythagorean",
     "require_scales",
     "sample",
@@ -46,5 +70,6 @@ __all__ = [
     "synthetic",
     "truth",
     "viscous_flow",
+    "wave",
     "with_known",
 ]

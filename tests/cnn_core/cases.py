@@ -20,9 +20,12 @@ from cnn_core.tasks import Roles, Task, by_region, tasks
 
 RANGES = {
     "amplitude": (0.2, 5.0), "frequency": (0.2, 5.0), "phase": (-0.5, 0.5),
-    "u_infinity": (0.2, 2.0), "suction": (0.2, 1.0), "w_infinity": (0.2, 2.0),
+    "u_infinity": (0.2, 2.0), "suction": (0.2, 1.0), "w_infinity": (0.2, 2.0), "diffusivity": (0.05, 1.0),
 }  # fmt: skip
 """The parameters' ranges in the main experiments."""
+
+FAMILIES = ("helmholtz", "pythagorean", "truth", "viscous-flow", "synthetic")
+"""The shipped problems without conditions: waves in a box, on which tests of the machinery run."""
 
 NETWORKS: dict[str, Network] = {
     f"{kind.__name__}-{activation}": kind(widths=(6, 5), activation=activation)

@@ -11,8 +11,9 @@ from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.derivatives import Field
 from cnn_core.networks import LayeredNetwork, Modulated, Network
-from cnn_core.problems import PROBLEMS, Condition, Problem, helmholtz
+from cnn_core.problems import Condition, Problem, helmholtz
 from tests.cnn_core.cases import (
+    FAMILIES,
     NETWORKS,
     OwnNetwork,
     general_twin,
@@ -38,7 +39,7 @@ def hessian_problem(inputs: int) -> Problem:
     return Problem("hessian", interval, ("amplitude",), ("u", "v"), residual, lambda x, p: p[0] * x[0].repeat(2).sin())
 
 
-EVERY_PROBLEM = [*(make_problem(name) for name in PROBLEMS), *(hessian_problem(inputs) for inputs in (1, 2, 3))]
+EVERY_PROBLEM = [*(make_problem(name) for name in FAMILIES), *(hessian_problem(inputs) for inputs in (1, 2, 3))]
 
 
 IDS = [f"{problem.name}-{len(problem.coordinates)}" for problem in EVERY_PROBLEM]
@@ -87,7 +88,7 @@ def test_residual_of_a_network_by_hand() -> None:
     assert float(model.residuals(theta, x, p)) == pytest.approx(expected, rel=1e-13)
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_a_researchers_own_module_takes_the_general_path(name: str) -> None:
     problem = make_problem(name)
     network = OwnNetwork(len(problem.coordinates), len(problem.parameters), len(problem.outputs))

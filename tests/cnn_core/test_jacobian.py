@@ -11,8 +11,9 @@ from cnn_core.data_loss import point_losses
 from cnn_core.jacobian import Jacobian
 from cnn_core.linearisation import Terms, batch_terms
 from cnn_core.networks import Dense, Modulated, Network
-from cnn_core.problems import PROBLEMS, PointSet, Problem, helmholtz
+from cnn_core.problems import PointSet, Problem, helmholtz
 from tests.cnn_core.cases import (
+    FAMILIES,
     NETWORKS,
     OwnNetwork,
     general_twin,
@@ -28,7 +29,7 @@ from tests.cnn_core.test_constrained import hessian_problem
 POINTS = 3
 
 
-EVERY_PROBLEM = [*(make_problem(name) for name in PROBLEMS), hessian_problem(2)]
+EVERY_PROBLEM = [*(make_problem(name) for name in FAMILIES), hessian_problem(2)]
 
 
 def naive_rows(model: ConstrainedNetwork, points: PointSet, *, losses: bool) -> Tensor:
@@ -87,7 +88,7 @@ def test_our_networks_against_naive_rows(network: Network, problem: Problem) -> 
     assert_terms(model, points, "layers")
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_a_researchers_own_module_against_naive_rows(name: str) -> None:
     problem = make_problem(name)
     network = OwnNetwork(len(problem.coordinates), len(problem.parameters), len(problem.outputs))

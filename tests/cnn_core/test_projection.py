@@ -9,10 +9,10 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.networks import Modulated
-from cnn_core.problems import PROBLEMS, Condition, Split, collocation_points, sample, viscous_flow
+from cnn_core.problems import Condition, Split, collocation_points, sample, viscous_flow
 from cnn_core.projection import ProjectionResult, project, projection_points
 from cnn_core.solvers import SOLVERS, AdamProjection, LevenbergMarquardt, ProjectionStatus, Solver
-from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, relative, theta_of
+from tests.cnn_core.cases import FAMILIES, OwnNetwork, grid_points, make_model, make_problem, relative, theta_of
 
 NETWORK = Modulated(widths=(8, 7), activation="tanh")
 
@@ -37,7 +37,7 @@ def on_the_constraint(model: ConstrainedNetwork) -> Tensor:
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_the_trained_parameters_stay_untouched(solver: str, name: str, dtype: torch.dtype) -> None:
     problem = make_problem(name)

@@ -16,10 +16,11 @@ from cnn_core.methods import METHODS, Method
 from cnn_core.methods.method import State
 from cnn_core.networks import Modulated
 from cnn_core.optimizers import Sgd
-from cnn_core.problems import PROBLEMS, PointSet
+from cnn_core.problems import PointSet
 from cnn_core.schedules import Constant, Linear, Schedule
 from cnn_core.training import Training, TrainingStatus, train
 from tests.cnn_core.cases import (
+    FAMILIES,
     OwnNetwork,
     grid_points,
     make_model,
@@ -58,7 +59,7 @@ def walk(method: Method, model: ConstrainedNetwork, points: PointSet, steps: int
 
 
 @pytest.mark.parametrize("steps", [0, 2])
-@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("problem", FAMILIES)
 @pytest.mark.parametrize("method", METHODS)
 def test_direction_is_finite_and_pure(method: str, problem: str, steps: int) -> None:
     model, points = setting(problem)
@@ -107,7 +108,7 @@ def test_state_survives_a_checkpoint(method: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
-@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("problem", FAMILIES)
 @pytest.mark.parametrize("method", METHODS)
 def test_an_epoch_whose_batches_do_not_divide_the_points(method: str, problem: str, dtype: torch.dtype) -> None:
     model, points = setting(problem, count=11)
@@ -139,7 +140,7 @@ REDUCED = {
 """What a method promises to reduce; the others promise nothing."""
 
 
-@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("problem", FAMILIES)
 @pytest.mark.parametrize("method", REDUCED)
 def test_training_reduces_what_the_method_is_for(method: str, problem: str) -> None:
     model, points = setting(problem, count=3)

@@ -13,8 +13,8 @@ from cnn_core.jacobian import ExplicitJacobian, Jacobian
 from cnn_core.linear_algebra.factorisation import Multipliers, SolveStatus, solve_multipliers
 from cnn_core.methods.correction import correct, normal_space, watch
 from cnn_core.networks import Dense, Modulated, Network
-from cnn_core.problems import PROBLEMS
 from tests.cnn_core.cases import (
+    FAMILIES,
     grid_points,
     make_model,
     make_problem,
@@ -54,7 +54,7 @@ def corrected(
 
 @pytest.mark.parametrize("rows", [10, 50, 100])
 @pytest.mark.parametrize("scaled", [True, False], ids=["scaled", "unscaled"])
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("network", MAIN_NETWORKS.values(), ids=MAIN_NETWORKS)
 def test_undamped_directions_satisfy_the_multiplier_equation(
     network: Network, name: str, scaled: bool, rows: int

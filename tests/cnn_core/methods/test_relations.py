@@ -8,9 +8,18 @@ from cnn_core.data_loss import point_losses
 from cnn_core.methods import Batch, NoLoss, NonProjecting, Sample, Soft, Unconstrained
 from cnn_core.methods.method import Step
 from cnn_core.networks import Dense, Modulated, Network
-from cnn_core.problems import PROBLEMS, PointSet
+from cnn_core.problems import PointSet
 from cnn_core.reductions import Huber, Lp, Reduction
-from tests.cnn_core.cases import general_twin, grid_points, make_model, make_problem, make_step, relative, theta_of
+from tests.cnn_core.cases import (
+    FAMILIES,
+    general_twin,
+    grid_points,
+    make_model,
+    make_problem,
+    make_step,
+    relative,
+    theta_of,
+)
 
 NETWORKS: dict[str, Network] = {
     "dense": Dense(widths=(9, 8), activation="tanh"),
@@ -23,7 +32,7 @@ def step_of(name: str, network: Network, count: int = 5) -> Step:
     return make_step(model, grid_points(model.problem, count))
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_unconstrained_is_the_data_gradient(network: Network, name: str) -> None:
     step = step_of(name, network)
@@ -37,7 +46,7 @@ def test_unconstrained_is_the_data_gradient(network: Network, name: str) -> None
 
 
 @pytest.mark.parametrize("reduction", [Lp(), Lp(1.5), Huber(0.5)], ids=str)
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_soft_is_the_gradient_of_loss_and_penalty(network: Network, name: str, reduction: Reduction) -> None:
     step = step_of(name, network)
@@ -54,7 +63,7 @@ def test_soft_without_weight_is_unconstrained() -> None:
     assert relative(Soft(weight=0.0).direction(step, {}).gradient, Unconstrained().direction(step, {}).gradient) < 1e-13
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_no_loss_is_batch_without_objective(network: Network, name: str) -> None:
     step = step_of(name, network, count=3)
@@ -63,7 +72,7 @@ def test_no_loss_is_batch_without_objective(network: Network, name: str) -> None
 
 
 @pytest.mark.parametrize("damping", [0.0, 0.01])
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_non_projecting_is_the_sum_of_no_loss_and_unconstrained(network: Network, name: str, damping: float) -> None:
     step = step_of(name, network, count=3)
@@ -106,7 +115,7 @@ def naive_sample(step: Step, *, gain: float, rate: float, damping: float) -> Ten
 
 
 @pytest.mark.parametrize("damping", [0.0, 0.2])
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_sample_is_the_mean_of_the_points_own_steps(network: Network, name: str, damping: float) -> None:
     step = step_of(name, network)
@@ -116,7 +125,7 @@ def test_sample_is_the_mean_of_the_points_own_steps(network: Network, name: str,
 
 
 def test_sample_of_one_point_is_batch_of_one_point() -> None:
-    for name in PROBLEMS:
+    for name in FAMILIES:
         step = step_of(name, NETWORKS["modulated"], count=1)
         batch = Batch().direction(step, {"age": 0}).gradient
         assert relative(Sample().direction(step, {}).gradient, batch) < 1e-8
