@@ -52,6 +52,12 @@ FEW = 3
 NARROW = (8,)
 """Widths of the network that stands in for the trained one at all points."""
 
+MOST_RESIDUALS = 1000
+"""At one point."""
+
+LONGEST_NAME = 100
+"""Letters of a residual's."""
+
 LONGEST_REASON = 300
 """Characters of an error that is repeated."""
 
@@ -79,7 +85,17 @@ class Cast:
 def require_residual(problem: Problem) -> None:
     """Raises ProblemError unless the residual can be run at one point."""
     with _telling(problem, "residual"):
-        _ = problem.constraints
+        names = problem.constraints
+    if len(names) > MOST_RESIDUALS:
+        raise ProblemError(
+            f"problem {problem.name!r}: residual returned {len(names)} constraints; return at most {MOST_RESIDUALS}"
+        )
+    for name in names:
+        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
+            raise ProblemError(
+                f"problem {problem.name!r}: residual returned the name {name!r:.{LONGEST_NAME}}; write a text of 1 to "
+                f"{LONGEST_NAME} letters in one line"
+            )
 
 
 def rehearse(problem: Problem, split: Split, cast: Cast, *, seed: int) -> PointSet:

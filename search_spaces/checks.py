@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from cnn_core.metrics import METRICS
 from cnn_core.problems import PointSet, Problem, Split
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
+from search_spaces.blocks import write
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.forms import MOST_VALUES
 from search_spaces.problems import build_problem
@@ -42,6 +43,19 @@ MOST_CHOICES = 1000
 
 MOST_PARAMETERS = 100_000_000
 """Of a network."""
+
+MOST_LAYERS = 100
+
+MOST: Mapping[str, int] = {
+    "training.epochs": 1_000_000,
+    "tune.trials": 1_000_000,
+    "projection.points": 100_000,
+    "projection.max_steps": 10_000_000,
+}
+"""Counts that are asked for in a word, and take for ever, or all memory."""
+
+SPLITS_OWN = ("points", "sampling", "file", "share", "order", "columns")
+"""What stands beside the parameters in a split, so that no parameter can have such a name."""
 
 
 def check_settings(study: Study) -> None:
@@ -104,6 +118,12 @@ def _naming(where: str = "") -> Iterator[None]:
 
 
 def _check_split(problem: Problem, split: Split, path: str) -> None:
+    for key in problem.parameters:
+        if key in SPLITS_OWN:
+            raise StudyFileError(
+                f"problem {problem.name!r} has a parameter {key!r}, which means something else in a split; "
+                f"give it another name, none of: {', '.join(SPLITS_OWN)}"
+            )
     for key in split.parameters:
         if key not in problem.parameters:
             known = (*problem.parameters, "points", "sampling")
@@ -165,6 +185,13 @@ def check_sizes(study: Study) -> None:
     listed = sum(len(values) for _, split in splits(study.data) for values in split.parameters.values())
     if (count := listed + sum(map(len, choices.values()))) > MOST_VALUES:
         raise StudyFileError(f"data and search list {count} values; write at most {MOST_VALUES} altogether")
+    settings = write(study)
+    for path, most in MOST.items():
+        block, _, key = path.partition(".")
+        if (count := (settings[block] or {}).get(key, 0)) > most:
+            raise StudyFileError(f"{path} is {count}; write at most {most}")
+    if (layers := len(getattr(study.network, "widths", ()))) > MOST_LAYERS:
+        raise StudyFileError(f"network.widths has {layers} layers; write at most {MOST_LAYERS}")
     with _naming("network: "):
         parameters = parameter_count(study.network)
     if parameters > MOST_PARAMETERS:

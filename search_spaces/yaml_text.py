@@ -12,6 +12,7 @@ import yaml
 
 from search_spaces.errors import StudyFileError, shown
 from search_spaces.plain import BLOCK
+from search_spaces.regular import regular
 
 MOST_CHARACTERS = 1_000_000
 """Of a file."""
@@ -35,7 +36,9 @@ NUMBERS = (f"{TAG}int", f"{TAG}float")
 def text_of(path: Path) -> str:
     """A file's text. Raises StudyFileError where it has none."""
     try:
-        _require(path.stat().st_size <= MOST_CHARACTERS, f"this file has more than {MOST_CHARACTERS} characters")
+        _require(
+            regular(path).stat().st_size <= MOST_CHARACTERS, f"this file has more than {MOST_CHARACTERS} characters"
+        )
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
