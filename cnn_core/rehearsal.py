@@ -171,14 +171,18 @@ def _telling(problem: Problem, function: str, x: Tensor | None = None, p: Tensor
         yield
     except ProblemError:
         raise
-    except (Exception, SystemExit) as error:  # sys.exit in a user's code must not end the program
+    except (Exception, SystemExit, GeneratorExit) as error:  # sys.exit in a user's code must not end the program
         what = f"the {function} of problem {problem.name!r} fails{at(x, p)}"
         raise ProblemError(f"{what} ({_words(error)}") from error
 
 
 def _words(error: BaseException) -> str:
     """`what is wrong, in file, line); what to write instead`."""
-    message = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    try:
+        said = str(error)
+    except Exception:  # of a user's class
+        said = ""
+    message = next((line.strip() for line in said.splitlines() if line.strip()), "")
     kind = type(error).__name__
     for pattern, means, remedy in REMEDIES:
         if isinstance(error, RuntimeError | TypeError | MemoryError) and re.search(pattern, f"{kind}: {message}"):

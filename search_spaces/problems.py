@@ -1,8 +1,10 @@
 """From a study file's `problem` block to a `Problem`: ours by name, or anyone's by `package.module:attribute`."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter
 
 from cnn_core.problems import PROBLEMS, Problem
 from search_spaces.errors import USERS_ERRORS, StudyFileError, nearest, one_line
@@ -65,7 +67,7 @@ def _call(function: Callable[..., Any], choice: ProblemChoice) -> Any:
 
 
 def _checked_options(function: Callable[..., Any], choice: ProblemChoice) -> dict[str, Any]:
-    parameters = inspect.signature(function).parameters
+    parameters = _parameters(function, choice.name)
     hints = _hints(function)
     any_key = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     known = {key: parameter for key, parameter in parameters.items() if parameter.kind not in VARIADIC}
@@ -76,9 +78,29 @@ def _checked_options(function: Callable[..., Any], choice: ProblemChoice) -> dic
         if parameter.default is parameter.empty and key not in choice.options:
             raise StudyFileError(f"problem.{key} is missing; {choice.name} needs it, write its value")
     return {
-        key: read_plain(adapter_of(hints[key]), value, f"problem.{key}") if key in hints and key in known else value
+        key: read_plain(adapter, value, f"problem.{key}")
+        if key in known and (adapter := _adapter(hints, key))
+        else value
         for key, value in choice.options.items()
     }
+
+
+def _parameters(function: Callable[..., Any], name: str) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(function).parameters
+    except Exception:  # one of Python's own, or with a signature of its own making
+        raise StudyFileError(
+            f"problem.name: Python does not know which arguments {name} takes; name a function that is written "
+            "with def, and returns a Problem"
+        ) from None
+
+
+def _adapter(hints: Mapping[str, Any], key: str) -> TypeAdapter[Any] | None:
+    """What checks an option by its type hint; None without one, or with one that no file's value could have."""
+    try:
+        return adapter_of(hints[key]) if key in hints else None
+    except Exception:  # pydantic knows no such type
+        return None
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:

@@ -71,7 +71,10 @@ def exit_codes() -> Iterator[None]:
         sys.exit(FAILED)
     except Ended as error:
         sys.exit(error.code)
-    except SystemExit as error:  # ours come from here: this one is the user's, or rich's, for a pipe that was closed
+    except (
+        SystemExit,
+        GeneratorExit,
+    ) as error:  # ours come from here: this one is the user's, or rich's, for a pipe that was closed
         if isinstance(error.__context__, BrokenPipeError):
             sys.exit(FAILED)
         _say_errors(f"problem.name: its module ended the program with {one_line(error)}; take sys.exit out of it")
