@@ -62,6 +62,12 @@ FEW = 3
 NARROW = (8,)
 """Widths of the network that stands in for the trained one at all points."""
 
+MOST_RESIDUALS = 1000
+"""At one point."""
+
+LONGEST_NAME = 100
+"""Letters of a residual's."""
+
 LONGEST_REASON = 300
 """Characters of an error that is repeated."""
 
@@ -84,7 +90,17 @@ class Cast:
 def require_residual(problem: Problem) -> None:
     """Raises ProblemError unless the residual can be run at one point."""
     with _telling(problem, "residual"):
-        _ = problem.constraints
+        names = problem.constraints
+    if len(names) > MOST_RESIDUALS:
+        raise ProblemError(
+            f"problem {problem.name!r}: residual returned {len(names)} constraints; return at most {MOST_RESIDUALS}"
+        )
+    for name in names:
+        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
+            raise ProblemError(
+                f"problem {problem.name!r}: residual returned the name {name!r:.{LONGEST_NAME}}; write a text of 1 to "
+                f"{LONGEST_NAME} letters in one line"
+            )
 
 
 def rehearse(
@@ -173,14 +189,18 @@ def _telling(problem: Problem, function: str, x: Tensor | None = None, p: Tensor
         yield
     except ProblemError:
         raise
-    except (Exception, SystemExit) as error:  # sys.exit in a user's code must not end the program
+    except (Exception, SystemExit, GeneratorExit) as error:  # sys.exit in a user's code must not end the program
         what = f"the {function} of problem {problem.name!r} fails{at(x, p)}"
         raise ProblemError(f"{what} ({_words(error)}") from error
 
 
 def _words(error: BaseException) -> str:
     """`what is wrong, in file, line); what to write instead`."""
-    message = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    try:
+        said = str(error)
+    except Exception:  # of a user's class
+        said = ""
+    message = next((line.strip() for line in said.splitlines() if line.strip()), "")
     kind = type(error).__name__
     for pattern, means, remedy in REMEDIES:
         if isinstance(error, RuntimeError | TypeError | MemoryError) and re.search(pattern, f"{kind}: {message}"):

@@ -11,6 +11,7 @@ from cnn_core.optimizers import WITHOUT_METRIC
 from cnn_core.problems import INTERIOR, PointSet, Problem
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
 from cnn_core.tasks import require_need, require_roles, role_of, tasks
+from search_spaces.blocks import write
 from search_spaces.data_files import find_file, observed, waves_of
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.forms import MOST_VALUES, OF_A_SPLIT
@@ -47,6 +48,16 @@ MOST_CHOICES = 1000
 
 MOST_PARAMETERS = 100_000_000
 """Of a network."""
+
+MOST_LAYERS = 100
+
+MOST: Mapping[str, int] = {
+    "training.epochs": 1_000_000,
+    "tune.trials": 1_000_000,
+    "projection.points": 100_000,
+    "projection.max_steps": 10_000_000,
+}
+"""Counts that are asked for in a word, and take for ever, or all memory."""
 
 
 def check_settings(study: Study) -> None:
@@ -128,6 +139,12 @@ def _naming(where: str = "") -> Iterator[None]:
 
 
 def _check_split(problem: Problem, split: DataSplit, path: str) -> None:
+    for key in problem.parameters:
+        if key in OF_A_SPLIT:
+            raise StudyFileError(
+                f"problem {problem.name!r} has a parameter {key!r}, which means something else in a split; "
+                f"give it another name, none of: {', '.join(OF_A_SPLIT)}"
+            )
     for key in split.parameters:
         if key in problem.unknowns:
             raise StudyFileError(f"{path}.{key} is an unknown, which nobody gives; remove it, or problem.unknown.{key}")
@@ -234,6 +251,15 @@ def check_sizes(study: Study) -> None:
     listed = sum(len(values) for _, split in splits(study.data) for values in split.parameters.values())
     if (count := listed + sum(map(len, choices.values()))) > MOST_VALUES:
         raise StudyFileError(f"data and search list {count} values; write at most {MOST_VALUES} altogether")
+    settings = write(study)
+    for path, most in MOST.items():
+        block, _, key = path.partition(".")
+        counts = (settings[block] or {}).get(key, 0)
+        for count in counts.values() if isinstance(counts, Mapping) else (counts,):
+            if count > most:
+                raise StudyFileError(f"{path} is {count}; write at most {most}")
+    if (layers := len(getattr(study.network, "widths", ()))) > MOST_LAYERS:
+        raise StudyFileError(f"network.widths has {layers} layers; write at most {MOST_LAYERS}")
     if isinstance(study.network, NetworkChoice):  # is counted when it is built
         return
     with _naming("network: "):

@@ -36,7 +36,7 @@ class OwnNetwork:
         if not callable(found) or hasattr(type(found), "forward"):  # what is a module already has no seed
             kind = type(found).__name__
             raise StudyFileError(f"network.name: {name} is a {kind}; name a class, or a function that returns a module")
-        named = parameters_of(found)
+        named = parameters_of(found, name, "network")
         given = {key: value for key, value in shape.items() if key not in IF_ASKED or key in named}
         try:
             return seeded(lambda: call(found, name, "network", options, given), shape, name=name)

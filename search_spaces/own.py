@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, get_type_hints
 
+from pydantic import TypeAdapter
+
 from search_spaces.errors import USERS_ERRORS, StudyFileError, nearest, one_line
 from search_spaces.modules import import_own
 from search_spaces.plain import adapter_of, read_plain
@@ -47,18 +49,28 @@ def call(
         raise StudyFileError(f"{block}.name: {name} fails ({one_line(error)}); mend it, or its options") from None
 
 
-def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """The parameters that it names."""
-    parameters = inspect.signature(function).parameters
+def parameters_of(function: Callable[..., Any], name: str, block: str) -> Mapping[str, inspect.Parameter]:
+    """The parameters that it names. Raises StudyFileError where nobody knows them."""
+    parameters = _signature(function, name, block)
     return {key: parameter for key, parameter in parameters.items() if parameter.kind not in VARIADIC}
+
+
+def _signature(function: Callable[..., Any], name: str, block: str) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(function).parameters
+    except Exception:  # one of Python's own, or with a signature of its own making
+        raise StudyFileError(
+            f"{block}.name: Python does not know which arguments {name} takes; name a function or class that is "
+            "written in Python"
+        ) from None
 
 
 def _checked(
     function: Callable[..., Any], name: str, block: str, options: Mapping[str, Any], given: Collection[str]
 ) -> dict[str, Any]:
-    hints, parameters = _hints(function), inspect.signature(function).parameters
+    hints, parameters = _hints(function), _signature(function, name, block)
     any_key = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    known = {key: parameter for key, parameter in parameters_of(function).items() if key not in given}
+    known = {key: parameter for key, parameter in parameters_of(function, name, block).items() if key not in given}
     for key in options:
         if key in given:
             raise StudyFileError(f"{block}.{key} is given by the problem and the training; remove it")
@@ -68,9 +80,19 @@ def _checked(
         if parameter.default is parameter.empty and key not in options:
             raise StudyFileError(f"{block}.{key} is missing; {name} needs it, write its value")
     return {
-        key: read_plain(adapter_of(hints[key]), value, f"{block}.{key}") if key in hints and key in known else value
+        key: read_plain(adapter, value, f"{block}.{key}")
+        if key in known and (adapter := _adapter(hints, key))
+        else value
         for key, value in options.items()
     }
+
+
+def _adapter(hints: Mapping[str, Any], key: str) -> TypeAdapter[Any] | None:
+    """What checks an option by its type hint; None without one, or with one that no file's value could have."""
+    try:
+        return adapter_of(hints[key]) if key in hints else None
+    except Exception:  # pydantic knows no such type
+        return None
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
