@@ -40,8 +40,9 @@ class Evaluation(NamedTuple):
 
 
 class Pulled(NamedTuple):
-    """A scalar objective's gradient in θ (P,), and the pass's predictions (N, O) and residuals (N, C); no graph."""
+    """A scalar objective, its gradient in θ (P,), and the pass's predictions (N, O) and residuals (N, C); no graph."""
 
+    value: Tensor
     gradient: Tensor
     prediction: Tensor
     residuals: Tensor
@@ -195,7 +196,7 @@ class ConstrainedNetwork:
         with clock.section("step"):
             loss = objective(evaluation.prediction, evaluation.residuals, *arguments)
             gradient = torch.autograd.grad(loss, theta)[0]
-        return Pulled(gradient, evaluation.prediction.detach(), evaluation.residuals.detach())
+        return Pulled(loss.detach(), gradient, evaluation.prediction.detach(), evaluation.residuals.detach())
 
     def kernel(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A pure tensor function as it is to be called: compiled, if this network compiles."""
@@ -285,9 +286,10 @@ def _gradient(
     """`ConstrainedNetwork.gradient` as one graph."""
     layers = model.layer_pass(theta, x, p, model.carried)
 
-    def value(streams: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def value(streams: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
         prediction, residuals = model.read(streams, x, p)
-        return objective(prediction, residuals, *arguments), (prediction, residuals)
+        loss = objective(prediction, residuals, *arguments)
+        return loss, (loss, prediction, residuals)
 
-    weights, (prediction, residuals) = grad(value, has_aux=True)(layers.streams)
-    return Pulled(layers.gradient(weights), prediction, residuals)
+    weights, (loss, prediction, residuals) = grad(value, has_aux=True)(layers.streams)
+    return Pulled(loss, layers.gradient(weights), prediction, residuals)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -23,13 +23,18 @@ class Stepper(Protocol):
 
     @property
     def param_groups(self) -> list[Group]: ...
-    def step(self) -> Any: ...
+    def step(self, closure: Any = None, /) -> Any: ...
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state_dict: dict[str, Any], /) -> None: ...
 
 
 class Optimizer(Protocol):
-    """A description of an optimizer; `learning_rate` may be a schedule in epochs."""
+    """A description of an optimizer; `learning_rate` may be a schedule in epochs.
+
+    `searches` says whether a step looks along a line for lower values, for which it asks for value and gradient anew.
+    """
+
+    searches: ClassVar[bool]
 
     @property
     def name(self) -> str: ...
@@ -52,6 +57,7 @@ class Adam:
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-8
     name: Literal["adam"] = "adam"
+    searches: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _require_moments(self.learning_rate, self.betas, self.epsilon)
@@ -77,6 +83,7 @@ class Sgd:
     learning_rate: Schedule = 1e-2
     momentum: float = 0.0
     name: Literal["sgd"] = "sgd"
+    searches: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         require_nonnegative(learning_rate=self.learning_rate)
@@ -104,6 +111,7 @@ class Soap:
     epsilon: float = 1e-8
     refresh_interval: int = 10
     name: Literal["soap"] = "soap"
+    searches: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _require_moments(self.learning_rate, self.betas, self.epsilon)
@@ -128,6 +136,39 @@ class Soap:
         raise ValueError("soap has no diagonal metric; use the metric of adam, or the identity")
 
 
+@dataclass(frozen=True)
+class Lbfgs:
+    """L-BFGS with a line search for the strong Wolfe conditions (Nocedal & Wright 2006, ch. 7), as torch has it.
+
+    A step of a training is at most `max_iterations` of its own, on one batch: give it large ones, best all points at
+    once. `history` pairs of steps and gradients make its metric.
+    """
+
+    learning_rate: Schedule = 1.0
+    max_iterations: int = 20
+    history: int = 50
+    name: Literal["lbfgs"] = "lbfgs"
+    searches: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        require_nonnegative(learning_rate=self.learning_rate)
+        if self.max_iterations < 1 or self.history < 1:
+            raise ValueError(
+                f"max_iterations and history must be at least 1, got {self.max_iterations} and {self.history}"
+            )
+
+    def build(self, theta: Tensor, shapes: Sequence[torch.Size] = ()) -> torch.optim.Optimizer:
+        smallest = torch.finfo(theta.dtype).tiny  # a training ends after its epochs, not by tolerances
+        return torch.optim.LBFGS(
+            [theta], lr=value_at(self.learning_rate, 0.0), max_iter=self.max_iterations, history_size=self.history,
+            tolerance_grad=smallest, tolerance_change=smallest, line_search_fn="strong_wolfe",
+        )  # fmt: skip
+
+    def precondition(self, gradient: Tensor, state: Moments) -> tuple[Tensor, Tensor | None, Moments]:
+        """Raises ValueError: its metric is no diagonal one."""
+        raise ValueError("lbfgs has no diagonal metric; use the metric of adam, or the identity")
+
+
 class OnTensors:
     """An optimizer of the tensors that θ (P,) is made of: they are views of θ, so that what it moves is θ itself.
 
@@ -147,7 +188,7 @@ class OnTensors:
         return self._inner.param_groups
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self, closure: Any = None, /) -> None:
         gradient = self._theta.grad
         if gradient is None or not torch.isfinite(gradient).all():
             self._theta.fill_(math.nan)
@@ -178,7 +219,7 @@ def _require_moments(learning_rate: Schedule, betas: tuple[float, float], epsilo
         raise ValueError(f"epsilon must be positive, got {epsilon}")
 
 
-OPTIMIZERS: Mapping[str, type[Optimizer]] = {"adam": Adam, "sgd": Sgd, "soap": Soap}
+OPTIMIZERS: Mapping[str, type[Optimizer]] = {"adam": Adam, "sgd": Sgd, "soap": Soap, "lbfgs": Lbfgs}
 
-WITHOUT_METRIC = ("soap",)
+WITHOUT_METRIC = ("soap", "lbfgs")
 """Optimizers whose metric is no diagonal matrix, so that `precondition` has none to give."""

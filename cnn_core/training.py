@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -19,9 +19,10 @@ from torch import Tensor
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.divergence import UNEXPLAINED, cause
-from cnn_core.methods.method import Method, MiniBatch, Part, Step, Watch
+from cnn_core.methods.method import Direction, Method, MiniBatch, Part, State, Step, Watch, require_value
 from cnn_core.optimizers import Adam, Optimizer
 from cnn_core.problems import PointSet
+from cnn_core.renewal import Renewal, require_renewal
 from cnn_core.schedules import value_at
 from cnn_core.tasks import Roles, Task, by_region, require_need, tasks
 
@@ -38,8 +39,9 @@ class TrainingStatus(StrEnum):
 class Training:
     """A training in progress on points by region, or of the interior alone, whose dtype and device are those of θ.
 
-    `batch_size` is one for all regions, or one for each. `roles` say what teaches how (`cnn_core.tasks`). `gradient` is
-    the method's last direction; `reason` says why and where it diverged, if it did.
+    `batch_size` is one for all regions, or one for each. `roles` say what teaches how (`cnn_core.tasks`), `renewal`
+    which points are drawn anew on the way. `gradient` is the method's last direction; `reason` says why and where it
+    diverged, if it did.
     """
 
     model: ConstrainedNetwork
@@ -50,11 +52,16 @@ class Training:
     epochs: int = 30
     seed: int = 0
     roles: Roles = field(default_factory=dict)
+    renewal: Renewal | None = None
 
     def __post_init__(self) -> None:
         self.regions = dict(by_region(self.points))
         self.tasks = tasks(self.model, self.regions, self.roles)
         require_need(self.method.name, self.method.needs, self.tasks)
+        require_value(self.optimizer, self.method)
+        if self.renewal is not None:
+            require_renewal(self.renewal.resample, self.renewal.refine, self.regions, self.method)
+        self.renewed: set[str] = set()
         self.batch_sizes = self._batch_sizes()
         if min(self.batch_sizes.values()) < 1 or self.epochs < 0:
             raise ValueError(
@@ -74,6 +81,7 @@ class Training:
 
     def run_epoch(self) -> TrainingStatus:
         """One pass over all points. Stops at the first step that is not finite, with θ as it was before."""
+        self._renew()
         for position, parts in enumerate(self.batches()):
             if not self.take_step(parts, self.epoch + position / self.steps_per_epoch):
                 self.diverge(f"in step {position + 1} of epoch {self.epoch + 1} {self._why(parts)}")
@@ -82,6 +90,14 @@ class Training:
         if self.epoch >= self.epochs:
             self.status = TrainingStatus.COMPLETED
         return self.status
+
+    def _renew(self) -> None:
+        """New points for those regions that get some at this epoch."""
+        for region, points in self.regions.items():
+            if self.renewal is not None and self.renewal.due(region, self.epoch):
+                theta = self.theta.detach()
+                self.regions[region] = self.renewal.points(region, self.epoch, self.model, theta, points)
+                self.renewed.add(region)
 
     def diverge(self, reason: str) -> None:
         """The training ends here."""
@@ -95,26 +111,38 @@ class Training:
     def take_step(self, parts: Sequence[Part], epoch: float) -> bool:
         """One step on a batch of every region at `epoch` in epochs; False, with θ as it was, if it is not finite."""
         step = Step(parts, self.theta, epoch, self.optimizer, self.clock)
-        self.gradient, self.method_state, watch, complete = self.method.direction(step, self.method_state)
-        self._watch = watch or self._watch
-        before = self.theta.detach().clone()
-        with self.clock.section("step"):
-            if complete:
-                with torch.no_grad():
-                    self.theta -= self.gradient
-            else:
-                self._let_optimizer_step(epoch)
+        before, state = self.theta.detach().clone(), self.method_state
+        direction = self.method.direction(step, state)
+        self.gradient, self.method_state = direction.gradient, direction.state
+        self._watch = direction.watch or self._watch
+        if direction.complete:
+            with self.clock.section("step"), torch.no_grad():
+                self.theta -= self.gradient
+        else:
+            self._let_optimizer_step(step, direction, state)
         if torch.isfinite(self.theta).all():
             return True
         with torch.no_grad():
             self.theta.copy_(before)
         return False
 
-    def _let_optimizer_step(self, epoch: float) -> None:
+    def _let_optimizer_step(self, step: Step, direction: Direction, state: State) -> None:
         self.theta.grad = self.gradient
         for group in self.stepper.param_groups:
-            group["lr"] = value_at(self.optimizer.learning_rate, epoch)
-        self.stepper.step()
+            group["lr"] = value_at(self.optimizer.learning_rate, step.epoch)
+        if not self.optimizer.searches:
+            with self.clock.section("step"):
+                self.stepper.step()
+            return
+        known = [direction]  # where the search begins
+
+        @torch.enable_grad()
+        def closure() -> float:
+            there = known.pop() if known else self.method.direction(step, state)
+            self.theta.grad = there.gradient
+            return float(cast(Tensor, there.value))
+
+        self.stepper.step(closure)  # its time is that of the passes
 
     @property
     def watched(self) -> dict[str, float]:
@@ -186,6 +214,7 @@ class Training:
                 "reason": self.reason,
                 "figures": self.watched,  # the key of checkpoints of before
                 "seconds": dict(self.clock.seconds),
+                "points": {region: vars(self.regions[region]) for region in self.renewed},
             }
         )
 
@@ -205,6 +234,9 @@ class Training:
         self.status, self.reason = TrainingStatus(state["status"]), state.get("reason")
         if self.status is TrainingStatus.COMPLETED and self.epoch < self.epochs:
             self.status = TrainingStatus.RUNNING  # more epochs were asked for than the checkpoint had
+        for region, points in state.get("points", {}).items():
+            self.regions[region] = PointSet(**points)
+            self.renewed.add(region)
         self._watch = partial(dict, state["figures"])
         self.clock.seconds.update(state["seconds"])
 
@@ -228,13 +260,14 @@ def train(
     epochs: int = 30,
     seed: int = 0,
     roles: Roles | None = None,
+    renewal: Renewal | None = None,
     on_epoch: Callable[[Training], None] | None = None,
 ) -> Tensor:
     """Train and return θ (P,). Starts from the network's own parameters, which stay untouched.
 
     `on_epoch` is called after every epoch. A training that diverges stops and returns the last finite θ.
     """
-    training = Training(model, points, method, optimizer or Adam(), batch_size, epochs, seed, roles or {})
+    training = Training(model, points, method, optimizer or Adam(), batch_size, epochs, seed, roles or {}, renewal)
     while training.status is TrainingStatus.RUNNING:
         training.run_epoch()
         if on_epoch is not None:

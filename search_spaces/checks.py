@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from cnn_core.construction import fresh
+from cnn_core.methods.method import require_value
 from cnn_core.optimizers import WITHOUT_METRIC
 from cnn_core.problems import INTERIOR, PointSet, Problem
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
+from cnn_core.renewal import require_renewal
 from cnn_core.tasks import require_need, require_roles, role_of, tasks
 from search_spaces.blocks import write
 from search_spaces.data_files import find_file, observed, waves_of
@@ -197,6 +199,8 @@ def _check_training(study: Study, problem: Problem, points: Mapping[str, PointSe
         model = Cast(build_network(study.network), 0, study.training.dtype).model(problem, narrow=True)
         method = study.training.method
         require_need(method.name, method.needs, tasks(model, points, roles))
+    with _naming("training."):
+        require_renewal(study.training.resample, study.training.refine, points, study.training.method)
     if isinstance(study.training.batch_size, Mapping):
         for region in study.training.batch_size:
             if region not in points:
@@ -275,6 +279,8 @@ def _require_holdable(parameters: int) -> None:
 
 
 def _check_metric_of_optimizer(study: Study) -> None:
+    with _naming("training."):
+        require_value(study.training.optimizer, study.training.method)
     optimizer, method = study.training.optimizer.name, study.training.method
     if optimizer in WITHOUT_METRIC and getattr(method, "preconditioner", None) == "optimizer":
         raise StudyFileError(

@@ -19,6 +19,7 @@ from cnn_core.methods import METHODS
 from cnn_core.networks import NETWORKS
 from cnn_core.optimizers import OPTIMIZERS, Adam
 from cnn_core.problems import Problem, Split, Unknown
+from cnn_core.renewal import Refinement
 from cnn_core.solvers import SOLVERS
 from cnn_core.tasks import Role
 from search_spaces.shares import Order, Share
@@ -115,7 +116,8 @@ class Training:
     """How one network is trained. `device` is auto, cpu or cuda.
 
     `batch_size` is one for all regions, or one for each by its name. `roles` say what teaches how: each residual of the
-    PDE, each condition and the `data` is a constraint, an objective or only measured.
+    PDE, each condition and the `data` is a constraint, an objective or only measured. `resample` draws new points every
+    so many epochs, in all regions or in each as often as is said; `refine` gathers them where the residual is large.
 
     `threads` is torch's thread count on the CPU; auto: as many as `resources.cpu` has whole cores.
 
@@ -127,6 +129,8 @@ class Training:
     optimizer: _one_of(OPTIMIZERS) = field(default_factory=Adam)  # type: ignore[valid-type]
     batch_size: Annotated[int, Field(ge=1)] | Mapping[str, Annotated[int, Field(ge=1)]] = 1000
     roles: Mapping[str, Role] = field(default_factory=dict)
+    resample: Annotated[int, Field(ge=1)] | Mapping[str, Annotated[int, Field(ge=1)]] = field(default_factory=dict)
+    refine: Mapping[str, Refinement] = field(default_factory=dict)
     epochs: Annotated[int, Field(ge=1)] = 30
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
     dtype: Literal["float32", "float64"] = "float32"

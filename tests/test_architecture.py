@@ -63,10 +63,21 @@ CORE_ROOMS = {
     "misfit": {"derivatives", "divergence", "problems"},
     "rehearsal": {"constrained", "construction", "divergence", "linearisation", "metrics", "networks", "problems"},
     "tasks": {"constrained", "data_loss", "problems"},
+    "renewal": {"constrained", "metrics", "problems"},
     "methods": PASSES
     | {"constrained", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions", "schedules", "tasks"},
     "solvers": PASSES | {"constrained", "domains", "jacobian", "linear_algebra", "linearisation", "reductions"},
-    "training": {"clock", "constrained", "divergence", "methods", "optimizers", "problems", "schedules", "tasks"},
+    "training": {
+        "clock",
+        "constrained",
+        "divergence",
+        "methods",
+        "optimizers",
+        "problems",
+        "renewal",
+        "schedules",
+        "tasks",
+    },
     "projection": {"constrained", "domains", "problems", "solvers"},
 }
 """The rooms and files of `cnn_core`, and all that each may import of it besides itself."""

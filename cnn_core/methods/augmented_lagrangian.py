@@ -27,6 +27,8 @@ class AugmentedLagrangian:
     cap: float | None = None
     name: Literal["augmented-lagrangian"] = "augmented-lagrangian"
     needs: ClassVar[Need] = "constraint"
+    has_value: ClassVar[bool] = True
+    per_point: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_nonnegative(penalty=self.penalty, multiplier_rate=self.multiplier_rate)
@@ -42,22 +44,23 @@ class AugmentedLagrangian:
 
     def direction(self, step: Step, state: State) -> Direction:
         penalty = value_at(self.penalty, step.epoch)
-        multipliers, gradients, moved = dict(by_region(state["multipliers"])), [], []
+        multipliers, pulls, moved = dict(by_region(state["multipliers"])), [], []
         for part in step.parts:
             held, index = multipliers[part.task.region], part.batch.index
             shares = part.task.shares(step.theta)
             pulled = step.gradient(part, _lagrangian, part.u, part.batch.weight, shares, held[index], penalty)
-            gradients.append(pulled.gradient)
+            pulls.append(pulled)
             with step.clock.section("step"):
                 moved.append(self._moved(held[index], part.task.constraint_part(pulled.residuals), penalty, step))
                 multipliers[part.task.region] = held.index_copy(0, index, moved[-1])
         return Direction(
-            added(gradients, step.theta),
+            added([one.gradient for one in pulls], step.theta),
             {"multipliers": multipliers},
             lambda: {
                 "penalty": penalty,
                 "multipliers_max": max(float(one.abs().max()) for one in moved if one.numel()),
             },
+            value=added([one.value for one in pulls], step.theta),
         )
 
     def _moved(self, multipliers: Tensor, constraints: Tensor, penalty: float, step: Step) -> Tensor:

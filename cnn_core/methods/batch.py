@@ -34,6 +34,7 @@ class Batch:
     cap: float | None = None
     name: Literal["batch"] = "batch"
     needs: ClassVar[Need] = "constraint"
+    has_value: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         require_nonnegative(gain=self.gain, objective_rate=self.objective_rate, damping=self.damping)

@@ -38,6 +38,7 @@ class Broyden:
     refresh_interval: int | None = None
     name: Literal["broyden"] = "broyden"
     needs: ClassVar[Need] = "constraint"
+    has_value: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         require_nonnegative(gain=self.gain, objective_rate=self.objective_rate, damping=self.damping)

@@ -120,22 +120,25 @@ class Step:
 
     def objective_gradient(self, rate: float = 1.0) -> Tensor:
         """rate·∇f (P,); takes passes of the values alone wherever the data is all of f."""
-        if rate == 0:
-            return torch.zeros_like(self.theta)
-        gradients = [
-            self._objective_gradient(part, rate) for part in self.parts if part.task.learns or part.task.objectives
-        ]
-        return added(gradients, torch.zeros_like(self.theta))
+        return self.objective(rate)[1] if rate else torch.zeros_like(self.theta)
 
-    def _objective_gradient(self, part: Part, rate: float) -> Tensor:
+    def objective(self, rate: float = 1.0) -> tuple[Tensor, Tensor]:
+        """rate·f, a scalar, and its gradient in θ (P,)."""
+        parts = [part for part in self.parts if part.task.learns or part.task.objectives]
+        found = [self._objective_of(part, rate) for part in parts]
+        zeros = self.theta.new_zeros(()), torch.zeros_like(self.theta)
+        return added([value for value, _ in found], zeros[0]), added([gradient for _, gradient in found], zeros[1])
+
+    def _objective_of(self, part: Part, rate: float) -> tuple[Tensor, Tensor]:
         if not part.task.by_values:
             shares = part.task.shares(self.theta)
-            return rate * self.gradient(part, objective, part.u, part.batch.weight, shares).gradient
+            pulled = self.gradient(part, objective, part.u, part.batch.weight, shares)
+            return rate * pulled.value, rate * pulled.gradient
         with self.clock.section("forward"):
             prediction = part.model.predict(self.theta, part.batch.x, part.batch.p)
         loss = rate * data_loss(prediction, part.batch.u, part.batch.weight)
         with self.clock.section("step"):
-            return torch.autograd.grad(loss, self.theta)[0]
+            return loss.detach(), torch.autograd.grad(loss, self.theta)[0]
 
     def slope(self, loss: Tensor, rate: float) -> Tensor:
         """rate·∇loss (P,) for a scalar with a graph, which is kept."""
@@ -184,7 +187,7 @@ class Step:
         """The constraints of all parts, ∇f, and the Jacobian of the constraints."""
         each = [self.terms_of(part) if part.task.constraints else None for part in self.parts]
         gradients = [
-            self._objective_gradient(part, 1.0) if terms is None else terms.gradient
+            self._objective_of(part, 1.0)[1] if terms is None else terms.gradient
             for part, terms in zip(self.parts, each, strict=True)
         ]
         known = [terms for terms in each if terms is not None]
@@ -204,13 +207,15 @@ Watch = Callable[[], Mapping[str, float]]
 class Direction(NamedTuple):
     """A method's answer: the direction (P,) to descend along, its new state, and what is worth watching, if anything.
 
-    `complete` says that the direction is the step itself, θ ← θ − direction: the optimizer is not asked.
+    `complete` says that the direction is the step itself, θ ← θ − direction: the optimizer is not asked. `value` is the
+    scalar whose gradient the direction is, where it is one.
     """
 
     gradient: Tensor
     state: State
     watch: Watch | None = None
     complete: bool = False
+    value: Tensor | None = None
 
     @property
     def watched(self) -> Mapping[str, float]:
@@ -221,12 +226,23 @@ class Direction(NamedTuple):
 class Method(Protocol):
     """A training method. `start` makes the state; `direction` is pure: same step and state, same answer.
 
-    `needs` says without which role there is nothing for it to do.
+    `needs` says without which role there is nothing for it to do, `has_value` whether its directions have a value: an
+    objective function that a line search can look at.
     """
 
     needs: ClassVar[Need]
+    has_value: ClassVar[bool]
 
     @property
     def name(self) -> str: ...
     def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State: ...
     def direction(self, step: Step, state: State) -> Direction: ...
+
+
+def require_value(optimizer: Optimizer, method: Method) -> None:
+    """Raises ValueError where an optimizer needs values that a method's directions do not have."""
+    if optimizer.searches and not method.has_value:
+        raise ValueError(
+            f"optimizer {optimizer.name} searches along lines for lower values, and method {method.name} gives "
+            "directions that have none; write method soft, augmented-lagrangian or unconstrained, or optimizer adam"
+        )

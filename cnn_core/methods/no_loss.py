@@ -19,6 +19,7 @@ class NoLoss:
     damping: Schedule = 0.0
     name: Literal["no-loss"] = "no-loss"
     needs: ClassVar[Need] = "constraint"
+    has_value: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         require_nonnegative(gain=self.gain, damping=self.damping)

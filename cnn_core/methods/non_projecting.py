@@ -23,6 +23,7 @@ class NonProjecting:
     damping: Schedule = 0.0
     name: Literal["non-projecting"] = "non-projecting"
     needs: ClassVar[Need] = "constraint"
+    has_value: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         require_nonnegative(gain=self.gain, objective_rate=self.objective_rate, damping=self.damping)

@@ -54,6 +54,7 @@ class NullSpace:
     cap: float | None = None
     name: Literal["null-space"] = "null-space"
     needs: ClassVar[Need] = "constraint"
+    has_value: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         require_nonnegative(

@@ -39,6 +39,7 @@ class Reduction:
     cap: float | None = None
     name: Literal["reduction"] = "reduction"
     needs: ClassVar[Need] = "constraint"
+    has_value: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         require_nonnegative(gain=self.gain, objective_rate=self.objective_rate, damping=self.damping)

@@ -28,6 +28,7 @@ class Soft:
     reduction: Reduction = field(default_factory=Lp)
     name: Literal["soft"] = "soft"
     needs: ClassVar[Need] = None
+    has_value: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_nonnegative(weight=self.weight, **{f"weights.{name}": one for name, one in self.weights.items()})
@@ -38,14 +39,17 @@ class Soft:
     def direction(self, step: Step, state: State) -> Direction:
         weight = value_at(self.weight, step.epoch)
         reduce, numbers = self.reduction.parts
-        gradients = [
+        pulled = [
             step.gradient(
                 part, _penalised, part.u, part.batch.weight, part.task.shares(step.theta),
                 weight, self._factors(part.task, step), reduce, *numbers,
-            ).gradient
+            )
             for part in step.parts
         ]  # fmt: skip
-        return Direction(added(gradients, step.theta), state, lambda: {"weight": weight})
+        gradient = added([one.gradient for one in pulled], step.theta)
+        return Direction(
+            gradient, state, lambda: {"weight": weight}, value=added([one.value for one in pulled], step.theta)
+        )
 
     def _factors(self, task: Task, step: Step) -> Tensor | None:
         """What multiplies each constraint's R (C,); None where it is 1 for all."""

@@ -15,9 +15,11 @@ class Unconstrained:
 
     name: Literal["unconstrained"] = "unconstrained"
     needs: ClassVar[Need] = "objective"
+    has_value: ClassVar[bool] = True
 
     def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State:
         return {}
 
     def direction(self, step: Step, state: State) -> Direction:
-        return Direction(step.objective_gradient(), state)
+        value, gradient = step.objective()
+        return Direction(gradient, state, value=value)

@@ -13,7 +13,15 @@ from cnn_core.problems.helmholtz_plane import helmholtz_2d
 from cnn_core.problems.known import with_known
 from cnn_core.problems.korteweg_de_vries import kdv
 from cnn_core.problems.kovasznay import kovasznay
-from cnn_core.problems.points import PointSet, Split, collocation_points, require_scales, sample, sample_regions
+from cnn_core.problems.points import (
+    PointSet,
+    Split,
+    collocation_points,
+    redrawn,
+    require_scales,
+    sample,
+    sample_regions,
+)
 from cnn_core.problems.poisson import poisson, poisson_hole
 from cnn_core.problems.problem import Problem
 from cnn_core.problems.region import DATA, INTERIOR
@@ -64,6 +72,7 @@ __all__ = [
     "poisson",
     "poisson_hole",
     "pythagorean",
+    "redrawn",
     "require_scales",
     "sample",
     "sample_regions",

@@ -118,6 +118,17 @@ class PointSet:
         """Some of the points, as if they were one wave."""
         return replace(self._each(lambda tensor: tensor[index]), waves=1, sizes=None)
 
+    def merged(self, own: Tensor, others: "PointSet", theirs: Tensor) -> "PointSet":
+        """Some of these points and some of the others, of each wave: its `own` (W, n) and `theirs` (W, m) by index."""
+        waves, index = len(own), torch.cat([own, theirs + len(self)], dim=1).flatten()
+        tensors = {name: getattr(self, name) for name in ("x", "p", "u", "weight", "attached")}
+        both = {
+            name: torch.cat([tensor, getattr(others, name)])[index]
+            for name, tensor in tensors.items()
+            if tensor is not None
+        }
+        return replace(self, **both, waves=waves, sizes=None)
+
     def _each(self, change: Callable[[Tensor], Tensor]) -> "PointSet":
         tensors = {name: getattr(self, name) for name in ("x", "p", "u", "weight", "attached")}
         changed = {name: change(tensor) for name, tensor in tensors.items() if tensor is not None}
@@ -164,6 +175,16 @@ def sample_regions(
     return found | {
         key: _own_points(problem, key, one, waves) for key, one in problem.conditions.items() if one.at_points
     }
+
+
+def redrawn(
+    problem: Problem, split: Split, region: str, *, times: int, seed: int, data: bool, waves: Tensor | None = None
+) -> PointSet:
+    """`times` as many points of one region as the split has there; with exact `data`, if asked for."""
+    count = {region: times * split.counts[region]}
+    more = replace(split, points=count, sampling=split.sampling_of(region))
+    drawn = _sampled(problem, region, more, split.waves(problem) if waves is None else waves, seed=seed)
+    return _with_data(problem, drawn) if data else drawn
 
 
 def _sampled(problem: Problem, region: str, split: Split, waves: Tensor, *, seed: int) -> PointSet:

@@ -28,7 +28,8 @@ from cnn_core.metrics import (
     metric_names,
     percentiles,
 )
-from cnn_core.problems import DATA, INTERIOR, PointSet, Problem, sample_regions
+from cnn_core.problems import DATA, INTERIOR, PointSet, Problem, redrawn, sample_regions
+from cnn_core.renewal import Renewal
 from cnn_core.solvers import Solver
 from cnn_core.tasks import by_region
 from cnn_core.training import Training, TrainingStatus
@@ -81,6 +82,7 @@ class Trial:
             settings.epochs,
             settings.seed,
             settings.roles,
+            self._renewal(),
         )
         self.compiling = self.training.compile() if settings.compile else 0.0
         self.measured_train = {
@@ -249,6 +251,20 @@ class Trial:
         waves = waves_of(problem, split, data)
         points = sample_regions(problem, split.drawn, seed=split_seed(self.study, name), data=data, waves=waves)
         return {region: part.to(dtype=self.dtype, device=self.device) for region, part in points.items()}
+
+    def _renewal(self) -> Renewal | None:
+        """How training points are drawn anew, if the study asks for it."""
+        settings, split, problem = self.study.training, self.study.data.train, self.model.problem
+        if not (settings.resample or settings.refine):
+            return None
+        waves = waves_of(problem, split, observed(problem, split))
+
+        def draw(region: str, times: int, seed: int) -> PointSet:
+            data = self.splits["train"][region].observed
+            points = redrawn(problem, split.drawn, region, times=times, seed=seed, data=data, waves=waves)
+            return points.to(dtype=self.dtype, device=self.device)
+
+        return Renewal(draw, settings.resample, settings.refine, seed=split_seed(self.study, "train"))
 
     def _watch(self, measurements: Mapping[str, Measurement]) -> None:
         residuals = torch.cat([part.residuals.flatten() for part in measurements.values()])

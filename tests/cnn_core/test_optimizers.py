@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_core.optimizers import OPTIMIZERS, Adam, Optimizer, Sgd, Soap
+from cnn_core.optimizers import OPTIMIZERS, Adam, Lbfgs, Optimizer, Sgd, Soap
 
 GRADIENTS = [torch.tensor(values, dtype=torch.float64) for values in ([1.0, -2.0], [0.5, 3.0], [-1.0, 0.1])]
 
@@ -44,7 +44,7 @@ def test_adam() -> None:
 
 def test_defaults_and_registry() -> None:
     assert (Adam().learning_rate, Adam().betas, Adam().epsilon) == (1e-3, (0.9, 0.999), 1e-8)
-    assert {Adam().name: Adam, Sgd().name: Sgd, Soap().name: Soap} == OPTIMIZERS
+    assert {kind().name: kind for kind in (Adam, Sgd, Soap, Lbfgs)} == OPTIMIZERS
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -12,11 +12,11 @@ from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods import METHODS, Batch, NullSpace, Soft, Unconstrained
 from cnn_core.methods.method import Method
 from cnn_core.networks import Dense, Modulated
-from cnn_core.optimizers import WITHOUT_METRIC, Adam, Optimizer, Sgd, Soap
+from cnn_core.optimizers import WITHOUT_METRIC, Adam, Lbfgs, Optimizer, Sgd, Soap
 from cnn_core.problems import PointSet
 from cnn_core.schedules import Linear, Step, WarmUp
 from cnn_core.training import Training, TrainingStatus, train
-from tests.cnn_core.cases import grid_points, make_model, make_problem, relative, theta_of
+from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, relative, theta_of
 
 
 def setting(count: int = 13) -> tuple[ConstrainedNetwork, PointSet]:
@@ -45,8 +45,15 @@ def test_the_same_seed_gives_the_same_parameters(method: str) -> None:
 
 
 OPTIMIZERS = [
-    Adam(1e-4), Sgd(1e-4), Sgd(1e-4, momentum=0.9), Adam(Linear(1e-4, 1e-5, 4)), Soap(1e-3, refresh_interval=2)
+    Adam(1e-4), Sgd(1e-4), Sgd(1e-4, momentum=0.9), Adam(Linear(1e-4, 1e-5, 4)), Soap(1e-3, refresh_interval=2),
+    Lbfgs(0.5, max_iterations=3),
 ]  # fmt: skip
+PAIRS = [
+    (method, optimizer)
+    for method in METHODS
+    for optimizer in OPTIMIZERS
+    if METHODS[method].has_value or not optimizer.searches
+]
 
 
 def method_for(method: str, optimizer: Optimizer, **settings: Any) -> Method:
@@ -56,8 +63,7 @@ def method_for(method: str, optimizer: Optimizer, **settings: Any) -> Method:
     return METHODS[method](**settings)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "optimizer"), PAIRS)
 def test_resuming_goes_on_bit_by_bit(method: str, optimizer: Optimizer, tmp_path: Path) -> None:
     """A run that was saved after two of four epochs ends where the uninterrupted one does, its own copy as well."""
     straight = make_training(method_for(method, optimizer), optimizer)
@@ -213,3 +219,18 @@ def test_a_completed_training_goes_on_when_more_epochs_are_asked_for() -> None:
     more = Training(model, points, Soft(), epochs=3)
     more.load_state_dict(first.state_dict())
     assert more.status is TrainingStatus.RUNNING and more.epoch == 2
+
+
+def test_a_line_search_needs_values_and_lowers_them() -> None:
+    """L-BFGS on all points at once: no step raises the objective."""
+    model, points = setting()
+    training = Training(model, points, Soft(), Lbfgs(), batch_size=1000, epochs=5)
+    values = []
+    while training.status is TrainingStatus.RUNNING:
+        step = make_step(model, points, theta=training.theta)
+        values.append(float(cast(Tensor, Soft().direction(step, {}).value)))
+        training.run_epoch()
+    assert values == sorted(values, reverse=True)
+    assert values[-1] < 0.5 * values[0]
+    with pytest.raises(ValueError, match="optimizer lbfgs searches along lines for lower values, and method batch"):
+        make_training(METHODS["batch"](), Lbfgs())
