@@ -1,7 +1,9 @@
 # `make help` lists what one can do. Everything lives in .venv, made with the first of python3.11, 3.12 and 3.13 that is
 # there, or with another one: make test PYTHON=/path/to/python3.12 VENV=.venv312
 
-PYTHON ?= $(firstword $(foreach version,3.11 3.12 3.13,$(shell command -v python$(version))) python3.11)
+# The first that runs: a version manager has commands for versions that are not chosen, too, and those only complain.
+RUNS = $(shell python$(1) -c "" 2>/dev/null && command -v python$(1))
+PYTHON ?= $(firstword $(foreach version,3.11 3.12 3.13,$(call RUNS,$(version))) python3.11)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed

@@ -44,7 +44,11 @@ class Misfit:
     error: float
 
     def __str__(self) -> str:
-        size = f"as much as an error of {100 * self.error:.2g} % in u" if self.error < 1 else "more than any error in u"
+        size = (
+            f"as much as an error of {100 * self.error:.2g} % in u"
+            if self.error < 1
+            else "more than an error of 100 % in u"
+        )
         return (
             f"the exact solution does not satisfy the residual {self.residual!r}: it is {self.value:.3g}"
             f"{at(self.x, self.p)}, {size}; look for a mistake in the residual, the solution or the scale"

@@ -95,6 +95,12 @@ def require_residual(problem: Problem) -> None:
         raise ProblemError(
             f"problem {problem.name!r}: residual returned {len(names)} constraints; return at most {MOST_RESIDUALS}"
         )
+    for name in (problem.name, *problem.coordinates, *problem.parameters, *problem.outputs):
+        if not isinstance(name, str):
+            raise ProblemError(
+                f"problem {problem.name!s:.{LONGEST_NAME}}: a name of it is a {type(name).__name__}; write its own "
+                "name, and those of coordinates, parameters and outputs, as texts"
+            )
     for name in names:
         if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
             raise ProblemError(

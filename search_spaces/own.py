@@ -26,7 +26,11 @@ def import_named(name: str, block: str) -> Any:
         raise
     except USERS_ERRORS as error:
         raise StudyFileError(f"{block}.name: {module_name} cannot be imported ({one_line(error)}); mend it") from None
-    if not hasattr(module, attribute):
+    try:
+        there = hasattr(module, attribute)
+    except USERS_ERRORS as error:  # of its own __getattr__
+        raise StudyFileError(f"{block}.name: {name} cannot be read ({one_line(error)}); mend it") from None
+    if not there:
         names = [key for key in vars(module) if not key.startswith("_")]
         raise StudyFileError(f"{block}.name: {module_name} has no attribute {attribute!r}; {nearest(attribute, names)}")
     return getattr(module, attribute)

@@ -4,6 +4,9 @@ from pathlib import Path
 
 from search_spaces.errors import StudyFileError, nearest
 
+LONGEST_SHOWN = 200
+"""Letters of a name that is repeated."""
+
 
 def shipped_spaces() -> dict[str, Path]:
     """The study files that come with the package, by name."""
@@ -16,7 +19,12 @@ def find(space: str | Path) -> Path:
     if str(space) in shipped:
         return shipped[str(space)]
     path = Path(space)
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise StudyFileError(f"{space}: this study file {what}; {nearest(path.stem, shipped)}, or a file's path")
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except (OSError, ValueError):  # no such name can be
+        is_file = is_folder = False
+    if not is_file:
+        what = "is a folder" if is_folder else "does not exist"
+        shown = " ".join(str(space).split())[:LONGEST_SHOWN]
+        raise StudyFileError(f"{shown}: this study file {what}; {nearest(path.stem, shipped)}, or a file's path")
     return path

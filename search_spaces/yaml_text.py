@@ -117,14 +117,14 @@ class _Walk:
 
     def _visit_scalar(self, node: yaml.ScalarNode, path: str) -> None:
         text, where = node.value, path or f"line {_line(node)}"
+        if node.tag == f"{TAG}binary":
+            raise StudyFileError(f"{where} is binary data, which no setting is; write a text or a number")
         if node.tag in NUMBERS and len(text) > LONGEST_NUMBER:
             raise StudyFileError(f"{where} is a number of {len(text)} characters; write at most {LONGEST_NUMBER}")
-        if node.tag not in (*NUMBERS, *(f"{TAG}{kind}" for kind in ("timestamp", "bool", "binary"))):
+        if node.tag not in (*NUMBERS, *(f"{TAG}{kind}" for kind in ("timestamp", "bool"))):
             return
         try:
             value = self.loader.construct_object(node)
-        except yaml.YAMLError:
-            raise
         except ValueError as error:
             raise StudyFileError(f"{where} is {text}, which cannot be read ({error}); put quotes around it") from None
         except (LookupError, TypeError, AttributeError, OverflowError):  # the tag says that it is what it is not

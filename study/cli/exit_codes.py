@@ -14,6 +14,9 @@ from study.cli.interrupts import INTERRUPTED, Interrupted, interruptible
 
 FAILED, BAD_INPUT = 1, 2
 
+LONGEST_LINE = 1000
+"""Letters of an error, which may repeat what the user wrote."""
+
 
 class BadInputError(Exception):
     """What the user can mend, one line for each thing."""
@@ -109,7 +112,7 @@ def _forget_output(error: OSError) -> None:
 
 def _say_errors(text: str) -> None:
     for line in text.splitlines():
-        _say(f"error: {line}")
+        _say(f"error: {line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + '…'}")
 
 
 def _say(line: str) -> None:

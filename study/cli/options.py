@@ -1,5 +1,6 @@
 """The arguments and options that several commands have."""
 
+import math
 from collections.abc import Callable
 
 import click
@@ -26,6 +27,13 @@ def no_secret(context: click.Context, parameter: click.Parameter, value: str | N
     """Refuse an address that holds a password, before anything else is done with it."""
     with mendable():
         require_no_secret(parameter.opts[0], value)
+    return value
+
+
+def a_number(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Refuse nan, which is in every range."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no number.")
     return value
 
 
@@ -65,6 +73,7 @@ _STUDY_OPTIONS = (
     click.option(
         "--hours",
         type=click.FloatRange(min=0, min_open=True),
+        callback=a_number,
         metavar="H",
         help="Start no trial and stop all after this long.",
     ),

@@ -8,6 +8,7 @@ import click
 from study.cli.exit_codes import Ended, mendable
 from study.cli.loading import loading
 from study.cli.options import (
+    a_number,
     address_option,
     name_argument,
     no_secret,
@@ -97,7 +98,13 @@ def confirm(name: str, seeds: int, tracking_uri: str | None, **where: Any) -> No
 @click.command()
 @name_argument
 @click.option("--trials", "more", type=click.IntRange(min=1), metavar="MORE", help="So many trials more than it had.")
-@click.option("--hours", type=click.FloatRange(min=0, min_open=True), metavar="H", help="Stop again after this long.")
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=a_number,
+    metavar="H",
+    help="Stop again after this long.",
+)
 @click.option("--address", metavar="ADDRESS", callback=no_secret, help="Where to run; default: where it ran before.")
 @click.option(
     "--tracking-uri",

@@ -83,7 +83,7 @@ def all_studies() -> list[Path]:
 
 def existing(name: str) -> Path:
     """The folder of the study NAME. Raises StudyFileError with the names that there are."""
-    directory = RUNS / name
+    directory = RUNS / " ".join(name.split())
     if Path(name).name != name or not (directory / STUDY).exists():
         known = ", ".join(path.name for path in all_studies()) or "none"
         raise StudyFileError(f"{directory}: there is no such study; write one of: {known}")

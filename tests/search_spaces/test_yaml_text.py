@@ -41,7 +41,7 @@ TAGS = {
     "!!float x": "x is x, which cannot be read (could not convert string to float: 'x'); put quotes around it",
     '!!float ""': "x is '', which is no float; leave out the tag !!float",
     "!!timestamp nope": "x is 'nope', which is no timestamp; leave out the tag !!timestamp",
-    '!!binary "@@"': "line 1, column 4: this is not YAML (failed to decode base64 data",
+    "!!binary aGk=": "x is binary data, which no setting is; write a text or a number",
     '!!python/object/apply:os.system ["true"]': "line 1, column 4: this is not YAML (could not determine a constructor",
     "!!python/name:os.system ''": "line 1, column 4: this is not YAML (could not determine a constructor",
     '"\\UFFFFFFFF"': "this is not YAML (OverflowError: ",

@@ -94,12 +94,94 @@ def test_a_file_that_does_not_exist(command: Command) -> None:
     assert_refused(command("trial", "helmholtz-quik"), "helmholtz-quik: this study file does not exist", "write")
 
 
+@pytest.mark.parametrize("arguments", [("check", "\n"), ("check", "x" * 5000), ("report", "a\nb"), ("check", "\0")])
+def test_a_name_that_no_file_can_have_is_one_line(command: Command, arguments: tuple[str, str]) -> None:
+    answer = command(*arguments)
+    assert_refused(answer, "there is no such study" if arguments[0] == "report" else "this study file does not exist")
+    assert len(answer.err) < 1100
+
+
+OWN = """
+import torch
+from dataclasses import replace
+from cnn_core.problems import Problem, helmholtz
+
+class Silent(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+    __repr__ = __str__
+
+def raising(error):
+    def residual(u, x, p):
+        raise error
+    return replace(helmholtz(), residual=residual)
+
+def hinted(a: torch.Tensor = None, b: 5 = None):
+    return helmholtz()
+
+class Strange:
+    __signature__ = "no signature"
+    def __call__(self):
+        return helmholtz()
+
+ending, silent = raising(GeneratorExit()), raising(Silent())
+lines, long = raising(RuntimeError("first\\nsecond")), raising(RuntimeError("x" * 3_000_000))
+builtin, strange = min, Strange()
+numbered = Problem("o", {"x": (0.0, 1.0)}, (1,), ("u",), lambda u, x, p: {"r": u.value[0]}, lambda x, p: x)
+
+def building():
+    raise Silent
+
+def leaving():
+    raise GeneratorExit
+
+class Own(BaseException): ...
+
+def based():
+    raise Own("mine")
+
+def __getattr__(name):
+    raise RuntimeError(f"no {name}")
+"""
+
+ODD = {
+    "ending": ("the residual of problem 'helmholtz' fails (GeneratorExit, in own_odd.py, line ", "mend it"),
+    "silent": ("the residual of problem 'helmholtz' fails (Silent, in own_odd.py, line ", "mend it"),
+    "lines": ("fails (RuntimeError: first, in own_odd.py, line ",),
+    "long": ("fails (RuntimeError: xxx",),
+    "builtin": ("problem.name: Python does not know which arguments own_odd:builtin takes; name a function",),
+    "strange": ("problem.name: Python does not know which arguments own_odd:strange takes; name a function",),
+    "numbered": ("problem o: a name of it is a int; write its own name, and those of coordinates, parameters",),
+    "building": ("own_odd:building fails (Silent); mend it",),
+    "leaving": ("own_odd:leaving fails (GeneratorExit); mend it",),
+    "based": ("problem.name: its module ended the program with Own: mine; take",),
+    "missing": ("own_odd:missing cannot be read (RuntimeError: no missing); mend it",),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_whatever_a_users_module_does_is_one_line(command: Command, name: str) -> None:
+    Path("own_odd.py").write_text(OWN)
+    write_file({"problem": {"name": f"own_odd:{name}"}})
+    answer = command("check", "small.yaml")
+    assert_refused(answer, *ODD[name])
+    assert len(answer.err) < 1100
+
+
+def test_options_of_a_type_that_no_file_has_are_taken_as_they_are(command: Command) -> None:
+    Path("own_odd.py").write_text(OWN)
+    write_file({"problem": {"name": "own_odd:hinted", "a": 1, "b": [2]}})
+    assert command("check", "small.yaml").code == 0
+
+
 def test_a_file_that_is_not_yaml(command: Command) -> None:
     Path("wrong.yaml").write_text("study: [1,\n")
     assert_refused(command("check", "wrong.yaml"), "wrong.yaml: line", "this is not YAML")
 
 
-@pytest.mark.parametrize("option", [["--trials", "0"], ["--hours", "0"], ["--hours", "much"], ["--bogus"]])
+@pytest.mark.parametrize(
+    "option", [["--trials", "0"], ["--hours", "0"], ["--hours", "much"], ["--hours", "nan"], ["--bogus"]]
+)
 def test_options_that_mean_nothing(command: Command, option: list[str]) -> None:
     answer = command("run", "small.yaml", *option)
     assert (answer.code, answer.out) == (2, "")

@@ -171,6 +171,24 @@ def test_a_folder_in_the_place_of_a_journal_is_one_line(
     assert everything.code == 0 and "whole" in everything.out and "5/5" in everything.out
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        *(("records.jsonl", (verb, "mine")) for verb in ("status", "report", "resume")),
+        ("records.jsonl", ("plot", "mine", "0")),
+        *(("study.yaml", (verb, "mine")) for verb in ("status", "resume", "confirm")),
+    ],
+)
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
+    command: Command, spoiled: None, name: str, arguments: tuple[str, ...]
+) -> None:
+    Path("runs/mine", name).unlink()
+    os.mkfifo(Path("runs/mine", name))
+    assert_refused(command(*arguments), f"runs/mine/{name}", "it is a pipe, a socket or a device, not a file")
+    everything = command("status")
+    assert everything.code == 0 and "whole" in everything.out
+
+
 @pytest.mark.parametrize("name", ["status", "report", "sync"])
 @pytest.mark.parametrize("study", ["nothing", "../elsewhere", "/etc", ".."])
 def test_a_study_that_does_not_exist(command: Command, name: str, study: str) -> None:

@@ -1,0 +1,86 @@
+"""Checkpoints that hold something else are refused in one line, whatever it is."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cnn_core.checkpoint import FORMAT, CheckpointError
+from study.trial.files import CHECKPOINT
+from study.trial.trial import Trial
+from study.trial.trial_folder import begin
+from tests.study.small_study import small_study
+
+WRONG: list[Any] = [5, "x", None, [1], [None], {1: 2}, float("nan"), -7, 10**30, torch.zeros(3), torch.zeros(2, 2)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    trial = Trial(small_study(epochs=4))
+    trial.step()
+    trial.save(tmp_path)
+    return tmp_path
+
+
+def change(folder: Path, changed: Callable[[dict[str, Any]], Any]) -> None:
+    state = torch.load(folder / CHECKPOINT, weights_only=True)
+    torch.save(changed(state), folder / CHECKPOINT)
+
+
+def refused(folder: Path) -> str:
+    """The error, which both ways to go on give."""
+    with pytest.raises((CheckpointError, ValueError)) as caught:
+        Trial(small_study(epochs=4)).load(folder)
+    assert "\n" not in str(caught.value)
+    _, unusable = begin(small_study(epochs=4), folder.as_uri())
+    assert len(unusable) == 1
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("content", [torch.zeros(3), [1], 5, {}, {"format": FORMAT}, {"format": "2"}, None], ids=repr)
+def test_another_object(folder: Path, content: Any) -> None:
+    change(folder, lambda state: content)
+    refused(folder)
+
+
+STATE = ("settings", "training", "seconds", "history", "percentiles")
+TRAINING = ("theta", "optimizer", "shuffler", "epoch", "status", "figures", "seconds")
+
+
+@pytest.mark.parametrize("name", STATE)
+def test_a_part_that_is_missing_or_of_another_kind(folder: Path, name: str) -> None:
+    whole = torch.load(folder / CHECKPOINT, weights_only=True)
+    change(folder, lambda state: {key: value for key, value in state.items() if key != name})
+    assert f"this is not a trial's checkpoint ({name} is missing); begin a new trial" in refused(folder)
+    fitting = {"seconds": {0, 7, 8}, "training": {5}}.get(
+        name, set()
+    )  # numbers, and a mapping, which says what it lacks
+    for value in (value for index, value in enumerate(WRONG) if index not in fitting):
+        torch.save(whole | {name: value}, folder / CHECKPOINT)
+        assert f"({name} is not what it should be)" in refused(folder)
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_a_part_of_the_training_that_is_missing_or_of_another_kind(folder: Path, name: str) -> None:
+    whole = torch.load(folder / CHECKPOINT, weights_only=True)
+    training = whole["training"]
+    change(folder, lambda state: state | {"training": {k: v for k, v in training.items() if k != name}})
+    assert f"(training.{name} is missing)" in refused(folder)
+    for value in WRONG if name != "epoch" else WRONG[1:]:
+        torch.save(whole | {"training": training | {name: value}}, folder / CHECKPOINT)
+        refused(folder)
+
+
+def test_a_checkpoint_without_its_history(folder: Path) -> None:
+    change(folder, lambda state: state | {"history": []})
+    assert "the checkpoint has lost its history; begin a new trial" in refused(folder)
+
+
+def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+    (folder / CHECKPOINT).unlink()
+    os.mkfifo(folder / CHECKPOINT)
+    with pytest.raises(CheckpointError, match="this is no file"):
+        Trial(small_study(epochs=4)).load(folder)
