@@ -98,7 +98,7 @@ def errors_of_regions(measurements: Mapping[str, Measurement], points: Mapping[s
 
 
 def metric_names(problem: Problem, regions: Collection[str], *, observed: bool) -> tuple[str, ...]:
-    """The short names of what `errors_of_regions` finds, in its order, where these regions have points, and some data."""
+    """The names of what `errors_of_regions` finds, in its order, where these regions have points, and some data."""
     inside = INTERIOR in regions
     known = [name for region in regions for name, where in problem.region_of.items() if where == region]
     left_out = (() if observed else OF_DATA) + (() if inside else METRICS[3:]) + (() if known else ("constraint_mse",))
