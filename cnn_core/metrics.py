@@ -98,12 +98,9 @@ def errors_of_regions(measurements: Mapping[str, Measurement], points: Mapping[s
 
 
 def metric_names(problem: Problem, regions: Collection[str], *, observed: bool) -> tuple[str, ...]:
-    """The short names of what `errors_of_regions` finds where these regions have points, and some have data."""
+    """The names of what `errors_of_regions` finds, in its order, where these regions have points, and some data."""
     inside = INTERIOR in regions
-    known = [
-        *(problem.constraints if inside else ()),
-        *(key for key in problem.conditions if problem.region_of[key] in regions),
-    ]
+    known = [name for region in regions for name, where in problem.region_of.items() if where == region]
     left_out = (() if observed else OF_DATA) + (() if inside else METRICS[3:]) + (() if known else ("constraint_mse",))
     each = [f"{name}_mse" for name in known] if len(known) > 1 else []
     return tuple(dict.fromkeys((*(name for name in METRICS if name not in left_out), *each)))
@@ -117,7 +114,7 @@ def _data_errors(measurement: Measurement, points: PointSet) -> dict[str, float]
         by_wave = [difference.square().mean(dim=1), difference.norm(dim=1) / truth.norm(dim=1).clamp_min(1e-300)]
         return {name: float(values.mean()) for name, values in zip(OF_DATA, by_wave, strict=True)}
     seen = torch.ones_like(truth, dtype=torch.bool) if points.weight is None else points.weight > 0
-    sizes = points.sizes or (len(points) // points.waves,) * points.waves
+    sizes = _sizes(points)
     waves = [
         [part[mask].double() for part in (one, two)]
         for one, two, mask in zip(difference.split(sizes), truth.split(sizes), seen.split(sizes), strict=True)
@@ -130,7 +127,17 @@ def _data_errors(measurement: Measurement, points: PointSet) -> dict[str, float]
     }
 
 
+def _sizes(points: PointSet) -> tuple[int, ...]:
+    """How many points each wave has."""
+    return points.sizes or (len(points) // points.waves,) * points.waves
+
+
 def _residual_errors(residuals: Tensor, points: PointSet) -> dict[str, float]:
+    """Means over the waves that have points."""
+    if points.sizes is not None:
+        parts = [part for part in residuals.split(points.sizes) if len(part)]
+        found = [_residual_errors(part, PointSet(part, part, part, 1)) for part in parts]
+        return {name: fmean(one[name] for one in found) for name in found[0]}
     residuals = residuals.double().reshape(points.waves, -1)
     p50, p95, largest = _quantiles(residuals.abs(), (0.5, 0.95, 1.0)).unbind(dim=1)
     by_wave = {

@@ -26,9 +26,11 @@ from cnn_core.methods import (
     Unconstrained,
 )
 from cnn_core.networks import Dense
+from cnn_core.optimizers import Sgd
 from cnn_core.problems import PointSet
 from cnn_core.reductions import Huber, Lp
 from cnn_core.tasks import Roles
+from cnn_core.training import Training, TrainingStatus
 from tests.cnn_core.cases import make_step, relative, start, theta_of
 from tests.cnn_core.channel import asked_by_hand, channel_model, channel_points, measured_points
 
@@ -235,3 +237,23 @@ def test_multipliers_stay_at_their_points_of_all_regions() -> None:
     fewer = {region: part.at(slice(1)) for region, part in points.items()}
     held = method.direction(make_step(model, fewer, roles=own, theta=theta), state).gradient
     assert relative(held, state["multipliers"] @ Hand(model, theta, points, own).rows) < 1e-10
+
+
+PROMISED = [Batch(), NullSpace(constraint_rate=1e-3, preconditioner="identity")]
+
+
+@pytest.mark.parametrize("method", PROMISED, ids=lambda method: method.name)
+def test_constraints_of_all_regions_decay_together_as_promised(method: Method) -> None:
+    """(1 − rate)^t, for rows that are well-conditioned and a rate that is small against their curvature."""
+    model, points = setting(inverse=False, general=False, wide=True)
+    fewer = {region: points[region] for region in ("interior", "x=1", "y=-1")}
+    whole = dict.fromkeys(fewer, 10)
+    training = Training(model, fewer, method, Sgd(1e-3), whole, epochs=60, roles={"data": "measured"})
+
+    def size() -> float:
+        return float(make_step(model, fewer).constraints(training.theta.detach()).norm())
+
+    started = size()
+    while training.status is TrainingStatus.RUNNING:
+        training.run_epoch()
+    assert size() / started == pytest.approx(0.999**60, rel=0.01)
