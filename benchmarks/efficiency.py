@@ -107,7 +107,7 @@ def stock_row(folder: Path, trials: int) -> Row:
             verbose=0,
         ),
     )
-    with cluster.connection("local", problem="helmholtz"):
+    with cluster.connection("local"):
         results = tuner.fit()
     wall = time.perf_counter() - started
     return _row("stock", [float((result.metrics or {})["time/train_s"]) for result in results], wall)
@@ -146,7 +146,7 @@ class Ends(tune.Callback):
 def bare_row(folder: Path, trials: int) -> Row:
     """Trials that do nothing, by `tune.run`."""
     ends, started = Ends(), time.perf_counter()
-    with cluster.connection("local", problem="helmholtz"):
+    with cluster.connection("local"):
         tune.run(
             Nothing,
             num_samples=trials,

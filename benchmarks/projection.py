@@ -34,6 +34,7 @@ from torch import Tensor
 
 from cnn_core import checkpoint
 from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.construction import fresh
 from cnn_core.methods import Unconstrained
 from cnn_core.metrics import errors, measure
 from cnn_core.networks import Modulated
@@ -76,8 +77,8 @@ Row = dict[str, Any]
 def trained(case: Case, seed: int, directory: Path = CACHE) -> tuple[ConstrainedNetwork, Tensor]:
     """The network, and θ (P,) trained with `seed`, from the cache or by training; waves share one for all problems."""
     problem = case.problem()
-    size = {"inputs": len(problem.coordinates), "parameters": 3, "outputs": len(problem.outputs)}
-    model = ConstrainedNetwork(problem, Modulated(widths=(50,) * 5).build(**size, seed=seed))
+    network = Modulated(widths=(50,) * 5, normalise=False)  # as in the results that were published
+    model = ConstrainedNetwork(problem, fresh(network, problem, seed=seed))
     path = directory / f"{case.network}-seed-{seed}.pt"
     with contextlib.suppress(checkpoint.CheckpointError):  # none yet, or of an earlier version
         return model, checkpoint.load(path)["theta"]

@@ -32,6 +32,8 @@ def save(state: dict[str, Any], path: Path) -> None:
 
 def load(path: Path, *, device: torch.device | str = "cpu") -> dict[str, Any]:
     """Read what `save` wrote. Runs no code from the file. Raises CheckpointError saying what is wrong with it."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise CheckpointError(path, "this is no file")
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:

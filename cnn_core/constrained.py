@@ -96,7 +96,7 @@ class ConstrainedNetwork:
 
     def on(self, region: str) -> "ConstrainedNetwork":
         """The same network, bound to what holds on a region of the problem."""
-        return self if region == self.problem.region.name else self.with_problem(self.problem.on(region))
+        return self.with_problem(self.problem.on(region))
 
     def with_problem(self, problem: Problem) -> "ConstrainedNetwork":
         """The same network, bound to another problem for the same inputs and outputs."""

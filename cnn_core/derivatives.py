@@ -29,6 +29,10 @@ HIGHEST = 4
 """The highest order of a derivative that has a name."""
 
 
+class FieldError(ValueError):
+    """A residual reads of a field what it does not have at its points."""
+
+
 class Order(IntEnum):
     """Which derivatives a residual needs; each order includes the ones before it."""
 
@@ -216,12 +220,12 @@ class Probe:
 
     @property
     def normal(self) -> Tensor:
-        raise ValueError("u.normal is read where there is none; only conditions on a boundary know it")
+        raise FieldError("u.normal is read where there is none; only conditions on a boundary know it")
 
     @property
     def partner(self) -> "Probe":
         if not self._paired:
-            raise ValueError("u.partner is read where there is none; give the condition a partner")
+            raise FieldError("u.partner is read where there is none; give the condition a partner")
         return self
 
     @property

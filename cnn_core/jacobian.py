@@ -214,7 +214,9 @@ class BorderedJacobian:
     def point_products(self, other: "BorderedJacobian") -> Tensor:
         return self.network.point_products(other.network) + self.columns @ other.columns.mT
 
-    def products(self, other: "BorderedJacobian", metric: Tensor | None = None) -> Tensor:
+    def products(self, other: Jacobian, metric: Tensor | None = None) -> Tensor:
+        if not isinstance(other, BorderedJacobian):
+            return other.products(self, metric).T
         of_network, of_unknowns = self._split(metric)
         return self.network.products(other.network, of_network) + self._across(other, of_unknowns)
 

@@ -93,8 +93,8 @@ def errors_of_regions(measurements: Mapping[str, Measurement], points: Mapping[s
     if conditions or "constraint_mse" in found:
         found["constraint_mse"] = finite(sum(conditions.values(), found.get("constraint_mse", 0.0)))
     if len(own) > 1:
-        found |= {f"{name}_mse": finite(value) for _, name, value in own}
-    return found
+        found = {f"{name}_mse": finite(value) for _, name, value in own} | found
+    return {name: found[name] for name in dict.fromkeys((*METRICS, *found)) if name in found}
 
 
 def metric_names(problem: Problem, regions: Collection[str], *, observed: bool) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ def metric_names(problem: Problem, regions: Collection[str], *, observed: bool) 
     ]
     left_out = (() if observed else OF_DATA) + (() if inside else METRICS[3:]) + (() if known else ("constraint_mse",))
     each = [f"{name}_mse" for name in known] if len(known) > 1 else []
-    return (*(name for name in METRICS if name not in left_out), *each)
+    return tuple(dict.fromkeys((*(name for name in METRICS if name not in left_out), *each)))
 
 
 def _data_errors(measurement: Measurement, points: PointSet) -> dict[str, float]:

@@ -1,6 +1,7 @@
-"""Optimizers: how θ moves along the direction that a method gives. Thin descriptions of `torch.optim`."""
+"""Optimizers: how θ moves along the direction that a method gives. Thin descriptions of `torch.optim`, and of SOAP."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -13,6 +14,20 @@ Moments = dict[str, Any]
 """What an optimizer remembers of earlier gradients; tensors and plain numbers."""
 
 
+Group = dict[str, Any]
+"""Settings of an optimizer's step, `lr` among them."""
+
+
+class Stepper(Protocol):
+    """What moves θ along θ.grad, in place."""
+
+    @property
+    def param_groups(self) -> list[Group]: ...
+    def step(self) -> Any: ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> None: ...
+
+
 class Optimizer(Protocol):
     """A description of an optimizer; `learning_rate` may be a schedule in epochs."""
 
@@ -20,7 +35,10 @@ class Optimizer(Protocol):
     def name(self) -> str: ...
     @property
     def learning_rate(self) -> Schedule: ...
-    def build(self, theta: Tensor) -> torch.optim.Optimizer: ...
+    def build(self, theta: Tensor, shapes: Sequence[torch.Size] = ()) -> Stepper:
+        """What moves θ (P,), which is made of tensors of these shapes, one after the other, and of what is left."""
+        ...
+
     def precondition(self, gradient: Tensor, state: Moments) -> tuple[Tensor, Tensor | None, Moments]:
         """Its step at learning rate 1 for ∇f (P,), its metric M (P,) (None: the identity) and its new moments."""
         ...
@@ -36,13 +54,9 @@ class Adam:
     name: Literal["adam"] = "adam"
 
     def __post_init__(self) -> None:
-        require_nonnegative(learning_rate=self.learning_rate)
-        if not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"betas must lie in [0, 1), got {list(self.betas)}")
-        if self.epsilon <= 0:
-            raise ValueError(f"epsilon must be positive, got {self.epsilon}")
+        _require_moments(self.learning_rate, self.betas, self.epsilon)
 
-    def build(self, theta: Tensor) -> torch.optim.Optimizer:
+    def build(self, theta: Tensor, shapes: Sequence[torch.Size] = ()) -> torch.optim.Optimizer:
         rate = value_at(self.learning_rate, 0.0)
         return torch.optim.Adam([theta], lr=rate, betas=self.betas, eps=self.epsilon, fused=True)
 
@@ -69,7 +83,7 @@ class Sgd:
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum must lie in [0, 1), got {self.momentum}")
 
-    def build(self, theta: Tensor) -> torch.optim.Optimizer:
+    def build(self, theta: Tensor, shapes: Sequence[torch.Size] = ()) -> torch.optim.Optimizer:
         return torch.optim.SGD([theta], lr=value_at(self.learning_rate, 0.0), momentum=self.momentum, fused=True)
 
     def precondition(self, gradient: Tensor, state: Moments) -> tuple[Tensor, Tensor | None, Moments]:
@@ -78,4 +92,93 @@ class Sgd:
         return velocity, None, {"velocity": velocity}
 
 
-OPTIMIZERS: Mapping[str, type[Optimizer]] = {"adam": Adam, "sgd": Sgd}
+@dataclass(frozen=True)
+class Soap:
+    """SOAP (Vyas et al. 2024): Adam in the eigenbases of Shampoo's two factors of every matrix, vectors by Adam alone.
+
+    The eigenbases are computed anew after every `refresh_interval` steps. The first step only looks at the gradient.
+    """
+
+    learning_rate: Schedule = 3e-3
+    betas: tuple[float, float] = (0.95, 0.95)
+    epsilon: float = 1e-8
+    refresh_interval: int = 10
+    name: Literal["soap"] = "soap"
+
+    def __post_init__(self) -> None:
+        _require_moments(self.learning_rate, self.betas, self.epsilon)
+        if self.refresh_interval < 1:
+            raise ValueError(f"refresh_interval must be at least 1, got {self.refresh_interval}")
+
+    def build(self, theta: Tensor, shapes: Sequence[torch.Size] = ()) -> Stepper:
+        from pytorch_optimizer import SOAP  # takes two seconds, which only those who use it should pay
+
+        rate = value_at(self.learning_rate, 0.0)
+
+        def make(tensors: Sequence[Tensor]) -> torch.optim.Optimizer:
+            interval = self.refresh_interval
+            return SOAP(
+                tensors, lr=rate, betas=self.betas, eps=self.epsilon, precondition_frequency=interval, weight_decay=0.0
+            )
+
+        return OnTensors(theta, shapes, make)
+
+    def precondition(self, gradient: Tensor, state: Moments) -> tuple[Tensor, Tensor | None, Moments]:
+        """Raises ValueError: its metric is no diagonal one."""
+        raise ValueError("soap has no diagonal metric; use the metric of adam, or the identity")
+
+
+class OnTensors:
+    """An optimizer of the tensors that θ (P,) is made of: they are views of θ, so that what it moves is θ itself.
+
+    A gradient that is not finite, or whose products overflow, makes θ so, as it does with every optimizer.
+    """
+
+    def __init__(
+        self, theta: Tensor, shapes: Sequence[torch.Size], make: Callable[[Sequence[Tensor]], torch.optim.Optimizer]
+    ) -> None:
+        rest = len(theta) - sum(map(math.prod, shapes))
+        self._theta, self._shapes = theta, [*shapes, *([torch.Size([rest])] if rest else [])]
+        self._tensors = [tensor.requires_grad_() for tensor in self._cut(theta.detach())]
+        self._inner = make(self._tensors)
+
+    @property
+    def param_groups(self) -> list[Group]:
+        return self._inner.param_groups
+
+    @torch.no_grad()
+    def step(self) -> None:
+        gradient = self._theta.grad
+        if gradient is None or not torch.isfinite(gradient).all():
+            self._theta.fill_(math.nan)
+            return
+        for tensor, own in zip(self._tensors, self._cut(gradient), strict=True):
+            tensor.grad = own
+        try:
+            self._inner.step()
+        except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
+            self._theta.fill_(math.nan)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._inner.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._inner.load_state_dict(state_dict)
+
+    def _cut(self, vector: Tensor) -> list[Tensor]:
+        pieces = vector.split([math.prod(shape) for shape in self._shapes])
+        return [piece.view(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
+
+
+def _require_moments(learning_rate: Schedule, betas: tuple[float, float], epsilon: float) -> None:
+    require_nonnegative(learning_rate=learning_rate)
+    if not all(0 <= beta < 1 for beta in betas):
+        raise ValueError(f"betas must lie in [0, 1), got {list(betas)}")
+    if epsilon <= 0:
+        raise ValueError(f"epsilon must be positive, got {epsilon}")
+
+
+OPTIMIZERS: Mapping[str, type[Optimizer]] = {"adam": Adam, "sgd": Sgd, "soap": Soap}
+
+WITHOUT_METRIC = ("soap",)
+"""Optimizers whose metric is no diagonal matrix, so that `precondition` has none to give."""

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.domains import lattice
-from cnn_core.problems import Condition, Problem, collocation_points
+from cnn_core.domains import Box, lattice
+from cnn_core.problems import INTERIOR, Condition, Problem, collocation_points, with_known
+from cnn_core.solvers.enforced import Enforced, by_region, enforced
 from cnn_core.solvers.solver import ProjectionStatus, Solver
 
 CHECK_POINTS = 500
@@ -25,8 +26,10 @@ CHECK_SEED = 1_667_786_083
 class ProjectionResult:
     """One wave's projection.
 
-    `residual_on` and `residual_off` are the mean squares of the scaled residuals at the collocation points `x` (n, D)
-    and at 500 others. `distance_parameters` is |θ − θ₀|, `distance_function` the root mean square of u_θ − u_θ₀ at x.
+    `residual_on` and `residual_off` are the mean squares of the PDE's scaled residuals at the collocation points `x`
+    (n, D) and at 500 others, with those of each of the problem's conditions that is enforced added: at its points, and
+    at 500 others of its region. `distance_parameters` is |θ − θ₀|, `distance_function` the root mean square of
+    u_θ − u_θ₀ at x.
     `errors` is the solver's own error at every step, `path` holds (step, prediction (n, O)) at x before, during and
     after, `distances` the distance in function at every step.
     """
@@ -46,6 +49,24 @@ class ProjectionResult:
     watched: Mapping[str, float]
 
 
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """Where residuals are looked at: the PDE's at x (n, D), and those of conditions at points of their own."""
+
+    x: Tensor
+    conditions: Sequence[Enforced]
+
+    def mean_squares(self, model: ConstrainedNetwork, theta: Tensor, p: Tensor) -> float:
+        """The mean square of the PDE's scaled residuals for the wave p (K,), and of every condition's, summed."""
+        scaled = replace(model, scaled=True)
+        places = [(scaled, self.x, p.expand(len(self.x), -1))]
+        for condition in self.conditions:
+            points = condition.points(scaled, p)
+            places.append((points.model, points.x, points.p))
+        with torch.no_grad():
+            return sum(float(model.residuals(theta, x, p).square().mean()) for model, x, p in places)
+
+
 def project(
     model: ConstrainedNetwork,
     theta: Tensor,
@@ -57,26 +78,55 @@ def project(
 ) -> list[ProjectionResult]:
     """Project θ (P,) for every wave of `waves` (W, K), each by itself from the same θ; W results.
 
-    `conditions` hold for every wave, together with the PDE. `seed` picks the points where `residual_off` is measured.
+    The PDE is enforced together with the problem's conditions, at the points that the solver gives their regions, and
+    with `conditions` at points, which hold for every wave. Unknowns keep the values that θ has. `seed` picks the points
+    where `residual_off` is measured.
     """
-    if waves.dim() != 2 or waves.shape[1] != len(model.problem.parameters):
-        raise ValueError(
-            f"waves: they must have the shape (waves, {len(model.problem.parameters)}), got {tuple(waves.shape)}"
-        )
-    solver.require(model.problem)
-    x = projection_points(model.problem, solver.points).to(theta)
-    check = collocation_points(model.problem, CHECK_POINTS, "random", seed=seed + CHECK_SEED).to(theta)
-    return [_project_wave(model, theta.detach(), p, solver, conditions, x, check) for p in waves.to(theta)]
+    problem, theta = model.problem, theta.detach()
+    if waves.dim() != 2 or waves.shape[1] != len(problem.given):
+        raise ValueError(f"waves: they must have the shape (waves, {len(problem.given)}), got {tuple(waves.shape)}")
+    solver.require(problem)
+    model = _with_known(_with_conditions(model, conditions), theta)
+    counts = by_region(solver.points)
+    x = projection_points(problem, counts[INTERIOR]).to(theta)
+    every = enforced(model.problem, counts, x, "uniform")
+    on = _Places(x, [one for one in every if one.key in problem.conditions])
+    off = _check_points(model.problem, on, seed=seed + CHECK_SEED)
+    return [_project_wave(model, theta, p, solver, every, on, off) for p in waves.to(theta)]
 
 
 def projection_points(problem: Problem, count: int) -> Tensor:
-    """Collocation points of a projection: a lattice of `count` points, (count, D) in float64.
+    """Collocation points of a projection in the interior: (count, D) in float64, in a box a lattice.
 
     It is a good quadrature. With irregular points a network finds functions that obey the PDE at the points and
     oscillate between them.
     """
+    if not isinstance(problem.domain, Box):
+        return collocation_points(problem, count, "uniform")
     low, high = torch.tensor(list(problem.box.values()), dtype=torch.float64).T
     return low + (high - low) * lattice(count, len(low))
+
+
+def _check_points(problem: Problem, on: _Places, *, seed: int) -> _Places:
+    """Other points for what is enforced; conditions at points of their own keep these."""
+    x = collocation_points(problem, CHECK_POINTS, "random", seed=seed).to(on.x)
+    keys = [one.key for one in on.conditions]
+    counts = {one.region: CHECK_POINTS for one in on.conditions if one.region in problem.domain.regions}
+    return _Places(x, [one for one in enforced(problem, counts, x, "random", seed=seed) if one.key in keys])
+
+
+def _with_conditions(model: ConstrainedNetwork, conditions: Sequence[Condition]) -> ConstrainedNetwork:
+    """The model whose problem has these conditions, too."""
+    for condition in conditions:
+        if not condition.at_points:
+            raise ValueError(f"condition: it is on the region {condition.on!r}; put it into the problem's conditions")
+    more = {f"condition {number}": condition for number, condition in enumerate(conditions, 1)}
+    return model.with_problem(replace(model.problem, conditions={**model.problem.conditions, **more}))
+
+
+def _with_known(model: ConstrainedNetwork, theta: Tensor) -> ConstrainedNetwork:
+    """The model whose unknowns are those of θ (P,); its own θ is the network's part, which stands first."""
+    return model.with_problem(with_known(model.problem, model.unknowns(theta)))
 
 
 def _project_wave(
@@ -84,31 +134,28 @@ def _project_wave(
     theta: Tensor,
     p: Tensor,
     solver: Solver,
-    conditions: Sequence[Condition],
-    x: Tensor,
-    check: Tensor,
+    conditions: Sequence[Enforced],
+    on: _Places,
+    off: _Places,
 ) -> ProjectionResult:
+    before, unknowns = theta.tensor_split([model.layout.size])
     started = time.perf_counter()
-    solution = solver.solve(model, theta, x, p, conditions)
+    solution = solver.solve(model, before, on.x, p, conditions)
     seconds = time.perf_counter() - started
-    move = model.predict(solution.theta, x, p.expand(len(x), -1)) - model.predict(theta, x, p.expand(len(x), -1))
+    after, waves = solution.theta, p.expand(len(on.x), -1)
+    move = model.predict(after, on.x, waves) - model.predict(before, on.x, waves)
     return ProjectionResult(
-        theta=solution.theta,
+        theta=torch.cat([after, unknowns]),
         status=solution.status,
         steps=len(solution.errors) - 1,
-        residual_on=_mean_square_residual(model, solution.theta, x, p),
-        residual_off=_mean_square_residual(model, solution.theta, check, p),
-        distance_parameters=float((solution.theta - theta).norm()),
+        residual_on=on.mean_squares(model, after, p),
+        residual_off=off.mean_squares(model, after, p),
+        distance_parameters=float((after - before).norm()),
         distance_function=float(move.square().mean().sqrt()),
         seconds=seconds,
-        x=x,
+        x=on.x,
         path=solution.path,
         errors=solution.errors,
         distances=solution.distances,
         watched=solution.watched,
     )
-
-
-def _mean_square_residual(model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor) -> float:
-    with torch.no_grad():
-        return float(replace(model, scaled=True).residuals(theta, x, p.expand(len(x), -1)).square().mean())

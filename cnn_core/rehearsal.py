@@ -20,10 +20,11 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.construction import fresh
 from cnn_core.divergence import at, not_finite
 from cnn_core.linearisation import batch_terms
 from cnn_core.metrics import measure
-from cnn_core.networks import Network
+from cnn_core.networks import Description, Network
 from cnn_core.problems import (
     INTERIOR,
     PointSet,
@@ -61,6 +62,12 @@ FEW = 3
 NARROW = (8,)
 """Widths of the network that stands in for the trained one at all points."""
 
+MOST_RESIDUALS = 1000
+"""At one point."""
+
+LONGEST_NAME = 100
+"""Letters of a residual's."""
+
 LONGEST_REASON = 300
 """Characters of an error that is repeated."""
 
@@ -69,26 +76,31 @@ LONGEST_REASON = 300
 class Cast:
     """Who will play: the network of a training, its seed and precision, and whether residuals are scaled."""
 
-    network: Network
+    network: Description
     seed: int = 0
     dtype: str = "float32"
     scaled: bool = True
 
     def model(self, problem: Problem, *, narrow: bool = False) -> ConstrainedNetwork:
-        """The network as a training begins with it; or a narrow one, which takes the same path in no time."""
-        network = (replace(self.network, widths=NARROW) if narrow else self.network).build(
-            inputs=len(problem.axes),
-            parameters=len(problem.given),
-            outputs=len(problem.outputs),
-            seed=self.seed,
-        )
+        """The network as a training begins with it; or a narrow one of ours, which takes the same path in no time."""
+        network = fresh(_narrow(self.network) if narrow else self.network, problem, seed=self.seed)
         return ConstrainedNetwork(problem, network.to(dtype=getattr(torch, self.dtype)), scaled=self.scaled)
 
 
 def require_residual(problem: Problem) -> None:
     """Raises ProblemError unless the residual can be run at one point."""
     with _telling(problem, "residual"):
-        _ = problem.constraints
+        names = problem.constraints
+    if len(names) > MOST_RESIDUALS:
+        raise ProblemError(
+            f"problem {problem.name!r}: residual returned {len(names)} constraints; return at most {MOST_RESIDUALS}"
+        )
+    for name in names:
+        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
+            raise ProblemError(
+                f"problem {problem.name!r}: residual returned the name {name!r:.{LONGEST_NAME}}; write a text of 1 to "
+                f"{LONGEST_NAME} letters in one line"
+            )
 
 
 def rehearse(
@@ -127,11 +139,15 @@ def parameter_count(network: Network) -> int:
     """How many parameters a network has at least, without making it. Raises ValueError for too many to count."""
     try:
         with torch.device("meta"):
-            return sum(
-                tensor.numel() for tensor in network.build(inputs=1, parameters=1, outputs=1, seed=0).parameters()
-            )
+            bare = replace(network, periodic=(), hard={})  # which name coordinates, and train nothing
+            return sum(tensor.numel() for tensor in bare.build(inputs=1, parameters=1, outputs=1, seed=0).parameters())
     except (RuntimeError, TypeError, OverflowError):
         raise ValueError("it has too many parameters to count; write smaller widths") from None
+
+
+def _narrow(network: Description) -> Description:
+    """A network of one's own stays as it is: nobody knows what makes it narrow."""
+    return replace(network, widths=NARROW) if isinstance(network, Network) else network
 
 
 def _differentiate(model: ConstrainedNetwork, few: PointSet) -> None:
@@ -173,14 +189,18 @@ def _telling(problem: Problem, function: str, x: Tensor | None = None, p: Tensor
         yield
     except ProblemError:
         raise
-    except (Exception, SystemExit) as error:  # sys.exit in a user's code must not end the program
+    except (Exception, SystemExit, GeneratorExit) as error:  # sys.exit in a user's code must not end the program
         what = f"the {function} of problem {problem.name!r} fails{at(x, p)}"
         raise ProblemError(f"{what} ({_words(error)}") from error
 
 
 def _words(error: BaseException) -> str:
     """`what is wrong, in file, line); what to write instead`."""
-    message = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    try:
+        said = str(error)
+    except Exception:  # of a user's class
+        said = ""
+    message = next((line.strip() for line in said.splitlines() if line.strip()), "")
     kind = type(error).__name__
     for pattern, means, remedy in REMEDIES:
         if isinstance(error, RuntimeError | TypeError | MemoryError) and re.search(pattern, f"{kind}: {message}"):

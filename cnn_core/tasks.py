@@ -10,7 +10,7 @@ Axis names: N points, O outputs, C constraints and A objectives among the residu
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -86,6 +86,7 @@ def tasks(model: ConstrainedNetwork, points: Points, roles: Roles | None = None)
     """The tasks of a training on these points, by region. Raises ProblemError for roles of what there is not."""
     roles = roles or {}
     require_roles(model.problem, roles)
+    require_read(model.problem)
     found = [_task(model, region, part, roles) for region, part in points.items()]
     return [task for task in found if task.constraints or task.objectives or task.learns]
 
@@ -113,8 +114,19 @@ def require_roles(problem: Problem, roles: Roles) -> None:
     for name, role in roles.items():
         if name not in known:
             raise ProblemError(f"roles: {name!r} is none of {', '.join(known)}, which problem {problem.name!r} has")
+        if role not in get_args(Role):
+            raise ProblemError(f"roles: {name!r} is {role!r}; write one of {', '.join(get_args(Role))}")
         if name == DATA and role == "constraint":
             raise ProblemError("roles: data can be an objective or measured, got constraint; data is never exact")
+
+
+def require_read(problem: Problem) -> None:
+    """Raises ProblemError for an unknown that nothing can find."""
+    for name in problem.unread:
+        raise ProblemError(
+            f"problem {problem.name!r}: no residual reads the unknown {name!r}, so that nothing can find it; read "
+            f"p[{problem.parameters.index(name)}] in one, or make it a parameter that is given"
+        )
 
 
 def role_of(name: str, roles: Roles) -> Role:

@@ -62,7 +62,7 @@ class Training:
             )
         x = next(iter(self.regions.values())).x
         self.theta = self.model.begin.to(dtype=x.dtype, device=x.device).requires_grad_()
-        self.stepper = self.optimizer.build(self.theta)
+        self.stepper = self.optimizer.build(self.theta, self.model.layout.shapes)
         self.method_state = self.method.start(self.tasks, self.regions)
         self.shuffler = torch.Generator().manual_seed(self.seed)
         self.epoch = 0
@@ -123,16 +123,21 @@ class Training:
 
     def batches(self) -> Iterator[list[Part]]:
         """A batch of every region for each step of an epoch: its points once or several times, in random orders."""
-        return map(list, zip(*[self._parts(task) for task in self.tasks], strict=True))
+        indices = [self._indices(task) for task in self.tasks]
+        for step in zip(*indices, strict=True):
+            yield [
+                Part(task, _batch(self.regions[task.region], index))
+                for task, index in zip(self.tasks, step, strict=True)
+            ]
 
-    def _parts(self, task: Task) -> list[Part]:
-        """A region's batches for an epoch."""
+    def _indices(self, task: Task) -> list[Tensor]:
+        """Which of a region's points each step of an epoch takes."""
         points, count, size = self.regions[task.region], self.steps_per_epoch, self.batch_sizes[task.region]
-        parts: list[Part] = []
-        while len(parts) < count:
+        found: list[Tensor] = []
+        while len(found) < count:
             order = torch.randperm(len(points), generator=self.shuffler).to(points.x.device)
-            parts += [Part(task, _batch(points, index)) for index in order.split(size)]
-        return parts[:count]
+            found += order.split(size)
+        return found[:count]
 
     def _batch_sizes(self) -> dict[str, int]:
         regions = [task.region for task in self.tasks]

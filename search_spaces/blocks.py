@@ -1,7 +1,8 @@
 """A block of a study file ↔ a dataclass.
 
-`read` follows the type hints: a union of dataclasses is chosen by its tag (`name` or `solver`), and unknown keys are
-refused with the nearest known one. `write` is its inverse, with every default spelled out.
+`read` follows the type hints: a union of dataclasses is chosen by its tag (`name` or `solver`), where a class without a
+tag takes names that are none of ours, and unknown keys are refused with the nearest known one. `write` is its inverse,
+with every default spelled out.
 """
 
 from collections.abc import Mapping
@@ -20,6 +21,9 @@ T = TypeVar("T")
 
 TAGS = ("name", "solver")
 """The keys that choose a block's variant."""
+
+OWN = "package.module:attribute"
+"""What names a variant that is none of ours, where a block has one."""
 
 
 def read(cls: type[T], raw: Any, path: str = "") -> T:
@@ -128,8 +132,12 @@ def _choose(slot: Slot, raw: Any, path: str) -> type:
     names = [name for _, name in variants]
     if key not in raw:
         raise StudyFileError(f"{path}.{key} is missing; write one of: {', '.join(names)}")
+    own = next((cls for cls in slot.classes if not tag_of(cls)), None)
+    if own is not None and isinstance(raw[key], str) and ":" in raw[key]:
+        return own
     if raw[key] not in names:
-        raise StudyFileError(f"{path}.{key} is {shown(raw[key])}; {nearest(raw[key], names)}")
+        others = f", or {OWN}" if own is not None else ""
+        raise StudyFileError(f"{path}.{key} is {shown(raw[key])}; {nearest(raw[key], names)}{others}")
     return variants[key, raw[key]]
 
 

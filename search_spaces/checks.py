@@ -6,15 +6,19 @@ from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from cnn_core.construction import fresh
+from cnn_core.optimizers import WITHOUT_METRIC
 from cnn_core.problems import INTERIOR, PointSet, Problem
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
 from cnn_core.tasks import require_need, require_roles, role_of, tasks
+from search_spaces.blocks import write
 from search_spaces.data_files import find_file, observed, waves_of
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.forms import MOST_VALUES, OF_A_SPLIT
 from search_spaces.measured import USUAL, check_metrics
+from search_spaces.networks import build_network
 from search_spaces.problems import build_problem
-from search_spaces.schema import Choice, Data, DataSplit, Study
+from search_spaces.schema import Choice, Data, DataSplit, NetworkChoice, Study
 from search_spaces.shares import require_disjoint
 
 MOST_OBJECTIVES = 3
@@ -45,6 +49,16 @@ MOST_CHOICES = 1000
 MOST_PARAMETERS = 100_000_000
 """Of a network."""
 
+MOST_LAYERS = 100
+
+MOST: Mapping[str, int] = {
+    "training.epochs": 1_000_000,
+    "tune.trials": 1_000_000,
+    "projection.points": 100_000,
+    "projection.max_steps": 10_000_000,
+}
+"""Counts that are asked for in a word, and take for ever, or all memory."""
+
 
 def check_settings(study: Study) -> None:
     """Everything but data and search. Raises StudyFileError."""
@@ -61,6 +75,7 @@ def check_settings(study: Study) -> None:
         raise StudyFileError(
             f"resources.gpu is {study.resources.gpu}, but training.device is cpu; write device: auto, or gpu: 0"
         )
+    _check_metric_of_optimizer(study)
     gpu = study.resources.gpu
     if gpu > 1 and gpu != int(gpu):
         raise StudyFileError(f"resources.gpu is {gpu}; write a whole number, or a fraction below 1")
@@ -74,7 +89,7 @@ def check_data(study: Study) -> None:
     with _naming():
         require_residual(problem)
     training = study.training
-    cast = Cast(study.network, training.seed, training.dtype, study.problem.scaled)
+    cast = Cast(build_network(study.network), training.seed, training.dtype, study.problem.scaled)
     _check_shares(study.data)
     points: dict[str, dict[str, PointSet]] = {}
     for name, split in splits(study.data):
@@ -91,6 +106,18 @@ def check_data(study: Study) -> None:
             _check_points(points, name, used)
     _check_training(study, problem, points["train"])
     check_metrics(study)
+
+
+def check_network(study: Study) -> None:
+    """The network can be built for the problem, and is none that no machine holds. Raises StudyFileError."""
+    problem = build_problem(study.problem)
+    try:
+        module = fresh(build_network(study.network), problem, seed=study.training.seed)
+    except StudyFileError:
+        raise
+    except ValueError as error:
+        raise StudyFileError(f"network: {error}") from None
+    _require_holdable(sum(tensor.numel() for tensor in module.parameters()))
 
 
 def split_seed(study: Study, name: str) -> int:
@@ -112,6 +139,12 @@ def _naming(where: str = "") -> Iterator[None]:
 
 
 def _check_split(problem: Problem, split: DataSplit, path: str) -> None:
+    for key in problem.parameters:
+        if key in OF_A_SPLIT:
+            raise StudyFileError(
+                f"problem {problem.name!r} has a parameter {key!r}, which means something else in a split; "
+                f"give it another name, none of: {', '.join(OF_A_SPLIT)}"
+            )
     for key in split.parameters:
         if key in problem.unknowns:
             raise StudyFileError(f"{path}.{key} is an unknown, which nobody gives; remove it, or problem.unknown.{key}")
@@ -161,7 +194,7 @@ def _check_training(study: Study, problem: Problem, points: Mapping[str, PointSe
                 f"…}}, or training.roles: {{{key}: measured}}"
             )
     with _naming("training."):
-        model = Cast(study.network, 0, study.training.dtype).model(problem, narrow=True)
+        model = Cast(build_network(study.network), 0, study.training.dtype).model(problem, narrow=True)
         method = study.training.method
         require_need(method.name, method.needs, tasks(model, points, roles))
     if isinstance(study.training.batch_size, Mapping):
@@ -218,11 +251,35 @@ def check_sizes(study: Study) -> None:
     listed = sum(len(values) for _, split in splits(study.data) for values in split.parameters.values())
     if (count := listed + sum(map(len, choices.values()))) > MOST_VALUES:
         raise StudyFileError(f"data and search list {count} values; write at most {MOST_VALUES} altogether")
+    settings = write(study)
+    for path, most in MOST.items():
+        block, _, key = path.partition(".")
+        counts = (settings[block] or {}).get(key, 0)
+        for count in counts.values() if isinstance(counts, Mapping) else (counts,):
+            if count > most:
+                raise StudyFileError(f"{path} is {count}; write at most {most}")
+    if (layers := len(getattr(study.network, "widths", ()))) > MOST_LAYERS:
+        raise StudyFileError(f"network.widths has {layers} layers; write at most {MOST_LAYERS}")
+    if isinstance(study.network, NetworkChoice):  # is counted when it is built
+        return
     with _naming("network: "):
         parameters = parameter_count(study.network)
+    _require_holdable(parameters)
+
+
+def _require_holdable(parameters: int) -> None:
     if parameters > MOST_PARAMETERS:
         raise StudyFileError(
             f"network has {parameters} parameters; write smaller widths, {MOST_PARAMETERS} is the most"
+        )
+
+
+def _check_metric_of_optimizer(study: Study) -> None:
+    optimizer, method = study.training.optimizer.name, study.training.method
+    if optimizer in WITHOUT_METRIC and getattr(method, "preconditioner", None) == "optimizer":
+        raise StudyFileError(
+            f"training.method.preconditioner is optimizer, but {optimizer} has no diagonal metric; write "
+            "preconditioner: identity, or optimizer: {name: adam}"
         )
 
 

@@ -15,7 +15,7 @@ LONGEST_SHOWN = 60
 LONGEST_REASON = 400
 """Characters of somebody else's message that are repeated."""
 
-USERS_ERRORS = (Exception, SystemExit)
+USERS_ERRORS = (Exception, SystemExit, GeneratorExit)
 """Whatever the user's own code raises: `sys.exit` in it must not end the program without a word."""
 
 LIKE, ALMOST_EQUAL = 0.6, 0.85
@@ -38,7 +38,11 @@ class UnknownKeyError(StudyFileError):
 
 def reason(error: BaseException) -> str:
     """The first line of an error's message, shortened where it is very long; its type where it has no message."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    try:
+        said = str(error)
+    except Exception:  # of a user's class
+        said = ""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
     return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + "…"
 

@@ -1,7 +1,7 @@
 """Where a study file is written more briefly than the types behind it: three short forms, each with its way back.
 
 * split: parameters stand beside `points`; `{linspace: [low, high, count]}` is a range of values.
-* problem: its options stand beside `name`; a text alone is the name.
+* problem: its options stand beside `name`; a text alone is the name. Those of a network of one's own do, too.
 * searched parameter: `{log_uniform: [low, high], when: {path: value or [values]}}`; a choice may be a `linspace`, too.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from search_spaces.errors import StudyFileError, nearest, number_hint, shown
-from search_spaces.schema import Choice, DataSplit, Integer, ProblemChoice, SearchedParameter, Uniform
+from search_spaces.schema import Choice, DataSplit, Integer, NetworkChoice, ProblemChoice, SearchedParameter, Uniform
 
 MOST_VALUES = 10_000
 """Of all lists of a study file together; a `linspace` counts as many as it stands for."""
@@ -63,6 +63,17 @@ def condense_problem(choice: ProblemChoice) -> dict[str, Any]:
     return {"name": choice.name, "scaled": choice.scaled, **({"unknown": unknown} if unknown else {}), **choice.options}
 
 
+def expand_network(raw: Any, path: str) -> Any:
+    if not isinstance(raw, dict):
+        return raw
+    own = {key: raw[key] for key in ("name",) if key in raw}
+    return own | {"options": {key: value for key, value in raw.items() if key not in own}}
+
+
+def condense_network(choice: NetworkChoice) -> dict[str, Any]:
+    return {"name": choice.name, **choice.options}
+
+
 def expand_searched(raw: Any, path: str) -> Any:
     if not isinstance(raw, dict):
         return raw
@@ -100,14 +111,21 @@ def condense_searched(parameter: SearchedParameter) -> dict[str, Any]:
 EXPAND: Mapping[type, Callable[[Any, str], Any]] = {
     DataSplit: expand_split,
     ProblemChoice: expand_problem,
+    NetworkChoice: expand_network,
     SearchedParameter: expand_searched,
 }
 CONDENSE: Mapping[type, Callable[[Any], dict[str, Any]]] = {
     DataSplit: condense_split,
     ProblemChoice: condense_problem,
+    NetworkChoice: condense_network,
     SearchedParameter: condense_searched,
 }
-INLINE: Mapping[type, str] = {DataSplit: "parameters", ProblemChoice: "options", SearchedParameter: "distribution"}
+INLINE: Mapping[type, str] = {
+    DataSplit: "parameters",
+    ProblemChoice: "options",
+    NetworkChoice: "options",
+    SearchedParameter: "distribution",
+}
 """The field whose entries stand in the block itself, so that errors do not name it."""
 
 

@@ -94,6 +94,12 @@ SHORT_FORMS: dict[str, dict[str, Any]] = {
         required=["name"],
         description="A problem's name, or package.module:attribute; its options stand beside it.",
     ),
+    "NetworkChoice": _object(
+        {"name": {"type": "string", "pattern": "^[^:]+:[^:]+$"}},
+        True,
+        required=["name"],
+        description="A network of one's own, package.module:attribute; its options stand beside it.",
+    ),
     "SearchedParameter": _object(
         _DISTRIBUTIONS | {"when": {"type": "object"}},
         oneOf=[{"required": [name]} for name in _DISTRIBUTIONS],

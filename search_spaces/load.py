@@ -12,11 +12,12 @@ from typing import Any
 import yaml
 
 from search_spaces.blocks import read, write
-from search_spaces.checks import check_data, check_settings, check_sizes
+from search_spaces.checks import check_data, check_network, check_settings, check_sizes
 from search_spaces.errors import StudyFileError
 from search_spaces.json_schema import json_schema
 from search_spaces.measured import with_objectives
 from search_spaces.modules import look_in
+from search_spaces.networks import build_network
 from search_spaces.overrides import applied, blocks_set, parse_setting, together
 from search_spaces.problems import build_problem
 from search_spaces.schema import OF_A_TRIAL, Study
@@ -27,6 +28,7 @@ from search_spaces.yaml_text import parse, text_of
 
 __all__ = [
     "StudyFileError",
+    "build_network",
     "build_problem",
     "dump",
     "dump_yaml",
@@ -69,6 +71,7 @@ def load_trial(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Stu
     with _naming(f"{find(space).name} with the settings given"):
         trial = applied(_without_search(study), overrides)
         check_sizes(trial)
+        check_network(trial)
         check_data(trial)
     return trial
 
@@ -122,6 +125,7 @@ def _without_search(study: Study) -> Study:
 
 def _checked(study: Study) -> Study:
     check_settings(study)
+    check_network(study)
     check_data(study)
     study = with_objectives(study)
     check_search(study)

@@ -32,15 +32,18 @@ def look_in(*places: str | Path, seen: bool = False) -> None:
     checked.update(first if seen else ())
 
 
-def import_own(name: str) -> ModuleType:
-    """The module of this name, and whatever it raises. Raises StudyFileError if something else has the name, too."""
+def import_own(name: str, block: str = "problem") -> ModuleType:
+    """The module of this name, for a block of a study file, and whatever it raises.
+
+    Raises StudyFileError if something else has the name, too.
+    """
     top = name.partition(".")[0]
     importlib.invalidate_caches()
     folder = next((place for place in folders if PathFinder.find_spec(top, [place])), None)
     if folder is not None:
         _forget(top, folder)
         if folder not in checked:
-            _require_own_name(top, folder)
+            _require_own_name(top, folder, block)
     with _first(folder):
         module = importlib.import_module(name)
     found.update({top} if folder is not None else ())
@@ -75,11 +78,11 @@ def _first(folder: str | None) -> Iterator[None]:
                 sys.path.append(folder)
 
 
-def _require_own_name(top: str, folder: str) -> None:
+def _require_own_name(top: str, folder: str, block: str) -> None:
     own, other = _file(PathFinder.find_spec(top, [folder])), _another(top)
     if other is not None and other != own:
         raise StudyFileError(
-            f"problem.name: {own} cannot be imported as {top}, which is also the name of {other}; give it another name"
+            f"{block}.name: {own} cannot be imported as {top}, which is also the name of {other}; give it another name"
         )
 
 

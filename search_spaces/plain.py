@@ -49,20 +49,24 @@ def read_plain(adapter: TypeAdapter[Any], raw: Any, path: str, others: Iterable[
 
 def expected(adapter: TypeAdapter[Any]) -> str:
     """What the adapter accepts, in words."""
-    try:
-        adapter.validate_json("{}")
-    except ValidationError as error:
-        return " or ".join(_words(error.errors()))
+    for value in ("{}", "null"):  # what hardly any type accepts
+        try:
+            adapter.validate_json(value)
+        except ValidationError as error:
+            return " or ".join(_words(error.errors()))
     return BLOCK
 
 
 def _explain(problems: Sequence[Any], raw: Any, path: str, others: Iterable[str]) -> str:
+    if isinstance(raw, dict):  # among a union's members, it is meant for the one that takes a block
+        depth = max(len(problem["loc"]) for problem in problems)
+        problems = [problem for problem in problems if len(problem["loc"]) == depth]
     for step in problems[0]["loc"]:
         if isinstance(step, int) and isinstance(raw, list) and step < len(raw):
             raw, path = raw[step], f"{path}[{step}]"
         elif isinstance(raw, dict) and step in raw:
             raw, path = raw[step], f"{path}.{step}"
-        else:  # the name of a union's member
+        elif not isinstance(raw, dict):  # the name of a union's member
             break
     types = {problem["type"] for problem in problems}
     if types & {"float_type", "int_type"} and (hint := number_hint(raw, whole="float_type" not in types)):

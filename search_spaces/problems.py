@@ -1,17 +1,12 @@
 """From a study file's `problem` block to a `Problem`: ours by name, or anyone's by `package.module:attribute`."""
 
-import inspect
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, get_type_hints
 
 from cnn_core.problems import PROBLEMS, Problem
-from search_spaces.errors import USERS_ERRORS, StudyFileError, nearest, one_line
-from search_spaces.modules import import_own
-from search_spaces.plain import adapter_of, read_plain
+from search_spaces.errors import StudyFileError, nearest
+from search_spaces.own import call, import_named
 from search_spaces.schema import ProblemChoice
-
-VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def build_problem(choice: ProblemChoice) -> Problem:
@@ -26,7 +21,7 @@ def build_problem(choice: ProblemChoice) -> Problem:
 
 
 def _build(choice: ProblemChoice) -> Problem:
-    found = import_named(choice.name) if ":" in choice.name else _named(choice.name)
+    found = import_named(choice.name, "problem") if ":" in choice.name else _named(choice.name)
     if isinstance(found, Problem):
         if choice.options:
             key = next(iter(choice.options))
@@ -35,7 +30,7 @@ def _build(choice: ProblemChoice) -> Problem:
     if not callable(found):
         kind = type(found).__name__
         raise StudyFileError(f"problem.name: {choice.name} is a {kind}; name a Problem, or a function that returns one")
-    problem = _call(found, choice)
+    problem = call(found, choice.name, "problem", choice.options)
     if not isinstance(problem, Problem):
         kind = type(problem).__name__
         raise StudyFileError(f"problem.name: {choice.name} returned a {kind}; return a cnn_core.problems.Problem")
@@ -46,54 +41,3 @@ def _named(name: str) -> Callable[..., Problem]:
     if name not in PROBLEMS:
         raise StudyFileError(f"problem.name is {name!r}; {nearest(name, PROBLEMS)}, or package.module:attribute")
     return PROBLEMS[name]
-
-
-def import_named(name: str) -> Any:
-    """What `package.module:attribute` names. Raises StudyFileError where it cannot be imported."""
-    module_name, _, attribute = name.partition(":")
-    try:
-        module = import_own(module_name)
-    except StudyFileError:
-        raise
-    except USERS_ERRORS as error:
-        raise StudyFileError(f"problem.name: {module_name} cannot be imported ({one_line(error)}); mend it") from None
-    if not hasattr(module, attribute):
-        names = [key for key in vars(module) if not key.startswith("_")]
-        raise StudyFileError(f"problem.name: {module_name} has no attribute {attribute!r}; {nearest(attribute, names)}")
-    return getattr(module, attribute)
-
-
-def _call(function: Callable[..., Any], choice: ProblemChoice) -> Any:
-    options = _checked_options(function, choice)
-    try:
-        return function(**options)
-    except USERS_ERRORS as error:
-        if isinstance(error, ValueError) and str(error):
-            raise StudyFileError(f"problem: {error}") from None
-        raise StudyFileError(
-            f"problem.name: {choice.name} fails ({one_line(error)}); mend it, or its options"
-        ) from None
-
-
-def _checked_options(function: Callable[..., Any], choice: ProblemChoice) -> dict[str, Any]:
-    parameters = inspect.signature(function).parameters
-    hints = _hints(function)
-    any_key = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    known = {key: parameter for key, parameter in parameters.items() if parameter.kind not in VARIADIC}
-    for key in choice.options:
-        if key not in known and not any_key:
-            raise StudyFileError(f"problem.{key} is not known: {choice.name} has no such option; {nearest(key, known)}")
-    for key, parameter in known.items():
-        if parameter.default is parameter.empty and key not in choice.options:
-            raise StudyFileError(f"problem.{key} is missing; {choice.name} needs it, write its value")
-    return {
-        key: read_plain(adapter_of(hints[key]), value, f"problem.{key}") if key in hints and key in known else value
-        for key, value in choice.options.items()
-    }
-
-
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    try:
-        return get_type_hints(function, include_extras=True)
-    except Exception:  # names that exist for type checkers only
-        return {}

@@ -61,6 +61,17 @@ class ProblemChoice:
 
 
 @dataclass(frozen=True)
+class NetworkChoice:
+    """A network of one's own, `package.module:attribute`; `options` are its own keyword arguments.
+
+    In a study file the options stand beside `name`: `{name: my_networks:Siren, widths: [64, 64]}`.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class DataSplit:
     """A part of the data: points that are drawn, as in `cnn_core.problems.Split`, and observations from a `file`.
 
@@ -229,7 +240,7 @@ class Study:
     study: str
     problem: ProblemChoice
     data: Data
-    network: _one_of(NETWORKS)  # type: ignore[valid-type]
+    network: _one_of(NETWORKS) | NetworkChoice  # type: ignore[valid-type]
     training: Training
     projection: _one_of(SOLVERS, "solver") | None = None  # type: ignore[valid-type]
     search: Mapping[str, SearchedParameter] = field(default_factory=dict)

@@ -4,13 +4,14 @@ Trials are drawn at both ends of every range and at every choice, with the condi
 combination is refused before a study starts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
-from typing import Any
+from itertools import accumulate, islice
+from typing import Any, TypeVar
 
 from search_spaces.blocks import TAGS, write
-from search_spaces.checks import check_data, check_settings
+from search_spaces.checks import check_data, check_network, check_settings
 from search_spaces.convert import is_possible
 from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
 from search_spaces.measured import PROJECTED
@@ -18,11 +19,19 @@ from search_spaces.overrides import applied, keys_of
 from search_spaces.schema import OF_A_TRIAL, Choice, Distribution, Integer, Study, Value
 from search_spaces.when import Values, assignments, ordered, setting
 
+T = TypeVar("T")
+
 UNCONDITIONAL = ("gp", "nsga2")
 """Samplers that model only what every trial has. A balanced choice is no condition: its values have a model each."""
 
 MOST_COMBINATIONS = 500
-"""At most this many combinations of names and conditions are tried."""
+"""At most this many combinations of names and conditions are tried, and of each of those at most so many others."""
+
+MOST_TRIALS = 2000
+"""So many trials are tried, at most, besides one for each value; of more, some that are evenly spread."""
+
+MOST_DATA = 50
+"""With so many different data, problems or precisions the problem's functions are run, at most."""
 
 
 def check_search(study: Study) -> None:
@@ -35,12 +44,12 @@ def check_search(study: Study) -> None:
     _check_balance(study)
     _check_first(study)
     bare = replace(study, search={}, tune=replace(study.tune, balance=None))
-    checked = {_rehearsed(study)}
-    for values in _samples(study):
-        trial = _check_trial(study, bare, values)
-        if (data := _rehearsed(trial)) not in checked:
-            checked.add(data)
-            check_data(trial)
+    trials = [_check_trial(study, bare, values) for values in _samples(study)]
+    for key, check in ((_built, check_network), (_rehearsed, check_data)):
+        different = {key(trial): trial for trial in trials}
+        different.pop(key(study), None)
+        for trial in _spread([*different.values()], MOST_DATA):
+            check(trial)
 
 
 def _check_path(path: str) -> None:
@@ -156,11 +165,31 @@ def _samples(study: Study) -> list[Values]:
     def candidates(path: str) -> Sequence[Any]:
         return _branching(study, path) if path in structural else _ends(study, path)[:1]
 
-    samples: list[Values] = []
-    for values in islice(assignments(study, candidates), MOST_COMBINATIONS):
-        samples.append(values)
-        samples += [values | {path: end} for path in values if path not in structural for end in _ends(study, path)[1:]]
-    return samples
+    bases = [*islice(assignments(study, candidates), MOST_COMBINATIONS)]
+    once: list[Values] = []
+    others: list[tuple[Values, str]] = []
+    for path in (path for path in study.search if path not in structural):
+        active = [values for values in bases if path in values]
+        once += [values | {path: end} for values in active[:1] for end in _ends(study, path)[1:]]
+        others += [(values, path) for values in active[1:]]
+    counts = accumulate(len(_ends(study, path)) - 1 for _, path in others)
+    return bases + once + [*_ends_of(study, others, counts)]
+
+
+def _ends_of(study: Study, pairs: Sequence[tuple[Values, str]], counts: Iterable[int]) -> Iterator[Values]:
+    """Each of these trials with the path at its other ends, or some that are evenly spread."""
+    until = [*counts]
+    for index in _spread(range(until[-1] if until else 0), MOST_TRIALS):
+        place = bisect(until, index)
+        values, path = pairs[place]
+        yield values | {path: _ends(study, path)[index - until[place]]}  # from the last end backwards
+
+
+def _spread(items: Sequence[T], most: int) -> Sequence[T]:
+    """These, or `most` of them, evenly spread, the first and the last among them."""
+    if len(items) <= most:
+        return items
+    return [items[index * (len(items) - 1) // (most - 1)] for index in range(most)]
 
 
 def _ends(study: Study, path: str) -> tuple[Any, ...]:
@@ -179,6 +208,11 @@ def _branching(study: Study, path: str) -> tuple[Any, ...]:
 def _rehearsed(study: Study) -> str:
     """What the check of the data depends on; many trials share it."""
     return repr((study.problem, study.data, study.training.dtype, study.training.roles, study.training.method.name))
+
+
+def _built(study: Study) -> str:
+    """What the check of the network depends on."""
+    return repr((study.problem, study.network))
 
 
 def _check_trial(study: Study, bare: Study, values: Values) -> Study:

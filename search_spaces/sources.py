@@ -1,4 +1,5 @@
-"""The source of a study's own modules: that of its problem, and all that it imports from the same folder.
+"""The source of a study's own modules: those of its problem and its network, and all that they import from the same
+folder.
 
 Imports are followed in the text, those inside functions included, so that every process finds the same. What is
 installed, and our own packages, are left out: a study knows their versions.
@@ -14,8 +15,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from search_spaces.errors import StudyFileError
-from search_spaces.problems import import_named
-from search_spaces.schema import ProblemChoice
+from search_spaces.own import import_named
+from search_spaces.schema import Choice, Study
 
 OURS = ("cnn_core", "search_spaces", "study")
 DIGITS = 16
@@ -24,14 +25,29 @@ Sources = Mapping[str, bytes]
 """A file's path in the folder of the modules → its content."""
 
 
-def own_sources(problem: ProblemChoice) -> Sources:
-    """The modules of a study with this problem; none if it is one of ours, or cannot be imported."""
-    module = problem.name.partition(":")[0]
-    if ":" not in problem.name or module.partition(".")[0] in OURS:
+def own_names(study: Study) -> dict[str, str]:
+    """What a study names by `package.module:attribute`, those among which it searches included → in which block."""
+    names: dict[str, str] = {}
+    for block, own in (("problem", study.problem.name), ("network", study.network.name)):
+        searched = study.search.get(f"{block}.name")
+        choices = searched.distribution.values if searched and isinstance(searched.distribution, Choice) else ()
+        names |= {str(name): block for name in (own, *choices) if ":" in str(name)}
+    return names
+
+
+def sources_of(study: Study) -> Sources:
+    """All modules of a study's own."""
+    return {path: text for name, block in own_names(study).items() for path, text in own_sources(name, block).items()}
+
+
+def own_sources(name: str, block: str = "problem") -> Sources:
+    """The modules behind a name in a study file; none if it is one of ours, or cannot be imported."""
+    module = name.partition(":")[0]
+    if ":" not in name or module.partition(".")[0] in OURS:
         return {}
     if module not in sys.modules:
-        with suppress(StudyFileError):  # whoever needs the problem says so
-            import_named(problem.name)
+        with suppress(StudyFileError):  # whoever needs it says so
+            import_named(name, block)
     file = getattr(sys.modules.get(module), "__file__", None)
     return {} if file is None else _sources(module, Path(file))
 

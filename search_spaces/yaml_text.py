@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from search_spaces.errors import StudyFileError, shown
+from search_spaces.errors import StudyFileError, one_line, shown
 from search_spaces.plain import BLOCK
+from search_spaces.regular import regular
 
 MOST_CHARACTERS = 1_000_000
 """Of a file."""
@@ -35,7 +36,9 @@ NUMBERS = (f"{TAG}int", f"{TAG}float")
 def text_of(path: Path) -> str:
     """A file's text. Raises StudyFileError where it has none."""
     try:
-        _require(path.stat().st_size <= MOST_CHARACTERS, f"this file has more than {MOST_CHARACTERS} characters")
+        _require(
+            regular(path).stat().st_size <= MOST_CHARACTERS, f"this file has more than {MOST_CHARACTERS} characters"
+        )
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
@@ -66,6 +69,10 @@ def value_of(text: str) -> Any:
             loader.dispose()
     except yaml.YAMLError as error:
         raise StudyFileError(_complaint(error)) from None
+    except StudyFileError:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:  # of a tag, or an escape
+        raise StudyFileError(f"this is not YAML ({one_line(error)}); mend it") from None
 
 
 def _bound(text: str) -> None:
@@ -112,12 +119,17 @@ class _Walk:
         text, where = node.value, path or f"line {_line(node)}"
         if node.tag in NUMBERS and len(text) > LONGEST_NUMBER:
             raise StudyFileError(f"{where} is a number of {len(text)} characters; write at most {LONGEST_NUMBER}")
-        if node.tag not in (*NUMBERS, f"{TAG}timestamp"):
+        if node.tag not in (*NUMBERS, *(f"{TAG}{kind}" for kind in ("timestamp", "bool", "binary"))):
             return
         try:
             value = self.loader.construct_object(node)
+        except yaml.YAMLError:
+            raise
         except ValueError as error:
             raise StudyFileError(f"{where} is {text}, which cannot be read ({error}); put quotes around it") from None
+        except (LookupError, TypeError, AttributeError, OverflowError):  # the tag says that it is what it is not
+            kind = node.tag.removeprefix(TAG)
+            raise StudyFileError(f"{where} is {text!r}, which is no {kind}; leave out the tag !!{kind}") from None
         if isinstance(value, int) and abs(value) > LARGEST:
             raise StudyFileError(f"{where} is {text}; write a whole number of at most {LARGEST}, or one like 1.0e+20")
         if base := _hidden_base(node):

@@ -13,7 +13,7 @@ PACKAGES = ("cnn_core", "search_spaces", "study")
 MOST_LINES = 350
 
 ALLOWED_IMPORTS = {
-    "cnn_core": {"cnn_core", "torch"},
+    "cnn_core": {"cnn_core", "torch", "pytorch_optimizer"},
     "search_spaces": {"search_spaces", "cnn_core", "pydantic", "yaml", "optuna", "numpy", "torch", "scipy", "pyarrow"},
 }
 
@@ -55,16 +55,17 @@ CORE_ROOMS = {
     "networks": {"derivatives", "linear_algebra"},
     "optimizers": {"schedules"},
     "constrained": PASSES,
+    "construction": {"networks", "problems"},
     "jacobian": PASSES | {"constrained", "linear_algebra"},
     "linearisation": PASSES | {"constrained", "jacobian", "linear_algebra"},
     "metrics": {"constrained", "problems"},
     "divergence": {"constrained", "metrics", "problems"},
     "misfit": {"derivatives", "divergence", "problems"},
-    "rehearsal": {"constrained", "divergence", "linearisation", "metrics", "networks", "problems"},
+    "rehearsal": {"constrained", "construction", "divergence", "linearisation", "metrics", "networks", "problems"},
     "tasks": {"constrained", "data_loss", "problems"},
     "methods": PASSES
     | {"constrained", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions", "schedules", "tasks"},
-    "solvers": PASSES | {"constrained", "jacobian", "linear_algebra", "linearisation", "reductions"},
+    "solvers": PASSES | {"constrained", "domains", "jacobian", "linear_algebra", "linearisation", "reductions"},
     "training": {"clock", "constrained", "divergence", "methods", "optimizers", "problems", "schedules", "tasks"},
     "projection": {"constrained", "domains", "problems", "solvers"},
 }
@@ -195,6 +196,10 @@ def test_tests_mirror_the_tree(package: str) -> None:
 
 def test_only_the_tracking_imports_mlflow() -> None:
     assert importers("mlflow", *PACKAGES) <= {"study/tracking/store.py"}
+
+
+def test_only_the_optimizers_import_the_package_of_optimizers() -> None:
+    assert importers("pytorch_optimizer", *PACKAGES) == {"cnn_core/optimizers.py"}
 
 
 def test_no_file_is_long() -> None:

@@ -110,7 +110,7 @@ def test_every_variant_stands_with_its_keys(heading: str) -> None:
     assert told == {name: variant_keys(cls) for name, cls in registry.items()}
 
 
-@pytest.mark.parametrize("heading", ["`training.method`", "`projection`"])
+@pytest.mark.parametrize("heading", ["`network`", "`training.method`", "`projection`"])
 def test_every_key_of_a_variant_is_explained(heading: str) -> None:
     explained = [key for keys, _, _ in rows(section(heading), "key | takes | meaning") for key in spans(keys)]
     assert sorted(explained) == sorted({key for cls in VARIANTS[heading].values() for key in variant_keys(cls)})

@@ -1,6 +1,7 @@
 """What a user gets: the wheel, the command, exact versions, and a README whose commands and example work."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -20,8 +21,11 @@ from search_spaces.load import shipped_spaces
 from study.cli.group import cli
 from tests.test_architecture import PACKAGES, ROOT, imported_packages, named, sources
 
-DISTRIBUTIONS = {"yaml": "pyyaml"}
+DISTRIBUTIONS = {"yaml": "pyyaml", "pytorch_optimizer": "pytorch-optimizer"}
 """Imported packages whose distribution has another name."""
+
+ENTRY = "cnn_study_command"
+"""The module that the command is."""
 
 COMMAND = Path(sys.executable).with_name("cnn-study")
 
@@ -81,19 +85,53 @@ def test_the_wheel_holds_the_packages_and_the_study_files(tmp_path: Path) -> Non
     source.mkdir()
     for package in PACKAGES:
         shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "README.md", "LICENSE"):
+    for file in ("pyproject.toml", "README.md", "LICENSE", f"{ENTRY}.py"):
         shutil.copy(ROOT / file, source)
     files = {str(path.relative_to(source)) for path in source.rglob("*") if path.parent != source and path.is_file()}
     build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), "."]
     subprocess.run(build, cwd=source, check=True, capture_output=True, stdin=subprocess.DEVNULL)
     (wheel,) = tmp_path.glob("cnn_study-*.whl")
-    assert files <= set(zipfile.ZipFile(wheel).namelist())
+    assert files | {f"{ENTRY}.py"} <= set(zipfile.ZipFile(wheel).namelist())
 
 
 def test_the_command_is_installed_and_answers() -> None:
     answer = subprocess.run([COMMAND, "--help"], check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     for name in ("spaces", "check", "trial", "run", "report", "status", "ui"):
         assert re.search(rf"^  {name}\b", answer.stdout, flags=re.MULTILINE), name
+
+
+TAKEN = {
+    "study.py": "study.py",
+    "cnn_core.py": "cnn_core.py",
+    "search_spaces/__init__.py": "search_spaces/__init__.py",
+    "study/notes.txt": "study",
+}
+
+
+def started(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    program = f"import sys\nsys.argv[0] = 'cnn-study'\nfrom {ENTRY} import main\nmain()"
+    return subprocess.run(
+        [sys.executable, "-P", "-c", program, "check", "helmholtz-quick"],
+        cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("file", TAKEN)
+def test_what_has_the_name_of_a_package_of_ours_is_refused_or_passed_over(file: str, tmp_path: Path) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("raise SystemExit('not ours')\n")
+    assert started(tmp_path, PYTHONPATH=str(ROOT)).returncode == 0  # it is only in the current folder
+    assert started(tmp_path, PYTHONPATH=f"{ROOT}:{tmp_path}").returncode == 0  # it comes later
+    answer = started(tmp_path, PYTHONPATH=f"{tmp_path}:{ROOT}")
+    name = Path(file).parts[0].removesuffix(".py")
+    if file == "study/notes.txt":  # a folder that is no package gives way to one
+        assert answer.returncode == 0
+        return
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == (
+        f"error: {tmp_path / TAKEN[file]} has the name of cnn-study's own package {name}, and Python finds it first; "
+        f"give it another name, or take {tmp_path} out of PYTHONPATH\n"
+    )
 
 
 def test_make_help_lists_every_target() -> None:

@@ -59,11 +59,11 @@ def summed_rows(inputs: Tensor, deltas: Tensor) -> Affine:
 def point_products(layers: Layers, others: Layers) -> Tensor:
     """The blocks of J Kᵀ that belong to one point each, (N, Q, Q').
 
-    K is given by `others`: other quantities of the same points, of no more streams.
+    K is given by `others`: other quantities of the same points, or of points that go with them one by one.
     """
     total = layers[0][1].new_zeros(())
-    for (inputs, mine), (_, theirs) in zip(layers, others, strict=True):
-        overlaps = (inputs[:, None] * inputs[None, : len(theirs)]).sum(dim=-1)  # h_s · h_t, (S, T, N)
+    for (inputs, mine), (entered, theirs) in zip(layers, others, strict=True):
+        overlaps = (inputs[:, None] * entered[None]).sum(dim=-1)  # h_s · h_t, (S, T, N)
         overlaps[0, 0] += 1  # the bias
         sums = (overlaps[..., None, None] * theirs).sum(dim=1)  # Σ_t (h_s · h_t) δ_t, (S, N, Q', out)
         if min(mine.shape[2], sums.shape[2]) == 1:

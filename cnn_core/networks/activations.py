@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +55,25 @@ def _higher_swish(a: Tensor, slope: Tensor, tilt: Tensor) -> list[Tensor]:
     return [a * fourth + 4 * third, a * fifth + 5 * fourth]
 
 
+def _sine_value(omega: float, a: Tensor) -> Tensor:
+    return torch.sin(a if omega == 1 else omega * a)
+
+
+def _sine(omega: float, a: Tensor, highest: int) -> list[Tensor]:
+    angle = a if omega == 1 else omega * a
+    sine, cosine = torch.sin(angle), torch.cos(angle)
+    turns = [sine, cosine, -sine, -cosine]
+    return [turns[n % 4] if omega == 1 or n == 0 else omega**n * turns[n % 4] for n in range(highest + 1)]
+
+
+@cache
+def sine(omega: float) -> Activation:
+    """φ(a) = sin(ω a); φ' turns it by a quarter and multiplies it by ω."""
+    return Activation(partial(_sine_value, omega), partial(_sine, omega))
+
+
 ACTIVATIONS: Mapping[str, Activation] = {
     "tanh": Activation(torch.tanh, _tanh),
     "swish": Activation(nn.functional.silu, _swish),
+    "sine": sine(1.0),
 }

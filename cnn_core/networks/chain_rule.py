@@ -40,12 +40,14 @@ class ChainRule:
     """How an activation acts on the streams ∂^α a, α in `indices`, the value first.
 
     `polynomials` are those of the outgoing streams; `slopes[out]` has those of their derivatives by each incoming
-    stream that they depend on, φ^(k) counting as independent of the value.
+    stream that they depend on, φ^(k) counting as independent of the value. `products` is Leibniz's rule for the same
+    streams: (stream of a product, of its left and of its right factor, how often).
     """
 
     indices: tuple[MultiIndex, ...]
     polynomials: tuple[Polynomial, ...]
     slopes: tuple[tuple[tuple[int, Polynomial], ...], ...]
+    products: tuple[tuple[int, int, int, int], ...]
 
     @property
     def order(self) -> int:
@@ -59,7 +61,9 @@ def chain_rule(read: Iterable[MultiIndex]) -> ChainRule:
     indices = tuple(sorted(within | {()}, key=lambda index: (len(index), index)))
     position = {index: place for place, index in enumerate(indices)}
     polynomials = tuple(_polynomial(index, position) for index in indices)
-    return ChainRule(indices, polynomials, tuple(tuple(_derivatives(one)) for one in polynomials))
+    slopes = tuple(tuple(_derivatives(one)) for one in polynomials)
+    products = tuple(share for index in indices for share in _products(index, position))
+    return ChainRule(indices, polynomials, slopes, products)
 
 
 def activate(streams: Tensor, phi: Sequence[Tensor], rule: ChainRule) -> Tensor:
@@ -98,6 +102,17 @@ def _product(term: Term, phi: Sequence[Tensor], streams: Tensor) -> Tensor:
 def _polynomial(index: MultiIndex, position: dict[MultiIndex, int]) -> Polynomial:
     terms = Counter(tuple(sorted(position[block] for block in partition)) for partition in _partitions(index))
     return tuple(Term(count, len(factors), factors) for factors, count in sorted(terms.items()))
+
+
+def _products(index: MultiIndex, position: dict[MultiIndex, int]) -> Iterator[tuple[int, int, int, int]]:
+    """How an index is shared out between the two factors of a product."""
+    shared: Counter[tuple[int, int]] = Counter()
+    for taken in itertools.product((True, False), repeat=len(index)):
+        left = tuple(itertools.compress(index, taken))
+        right = tuple(itertools.compress(index, (not one for one in taken)))
+        shared[position[left], position[right]] += 1
+    for (left, right), count in sorted(shared.items()):
+        yield position[index], left, right, count
 
 
 def _partitions(axes: MultiIndex) -> Iterator[list[MultiIndex]]:

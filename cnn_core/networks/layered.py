@@ -1,5 +1,7 @@
 """Layered networks: a multilayer perceptron in x whose hidden layers may be modulated by p, layer by layer.
 
+Before the first layer x may pass an embedding, behind the last one the outputs a transform; neither is trained.
+
 A pass carries derivatives in x along with the values (`cnn_core.networks.streams`) and remembers what entered the
 layers, so that any quantities of the outputs can be pulled back to them: this is what gradients and per-point
 Jacobians are made of (`cnn_core.jacobian`).
@@ -16,9 +18,12 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from cnn_core.linear_algebra.layers import Affine, Layers, summed_rows
-from cnn_core.networks.activations import ACTIVATIONS
+from cnn_core.networks.activations import ACTIVATIONS, Activation
+from cnn_core.networks.embedding import Embedding
+from cnn_core.networks.hard_values import Transform
 from cnn_core.networks.parameters import Layout
-from cnn_core.networks.streams import Carried, activate, pull_back, seed, values_of
+from cnn_core.networks.products import multiply, multiply_back
+from cnn_core.networks.streams import Carried, activate, pull_back, values_of
 
 
 class LinearTrace(NamedTuple):
@@ -41,18 +46,22 @@ class HiddenTrace(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What a pass left behind, enough to pull quantities back to the layers; linear layers in the order they ran."""
+    """What a pass left behind, enough to pull quantities back to the layers; linear layers in the order they ran.
+
+    `factor` (S, N, O or 1) is what the outputs of the last layer were multiplied by, if anything.
+    """
 
     carried: Carried
     linears: list[LinearTrace]
     hidden: list[HiddenTrace]
+    factor: Tensor | None = None
 
     def of_values(self) -> "Trace":
         """The part that quantities of the values alone, not of their derivatives in x, are pulled back through."""
         linears = [layer._replace(inputs=layer.inputs[:1]) for layer in self.linears]
-        return Trace(
-            values_of(self.carried.inputs), linears, [HiddenTrace(a[:1], b[:1], rates) for a, b, rates in self.hidden]
-        )
+        hidden = [HiddenTrace(before[:1], after[:1], rates) for before, after, rates in self.hidden]
+        factor = None if self.factor is None else self.factor[:1]
+        return Trace(values_of(self.carried.inputs), linears, hidden, factor)
 
     def at(self, points: slice) -> "Trace":
         """The part that belongs to some of the points."""
@@ -61,7 +70,7 @@ class Trace(NamedTuple):
             HiddenTrace(before[:, points], after[:, points], None if rates is None else rates[:, points])
             for before, after, rates in self.hidden
         ]
-        return Trace(self.carried, linears, hidden)
+        return Trace(self.carried, linears, hidden, None if self.factor is None else self.factor[:, points])
 
     def layers(self, deltas: Sequence[Tensor]) -> Layers:
         """Every linear layer's h and its δ."""
@@ -80,17 +89,34 @@ class Trace(NamedTuple):
 
 
 class LayeredNetwork(nn.Module):
-    """The module behind `dense` and `modulated`."""
+    """The module behind the networks that come with the package.
+
+    `activation` is a name, or has one for each hidden layer. `transform` may be set at any time: u is then what it
+    makes of the outputs.
+    """
 
     def __init__(
-        self, inputs: int, parameters: int, outputs: int, widths: tuple[int, ...], activation: str, *, modulated: bool
+        self,
+        inputs: int,
+        parameters: int,
+        outputs: int,
+        widths: tuple[int, ...],
+        activation: str | Sequence[Activation],
+        *,
+        modulated: bool,
+        embedding: Embedding | None = None,
+        transform: Transform | None = None,
     ) -> None:
         super().__init__()
         self.inputs = inputs
         self.shape = inputs, parameters, outputs
         self.widths = widths
-        self.activation = ACTIVATIONS[activation]
-        sizes = [inputs if modulated else inputs + parameters, *widths]
+        named = isinstance(activation, str)
+        self.activations = (ACTIVATIONS[activation],) * len(widths) if named else tuple(activation)
+        self.embedding = embedding or Embedding(inputs, None)
+        self.transform = transform
+        features = self.embedding.width
+        sizes = [features if modulated else features + parameters, *widths]
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.modulation = nn.Linear(parameters, sum(widths)) if modulated else None
         self.output = nn.Linear(sizes[-1], outputs)
@@ -129,16 +155,22 @@ class LayeredNetwork(nn.Module):
 
         modulated = self.modulation is not None
         rates = apply("modulation", p[None]).split(self.widths, dim=-1) if modulated else [None] * len(self.widths)
-        streams = seed(x, None if modulated else p, carried)
+        streams = self.embedding(x, None if modulated else p, carried)
         for index, rate in enumerate(rates):
             before = apply(f"hidden.{index}", streams)
-            after = activate(before, self.activation, carried)
+            after = activate(before, self.activations[index], carried)
             trace.hidden.append(HiddenTrace(before, after, rate))
             streams = after if rate is None else after * rate
-        return apply("output", streams), trace
+        streams = apply("output", streams)
+        if self.transform is None:
+            return streams, trace
+        offset, factor = self.transform.streams(x, carried)
+        return offset + multiply(factor, streams, carried), trace._replace(factor=factor)
 
     def pull_back(self, parameters: Mapping[str, Tensor], trace: Trace, weights: Tensor) -> list[Tensor]:
         """∂q/∂(output streams) (S, N, Q, O) → δ = ∂q/∂z (S, N, Q, out) of every linear layer, in the trace's order."""
+        if trace.factor is not None:
+            weights = multiply_back(weights, trace.factor.unsqueeze(2), trace.carried)
         deltas = [weights]
         on_rates: list[Tensor] = []
         above = "output"
@@ -148,7 +180,7 @@ class LayeredNetwork(nn.Module):
             if rate is not None:
                 on_rates.append((weights * after.unsqueeze(2)).sum(dim=0, keepdim=True))
                 weights = weights * rate.unsqueeze(2)
-            deltas.append(pull_back(weights, before, self.activation, trace.carried))
+            deltas.append(pull_back(weights, before, self.activations[index], trace.carried))
             above = f"hidden.{index}"
         modulation = [torch.cat(on_rates[::-1], dim=-1)] if on_rates else []
         return modulation + deltas[::-1]

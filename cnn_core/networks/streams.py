@@ -19,6 +19,7 @@ Axis names: S streams, N points, D inputs (coordinates), W width, Q quantities, 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -73,11 +74,21 @@ def carried_for(reads: Reads) -> Carried:
     return Carried(reads.inputs, reads.order, chain_rule(whole))
 
 
-def seed(x: Tensor, constants: Tensor | None, carried: Carried) -> Tensor:
+class Scaling(NamedTuple):
+    """The map x → (x − centre) · slope of every coordinate, (D,) each."""
+
+    centre: Tensor
+    slope: Tensor
+
+
+def seed(x: Tensor, constants: Tensor | None, carried: Carried, scaling: Scaling | None = None) -> Tensor:
     """The streams that enter a network: x (N, D), with constants (N, C) appended that do not depend on x.
 
-    Returns (S, N, D + C): the value, then ∂x/∂xᵢ (unit vectors), then zeros for the higher derivatives.
+    Returns (S, N, D + C): the value, then ∂x/∂xᵢ (unit vectors), then zeros for the higher derivatives. With a
+    `scaling` it is (x − centre) · slope that enters, whose first derivatives are the slopes.
     """
+    if scaling is not None:
+        x = (x - scaling.centre.to(x)) * scaling.slope.to(x)
     points, inputs = x.shape
     if carried.count == 1:  # out of place: a residual may ask for u at points that do not vary where p does
         return (x if constants is None else torch.cat([x, constants], dim=-1))[None]
@@ -87,7 +98,7 @@ def seed(x: Tensor, constants: Tensor | None, carried: Carried) -> Tensor:
     if constants is not None:
         streams[0, :, inputs:] = constants
     for place, axis in enumerate(carried.slopes, start=1):
-        streams[place, :, axis] = 1.0
+        streams[place, :, axis] = 1.0 if scaling is None else scaling.slope[axis]
     return streams
 
 

@@ -10,6 +10,7 @@ from cnn_core.problems.condition import Condition
 from cnn_core.problems.functions import ProblemError, Residual, Scale, Solution
 from cnn_core.problems.heat import heat
 from cnn_core.problems.helmholtz_plane import helmholtz_2d
+from cnn_core.problems.known import with_known
 from cnn_core.problems.korteweg_de_vries import kdv
 from cnn_core.problems.kovasznay import kovasznay
 from cnn_core.problems.points import PointSet, Split, collocation_points, require_scales, sample, sample_regions
@@ -70,4 +71,5 @@ __all__ = [
     "truth",
     "viscous_flow",
     "wave",
+    "with_known",
 ]

@@ -155,6 +155,7 @@ def sample_regions(
                 f"points.{region} is no region of problem {problem.name!r}; write some of: "
                 f"{', '.join(problem.domain.regions)}"
             )
+        require_scales(problem.on(region), waves)
         found[region] = _sampled(problem, region, split, waves, seed=seed)
     if data is not None:
         found[DATA] = data
@@ -181,6 +182,7 @@ def _own_points(problem: Problem, key: str, condition: Condition, waves: Tensor)
     """The points that a condition has of its own, on every wave."""
     at = cast(Tensor, condition.on).to(torch.float64)
     x, p = at.repeat(len(waves), 1), waves.repeat_interleave(len(at), dim=0)
+    require_scales(problem.on(key), waves)
     attached = None
     if problem.on(key).region.attached:
         values = cast(Tensor, condition.values).to(torch.float64)

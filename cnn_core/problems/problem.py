@@ -20,11 +20,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from cnn_core.derivatives import Field, Order, PointField, Probe, Reads
+from cnn_core.derivatives import Field, FieldError, Order, PointField, Probe, Reads
 from cnn_core.domains import Box, Domain
-from cnn_core.problems.condition import Condition
+from cnn_core.problems.condition import Condition, Partner
 from cnn_core.problems.functions import ProblemError, Residual, Scale, Solution
-from cnn_core.problems.region import DATA, INTERIOR, BoundaryField, Region, RegionRows
+from cnn_core.problems.region import DATA, INTERIOR, WITHOUT_NORMALS, BoundaryField, Region, RegionRows
 from cnn_core.problems.unknown import Unknown
 
 
@@ -89,8 +89,14 @@ class Problem:
                     f"problem {self.name!r}: condition {key!r} is on {condition.on!r}, which the domain lacks; its "
                     f"regions are {', '.join(self.domain.regions)}"
                 )
-            if key == DATA or (condition.at_points and key in self.domain.regions):
-                raise ProblemError(f"problem {self.name!r}: condition {key!r} is called like a region; rename it")
+            if key in (DATA, "constraint"):
+                raise ProblemError(
+                    f"problem {self.name!r}: condition {key!r} is called like the metric {key}_mse; rename it"
+                )
+            if key in self.domain.regions and (condition.at_points or condition.on != key):
+                raise ProblemError(
+                    f"problem {self.name!r}: condition {key!r} is called like a region that it is not on; rename it"
+                )
             if condition.at_points and (columns := cast(Tensor, condition.on).shape[1]) != len(self.axes):
                 raise ProblemError(
                     f"problem {self.name!r}: condition {key!r} is at points with {columns} coordinates, and the "
@@ -139,6 +145,8 @@ class Problem:
 
     def on(self, region: str) -> "Problem":
         """The same problem, its residual what holds on a region. Raises ProblemError for one that it does not have."""
+        if region == self.region.name and not self.conditions:
+            return self
         if region not in self._on:
             self._on[region] = self._restricted(region)
         return self._on[region]
@@ -162,12 +170,17 @@ class Problem:
             raise ProblemError(
                 f"problem {self.name!r} has no region {name!r}; its regions are {', '.join(self.regions)}"
             )
+        if clash := set(self.conditions) & set(self.constraints):
+            raise ProblemError(
+                f"problem {self.name!r}: {min(clash)!r} names a condition and a residual of the PDE; rename one of them"
+            )
         here = {key: one for key, one in self.conditions.items() if (key if one.at_points else one.on) == name}
         if not here:
             return self if name == INTERIOR else replace(self, conditions={}, region=Region(name, rows=()))
-        inside, at_points = name == INTERIOR, name in self.conditions
-        normals = 0 if inside or at_points else len(self.axes)
+        inside, at_points = name == INTERIOR, name in self.conditions and self.conditions[name].at_points
+        normals = 0 if at_points or name in WITHOUT_NORMALS else len(self.axes)
         rows = RegionRows(
+            self.name,
             self.residual,
             self.scale if inside else None,
             self.constraints if inside else (),
@@ -187,9 +200,41 @@ class Problem:
             at_boundary = cast(Field, BoundaryField(u, p.new_ones(normals)))
             return condition.quantity(at_boundary if normals else u, x, p)
 
+        if condition.partner is not None:
+            self._require_partner(key, condition.partner)
         region = Region(key, partner=condition.partner)
         probed = replace(self, name=f"{self.name}, condition {key}", residual=residual, conditions={}, region=region)
         return probed.constraints
+
+    def _require_partner(self, key: str, partner: Partner) -> None:
+        other = partner(self._middle)
+        if not isinstance(other, Tensor) or other.shape != self._middle.shape:
+            got = f"the shape {tuple(other.shape)}" if isinstance(other, Tensor) else f"a {type(other).__name__}"
+            raise ProblemError(
+                f"problem {self.name!r}, condition {key!r}: partner returned {got} for one point; return "
+                f"({len(self.axes)},), one number for each coordinate"
+            )
+
+    @property
+    def _middle(self) -> Tensor:
+        """The middle of the box, (D,)."""
+        return torch.tensor([0.5 * (low + high) for low, high in self.box.values()], dtype=torch.float64)
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The unknowns that no residual reads, of the PDE or of a condition, so that nothing can find them."""
+        parts = [self.on(region) for region in dict.fromkeys((INTERIOR, *self.region_of.values()))]
+        return tuple(name for name in self.unknowns if not any(part._reads_parameter(name) for part in parts))
+
+    def _reads_parameter(self, name: str) -> bool:
+        """Whether a residual is no number any more where a parameter is none."""
+        p = torch.ones(len(self.parameters) + self.region.attached, dtype=torch.float64)
+        p[self.parameters.index(name)] = math.nan
+        residuals = self.residual(cast(Field, self._probe()), self._middle, p)
+        return any(bool(residuals[row].isnan()) for row in self.constraints)
+
+    def _probe(self) -> Probe:
+        return Probe(self.axes, len(self.outputs), paired=self.region.partner is not None)
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -213,13 +258,15 @@ class Problem:
 
     @cached_property
     def _probed(self) -> tuple[Reads, tuple[str, ...]]:
-        probe = Probe(self.axes, len(self.outputs), paired=self.region.partner is not None)
+        probe = self._probe()
         if self.region.rows == ():
             return probe.reads, ()
-        x = torch.tensor([0.5 * (low + high) for low, high in self.box.values()], dtype=torch.float64)
         p = torch.ones(len(self.parameters) + self.region.attached, dtype=torch.float64)
-        with torch.enable_grad():
-            residuals = self.residual(probe, x, p)
+        try:
+            with torch.enable_grad():
+                residuals = self.residual(probe, self._middle, p)
+        except FieldError as error:
+            raise ProblemError(f"problem {self.name!r}: {error}") from None
         if not isinstance(residuals, Mapping):
             raise ProblemError(
                 f"problem {self.name!r}: residual returned a {type(residuals).__name__}; "
@@ -229,6 +276,8 @@ class Problem:
             raise ProblemError(
                 f"problem {self.name!r}: residual returned no constraint; return at least one named scalar"
             )
+        if self.region.name == INTERIOR and DATA in residuals:
+            raise ProblemError(f"problem {self.name!r}: residual {DATA!r} is called like the data; rename it")
         for name, residual in residuals.items():
             if wrong := _wrong_with(residual):
                 raise ProblemError(f"problem {self.name!r}: residual {name!r} {wrong}")

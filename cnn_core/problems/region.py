@@ -19,6 +19,9 @@ from cnn_core.problems.functions import ProblemError, Residual, Scale
 
 INTERIOR, DATA = "interior", "data"
 
+WITHOUT_NORMALS = (INTERIOR, "initial", "final")
+"""Regions of a domain that are no boundary in space."""
+
 
 @dataclass(frozen=True)
 class Region:
@@ -56,6 +59,7 @@ class RegionRows:
     coordinates, or the values of the one condition that is set at points of its own (`at_points`).
     """
 
+    problem: str
     residual: Residual
     scale_of_equations: Scale | None
     equations: tuple[str, ...]
@@ -68,17 +72,21 @@ class RegionRows:
     def __post_init__(self) -> None:
         for key, values in self._values.items():
             if values.shape[1] != (count := len(self.names[key])):
-                raise ProblemError(
+                raise self._error(
                     f"condition {key!r} has {count} quantities, and values in {values.shape[1]} columns; write one "
                     "column for each quantity"
                 )
         if len(self._partners) > 1:
-            raise ProblemError(
+            raise self._error(
                 f"the conditions {', '.join(self.conditions)} are on one region, and have different partners; set them "
                 "on regions of their own, such as x=0, or give them the same function"
             )
-        if clash := set(self.conditions) & set(self.equations):
-            raise ProblemError(f"{min(clash)!r} names a condition and a residual of the PDE; rename one of them")
+        rows = [*self.equations, *(self._row(key, name) for key, names in self.names.items() for name in names)]
+        if twice := next((row for row in rows if rows.count(row) > 1), None):
+            raise self._error(f"there are two residuals {twice!r}; rename one of them")
+
+    def _error(self, what: str) -> ProblemError:
+        return ProblemError(f"problem {self.problem!r}: {what}")
 
     @property
     def region(self) -> dict[str, Any]:
@@ -101,17 +109,19 @@ class RegionRows:
 
     @property
     def scale(self) -> Scale | None:
-        """The sizes of all residuals, 1 where none is given; None where that is so for all."""
+        """The sizes of all residuals, 1 of a condition or a PDE that has no scale; None where that is so for all."""
         scales = {key: one.scale for key, one in self.conditions.items() if one.scale is not None}
         if self.scale_of_equations is None and not scales:
             return None
 
+        sized = (*scales, *([] if self.scale_of_equations is None else self.equations))
+        owners = dict(zip(self.equations, self.equations, strict=True)) | self.region["owners"]
+
         def scale(p: Tensor) -> dict[str, Tensor | float]:
-            names = (*self.equations, *self.region["owners"])
-            found: dict[str, Tensor | float] = dict.fromkeys(names, 1.0)
+            found: dict[str, Tensor | float] = {row: 1.0 for row, owner in owners.items() if owner not in sized}
             found |= self.scale_of_equations(p) if self.scale_of_equations else {}
             for key, one in scales.items():
-                found |= {self._row(key, name): size for name, size in one(p).items()}
+                found |= {self._row(key, name): size for name, size in one(p).items() if name in self.names[key]}
             return found
 
         return scale

@@ -5,7 +5,7 @@ the wave itself, so this projection flattens what the network learned (the workb
 comparison).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.problems import Condition, Problem
+from cnn_core.problems import Problem
 from cnn_core.reductions import Lp, Reduction
+from cnn_core.solvers.enforced import Enforced, require_points
 from cnn_core.solvers.rows import condition_block
 from cnn_core.solvers.solver import Accept, Course, ProjectionStatus, Solution, require_common
 
@@ -23,15 +24,15 @@ from cnn_core.solvers.solver import Accept, Course, ProjectionStatus, Solution, 
 class AdamProjection:
     """Adam on Σ_c R_c(g) until it is at most `tolerance`, or for `max_steps` steps.
 
-    `points` collocation points a wave; `waves` bounds how many waves of a split are projected. The path holds
-    the predictions at steps 0, 1, 2, 4, 8 … and after the last.
+    `points` collocation points a wave, in the interior or by region; `waves` bounds how many waves of a split are
+    projected. The path holds the predictions at steps 0, 1, 2, 4, 8 … and after the last.
     """
 
     learning_rate: float = 1e-4
     error: Reduction = field(default_factory=Lp)
     tolerance: float = 1e-5
     max_steps: int = 10_000
-    points: int = 100
+    points: int | Mapping[str, int] = 100
     waves: int | Literal["all"] = "all"
     every: int | None = None
     accept: Accept = "always"
@@ -45,15 +46,16 @@ class AdamProjection:
             raise ValueError(f"tolerance must not be negative, got {self.tolerance}")
 
     def require(self, problem: Problem) -> None:
-        """It serves every problem."""
+        """Raise ValueError where points do not say which of the problem's conditions are enforced."""
+        require_points(problem, self.points)
 
     @torch.enable_grad()
     def solve(
-        self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Condition] = ()
+        self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Enforced] = ()
     ) -> Solution:
         moving = theta.clone().requires_grad_()
         optimizer = torch.optim.Adam([moving], lr=self.learning_rate)
-        blocks = [condition_block(model, condition, p) for condition in conditions]
+        blocks = [condition_block(condition.points(model, p)) for condition in conditions]
         course: Course | None = None
         while True:
             evaluation = model.evaluate(moving, x, p.expand(len(x), -1))

@@ -20,7 +20,7 @@ Reference: Nocedal & Wright 2006, ch. 17. All of it runs in float64, whatever th
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -29,9 +29,10 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.linear_algebra.least_squares import Descent
-from cnn_core.problems import Condition, Problem
+from cnn_core.problems import Problem
 from cnn_core.problems.explicit import with_explicit_form
 from cnn_core.solvers.continuation import Continuation
+from cnn_core.solvers.enforced import Enforced, require_points
 from cnn_core.solvers.general_solution import find_general_solution, has_shape
 from cnn_core.solvers.rows import Rows
 from cnn_core.solvers.solver import Accept, ProjectionStatus, Solution, require_common
@@ -58,7 +59,7 @@ class LevenbergMarquardt:
     first_weight: float = 0.3
     growth: float = 3.0
     inner_tolerance: float = 3e-4
-    points: int = 200
+    points: int | Mapping[str, int] = 200
     waves: int | Literal["all"] = "all"
     every: int | None = None
     accept: Accept = "always"
@@ -79,11 +80,12 @@ class LevenbergMarquardt:
 
     def require(self, problem: Problem) -> None:
         """Raise ValueError where this solver cannot serve the problem."""
+        require_points(problem, self.points)
         if self.solutions == "general":
             with_explicit_form(problem)
 
     def solve(
-        self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Condition] = ()
+        self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Enforced] = ()
     ) -> Solution:
         model = replace(model, network=copy.deepcopy(model.network).double())  # buffers and frozen parameters, too
         wave = wave_of(model, x.double(), p.double(), conditions, general=self.solutions == "general")

@@ -17,12 +17,11 @@ from cnn_core.constrained import ConstrainedNetwork, Evaluation
 from cnn_core.jacobian import Jacobian, StackedJacobian
 from cnn_core.linear_algebra.least_squares import Linear
 from cnn_core.linearisation import field_jacobian
-from cnn_core.problems import Condition
 
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """The quantities [u, g] of `model` at x (N, D) for p (N, K)."""
+    """The quantities [u, g] of `model` at x (N, D) for p (N, K + E): parameters, and what is attached to the points."""
 
     model: ConstrainedNetwork
     x: Tensor
@@ -112,22 +111,9 @@ def _quantities(evaluation: Evaluation) -> Tensor:
     return torch.cat([evaluation.prediction, evaluation.residuals], dim=1).detach()
 
 
-def condition_block(model: ConstrainedNetwork, condition: Condition, p: Tensor) -> Block:
-    """A condition's quantities as rows, all of them growing; p (K,) is the wave's."""
-    name = f"{model.problem.name}, condition"
-    region = replace(model.problem.region, partner=condition.partner)
-    problem = replace(model.problem, name=name, residual=condition.quantity, scale=condition.scale, region=region)
-    outputs, quantities = len(problem.outputs), len(problem.constraints)
-    if not isinstance(condition.on, Tensor):
-        raise ValueError(f"condition: it is on the region {condition.on!r}; put it into the problem's conditions")
-    x = condition.on.to(p)
-    values = x.new_zeros(1, quantities) if condition.values is None else condition.values.to(p)
-    if x.shape[1] != len(problem.axes) or values.shape[1] != quantities:
-        raise ValueError(
-            f"condition: {quantities} quantities in {len(problem.axes)} coordinates need points and values with as "
-            f"many columns, got {x.shape[1]} and {values.shape[1]}"
-        )
-    targets = torch.cat([x.new_zeros(len(x), outputs), values.expand(len(x), quantities)], dim=1)
-    growing = x.new_full((quantities,), 1 / math.sqrt(quantities))
-    points = Points(replace(model, problem=problem), x, p.expand(len(x), -1))
+def condition_block(points: Points) -> Block:
+    """All residuals at these points as rows, all of them growing; they should vanish."""
+    outputs, quantities = len(points.model.problem.outputs), len(points.model.problem.constraints)
+    growing = points.x.new_full((quantities,), 1 / math.sqrt(quantities))
+    targets = points.x.new_zeros(len(points.x), outputs + quantities)
     return Block(points, targets, 0 * growing, growing, start=outputs)

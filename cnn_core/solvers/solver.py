@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple, Protocol
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.problems import Condition, Problem
+from cnn_core.problems import INTERIOR, Problem
+from cnn_core.solvers.enforced import Enforced, by_region
 
 Accept = Literal["always", "if-better-on-validation"]
 
@@ -63,14 +64,16 @@ class Course:
 class Solver(Protocol):
     """A projection solver, with the settings that all have.
 
-    `points` are collocation points a wave; `waves` bounds the waves projected of a split; `every` is the number of
-    epochs between projections during a training, `accept` says which projections a trial keeps.
+    `points` are collocation points a wave, in the interior or by region: the conditions on a region are enforced at its
+    points, and not where it has 0; those at points of their own always are. `waves` bounds the waves projected of a
+    split; `every` is the number of epochs between projections during a training, `accept` says which projections a
+    trial keeps.
     """
 
     @property
     def solver(self) -> str: ...
     @property
-    def points(self) -> int: ...
+    def points(self) -> int | Mapping[str, int]: ...
     @property
     def waves(self) -> int | Literal["all"]: ...
     @property
@@ -82,17 +85,31 @@ class Solver(Protocol):
         ...
 
     def solve(
-        self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Condition] = ()
+        self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Enforced] = ()
     ) -> Solution:
-        """Move a copy of θ (P,) so that the residuals vanish at x (n, D) for the wave p (K,), and conditions hold."""
+        """Move a copy of θ (P,) so that the PDE holds at x (n, D) for the wave p (K,), and conditions do at theirs.
+
+        The problem has no unknowns.
+        """
         ...
 
 
 def require_common(solver: Solver) -> None:
     """Check the settings that all solvers have. Raises ValueError."""
-    for name in ("max_steps", "points", "waves", "every"):
+    for name in ("max_steps", "waves", "every"):
         value = getattr(solver, name)
         if value not in ("all", None) and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+    _require_counts(solver.points)
     if solver.accept not in ("always", "if-better-on-validation"):
         raise ValueError(f"accept must be always or if-better-on-validation, got {solver.accept!r}")
+
+
+def _require_counts(points: int | Mapping[str, int]) -> None:
+    counts = by_region(points)
+    if INTERIOR not in counts:
+        raise ValueError("points.interior is missing, where the PDE is enforced; write e.g. interior: 200")
+    for region, count in counts.items():
+        where, least = "points" if isinstance(points, int) else f"points.{region}", int(region == INTERIOR)
+        if count < least:
+            raise ValueError(f"{where} must be at least {least}, got {count}")

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.problems import Condition
 from cnn_core.problems.explicit import EXPLICIT, SLOPE, with_explicit_form
+from cnn_core.solvers.enforced import Enforced
 from cnn_core.solvers.rows import Block, Points, condition_block
 
 U, CONSTRAINTS = "u", "constraints"
@@ -96,16 +96,16 @@ class Wave:
         return max(part.stop for part in self.parts.values())
 
 
-def wave_of(model: ConstrainedNetwork, x: Tensor, p: Tensor, conditions: Sequence[Condition], *, general: bool) -> Wave:
+def wave_of(model: ConstrainedNetwork, x: Tensor, p: Tensor, conditions: Sequence[Enforced], *, general: bool) -> Wave:
     """The wave p (K,) at x (n, D); `general` adds the explicit form and the slope to its quantities.
 
-    Raises ValueError where a condition does not fit the problem, or the problem has no explicit form.
+    Raises ValueError where the problem has no explicit form.
     """
+    blocks = [condition_block(condition.points(model, p)) for condition in conditions]
     sizes = {U: len(model.problem.outputs), CONSTRAINTS: len(model.problem.constraints)}
     if general:
         model = replace(model, problem=with_explicit_form(model.problem))
         sizes = {U: 1, EXPLICIT: 1, CONSTRAINTS: 1, SLOPE: 1}
     places = pairwise(accumulate(sizes.values(), initial=0))
     parts = {name: slice(*place) for name, place in zip(sizes, places, strict=True)}
-    blocks = [condition_block(model, condition, p) for condition in conditions]
     return Wave(Points(model, x, p.expand(len(x), -1)), parts, blocks)

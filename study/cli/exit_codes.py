@@ -71,9 +71,12 @@ def exit_codes() -> Iterator[None]:
         sys.exit(FAILED)
     except Ended as error:
         sys.exit(error.code)
-    except SystemExit as error:  # ours come from here: this one is the user's, or rich's, for a pipe that was closed
-        if isinstance(error.__context__, BrokenPipeError):
+    except BaseException as error:
+        if isinstance(error, Exception):
+            raise
+        if isinstance(error.__context__, BrokenPipeError):  # rich's own end, for a pipe that was closed
             sys.exit(FAILED)
+        # ours are above: this one is the user's
         _say_errors(f"problem.name: its module ended the program with {one_line(error)}; take sys.exit out of it")
         sys.exit(BAD_INPUT)
 

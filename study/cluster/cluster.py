@@ -1,7 +1,8 @@
 """Where trials run: Ray in this process, or a cluster by its address; and what must hold before a study starts there.
 
-A cluster's nodes get the driver's own copy of these packages, and of the module that a study file's `problem.name`
-names, so that all run the same code. Everything else must be installed there, as `cluster.yaml` does it.
+A cluster's nodes get the driver's own copy of these packages, and of the modules that a study file names (in
+`problem.name` and `network.name`), so that all run the same code. Everything else must be installed there, as
+`cluster.yaml` does it.
 """
 
 import importlib
@@ -10,7 +11,7 @@ import signal
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -54,11 +55,11 @@ Nodes = Sequence[Mapping[str, Any]]
 
 
 @contextmanager
-def connection(address: str, *, problem: str, resume: str = "a resume") -> Iterator[None]:
+def connection(address: str, *, own: Iterable[str] = (), resume: str = "a resume") -> Iterator[None]:
     """Ray, connected to `address`: local, auto, HOST:PORT or ray://HOST:PORT. Raises ClusterError if nothing answers.
 
-    A connection that exists already is used and left open. If a Ray of our own dies, the program ends, and says that it
-    goes on with `resume`.
+    The nodes get the user's modules behind the names `own`. A connection that exists already is used and left open. If
+    a Ray of our own dies, the program ends, and says that it goes on with `resume`.
     """
     os.environ.update(QUIET | ON_NODES)
     ray_worker.print_to_stdstream = _say_nothing
@@ -71,7 +72,7 @@ def connection(address: str, *, problem: str, resume: str = "a resume") -> Itera
         if address == "local":
             local_ray.start()
         else:
-            _connect(address, problem)
+            _connect(address, own)
     try:
         with local_ray.watched(resume) if address == "local" else nullcontext():
             yield
@@ -99,11 +100,11 @@ def _count_nothing(callbacks: Any) -> bool:
     return False
 
 
-def _connect(address: str, problem: str) -> None:
+def _connect(address: str, own: Iterable[str]) -> None:
     _require_answer(address)
     if address.startswith(CLIENT):
         _give_drafts_a_place()
-    runtime_env = {"py_modules": modules(problem), "env_vars": ON_NODES, "excludes": ["**/__pycache__"]}
+    runtime_env = {"py_modules": modules(*own), "env_vars": ON_NODES, "excludes": ["**/__pycache__"]}
     try:
         with warnings.catch_warnings(action="ignore"):
             ray.init(address, runtime_env=runtime_env, **SILENT)
@@ -117,12 +118,12 @@ def _give_drafts_a_place() -> None:
     ray_storage._get_ray_train_session_dir = lambda: drafts.name  # pyright: ignore[reportPrivateImportUsage]
 
 
-def modules(problem: str) -> list[str]:
-    """The folders and files that the nodes need a copy of: our packages, and the user's module of `problem`."""
+def modules(*names: str) -> list[str]:
+    """The folders and files that the nodes need a copy of: our packages, and the user's modules behind these names."""
     found = [importlib.import_module(name) for name in PACKAGES]
-    if ":" in problem:
-        found.append(import_own(problem.partition(":")[0].partition(".")[0]))
-    return [module.__path__[0] if hasattr(module, "__path__") else str(module.__file__) for module in found]
+    found += [import_own(name.partition(":")[0].partition(".")[0]) for name in names if ":" in name]
+    places = [module.__path__[0] if hasattr(module, "__path__") else str(module.__file__) for module in found]
+    return list(dict.fromkeys(places))
 
 
 def capacity(resources: Resources, nodes: Nodes, *, may_grow_to: Mapping[str, float] | None = None) -> int:

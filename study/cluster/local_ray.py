@@ -6,14 +6,16 @@ import secrets
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, cast
 
 import ray
 from ray._common.utils import get_default_system_temp_dir
 from ray._private import ray_constants
 from ray._private import worker as ray_worker
+from ray.job_config import JobConfig
 
 from search_spaces.errors import one_line
 
@@ -47,6 +49,7 @@ def start() -> None:
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE_BYTES,
                 _temp_dir=place,
+                job_config=JobConfig(_py_driver_sys_path=cast(Any, _OursFirst())),
                 **SILENT,
             )
     except Exception as error:  # of many kinds: no room, no memory, no right to write
@@ -54,6 +57,22 @@ def start() -> None:
             f"Ray cannot start on this machine ({one_line(error)}); make room in {place}, or set RAY_TMPDIR to another "
             "folder with a short name"
         ) from None
+
+
+class _OursFirst:
+    """Where workers look for modules before all else, the last place first: Ray adds the current folder.
+
+    Behind it come our own packages, so that a `study.py` in that folder is none of them.
+    """
+
+    def __init__(self) -> None:
+        self.places: list[str] = []
+
+    def extend(self, places: Iterable[str]) -> None:
+        self.places += places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self.places, str(Path(__file__).resolve().parents[2])])
 
 
 def _temporary_folder() -> str:

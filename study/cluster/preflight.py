@@ -15,6 +15,7 @@ from uuid import uuid4
 from ray.util.client import ray as client
 
 from search_spaces.schema import Study
+from search_spaces.sources import own_names
 from study.cluster import cluster, node_probe
 from study.cluster.cluster import ClusterError, Nodes
 
@@ -65,15 +66,17 @@ def inspect(study: Study, *, storage: str, tracking_uri: str | None = None, loca
         slots, failures = 0, [str(error)]
     shared = not local and (len(nodes) > 1 or client.is_connected())
     if not local:
-        failures += check_versions(nodes, problem=study.problem.name)
+        failures += check_versions(nodes, own=own_names(study))
     failures += check_storage(storage, nodes if shared else [])
     return Preflight(slots, failures, check_tracking(tracking_uri, [] if local else nodes))
 
 
-def check_versions(nodes: Nodes, *, problem: str) -> list[str]:
-    """Every node can import what a trial needs, in the versions of this program, and the module of `problem`."""
+def check_versions(nodes: Nodes, *, own: Iterable[str] = ()) -> list[str]:
+    """Every node can import what a trial needs, in the versions of this program, and the modules behind the
+    names `own`.
+    """
     ours = {distribution: _public(version(distribution)) for distribution in PACKAGES}
-    modules = [problem.partition(":")[0]] if ":" in problem else []
+    modules = list(dict.fromkeys(name.partition(":")[0] for name in own))
     complaints: list[tuple[str, str]] = []
     for answer in cluster.on_every_node(node_probe.versions, PACKAGES, modules, nodes=nodes):
         if answer.error:

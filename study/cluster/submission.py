@@ -22,6 +22,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 from search_spaces.errors import reason
 from search_spaces.load import dump_yaml
 from search_spaces.schema import Study
+from search_spaces.sources import own_names
 from study.cluster import cluster, local_ray, node_probe
 from study.cluster.cluster import ClusterError
 
@@ -99,9 +100,9 @@ class Job:
 
 
 def pack(study: Study, folder: Path) -> None:
-    """Put into `folder` what the job needs: the study file, our packages, and the module that holds its problem."""
+    """Put into `folder` what the job needs: the study file, our packages, and the modules of its own."""
     (folder / STUDY).write_text(dump_yaml(study), encoding="utf-8")
-    for source in map(Path, cluster.modules(study.problem.name)):
+    for source in map(Path, cluster.modules(*own_names(study))):
         if source.is_dir():
             shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
         else:

@@ -22,6 +22,7 @@ from rich.console import Console
 from search_spaces import modules
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
+from search_spaces.sources import own_names
 from search_spaces.space import planned
 from study.cluster import cluster, preflight
 from study.cluster.preflight import Preflight
@@ -151,7 +152,7 @@ class StudyRun:
         with ThreadPoolExecutor(1) as aside:
             optuna_file = aside.submit(database, self.directory / OPTUNA)  # a second's work; meanwhile Ray starts
             resume = f"cnn-study resume {self.directory.name}"
-            with cluster.connection(self.where.address, problem=self.study.problem.name, resume=resume):
+            with cluster.connection(self.where.address, own=own_names(self.study), resume=resume):
                 ready = self._preflight()
                 journal = Reader(Journal(self.directory)).read()
                 # One that did not end, and whose start is lost, is asked for anew.

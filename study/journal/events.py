@@ -67,6 +67,10 @@ def _are_metrics(metrics: Mapping[str, Any]) -> bool:
     return all(isinstance(value, str) or _is_number(value) for value in metrics.values())
 
 
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, float | int) and abs(value) <= LARGEST  # not where it is nan
 
@@ -75,6 +79,13 @@ SOUND: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "trial-start": {"trial": _is_trial},
     "epoch": {"trial": _is_trial, "metrics": _are_metrics},
     "trial-end": {"trial": _is_trial, "metrics": _are_metrics, "status": lambda status: status in list(TrialStatus)},
+    "study-start": {
+        "storage": _is_text_or_none,
+        "address": _is_text_or_none,
+        "tracking_uri": _is_text_or_none,
+        "modules": lambda found: isinstance(found, list) and all(isinstance(name, str) for name in found),
+        "provenance": lambda found: isinstance(found, dict) and all(isinstance(value, str) for value in found.values()),
+    },
     "study-end": {"status": lambda status: status in ENDINGS},
 }
 """Kind of event → what its content must be, besides its types."""

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import StudyFileError
+from search_spaces.regular import regular
 from study.journal.events import Event, TrialStatus, parsed
 from study.journal.files import JOURNAL
 
@@ -140,6 +141,8 @@ class Journal:
 
     def _opened(self) -> int:
         if self._descriptor is None:
+            with suppress(FileNotFoundError):
+                regular(self.path)
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
             with suppress(PermissionError):  # somebody else's
                 os.fchmod(self._descriptor, OWNER_ONLY)  # one of an earlier version
@@ -164,7 +167,7 @@ class Journal:
         and cannot be read.
         """
         try:
-            with suppress(FileNotFoundError), self.path.open("rb") as file:
+            with suppress(FileNotFoundError), regular(self.path).open("rb") as file:
                 file.seek(start)
                 for line in file:
                     if not line.endswith(b"\n"):
@@ -183,7 +186,7 @@ class Journal:
 
     def ends_line(self, offset: int) -> bool:
         """Whether a line ends before this byte offset, as where somebody stopped reading, unless it was changed."""
-        with suppress(OSError), self.path.open("rb") as file:
+        with suppress(OSError), regular(self.path).open("rb") as file:
             file.seek(max(0, offset - 1))
             return offset == 0 or file.read(1) == b"\n"
         return offset == 0

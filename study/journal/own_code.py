@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
-from search_spaces.schema import Choice, ProblemChoice, Study
-from search_spaces.sources import Sources, own_sources, version
+from search_spaces.schema import Study
+from search_spaces.sources import sources_of, version
 from study.journal.files import CODE, STUDY, TRIALS
 from study.journal.journal import Journal, Reader
-
-NAME = "problem.name"
 
 
 def keep_code(directory: Path, study: Study) -> dict[str, str]:
     """Keep the modules as they are now; returns their version, for the journal, if there are any."""
-    sources = _sources(study)
+    sources = sources_of(study)
     if (now := version(sources)) is None:
         return {}
     folder = directory / CODE / now
@@ -43,20 +41,10 @@ def kept_for(file: Path) -> Path | None:
 def code_changes(directory: Path, study: Study) -> list[str]:
     """What the user should know of the code of a study that goes on: one line if it is another, nothing if not."""
     began = Reader(Journal(directory)).read().began or {}
-    before, now = began.get("provenance", {}).get(CODE), version(_sources(study))
+    before, now = began.get("provenance", {}).get(CODE), version(sources_of(study))
     if before is None or now is None or before == now:
         return []
     return [
-        f"{directory.name}: the code of its problem has changed since trials ran with it, got {CODE}/{now} after "
+        f"{directory.name}: its own code has changed since trials ran with it, got {CODE}/{now} after "
         f"{CODE}/{before}; trials from now on have the new one: run a new study to compare with equal code"
     ]
-
-
-def _sources(study: Study) -> Sources:
-    """Those of its problem, and of all problems among which it searches."""
-    searched = study.search[NAME].distribution if NAME in study.search else None
-    names = dict.fromkeys([study.problem.name, *(searched.values if isinstance(searched, Choice) else ())])
-    found: dict[str, bytes] = {}
-    for name in names:
-        found |= own_sources(ProblemChoice(str(name), options=study.problem.options))
-    return found

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from cnn_core.clock import SECTIONS
 from cnn_core.metrics import WORST
 from search_spaces.errors import one_line
+from search_spaces.regular import regular
 from study.journal.journal import TrialRecord
 from study.report.plot_style import (
     AFTER,
@@ -108,7 +109,7 @@ def _prediction_panels(names: Sequence[str], *, curves: bool, course: bool) -> t
 
 def read_predictions(path: Path) -> Arrays:
     """The arrays of `predictions.npz` by name."""
-    with np.load(path) as file:
+    with np.load(regular(path)) as file:
         return dict(file)
 
 
@@ -256,7 +257,7 @@ def read_percentiles(path: Path, quantity: str) -> tuple[list[int], np.ndarray] 
     """(epochs (E,), percentiles 0 … 100 (E, 101)) of a quantity in `percentiles.csv`; None without any."""
     if not path.exists():
         return None
-    with path.open(newline="", encoding="utf-8") as file:
+    with regular(path).open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["quantity"] == quantity]
     if not rows:
         return None

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from search_spaces.regular import regular
 from study.journal.files import BOOKMARKS
 from study.journal.journal import OWNER_ONLY
 from study.tracking.databases import portable
@@ -71,7 +72,7 @@ FIELDS = {field.name for field in fields(Bookmark)}
 def _bookmarks(directory: Path) -> dict[str, dict[str, Any]]:
     """None where there is no file, or one that cannot be read: what is sent again is there once."""
     try:
-        found = json.loads((directory / BOOKMARKS).read_text(encoding="utf-8"))
+        found = json.loads(regular(directory / BOOKMARKS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return {uri: told for uri, told in found.items() if isinstance(told, dict)} if isinstance(found, dict) else {}

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.metrics import errors_of_regions, finite, measure_regions, percentiles
-from cnn_core.problems import PointSet
 from cnn_core.projection import ProjectionResult, project
 from cnn_core.solvers import ProjectionStatus, Solver
+from cnn_core.tasks import Points
 
 PROJECTED = ("validation", "test")
 """The splits whose waves are projected at the end of a trial."""
@@ -52,9 +52,12 @@ class Projected:
 
 
 def project_splits(
-    model: ConstrainedNetwork, theta: Tensor, splits: Mapping[str, Mapping[str, PointSet]], solver: Solver, *, seed: int
+    model: ConstrainedNetwork, theta: Tensor, splits: Mapping[str, Points], solver: Solver, *, seed: int
 ) -> Projected:
-    """Project the waves of these splits from θ (P,); those of `validation` decide whether the projections are kept."""
+    """Project the waves of these splits, whose points are given by region, from θ (P,).
+
+    Those of `validation` decide whether the projections are kept.
+    """
     started = time.perf_counter()
     projected = {name: project_split(model, theta, points, solver, seed=seed) for name, points in splits.items()}
     kept = accepted(solver, projected["validation"])
@@ -68,25 +71,25 @@ def project_splits(
 
 
 def project_split(
-    model: ConstrainedNetwork, theta: Tensor, points: Mapping[str, PointSet], solver: Solver, *, seed: int
+    model: ConstrainedNetwork, theta: Tensor, points: Points, solver: Solver, *, seed: int
 ) -> ProjectedSplit:
     """Project every wave by itself, from the same θ (P,), knowing its parameters and no data."""
-    first = next(iter(points.values()))
-    count = first.waves if solver.waves == "all" else min(first.waves, solver.waves)
-    waves = [{region: part.wave(index) for region, part in points.items()} for index in range(count)]
-    parameters = torch.stack([first.wave(index).p[0] for index in range(count)])
+    count = max(part.waves for part in points.values())
+    waves = [_wave(points, index) for index in range(count if solver.waves == "all" else min(count, solver.waves))]
+    parameters = torch.stack([next(iter(wave.values())).p[0] for wave in waves])
     results = project(model, theta, parameters, solver, seed=seed)
-    before = [errors_of_regions(measure_regions(model, theta, wave), wave) for wave in waves]
-    after = [
-        errors_of_regions(measure_regions(model, result.theta, wave), wave)
-        for result, wave in zip(results, waves, strict=True)
-    ]
+    before = [_errors(model, theta, wave) for wave in waves]
+    after = [_errors(model, result.theta, wave) for result, wave in zip(results, waves, strict=True)]
     return ProjectedSplit(results, _means(before), _means(after))
 
 
 def accepted(solver: Solver, validation: ProjectedSplit) -> bool:
-    """Whether the projections are kept: `if-better-on-validation` refuses those that raise its waves' data error."""
-    return solver.accept == "always" or validation.after["data_mse"] <= validation.before["data_mse"]
+    """Whether the projections are kept: `if-better-on-validation` refuses those that raise its waves' data error.
+
+    Where validation has no data, it refuses those that raise the mean squares of PDE and conditions.
+    """
+    metric = "data_mse" if "data_mse" in validation.before else "constraint_mse"
+    return solver.accept == "always" or validation.after[metric] <= validation.before[metric]
 
 
 def projection_metrics(results: Sequence[ProjectionResult]) -> dict[str, float | str]:
@@ -102,5 +105,17 @@ def worst_status(statuses: Sequence[ProjectionStatus]) -> str:
     return str(min(statuses, key=WORST_FIRST.index))
 
 
+def _wave(points: Points, index: int) -> Points:
+    """The points of one wave, on the regions where it has some."""
+    wave = {region: part.wave(index) for region, part in points.items()}
+    return {region: part for region, part in wave.items() if len(part)}
+
+
+def _errors(model: ConstrainedNetwork, theta: Tensor, wave: Points) -> dict[str, float]:
+    return errors_of_regions(measure_regions(model, theta, wave), wave)
+
+
 def _means(waves: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {metric: fmean(wave[metric] for wave in waves) for metric in waves[0]}
+    """The mean of every metric over the waves that have it; some have no data."""
+    names = dict.fromkeys(name for wave in waves for name in wave)
+    return {name: fmean(wave[name] for wave in waves if name in wave) for name in names}

@@ -16,6 +16,7 @@ import torch
 from cnn_core import checkpoint
 from cnn_core.clock import SECTIONS
 from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.construction import fresh
 from cnn_core.divergence import not_finite
 from cnn_core.metrics import (
     WORST,
@@ -29,11 +30,14 @@ from cnn_core.metrics import (
 )
 from cnn_core.problems import DATA, INTERIOR, PointSet, Problem, sample_regions
 from cnn_core.solvers import Solver
+from cnn_core.tasks import by_region
 from cnn_core.training import Training, TrainingStatus
 from search_spaces.checks import split_seed, splits
 from search_spaces.data_files import observed, waves_of
-from search_spaces.load import build_problem, dump_yaml
+from search_spaces.errors import one_line
+from search_spaces.load import build_network, build_problem, dump_yaml
 from search_spaces.schema import DataSplit, Study
+from study.trial import saved
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS
 from study.trial.identity import code_changes, differences_in_kind, settings_of
 from study.trial.machine import choose_device, peak_memory_mib, threads
@@ -63,12 +67,7 @@ class Trial:
         self.dtype = getattr(torch, settings.dtype)
         problem = build_problem(study.problem)
         self.splits = {name: self._points(problem, name, split) for name, split in splits(study.data)}
-        network = study.network.build(
-            inputs=len(problem.axes),
-            parameters=len(problem.given),
-            outputs=len(problem.outputs),
-            seed=settings.seed,
-        )
+        network = fresh(build_network(study.network), problem, seed=settings.seed)
         if study.projection is not None:
             study.projection.require(problem)
         network.to(dtype=self.dtype, device=self.device)
@@ -165,9 +164,7 @@ class Trial:
         Raises CheckpointError if that was another trial. Its projection may be another one, and its training longer,
         with other rates.
         """
-        state = checkpoint.load(directory / CHECKPOINT, device=self.device)
-        if not {"settings", "training", "history"} <= state.keys():
-            raise checkpoint.CheckpointError(directory, "this is not a trial's checkpoint")
+        state = saved.read(directory / CHECKPOINT, device=self.device)
         own = settings_of(self.study)
         if others := differences_in_kind(state["settings"], own):
             raise checkpoint.CheckpointError(
@@ -180,7 +177,14 @@ class Trial:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from the state in a checkpoint. Raises ValueError if this network cannot."""
-        self.training.load_state_dict(state["training"])
+        try:
+            self.training.load_state_dict(state["training"])
+        except (LookupError, TypeError, AttributeError, RuntimeError) as error:
+            raise ValueError(
+                f"the checkpoint does not fit this training ({one_line(error)}); begin a new one"
+            ) from error
+        if bool(state["history"]) != bool(self.epoch):
+            raise ValueError("the checkpoint has lost its history; begin a new trial")
         self.seconds, self.history = state["seconds"], state["history"]
         spent = (float(metrics.get(PROJECTION_SECONDS, 0.0)) for metrics in self.history)
         self.projection_seconds = max(spent, default=0.0)
@@ -197,7 +201,7 @@ class Trial:
 
     def _project(self, solver: Solver, splits: Sequence[str] = PROJECTED) -> Metrics:
         """Project the waves of these splits; `projected` holds them from now on."""
-        points, seed = {name: self.splits[name] for name in splits}, self.study.training.seed
+        points, seed = {name: by_region(self.splits[name]) for name in splits}, self.study.training.seed
         self.projected = projected = project_splits(self.model, self.training.theta.detach(), points, solver, seed=seed)
         now = (self.epoch, DIFFERENCE)
         others = [entry for entry in self.percentiles if entry[:2] != now]  # finished before it was resumed

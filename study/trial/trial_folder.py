@@ -14,9 +14,9 @@ from uuid import uuid4
 
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
 
-from cnn_core import checkpoint
 from cnn_core.checkpoint import CheckpointError
 from search_spaces.schema import Study
+from study.trial import saved
 from study.trial.files import CHECKPOINT, CHECKPOINT_BEFORE
 from study.trial.identity import code_changes, differences, settings_of
 from study.trial.trial import Trial
@@ -36,7 +36,7 @@ def begin(study: Study, folder: str) -> tuple[Trial, list[str]]:
                 continue
             trial = Trial(study)
             try:
-                state = checkpoint.load(scratch / name, device=trial.device)
+                state = saved.read(scratch / name, device=trial.device)
                 if others := differences(state["settings"], own):
                     reason = f"this checkpoint is of another trial, which differs in {', '.join(others)}"
                 else:

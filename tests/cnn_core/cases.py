@@ -9,13 +9,14 @@ from torch import Tensor, nn
 from torch.func import jacfwd
 
 from cnn_core.constrained import ConstrainedNetwork, Evaluation
+from cnn_core.construction import fresh
 from cnn_core.derivatives import Field, Jet, Order, PointField
 from cnn_core.jacobian import Jacobian
 from cnn_core.linearisation import field_jacobian
 from cnn_core.methods.method import Method, MiniBatch, Part, State, Step
 from cnn_core.networks import Dense, Modulated, Network
 from cnn_core.problems import PROBLEMS, PointSet, Problem, collocation_points, helmholtz
-from cnn_core.tasks import Task, by_region, tasks
+from cnn_core.tasks import Roles, Task, by_region, tasks
 
 RANGES = {
     "amplitude": (0.2, 5.0), "frequency": (0.2, 5.0), "phase": (-0.5, 0.5),
@@ -54,10 +55,7 @@ def grid_points(problem: Problem, count: int, *, seed: int = 0) -> PointSet:
 
 
 def make_model(problem: Problem, network: Network, *, seed: int = 0, scaled: bool = True) -> ConstrainedNetwork:
-    module = network.build(
-        inputs=len(problem.axes), parameters=len(problem.parameters), outputs=len(problem.outputs), seed=seed
-    )
-    return ConstrainedNetwork(problem, module.double(), scaled=scaled)
+    return ConstrainedNetwork(problem, fresh(network, problem, seed=seed).double(), scaled=scaled)
 
 
 def theta_of(model: ConstrainedNetwork) -> Tensor:
@@ -70,23 +68,31 @@ def make_step(
     *,
     epoch: float = 0.0,
     theta: Tensor | None = None,
+    roles: Roles | None = None,
 ) -> Step:
     """A step whose batch is the whole point set, of the interior or of every region."""
     regions = by_region(points)
-    parts = [make_part(task, regions[task.region]) for task in tasks(model, regions)]
+    parts = [make_part(task, regions[task.region]) for task in tasks(model, regions, roles)]
     return Step(parts, theta_of(model) if theta is None else theta, epoch)
 
 
 def make_part(task: Task, points: PointSet, index: Tensor | None = None) -> Part:
     """Some of these points, or all, as part of a step."""
     index = torch.arange(len(points)) if index is None else index
-    return Part(task, MiniBatch(points.x[index], points.constants[index], points.u[index], index))
+    weight = None if points.weight is None else points.weight[index]
+    return Part(task, MiniBatch(points.x[index], points.constants[index], points.u[index], index, weight))
 
 
-def start(method: Method, model: ConstrainedNetwork, points: PointSet | Mapping[str, PointSet]) -> State:
+def start(
+    method: Method,
+    model: ConstrainedNetwork,
+    points: PointSet | Mapping[str, PointSet],
+    *,
+    roles: Roles | None = None,
+) -> State:
     """A method's state at the start of a training on these points."""
     regions = by_region(points)
-    return method.start(tasks(model, regions), regions)
+    return method.start(tasks(model, regions, roles), regions)
 
 
 def residual_jacobian(

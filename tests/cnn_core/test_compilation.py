@@ -18,6 +18,7 @@ from cnn_core.problems import PointSet, Problem
 from cnn_core.reductions import Huber, Lp
 from cnn_core.training import Training
 from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, make_step, relative, start
+from tests.cnn_core.networks.test_every_network import model_of
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +66,18 @@ def test_derivatives_by_name_compile() -> None:
     for method in (Soft(), Batch(damping=1e-3)):
         expected = direction(model, points, method)
         assert relative(direction(replace(model, compile=True), points, method), expected) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("network", "reads"),
+    [("periodic fourier", "hessian"), ("hard box", "laplacian"), ("hard end", "third"), ("functions", "gradient")],
+)
+def test_embeddings_and_hard_values_compile(network: str, reads: str) -> None:
+    model = model_of(network, reads)
+    points = grid_points(model.problem, 4)
+    for method in (Soft(), Batch(damping=1e-3)):
+        expected = direction(model, points, method)
+        assert relative(direction(replace(model, compile=True), points, method), expected) < 1e-11
 
 
 @pytest.mark.slow

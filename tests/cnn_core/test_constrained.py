@@ -1,6 +1,7 @@
 """Residuals: the Taylor path against nested differentiation, for our networks and for a researcher's own."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.derivatives import Field
 from cnn_core.networks import LayeredNetwork, Modulated, Network
-from cnn_core.problems import Problem, helmholtz
+from cnn_core.problems import Condition, Problem, helmholtz
 from tests.cnn_core.cases import (
     FAMILIES,
     NETWORKS,
@@ -232,3 +233,13 @@ def test_a_network_of_ours_for_another_problem_is_refused(network: Network) -> N
     module = network.build(inputs=1, parameters=3, outputs=2, seed=0)
     with pytest.raises(ValueError, match=r"'helmholtz' has \(1, 3, 1\) \(coordinates.* built for \(1, 3, 2\); build"):
         ConstrainedNetwork(helmholtz(), module)
+
+
+def test_a_condition_in_the_interior_holds_there_beside_the_pde() -> None:
+    inside = Condition("interior", lambda u, x, p: {"bound": u.value[0]})
+    model = make_model(replace(helmholtz(), conditions={"inside": inside}), Modulated(widths=(4,)))
+    points, theta = grid_points(model.problem, 3), theta_of(model)
+    residuals = model.on("interior").residuals(theta, points.x, points.p)
+    assert torch.equal(residuals[:, :1], model.residuals(theta, points.x, points.p))
+    assert torch.equal(residuals[:, 1:], model.predict(theta, points.x, points.p))
+    assert model.on("interior").on("interior").problem is model.problem.on("interior")

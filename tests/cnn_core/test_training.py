@@ -1,6 +1,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,10 +9,10 @@ from torch import Tensor
 
 from cnn_core import checkpoint
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.methods import METHODS, Batch, Soft, Unconstrained
+from cnn_core.methods import METHODS, Batch, NullSpace, Soft, Unconstrained
 from cnn_core.methods.method import Method
 from cnn_core.networks import Dense, Modulated
-from cnn_core.optimizers import Adam, Optimizer, Sgd
+from cnn_core.optimizers import WITHOUT_METRIC, Adam, Optimizer, Sgd, Soap
 from cnn_core.problems import PointSet
 from cnn_core.schedules import Linear, Step, WarmUp
 from cnn_core.training import Training, TrainingStatus, train
@@ -43,18 +44,30 @@ def test_the_same_seed_gives_the_same_parameters(method: str) -> None:
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("optimizer", [Adam(1e-4), Sgd(1e-4), Sgd(1e-4, momentum=0.9), Adam(Linear(1e-4, 1e-5, 4))])
+OPTIMIZERS = [
+    Adam(1e-4), Sgd(1e-4), Sgd(1e-4, momentum=0.9), Adam(Linear(1e-4, 1e-5, 4)), Soap(1e-3, refresh_interval=2)
+]  # fmt: skip
+
+
+def method_for(method: str, optimizer: Optimizer, **settings: Any) -> Method:
+    """Its default, but where that wants a metric that the optimizer has not."""
+    if method == "null-space" and optimizer.name in WITHOUT_METRIC:
+        return NullSpace(preconditioner="identity", **settings)
+    return METHODS[method](**settings)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("method", METHODS)
 def test_resuming_goes_on_bit_by_bit(method: str, optimizer: Optimizer, tmp_path: Path) -> None:
     """A run that was saved after two of four epochs ends where the uninterrupted one does, its own copy as well."""
-    straight = make_training(METHODS[method](), optimizer)
+    straight = make_training(method_for(method, optimizer), optimizer)
     straight.run_epoch()
     straight.run_epoch()
     state = straight.state_dict()
     checkpoint.save(state, tmp_path / "checkpoint.pt")
     expected = run(straight)
     for saved in (checkpoint.load(tmp_path / "checkpoint.pt"), state, state):
-        resumed = make_training(METHODS[method](), optimizer, seed=99)
+        resumed = make_training(method_for(method, optimizer), optimizer, seed=99)
         resumed.load_state_dict(saved)
         assert resumed.epoch == 2
         assert torch.equal(run(resumed), expected)
@@ -134,16 +147,16 @@ def test_no_epochs_is_complete_at_once() -> None:
 
 
 @pytest.mark.parametrize(("dtype", "rate"), [(torch.float64, 1e200), (torch.float32, 1e30)])
-@pytest.mark.parametrize("optimizer", [Sgd(), Sgd(momentum=0.9), Adam()], ids=["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("optimizer", [Sgd(), Sgd(momentum=0.9), Adam(), Soap()], ids=["sgd", "heavy", "adam", "soap"])
 @pytest.mark.parametrize("method", METHODS)
 def test_a_huge_learning_rate_diverges_with_finite_parameters(
-    method: str, optimizer: Sgd | Adam, dtype: torch.dtype, rate: float
+    method: str, optimizer: Sgd | Adam | Soap, dtype: torch.dtype, rate: float
 ) -> None:
     model, points = setting()
     points = points.to(dtype=dtype, device="cpu")
     huge = replace(optimizer, learning_rate=rate)
     own = {"objective_rate": rate} if method == "null-space" else {}  # it does not use the optimizer's
-    training = Training(model, points, METHODS[method](**own), huge, batch_size=5, epochs=50, seed=0)
+    training = Training(model, points, method_for(method, optimizer, **own), huge, batch_size=5, epochs=50, seed=0)
     run(training)
     assert training.status is TrainingStatus.DIVERGED
     assert torch.isfinite(training.theta).all()

@@ -43,6 +43,7 @@ WAVES = SMALL | {
     "data.validation.points": 21, "data.test.points": 21, "projection.solver": None,
 }  # fmt: skip
 FLOW = SMALL | {
+    "network.normalise": False,
     "training.batch_size": 12,
     "projection.solver": None,
     "data.validation.points": 27,

@@ -10,6 +10,7 @@ from cnn_core.optimizers import Adam
 from cnn_core.reductions import Huber
 from cnn_core.schedules import Linear
 from search_spaces.blocks import read, write
+from search_spaces.load import resolve
 from search_spaces.schema import DataSplit, Training
 from tests.search_spaces.files import error_of, load
 
@@ -124,7 +125,7 @@ ERRORS: list[tuple[str, Any, str]] = [
     ),
     ("training.method.weight", "nan", "training.method.weight is the text 'nan'; write a number or a block"),
     ("conditions", {}, "conditions is not known; write one of: study, problem, data, network, training"),
-    ("network.activation", "sin", "network.activation is the text 'sin'; write one of: tanh, swish"),
+    ("network.activation", "sin", "network.activation is the text 'sin'; write sine"),
     ("data.train.damping", 1.0, "data.train.damping is 1.0; write a list"),
     ("training.seed", 2**31, "training.seed is 2147483648; write a number of at most 2147483647"),
     ("training.epochs", "1e3", f"training.epochs is the text '1e3'; {NUMBER} 1000"),
@@ -162,7 +163,7 @@ ERRORS: list[tuple[str, Any, str]] = [
     ("study", 3, "study is 3; write a text"),
     ("network.widths", 5, "network.widths is 5; write a list"),
     ("network.widths", [5, "a"], "network.widths[1] is the text 'a'; write a whole number"),
-    ("network.activation", "relu", "network.activation is the text 'relu'; write one of: tanh, swish"),
+    ("network.activation", "relu", "network.activation is the text 'relu'; write one of: tanh, swish, sine"),
     ("tune", {"max_concurrent": 0}, "tune.max_concurrent is 0; write a number of at least 1 or auto"),
     ("tune", {"max_concurrent": "all"}, "tune.max_concurrent is the text 'all'; write a whole number or auto"),
     ("projection", 3, "projection is 3; write null or a block such as {solver: adam}"),
@@ -215,3 +216,33 @@ ERRORS: list[tuple[str, Any, str]] = [
 @pytest.mark.parametrize(("path", "value", "message"), ERRORS, ids=[f"{path}={value}" for path, value, _ in ERRORS])
 def test_errors_name_the_key_and_what_to_write(tmp_path: Path, path: str, value: Any, message: str) -> None:
     assert error_of(tmp_path, {path: value}).startswith(message)
+
+
+def test_points_of_a_projection_may_be_given_by_region(tmp_path: Path) -> None:
+    points = {"interior": 50, "boundary": 20}
+    study = load(tmp_path, {"projection": {"solver": "lm", "points": points}})
+    assert study.projection.points == points and write(study.projection)["points"] == points
+    searched = {
+        "projection": {"solver": "lm", "points": points},
+        "search": {"projection.points.interior": {"int": [9, 99]}},
+    }
+    assert resolve(load(tmp_path, searched), {"projection.points.interior": 12}).projection.points == points | {
+        "interior": 12
+    }
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        ({"interior": 5.5}, "projection.points.interior is 5.5; write a whole number"),
+        ({"interior": 9, "boundary": "1e3"}, f"projection.points.boundary is the text '1e3'; {NUMBER} 1000"),
+        ("many", "projection.points is the text 'many'; write a whole number or a block of `key: value` lines"),
+        (
+            {"boundary": 9},
+            "projection: points.interior is missing, where the PDE is enforced; write e.g. interior: 200",
+        ),
+        ({"interior": 0}, "projection: points.interior must be at least 1, got 0"),
+    ],
+)
+def test_points_by_region_that_mean_nothing_are_named(tmp_path: Path, points: Any, message: str) -> None:
+    assert message in error_of(tmp_path, {"projection": {"solver": "lm", "points": points}})

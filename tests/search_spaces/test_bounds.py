@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cnn_core import rehearsal
 from cnn_core.problems import Problem
 from search_spaces import checks, forms, yaml_text
 from search_spaces.errors import StudyFileError
@@ -109,6 +110,15 @@ BOUNDS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"network.widths": [10**5, 10**5]}, "network has 10000800001 parameters; write smaller widths, 100000000 is the"),
     ({"network.widths": [10**12, 10**12]}, "network: it has too many parameters to count; write smaller widths"),
+    ({"network.widths": [2] * 101}, "network.widths has 101 layers; write at most 100"),
+    ({"training.epochs": 10**15}, "training.epochs is 1000000000000000; write at most 1000000"),
+    ({"tune": {"trials": 10**12}}, "tune.trials is 1000000000000; write at most 1000000"),
+    ({"projection": {"solver": "lm", "points": 10**9}}, "projection.points is 1000000000; write at most 100000"),
+    ({"projection": {"solver": "adam", "max_steps": 10**15}}, "projection.max_steps is 1000000000000000; write at mo"),
+    (
+        {"search:training.epochs": {"int": [1, 10**9]}},
+        "training.epochs is 1000000000; write at most 1000000",
+    ),
     (
         {"search:network.widths": {"choice": [[5], [10**5, 10**5]]}},
         "network has 10000800001 parameters; write smaller widths",
@@ -119,6 +129,52 @@ BOUNDS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("changes", "message"), BOUNDS, ids=[message[:40] for _, message in BOUNDS])
 def test_what_no_machine_holds_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     assert error_of(tmp_path, changes).startswith(message)
+
+
+def test_a_search_with_more_combinations_than_can_be_walked_through_is_checked_in_part(tmp_path: Path) -> None:
+    many: dict[str, Any] = {
+        "search:training.batch_size": {"choice": [*range(1, 300)]},
+        "search:training.epochs": {"choice": [*range(1, 300)], "when": {"training.batch_size": [*range(1, 200)]}},
+        "search:network.activation": {"choice": ["tanh", "swish"], "when": {"training.batch_size": [*range(1, 200)]}},
+        "search:data.train.points": {"choice": [*range(1, 300)]},
+    }
+    started = time.process_time()
+    load(tmp_path, many)
+    assert time.process_time() - started < 15
+    wrong = {"choice": [*range(1, 299), 10**9], "when": {"training.batch_size": [*range(1, 200)]}}
+    assert "training.epochs is 1000000000" in error_of(tmp_path, many | {"search:training.epochs": wrong})
+
+
+def problem_with(residual: Any, parameters: tuple[str, ...] = ()) -> Problem:
+    return Problem("many", {"x": (0.0, 1.0)}, parameters, ("u",), residual, lambda x, p: x)
+
+
+ODD_PROBLEMS = {
+    "thousand": (
+        problem_with(lambda u, x, p: {f"r{n}": u.value[0] for n in range(1001)}),
+        "1001 constraints; return at",
+    ),
+    "long": (problem_with(lambda u, x, p: {"r" * 101: u.value[0]}), "write a text of 1 to 100 letters in one line"),
+    "lines": (problem_with(lambda u, x, p: {"a\nb": u.value[0]}), "the name 'a\\nb'; write a text of 1 to 100 letters"),
+    "empty": (problem_with(lambda u, x, p: {"": u.value[0]}), "the name ''; write a text"),
+    "number": (problem_with(lambda u, x, p: {1: u.value[0]}), "the name 1; write a text"),
+    **{
+        key: (
+            problem_with(lambda u, x, p: {"r": u.value[0]}, (key,)),
+            f"has a parameter {key!r}, which means something else",
+        )
+        for key in checks.SPLITS_OWN
+    },
+}
+
+
+@pytest.mark.parametrize("name", ODD_PROBLEMS)
+def test_names_that_no_table_or_file_could_have_are_refused(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, message = ODD_PROBLEMS[name]
+    monkeypatch.setattr(f"{__name__}.single", own)
+    assert message in error_of(tmp_path, one_solution(uniform(9), uniform(8), uniform(10)))
 
 
 def test_what_is_within_the_bounds_is_read(tmp_path: Path) -> None:
@@ -165,6 +221,6 @@ def test_the_bounds_are_written_down() -> None:
     for bound in (
         yaml_text.MOST_CHARACTERS, yaml_text.MOST_NODES, yaml_text.MOST_DEPTH, yaml_text.LONGEST_NUMBER,
         forms.MOST_VALUES, checks.MOST_CHOICES, checks.MOST_WAVES, checks.MOST_POINTS, checks.MOST_GIB,
-        checks.MOST_PARAMETERS,
+        checks.MOST_PARAMETERS, checks.MOST_LAYERS, *checks.MOST.values(), rehearsal.MOST_RESIDUALS,
     ):  # fmt: skip
         assert re.search(rf"(?<![\d,]){bound:,}(?![\d,])", told), bound

@@ -160,3 +160,12 @@ def test_settings_that_do(tmp_path: Path, changes: Changes) -> None:
 def test_no_metric_of_the_test_split_is_offered() -> None:
     assert len(EVERY_EPOCH) == 2 * len(AFTER_PROJECTION) == 2 * len(METRICS)
     assert not any("test" in metric for metric in (*EVERY_EPOCH, *AFTER_PROJECTION))
+
+
+def test_an_optimizer_without_a_diagonal_metric_gives_none_to_null_space(tmp_path: Path) -> None:
+    soap = {"training.optimizer": {"name": "soap"}, "training.method": {"name": "null-space"}}
+    assert error_of(tmp_path, soap) == (
+        "training.method.preconditioner is optimizer, but soap has no diagonal metric; write preconditioner: identity, "
+        "or optimizer: {name: adam}"
+    )
+    assert load(tmp_path, soap | {"training.method.preconditioner": "identity"})

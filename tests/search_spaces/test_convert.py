@@ -6,6 +6,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from search_spaces.blocks import write
 from search_spaces.convert import is_possible, stored, suggest
 from search_spaces.load import load_study, resolve
 from search_spaces.schema import Choice, Distribution, Integer, Uniform
@@ -64,7 +65,7 @@ def test_distributions_are_those_of_the_file(tmp_path: Path) -> None:
         "network.widths": optuna.distributions.CategoricalDistribution(["[4]", "[5, 5]"]),
     }
     assert values["network.widths"] in ((4,), (5, 5))
-    assert resolve(study, values).network.widths == values["network.widths"]
+    assert write(resolve(study, values).network)["widths"] == list(values["network.widths"])
 
 
 def test_lists_are_queued_as_optuna_keeps_them(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import optuna
 import pytest
 from optuna.study import StudyDirection
 
+from cnn_core.networks import Modulated
 from search_spaces.convert import suggest
 from search_spaces.load import build_problem, dump_yaml, load_study, load_text, resolve, shipped_spaces
 from search_spaces.schema import Choice, DataSplit
@@ -93,7 +94,8 @@ def test_the_workbooks_experiments_have_its_settings() -> None:
     a, b = load_study("workbook-a"), load_study("workbook-b")
     for study in (a, b):
         assert not study.problem.scaled
-        assert (study.training.epochs, study.training.batch_size, study.network.widths) == (500, 1000, (50,) * 5)
+        assert isinstance(study.network, Modulated) and study.network.widths == (50,) * 5
+        assert (study.training.epochs, study.training.batch_size) == (500, 1000)
         assert study.training.optimizer.learning_rate == 1e-3
         train = study.data.train
         assert [len(values) for values in train.parameters.values()] == [10, 10, 10] and train.points == 50

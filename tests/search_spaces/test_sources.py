@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from search_spaces import sources
-from search_spaces.schema import ProblemChoice
 from search_spaces.sources import own_sources, version
 
 FILES = {
@@ -41,7 +40,7 @@ def forget() -> None:
 
 
 def test_they_are_followed_from_the_problem_through_the_folder(folder: Path) -> None:
-    found = own_sources(ProblemChoice("sea_waves:scale"))
+    found = own_sources("sea_waves:scale")
     assert sorted(found) == [
         "sea_later.py",
         "sea_more.py",
@@ -54,28 +53,28 @@ def test_they_are_followed_from_the_problem_through_the_folder(folder: Path) -> 
 
 
 def test_a_module_of_a_package_belongs_to_the_folder_of_the_package(folder: Path) -> None:
-    found = own_sources(ProblemChoice("sea_pack.deep:depth"))
+    found = own_sources("sea_pack.deep:depth")
     assert sorted(found) == ["sea_pack/__init__.py", "sea_pack/beside.py", "sea_pack/deep.py"]
 
 
 @pytest.mark.parametrize("name", ["helmholtz", "cnn_core.problems:helmholtz", "sea_nowhere:wave", "sys:path"])
 def test_there_are_none_of_what_is_not_the_users(name: str, folder: Path) -> None:
-    assert own_sources(ProblemChoice(name)) == {}
+    assert own_sources(name) == {}
     assert version({}) is None
 
 
 def test_of_what_is_installed_only_its_own_package_is_kept() -> None:
-    found = own_sources(ProblemChoice("optuna.version:__version__"))
+    found = own_sources("optuna.version:__version__")
     assert found and {path.partition("/")[0] for path in found} == {"optuna"}
 
 
 @pytest.mark.parametrize("changed", ["sea_waves.py", "sea_more.py", "sea_pack/beside.py"])
 def test_another_text_is_another_version(folder: Path, changed: str) -> None:
-    before = version(own_sources(ProblemChoice("sea_waves:scale")))
+    before = version(own_sources("sea_waves:scale"))
     (folder / "unused.py").write_text("something = 1\n", encoding="utf-8")
     forget()
-    assert version(own_sources(ProblemChoice("sea_waves:scale"))) == before
+    assert version(own_sources("sea_waves:scale")) == before
     (folder / changed).write_text(FILES[changed] + "# another line\n", encoding="utf-8")
-    assert version(own_sources(ProblemChoice("sea_waves:scale"))) == before, "this process has the old one"
+    assert version(own_sources("sea_waves:scale")) == before, "this process has the old one"
     forget()
-    assert version(own_sources(ProblemChoice("sea_waves:scale"))) != before
+    assert version(own_sources("sea_waves:scale")) != before

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from search_spaces.load import StudyFileError, load_study
+from search_spaces.yaml_text import value_of
 
 FILES = {
     "empty": ("", "this file is empty; write a study"),
@@ -31,6 +32,32 @@ FILES = {
     "a key that is a list": ("? [a]\n: 1\n", "line 1: the key there is not a text; put quotes around it"),
     "an object": ("study: !!python/object:os.system {}\n", "line 1, column 8: this is not YAML"),
 }
+
+
+TAGS = {
+    '!!int ""': "x is '', which is no int; leave out the tag !!int",
+    '!!int "-"': "x is '-', which is no int; leave out the tag !!int",
+    "!!bool maybe": "x is 'maybe', which is no bool; leave out the tag !!bool",
+    "!!float x": "x is x, which cannot be read (could not convert string to float: 'x'); put quotes around it",
+    '!!float ""': "x is '', which is no float; leave out the tag !!float",
+    "!!timestamp nope": "x is 'nope', which is no timestamp; leave out the tag !!timestamp",
+    '!!binary "@@"': "line 1, column 4: this is not YAML (failed to decode base64 data",
+    '!!python/object/apply:os.system ["true"]': "line 1, column 4: this is not YAML (could not determine a constructor",
+    "!!python/name:os.system ''": "line 1, column 4: this is not YAML (could not determine a constructor",
+    '"\\UFFFFFFFF"': "this is not YAML (OverflowError: ",
+    "{? !!str [a] : 1}": "this is not YAML (TypeError: unhashable type",
+}
+
+
+@pytest.mark.parametrize("text", TAGS)
+def test_tags_and_escapes_that_do_not_fit_are_told(text: str) -> None:
+    for what in (f"x: {text}", f"x: [{text}]"):
+        with pytest.raises(StudyFileError) as caught:
+            value_of(what)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(StudyFileError) as caught:
+        value_of(f"x: {text}")
+    assert str(caught.value).startswith(TAGS[text])
 
 
 @pytest.mark.parametrize("name", FILES)

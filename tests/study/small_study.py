@@ -6,8 +6,17 @@ from typing import Any
 from cnn_core.methods import Unconstrained
 from cnn_core.networks import Dense
 from cnn_core.optimizers import Adam
-from cnn_core.problems import Split
-from search_spaces.schema import Choice, Data, ProblemChoice, Scheduler, SearchedParameter, Study, Training, Tune
+from search_spaces.schema import (
+    Choice,
+    Data,
+    DataSplit,
+    ProblemChoice,
+    Scheduler,
+    SearchedParameter,
+    Study,
+    Training,
+    Tune,
+)
 
 LEARNING_RATE = "training.optimizer.learning_rate"
 
@@ -22,9 +31,9 @@ def small_study(*rates: float, epochs: int = 3, scheduler: Scheduler | None = No
         study="small",
         problem=ProblemChoice("helmholtz"),
         data=Data(
-            train=Split(wave | {"amplitude": (0.5, 2.0)}, points=20),
-            validation=Split(wave | {"amplitude": (1.5,)}, points=15, sampling="uniform"),
-            test=Split(wave, points=15, sampling="uniform"),
+            train=DataSplit(wave | {"amplitude": (0.5, 2.0)}, points=20),
+            validation=DataSplit(wave | {"amplitude": (1.5,)}, points=15, sampling="uniform"),
+            test=DataSplit(wave, points=15, sampling="uniform"),
         ),
         network=Dense(widths=(8,)),
         training=Training(Unconstrained(), Adam(COMPLETES), batch_size=10, epochs=epochs, dtype="float64"),

@@ -11,9 +11,18 @@ from cnn_core.clock import SECTIONS
 from cnn_core.methods import AugmentedLagrangian, Batch, Reduction, Soft, Unconstrained
 from cnn_core.metrics import WORST
 from cnn_core.networks import Modulated
-from cnn_core.problems import Split
 from search_spaces.load import dump_yaml
-from search_spaces.schema import Choice, Data, ProblemChoice, SearchedParameter, Study, Training, Tune, Uniform
+from search_spaces.schema import (
+    Choice,
+    Data,
+    DataSplit,
+    ProblemChoice,
+    SearchedParameter,
+    Study,
+    Training,
+    Tune,
+    Uniform,
+)
 from study.journal.files import STUDY, TRIALS
 from study.journal.journal import Journal, TrialStatus
 from study.trial.files import PERCENTILES, PREDICTIONS
@@ -40,7 +49,8 @@ ENDINGS = {6: TrialStatus.PRUNED, 8: TrialStatus.DIVERGED, 11: TrialStatus.FAILE
 def study(trials: int = 20) -> Study:
     """A study of the five methods."""
     train, validation, test = (
-        Split({"amplitude": (amplitude,), "frequency": (1.0,), "phase": (0.0,)}, 20) for amplitude in (1.0, 1.1, 1.2)
+        DataSplit({"amplitude": (amplitude,), "frequency": (1.0,), "phase": (0.0,)}, 20)
+        for amplitude in (1.0, 1.1, 1.2)
     )
     return Study(
         study="synthetic",

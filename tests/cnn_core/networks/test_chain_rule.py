@@ -142,7 +142,7 @@ def test_the_formula_of_the_fourth_derivative() -> None:
 def test_a_closed_form_of_third_order() -> None:
     """u = v tanh(w x + b) in one dimension: u''' = v w³ φ'''."""
     problem = Problem("third", {"x": (0.0, 1.0)}, (), ("u",), lambda u, x, p: {"r": u["xxx"][0]})
-    model = make_model(problem, Dense(widths=(1,), activation="tanh"))
+    model = make_model(problem, Dense(widths=(1,), activation="tanh", normalise=False))
     layout = model.layout
     values = {"hidden.0.weight": 0.7, "hidden.0.bias": 0.2, "output.weight": -1.3, "output.bias": 0.4}
     theta = layout.flatten(

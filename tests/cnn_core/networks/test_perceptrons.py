@@ -36,7 +36,7 @@ def forward_by_hand(module: LayeredNetwork, activation: str, x: Tensor, p: Tenso
 
 @pytest.mark.parametrize("network", cases.NETWORKS.values(), ids=cases.NETWORKS)
 @pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (3, 3), (2, 4)])
-def test_forward_against_a_pass_by_hand(network: Network, inputs: int, outputs: int) -> None:
+def test_forward_against_a_pass_by_hand(network: Dense | Modulated, inputs: int, outputs: int) -> None:
     module = network.build(inputs=inputs, parameters=3, outputs=outputs, seed=1).double()
     x, p = torch.randn(5, inputs, dtype=torch.float64), torch.randn(5, 3, dtype=torch.float64)
     expected = [forward_by_hand(module, network.activation, x[n], p[n]) for n in range(5)]
@@ -90,7 +90,7 @@ def test_a_family_without_parameters(network: Network) -> None:
 
 @pytest.mark.parametrize("widths", [(), (5, 0), (-1,)])
 @pytest.mark.parametrize("kind", NETWORKS.values())
-def test_meaningless_widths_are_refused(kind: type[Dense | Modulated], widths: tuple[int, ...]) -> None:
+def test_meaningless_widths_are_refused(kind: type[Network], widths: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="widths must be one or more positive whole numbers, got"):
         kind(widths=widths)
 

@@ -1,11 +1,13 @@
 """A wave's quantities by name, and the rows that are made of them."""
 
 import math
+from dataclasses import replace
 
 import torch
 
 from cnn_core.networks import Modulated
 from cnn_core.problems import Condition, pythagorean, viscous_flow
+from cnn_core.solvers.enforced import enforced
 from cnn_core.solvers.wave import wave_of
 from tests.cnn_core.cases import make_model, theta_of
 
@@ -14,8 +16,10 @@ X = torch.linspace(-1, 1, 5, dtype=torch.float64)[:, None]
 
 
 def general_wave(conditions=()):
-    model = make_model(pythagorean(), Modulated(widths=(6, 5)))
-    return wave_of(model, X, P, conditions, general=True), theta_of(model).detach()
+    problem = replace(pythagorean(), conditions=dict(conditions))
+    model = make_model(problem, Modulated(widths=(6, 5)))
+    places = enforced(problem, {"interior": 5}, X, "uniform")
+    return wave_of(model, X, P, places, general=True), theta_of(model).detach()
 
 
 def test_parts_of_a_vector_problem_have_a_column_for_each_entry():
@@ -53,7 +57,7 @@ def test_rows_reach_from_the_first_to_the_last_part_and_have_targets_for_values_
 def test_the_error_is_that_of_the_constraints_and_of_every_condition():
     at = torch.zeros(1, 1, dtype=torch.float64)
     known = Condition(at, lambda u, x, p: {"value": u.value[0]}, values=torch.tensor([[0.4]], dtype=torch.float64))
-    wave, theta = general_wave([known])
+    wave, theta = general_wave({"known": known})
     quantities = wave.evaluate(theta)
     off = wave.points.model.predict(theta, at, P[None]) - 0.4
     expected = wave.part("constraints", quantities).square().mean() + off.square().mean()

@@ -53,6 +53,8 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_study_in_any_folder_that_is_moved_goes_on(tmp_path: Path, study_file: Path) -> None:
     before, after = tmp_path / "a%20b?c #{d} é", tmp_path / "there%2Fe"
     before.mkdir()
+    for name in ("study.py", "cnn_core.py"):  # which a trial's process must not take for ours
+        (before / name).write_text("raise SystemExit('not ours')\n", encoding="utf-8")
     first = command(before, "run", str(study_file))
     assert first.returncode == 0, first.stderr
     before.rename(after)

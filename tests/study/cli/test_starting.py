@@ -137,5 +137,5 @@ def test_a_checkpoint_of_another_code_is_told(
     own_code.write(tmp_path, own_code.BEFORE + "# better\n")
     last_object(changed := command(*on))
     assert changed.err.splitlines()[0] == (
-        "saved: the code of its problem has changed since this was saved; it goes on with the code of now"
+        "saved: its own code has changed since this was saved; it goes on with the code of now"
     )

@@ -51,7 +51,7 @@ def test_a_cluster_that_can_grow_counts_with_its_limits() -> None:
 def test_an_address_of_no_known_form_is_refused(address: str) -> None:
     with (
         pytest.raises(cluster.ClusterError, match=rf"--address is '{address}'; write local, auto, HOST:PORT or ray://"),
-        cluster.connection(address, problem="helmholtz"),
+        cluster.connection(address),
     ):
         pass
 
@@ -63,7 +63,7 @@ def test_an_address_where_nobody_answers_is_refused_at_once(prefix: str) -> None
         address = f"{prefix}127.0.0.1:{unused.getsockname()[1]}"
     with (
         pytest.raises(cluster.ClusterError, match=rf"--address {address}: no cluster is there \(Connection refused\)"),
-        cluster.connection(address, problem="helmholtz"),
+        cluster.connection(address),
     ):
         pass
 

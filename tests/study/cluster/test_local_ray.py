@@ -62,7 +62,7 @@ LISTENING = """
 from study.cluster import cluster
 import psutil  # the one that comes with Ray
 
-with cluster.connection("local", problem="helmholtz"):
+with cluster.connection("local"):
     ours = psutil.Process()
     for process in [ours, *ours.children(recursive=True)]:
         for socket in process.net_connections(kind="inet"):
@@ -104,7 +104,7 @@ def test_rays_files_are_where_the_environment_says_as_long_as_sockets_fit(
 def test_a_ray_that_cannot_start_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RAY_TMPDIR", "/dev/null")
     line = r"Ray cannot start on this machine \(.*/dev/null.*\); make room in /dev/null/ray, or set RAY_TMPDIR to"
-    with pytest.raises(ClusterError, match=line) as caught, cluster.connection("local", problem="helmholtz"):
+    with pytest.raises(ClusterError, match=line) as caught, cluster.connection("local"):
         pass
     assert "\n" not in str(caught.value)
 
@@ -114,7 +114,7 @@ import time
 from study.cluster import cluster
 from ray._private import worker
 
-with cluster.connection("local", problem="helmholtz", resume="cnn-study resume mine"):
+with cluster.connection("local", resume="cnn-study resume mine"):
     [server] = worker._global_node.all_processes["gcs_server"]
     print(server.process.pid, flush=True)
     time.sleep(60)

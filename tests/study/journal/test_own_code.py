@@ -41,7 +41,7 @@ def test_every_version_is_kept_and_a_change_is_told(study: Study, directory: Pat
     [line] = code_changes(directory, study)
     second = start(directory, study)
     assert line.startswith(
-        f"mine: the code of its problem has changed since trials ran with it, got code/{second} after code/{first}; "
+        f"mine: its own code has changed since trials ran with it, got code/{second} after code/{first}; "
     )
     assert {path.name for path in (directory / CODE).iterdir()} == {first, second}
     assert code_changes(directory, study) == []

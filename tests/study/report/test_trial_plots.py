@@ -7,9 +7,8 @@ import pytest
 
 from cnn_core.metrics import WORST
 from cnn_core.networks import Modulated
-from cnn_core.problems import Split
 from cnn_core.solvers import AdamProjection
-from search_spaces.schema import Data, ProblemChoice, Study
+from search_spaces.schema import Data, DataSplit, ProblemChoice, Study
 from study.journal.files import TRIALS
 from study.journal.journal import Journal, TrialRecord, TrialStatus
 from study.report.trial_plots import (
@@ -49,7 +48,7 @@ def record(epochs: int, **changes: float) -> TrialRecord:
 
 def tiny_study(problem: str) -> Study:
     choice, parameters = PROBLEMS[problem]
-    split = Split(parameters, 8)
+    split = DataSplit(parameters, 8)
     study = synthetic_journal.study()
     return replace(
         study,

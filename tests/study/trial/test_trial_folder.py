@@ -13,7 +13,7 @@ from pyarrow.fs import LocalFileSystem
 
 from cnn_core import checkpoint
 from cnn_core.methods import METHODS
-from cnn_core.optimizers import OPTIMIZERS
+from cnn_core.optimizers import OPTIMIZERS, WITHOUT_METRIC
 from search_spaces.load import resolve
 from search_spaces.schema import Study
 from study.trial import trial_folder
@@ -25,6 +25,8 @@ ALIKE = 1e-12
 
 def trial_of(method: str = "soft", optimizer: str = "adam", epochs: int = 4) -> Study:
     values = {"training.method.name": method, "training.optimizer.name": optimizer, "training.epochs": epochs}
+    if method == "null-space" and optimizer in WITHOUT_METRIC:
+        values["training.method.preconditioner"] = "identity"
     return resolve(small_study(), values)
 
 
