@@ -76,7 +76,7 @@ def require_points(problem: Problem, points: int | Mapping[str, int]) -> None:
         if region not in (INTERIOR, *with_conditions):
             raise ProblemError(f"points.{region}: problem {problem.name!r} has no condition there; remove it")
     if missing := [region for region in with_conditions if region not in (INTERIOR, *counts)]:
-        proposed = counts | {region: _proposed(problem, region, counts[INTERIOR]) for region in missing}
+        proposed = {**counts, **{region: _proposed(problem, region, counts[INTERIOR]) for region in missing}}
         written = ", ".join(f"{region}: {count}" for region, count in proposed.items())
         raise ProblemError(
             f"points has none on {', '.join(missing)}, where problem {problem.name!r} has conditions; write e.g. "

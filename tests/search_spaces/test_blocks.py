@@ -220,15 +220,12 @@ def test_errors_name_the_key_and_what_to_write(tmp_path: Path, path: str, value:
 
 def test_points_of_a_projection_may_be_given_by_region(tmp_path: Path) -> None:
     points = {"interior": 50, "boundary": 20}
-    study = load(tmp_path, {"projection": {"solver": "lm", "points": points}})
-    assert study.projection.points == points and write(study.projection)["points"] == points
-    searched = {
-        "projection": {"solver": "lm", "points": points},
-        "search": {"projection.points.interior": {"int": [9, 99]}},
-    }
-    assert resolve(load(tmp_path, searched), {"projection.points.interior": 12}).projection.points == points | {
-        "interior": 12
-    }
+    block = {"projection": {"solver": "lm", "points": points}}
+    found = load(tmp_path, block).projection
+    assert found is not None and found.points == points and write(found)["points"] == points
+    searched = load(tmp_path, {**block, "search": {"projection.points.interior": {"int": [9, 99]}}})
+    trial = resolve(searched, {"projection.points.interior": 12}).projection
+    assert trial is not None and trial.points == {"interior": 12, "boundary": 20}
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,22 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
+import torch
 from click.testing import CliRunner
+from torch import Tensor
 
-from cnn_core.solvers import ProjectionStatus
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.metrics import metric_names
+from cnn_core.networks import Dense
+from cnn_core.problems import Condition, PointSet, Problem, Split, Unknown, sample_regions
+from cnn_core.projection import project
+from cnn_core.solvers import AdamProjection, LevenbergMarquardt, ProjectionStatus
 from study.cli.exit_codes import BadInputError
 from study.cli.group import cli
-from study.trial.projecting import worst_status
+from study.trial.projecting import project_split, project_splits, worst_status
 
 SMALL = (
     "data.train.amplitude=[0.5, 1.0]", "data.train.frequency=[0.5, 1.0]", "data.train.points=10",
@@ -44,3 +53,80 @@ def test_a_checkpoint_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_the_worst_status_speaks_for_all() -> None:
     assert worst_status([ProjectionStatus.CONVERGED, ProjectionStatus.LEAST_SQUARES]) == "least squares"
     assert worst_status([ProjectionStatus.DIVERGED, ProjectionStatus.LEAST_SQUARES]) == "diverged"
+
+
+def decay(**more: Any) -> Problem:
+    """u' = −rate·u, u(0) = start."""
+    return Problem(
+        "decay",
+        {"x": (0.0, 1.0)},
+        ("rate", "start"),
+        ("u",),
+        lambda u, x, p: {"ode": u.gradient[0, 0] + p[0] * u.value[0]},
+        conditions={"start": Condition("x=0", lambda u, x, p: {"u": u.value[0] - p[1]})},
+        **more,
+    )
+
+
+def exact(x: Tensor, p: Tensor) -> Tensor:
+    return p[1] * torch.exp(-p[0] * x)
+
+
+SPLIT = Split({"rate": (0.5, 1.0), "start": (1.0,)}, {"interior": 9, "x=0": 1}, "uniform")
+SOLVER = LevenbergMarquardt(
+    points={"interior": 12, "x=0": 1}, nearest="parameters", first_weight=10.0, growth=10.0, inner_tolerance=0.1
+)
+
+
+def model_of(problem: Problem) -> ConstrainedNetwork:
+    network = Dense(widths=(8,)).build(inputs=1, parameters=len(problem.given), outputs=1, seed=0)
+    return ConstrainedNetwork(problem, network.double())
+
+
+def test_every_region_of_a_split_is_measured_before_and_after() -> None:
+    problem = decay(solution=exact)
+    model = model_of(problem)
+    split = project_split(model, model.begin, sample_regions(problem, SPLIT), SOLVER, seed=0)
+    names = metric_names(problem, ("interior", "x=0"), observed=True)
+    assert set(split.before) == set(split.after) == set(names) >= {"ode_mse", "start_mse", "data_mse"}
+    assert split.after["start_mse"] < 1e-6 < split.before["start_mse"]
+    assert split.after["relative_l2"] < 0.01 < split.before["relative_l2"]
+    assert split.after["constraint_mse"] == pytest.approx(split.after["ode_mse"] + split.after["start_mse"])
+
+
+def test_the_errors_are_means_over_the_waves_that_have_data() -> None:
+    problem = decay()
+    model = model_of(problem)
+    x, p = torch.rand(3, 1).double(), torch.tensor([[1.0, 1.0]]).double().expand(3, 2)
+    observed = PointSet(x, p, torch.vmap(exact)(x, p), 2, sizes=(0, 3))
+    points = sample_regions(problem, SPLIT, observations=observed)
+    split = project_split(model, model.begin, points, SOLVER, seed=0)
+    (alone,) = project(model, model.begin, p[:1], SOLVER)
+    difference = model.predict(alone.theta, x, p) - observed.u
+    assert split.after["data_mse"] == pytest.approx(float(difference.square().mean()), rel=1e-9)
+    assert len(split.results) == 2
+
+
+@pytest.mark.parametrize(("rate", "kept"), [(1e-3, True), (1.0, False)])
+def test_without_data_projections_are_kept_that_do_not_raise_the_mean_squares_of_what_holds(rate, kept) -> None:
+    problem = decay()
+    model = model_of(problem)
+    solver = AdamProjection(
+        points={"interior": 12, "x=0": 1}, learning_rate=rate, max_steps=3, accept="if-better-on-validation"
+    )
+    projected = project_splits(model, model.begin, {"validation": sample_regions(problem, SPLIT)}, solver, seed=0)
+    split = projected.splits["validation"]
+    assert "data_mse" not in split.before
+    assert (split.after["constraint_mse"] <= split.before["constraint_mse"]) == kept == projected.kept
+    shown = (split.after if kept else split.before)["constraint_mse"]
+    assert projected.metrics["projected/validation/constraint_mse"] == shown
+
+
+def test_an_unknown_stays_at_the_value_that_training_found() -> None:
+    problem = decay(unknowns={"rate": Unknown(2.0, truth=1.0)}, solution=exact)
+    model = model_of(problem)
+    split = Split({"start": (1.0, 0.5)}, SPLIT.points, "uniform")
+    projected = project_split(model, model.begin, sample_regions(problem, split), SOLVER, seed=0)
+    assert [float(result.theta[-1]) for result in projected.results] == [2.0, 2.0]
+    assert projected.after["constraint_mse"] < 1e-6  # with the network's own rate, which is not the data's
+    assert projected.after["relative_l2"] > 0.1
