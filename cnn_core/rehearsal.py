@@ -95,7 +95,7 @@ def require_residual(problem: Problem) -> None:
         raise ProblemError(
             f"problem {problem.name!r}: residual returned {len(names)} constraints; return at most {MOST_RESIDUALS}"
         )
-    for name in (problem.name, *problem.coordinates, *problem.parameters, *problem.outputs):
+    for name in (problem.name, *problem.axes, *problem.parameters, *problem.outputs):
         if not isinstance(name, str):
             raise ProblemError(
                 f"problem {problem.name!s:.{LONGEST_NAME}}: a name of it is a {type(name).__name__}; write its own "

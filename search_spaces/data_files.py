@@ -4,6 +4,7 @@ A file is looked for like a module: beside the study file, in the current folder
 the package; on the nodes of a cluster, among the files that were sent there.
 """
 
+import shutil
 import sys
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -26,7 +27,7 @@ DIGITS = 16
 def find_file(name: str) -> Path:
     """The file that a study file names. Raises StudyFileError where there is none."""
     places = [Path(folder) / name for folder in (*modules.folders, Path.cwd(), Path(__file__).parent)]
-    sent = [Path(folder) / SENT / sent_as(name) for folder in sys.path]
+    sent = [Path(folder) / SENT / sent_as(name) for folder in (Path.cwd(), *sys.path)]
     for path in (*places, *sent):
         if path.exists():
             return path
@@ -42,6 +43,15 @@ def files_of(data: Data) -> dict[str, Path]:
     """The data files of a study: what it calls each → where it is."""
     splits = (data.train, data.validation, data.test)
     return {split.file: find_file(split.file) for split in splits if split.file is not None}
+
+
+def gather(data: Data, folder: Path) -> Path | None:
+    """Copy a study's data files to where they are found when `folder` is sent along; None if it has none."""
+    files = files_of(data)
+    for name, path in files.items():
+        (folder / SENT).mkdir(exist_ok=True)
+        shutil.copyfile(path, folder / SENT / sent_as(name))
+    return folder / SENT if files else None
 
 
 def digest(path: Path) -> str:

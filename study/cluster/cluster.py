@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -24,9 +25,10 @@ from ray.exceptions import GetTimeoutError, RayError
 from ray.train._internal import storage as ray_storage
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from search_spaces.data_files import gather
 from search_spaces.errors import reason
 from search_spaces.modules import import_own
-from search_spaces.schema import Resources
+from search_spaces.schema import Data, Resources
 from study.cluster import local_ray, node_probe
 from study.cluster.local_ray import SILENT, ClusterError
 
@@ -55,11 +57,13 @@ Nodes = Sequence[Mapping[str, Any]]
 
 
 @contextmanager
-def connection(address: str, *, own: Iterable[str] = (), resume: str = "a resume") -> Iterator[None]:
+def connection(
+    address: str, *, own: Iterable[str] = (), data: Data | None = None, resume: str = "a resume"
+) -> Iterator[None]:
     """Ray, connected to `address`: local, auto, HOST:PORT or ray://HOST:PORT. Raises ClusterError if nothing answers.
 
-    The nodes get the user's modules behind the names `own`. A connection that exists already is used and left open. If
-    a Ray of our own dies, the program ends, and says that it goes on with `resume`.
+    The nodes get the user's modules behind the names `own`, and the files of `data`. A connection that exists already
+    is used and left open. If a Ray of our own dies, the program ends, and says that it goes on with `resume`.
     """
     os.environ.update(QUIET | ON_NODES)
     ray_worker.print_to_stdstream = _say_nothing
@@ -72,7 +76,7 @@ def connection(address: str, *, own: Iterable[str] = (), resume: str = "a resume
         if address == "local":
             local_ray.start()
         else:
-            _connect(address, own)
+            _connect(address, own, data)
     try:
         with local_ray.watched(resume) if address == "local" else nullcontext():
             yield
@@ -100,13 +104,15 @@ def _count_nothing(callbacks: Any) -> bool:
     return False
 
 
-def _connect(address: str, own: Iterable[str]) -> None:
+def _connect(address: str, own: Iterable[str], data: Data | None) -> None:
     _require_answer(address)
     if address.startswith(CLIENT):
         _give_drafts_a_place()
-    runtime_env = {"py_modules": modules(*own), "env_vars": ON_NODES, "excludes": ["**/__pycache__"]}
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings(action="ignore"), tempfile.TemporaryDirectory(prefix="cnn-study-") as folder:
+            files = None if data is None else gather(data, Path(folder))
+            sent = [*modules(*own), *([] if files is None else [str(files)])]
+            runtime_env = {"py_modules": sent, "env_vars": ON_NODES, "excludes": ["**/__pycache__"]}
             ray.init(address, runtime_env=runtime_env, **SILENT)
     except (ConnectionError, RuntimeError) as error:
         raise ClusterError(_refused(address, error)) from None

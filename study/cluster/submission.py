@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from ray._private.authentication import authentication_token_setup as authentication
 from ray.job_submission import JobStatus, JobSubmissionClient
 
+from search_spaces.data_files import gather
 from search_spaces.errors import reason
 from search_spaces.load import dump_yaml
 from search_spaces.schema import Study
@@ -100,8 +101,9 @@ class Job:
 
 
 def pack(study: Study, folder: Path) -> None:
-    """Put into `folder` what the job needs: the study file, our packages, and the modules of its own."""
+    """Put into `folder` what the job needs: the study file, its data files, our packages, and its own modules."""
     (folder / STUDY).write_text(dump_yaml(study), encoding="utf-8")
+    gather(study.data, folder)
     for source in map(Path, cluster.modules(*own_names(study))):
         if source.is_dir():
             shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -152,7 +152,7 @@ class StudyRun:
         with ThreadPoolExecutor(1) as aside:
             optuna_file = aside.submit(database, self.directory / OPTUNA)  # a second's work; meanwhile Ray starts
             resume = f"cnn-study resume {self.directory.name}"
-            with cluster.connection(self.where.address, own=own_names(self.study), resume=resume):
+            with cluster.connection(self.where.address, own=own_names(self.study), data=self.study.data, resume=resume):
                 ready = self._preflight()
                 journal = Reader(Journal(self.directory)).read()
                 # One that did not end, and whose start is lost, is asked for anew.
