@@ -111,6 +111,6 @@ def require_renewal(
                 raise ProblemError(f"{what}.{region} has no points that are drawn; write some of: {', '.join(known)}")
     if (resample or refine) and getattr(method, "per_point", False):
         raise ProblemError(
-            "the augmented Lagrangian has a multiplier for each point, which must stay; write another method, or "
-            "neither resample nor refine"
+            f"method {getattr(method, 'name', '')} has a multiplier for each point, which must stay; write another "
+            "method, or neither resample nor refine"
         )

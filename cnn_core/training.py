@@ -60,7 +60,7 @@ class Training:
         require_need(self.method.name, self.method.needs, self.tasks)
         require_value(self.optimizer, self.method)
         if self.renewal is not None:
-            require_renewal(self.renewal.resample, self.renewal.refine, self.regions, self.method)
+            require_renewal(self.renewal.resample, self.renewal.refine, self.drawn, self.method)
         self.renewed: set[str] = set()
         self.batch_sizes = self._batch_sizes()
         if min(self.batch_sizes.values()) < 1 or self.epochs < 0:
@@ -91,11 +91,16 @@ class Training:
             self.status = TrainingStatus.COMPLETED
         return self.status
 
+    @property
+    def drawn(self) -> list[str]:
+        """The regions whose points are drawn: neither those of data, nor conditions' own."""
+        return [region for region in self.regions if region in self.model.problem.domain.regions]
+
     def _renew(self) -> None:
         """New points for those regions that get some at this epoch."""
-        for region, points in self.regions.items():
+        for region in self.drawn:
             if self.renewal is not None and self.renewal.due(region, self.epoch):
-                theta = self.theta.detach()
+                theta, points = self.theta.detach(), self.regions[region]
                 self.regions[region] = self.renewal.points(region, self.epoch, self.model, theta, points)
                 self.renewed.add(region)
 

@@ -5,6 +5,7 @@ import re
 from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from cnn_core.construction import fresh
 from cnn_core.methods.method import require_value
@@ -21,7 +22,7 @@ from search_spaces.measured import USUAL, check_metrics
 from search_spaces.networks import build_network
 from search_spaces.problems import build_problem
 from search_spaces.schema import Choice, Data, DataSplit, NetworkChoice, Study
-from search_spaces.shares import require_disjoint
+from search_spaces.shares import Order, Share, require_disjoint
 
 MOST_OBJECTIVES = 3
 LONGEST_NAME = 100
@@ -190,6 +191,11 @@ def _check_training(study: Study, problem: Problem, points: Mapping[str, PointSe
     roles = study.training.roles
     with _naming("training."):
         require_roles(problem, roles)
+    for key in getattr(study.training.method, "weights", {}):
+        if key not in problem.region_of:
+            raise StudyFileError(
+                f"training.method.weights.{key} is no condition of {problem.name}; {nearest(key, problem.region_of)}"
+            )
     for key, region in problem.region_of.items():
         if region not in points and role_of(key, roles) != "measured":
             raise StudyFileError(
@@ -201,7 +207,8 @@ def _check_training(study: Study, problem: Problem, points: Mapping[str, PointSe
         method = study.training.method
         require_need(method.name, method.needs, tasks(model, points, roles))
     with _naming("training."):
-        require_renewal(study.training.resample, study.training.refine, points, study.training.method)
+        drawn = [region for region in points if region in problem.domain.regions]
+        require_renewal(study.training.resample, study.training.refine, drawn, study.training.method)
     if isinstance(study.training.batch_size, Mapping):
         for region in study.training.batch_size:
             if region not in points:
@@ -229,9 +236,11 @@ def _same(one: float, other: float) -> bool:
 def _check_shares(data: Data) -> None:
     """No row of a file belongs to two splits."""
     known = {name: split for name, split in splits(data) if split.file is not None}
-    require_disjoint(
-        {f"data.{name}": (find_file(str(split.file)), split.share, split.order) for name, split in known.items()}
-    )
+    found: dict[str, tuple[Path, Share, Order]] = {}
+    for name, split in known.items():
+        with _naming(f"data.{name}: "):
+            found[f"data.{name}"] = find_file(str(split.file)), split.share, split.order
+    require_disjoint(found)
 
 
 def _check_points(points: Mapping[str, Mapping[str, PointSet]], name: str, used: str) -> None:

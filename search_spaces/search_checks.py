@@ -207,7 +207,10 @@ def _branching(study: Study, path: str) -> tuple[Any, ...]:
 
 def _rehearsed(study: Study) -> str:
     """What the check of the data depends on; many trials share it."""
-    return repr((study.problem, study.data, study.training.dtype, study.training.roles, study.training.method.name))
+    training = study.training
+    blocks = (getattr(training.method, "weights", {}), training.batch_size, training.resample, training.refine)
+    named = [sorted(block) for block in blocks if isinstance(block, Mapping)]
+    return repr((study.problem, study.data, training.dtype, training.roles, training.method.name, named))
 
 
 def _built(study: Study) -> str:

@@ -22,7 +22,7 @@ from cnn_core.schedules import Schedule
 from cnn_core.solvers import SOLVERS
 from search_spaces.blocks import TAGS, read, write
 from search_spaces.forms import DISTRIBUTIONS
-from search_spaces.load import load_study, resolve
+from search_spaces.load import load_study, load_trial, resolve
 from search_spaces.schema import DataSplit, ProblemChoice, Resources, Scheduler, Study, Training, Tune
 from study.cli.group import cli
 from study.trial.trial import run_trial
@@ -176,6 +176,26 @@ def test_the_example_is_a_study_file() -> None:
     example = re.search(r"^```yaml\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL)
     assert example
     assert read(Study, yaml.safe_load(example[1])).study == "my-waves"
+
+
+FILES = {
+    name: text
+    for _, name, text in re.findall(
+        r"```(python|yaml)\n# (\S+)\n(.*?)```", (DOCS / "problems.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+}
+"""The files that docs/problems.md shows, by name."""
+
+
+@pytest.mark.parametrize("study", [name for name in FILES if name.endswith(".yaml")])
+def test_studies_of_ones_own_run(study: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in FILES.items():
+        Path(name).write_text(text, encoding="utf-8")
+    exec(compile(FILES["simulate.py"], "docs/problems.md", "exec"), {})
+    metrics = run_trial(load_trial(study, {"training.epochs": 1}))
+    assert metrics["status"] == "completed"
+    assert len([name for name in metrics if name.startswith("test/") and name.endswith("_mse")]) > 2
 
 
 def test_pdes_are_solved_from_scratch() -> None:

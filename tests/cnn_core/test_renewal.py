@@ -91,7 +91,7 @@ def test_a_training_that_goes_on_has_its_new_points() -> None:
         ({"refine": {"walls": Refinement()}}, r"refine.walls has no points that are drawn"),
         (
             {"method": AugmentedLagrangian(), "resample": 2},
-            "the augmented Lagrangian has a multiplier for each point, which must stay",
+            "method augmented-lagrangian has a multiplier for each point, which must stay",
         ),
     ],
 )

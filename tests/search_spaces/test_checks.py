@@ -169,3 +169,37 @@ def test_an_optimizer_without_a_diagonal_metric_gives_none_to_null_space(tmp_pat
         "or optimizer: {name: adam}"
     )
     assert load(tmp_path, soap | {"training.method.preconditioner": "identity"})
+
+
+HEAT: Changes = {
+    "problem": {"name": "heat"},
+    "data": {
+        name: {"diffusivity": [value], "points": {"interior": 4, "initial": 2, "boundary": 2}}
+        for name, value in (("train", 0.1), ("validation", 0.2), ("test", 0.3))
+    },
+}
+
+
+def test_weights_are_of_what_should_hold(tmp_path: Path) -> None:
+    message = "training.method.weights.wall is no condition of heat; write walls"
+    weighed = HEAT | {"training.method": {"name": "soft", "weights": {"walls": 2.0, "heat": 0.5}}}
+    assert load(tmp_path, weighed)
+    assert error_of(tmp_path, weighed | {"training.method.weights.wall": 2.0}) == message
+    assert error_of(tmp_path, HEAT | {"search:training.method.weights.wall": {"uniform": [0.1, 1.0]}}) == message
+
+
+def test_a_file_that_is_missing_is_named_with_its_split(tmp_path: Path) -> None:
+    assert error_of(tmp_path, HEAT | {"data.test.file": "none.csv"}).startswith("data.test: file is 'none.csv', and")
+
+
+def test_a_wave_without_exact_data_may_be_in_all_splits(tmp_path: Path) -> None:
+    (tmp_path / "falling.py").write_text(
+        "from cnn_core.problems import Problem\n"
+        "fall = Problem('fall', {'t': (0.0, 1.0)}, ('g',), ('h',), lambda u, x, p: {'fall': u['tt'][0] + p[0]})\n",
+        encoding="utf-8",
+    )
+    splits = {name: {"g": [9.8], "points": 4} for name in ("train", "validation", "test")}
+    assert load(tmp_path, fall := {"problem": {"name": "falling:fall"}, "data": splits})
+    evenly = {f"data.{name}.sampling": "uniform" for name in ("train", "test")}
+    assert error_of(tmp_path, fall | evenly).startswith("data.test: each of its points is also a training point")
+    assert load(tmp_path, fall | evenly | {"data.test.g": [1.6]})
