@@ -60,6 +60,18 @@ def test_one_number_resamples_all_regions_that_are_drawn() -> None:
     assert running.renewed == {"interior", "x=0"}
 
 
+def test_conditions_at_points_keep_theirs() -> None:
+    value = Condition(torch.tensor([[0.5]]), lambda u, x, p: {"u": u.value[0]})
+    problem = replace(PROBLEM, conditions={"middle": value})
+    model = ConstrainedNetwork(problem, fresh(Dense((5,)), problem, seed=0).double())
+    points = sample_regions(problem, replace(SPLIT, points=20))
+    running = Training(model, points, Soft(), Adam(), 8, 3, renewal=Renewal(draw, resample=1))
+    while running.status is TrainingStatus.RUNNING:
+        running.run_epoch()
+    assert running.renewed == {"interior"}
+    assert running.regions["middle"].x.flatten().tolist() == [0.5, 0.5]
+
+
 def test_refined_points_gather_where_the_residual_is_large_on_every_wave() -> None:
     running = training()
     points, candidates = running.regions["interior"], draw("interior", 50, 1)
