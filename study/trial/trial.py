@@ -86,7 +86,8 @@ class Trial:
         )
         self.compiling = self.training.compile() if settings.compile else 0.0
         self.measured_train = {
-            region: _some_waves(points, TRAIN_POINTS_MEASURED) for region, points in self.splits["train"].items()
+            region: (_some if region == DATA else _some_waves)(points, TRAIN_POINTS_MEASURED)
+            for region, points in self.splits["train"].items()
         }
         self.projected: Projected | None = None
         self.percentiles: list[tuple[int, str, list[float]]] = []
@@ -329,6 +330,13 @@ def _named(split: str, measurements: Mapping[str, Measurement], points: Mapping[
 def _worst(metrics: Metrics) -> str | None:
     """The first error that tells a divergence."""
     return next((error for error in BOUNDED if error in metrics and float(metrics[error]) >= WORST), None)
+
+
+def _some(points: PointSet, most: int) -> PointSet:
+    """Observations, picked at random but always the same ones, at most `most`; of many, the waves are not told apart."""
+    if len(points) <= most:
+        return points
+    return points.at(torch.randperm(len(points), generator=torch.Generator().manual_seed(0))[:most].to(points.x.device))
 
 
 def _some_waves(points: PointSet, most: int) -> PointSet:
