@@ -333,7 +333,7 @@ def _worst(metrics: Metrics) -> str | None:
 
 
 def _some(points: PointSet, most: int) -> PointSet:
-    """Observations, picked at random but always the same ones, at most `most`; of many, the waves are not told apart."""
+    """Observations, picked at random but always the same ones; where some are left out, waves are not told apart."""
     if len(points) <= most:
         return points
     return points.at(torch.randperm(len(points), generator=torch.Generator().manual_seed(0))[:most].to(points.x.device))
