@@ -12,12 +12,11 @@ Axis names: N points, D coordinates, K parameters, O outputs, C constraints.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from cnn_core.derivatives import PointField
 from cnn_core.divergence import at
 from cnn_core.problems import PointSet, Problem, Solution
 
@@ -87,9 +86,10 @@ def _spread(parts: Sequence[PointSet]) -> PointSet:
 def _residuals(problem: Problem, solution: Solution, points: PointSet) -> Tensor:
     """The scaled residuals (N, C) of a solution."""
 
+    solved = replace(problem, solution=solution)
+
     def at_point(x: Tensor, p: Tensor) -> Tensor:
-        field = PointField(lambda y: solution(y, p), x, tuple(problem.coordinates))
-        return problem.point_residuals(field, x, p, scaled=True)
+        return problem.point_residuals(solved.exact_field(x, p), x, p, scaled=True)
 
     return torch.vmap(at_point)(points.x, points.p).detach()
 

@@ -55,7 +55,7 @@ CORE_ROOMS = {
     "linearisation": PASSES | {"constrained", "jacobian", "linear_algebra"},
     "metrics": {"constrained", "problems"},
     "divergence": {"constrained", "metrics", "problems"},
-    "misfit": {"derivatives", "divergence", "problems"},
+    "misfit": {"divergence", "problems"},
     "rehearsal": {"constrained", "divergence", "linearisation", "metrics", "networks", "problems"},
     "methods": PASSES
     | {"constrained", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions", "schedules"},
