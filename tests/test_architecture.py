@@ -60,7 +60,7 @@ CORE_ROOMS = {
     "linearisation": PASSES | {"constrained", "jacobian", "linear_algebra"},
     "metrics": {"constrained", "problems"},
     "divergence": {"constrained", "metrics", "problems"},
-    "misfit": {"derivatives", "divergence", "problems"},
+    "misfit": {"divergence", "problems"},
     "rehearsal": {"constrained", "construction", "divergence", "linearisation", "metrics", "networks", "problems"},
     "tasks": {"constrained", "data_loss", "problems"},
     "renewal": {"constrained", "metrics", "problems"},
