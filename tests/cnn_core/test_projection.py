@@ -201,7 +201,7 @@ def test_a_researchers_own_network_is_projected() -> None:
 def test_points_lie_inside_and_are_nobody_elses(name: str) -> None:
     problem = make_problem(name)
     points = projection_points(problem, 64)
-    low, high = torch.tensor(list(problem.coordinates.values()), dtype=torch.float64).T
+    low, high = torch.tensor(list(problem.box.values()), dtype=torch.float64).T
     assert ((points > low) & (points < high)).all()
     assert len(points) == 64
     parameters = {name: (1.0,) for name in problem.parameters}

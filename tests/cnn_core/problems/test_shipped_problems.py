@@ -30,7 +30,7 @@ def broad_sample(problem: Problem, count: int = 400) -> PointSet:
     """Grid waves and points inside, and every corner of the parameters' box at every corner of the domain."""
     inside = grid_points(problem, count, seed=3)
     corners = torch.cartesian_prod(*torch.tensor([RANGES[name] for name in problem.parameters], dtype=torch.float64))
-    ends = collocation_points(problem, 2 ** len(problem.coordinates), "uniform")
+    ends = collocation_points(problem, 2 ** len(problem.axes), "uniform")
     x = torch.cat([inside.x, ends.repeat(len(corners), 1)])
     p = torch.cat([inside.p, corners.repeat_interleave(len(ends), dim=0)])
     return PointSet(x, p, torch.vmap(problem.solution)(x, p), len(x))
