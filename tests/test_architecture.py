@@ -31,7 +31,7 @@ STUDY_ROOMS = {
     "progress": {"journal", "terminal"},
     "report": {"analysis", "journal", "terminal", "trial"},
     "search": {"analysis", "journal"},
-    "tracking": {"analysis", "journal", "report", "trial"},
+    "tracking": {"analysis", "journal", "prediction", "report", "trial"},
     "driver": {"cluster", "journal", "progress", "search", "trial"},
     "cli": {
         "analysis", "cluster", "driver", "journal", "prediction", "progress", "report", "search", "terminal",

@@ -44,14 +44,18 @@ def predict_and_say(directory: Path, which: str | None, *, at: Path, output: Pat
 def _shown(waves: list[np.ndarray]) -> Iterable[np.ndarray]:
     """The waves behind a bar, where there are several."""
     console = Console(stderr=True)
-    return track(waves, "projecting", console=console, transient=True, disable=len(waves) < 2 or not console.is_terminal)
+    return track(
+        waves, "projecting", console=console, transient=True, disable=len(waves) < 2 or not console.is_terminal
+    )
 
 
 def _warn(record: TrialRecord, network: TrainedNetwork, points: Table, at: Path) -> None:
     lines = [*network.doubts]
     if network.status is not TrainingStatus.COMPLETED:
         epochs = network.settings.training.epochs
-        lines.append(f"trial {record.trial} is {record.status}: its network is that of epoch {network.epoch} of {epochs}")
+        lines.append(
+            f"trial {record.trial} is {record.status}: its network is that of epoch {network.epoch} of {epochs}"
+        )
     if len(rows := outside(network, points)):
         lines.append(
             f"{at.name}: {len(rows)} of {len(points.rows)} points are outside of the domain, the first in "

@@ -3,6 +3,7 @@
 Axis names: N points, D coordinates, K given parameters, O outputs.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.derivatives import Field
@@ -57,13 +58,18 @@ class TrainedNetwork:
         """The values that training has found, by name."""
         return dict(zip(self.problem.unknowns, self.model.unknowns(self.theta).tolist(), strict=True))
 
+    @property
+    def module(self) -> nn.Module:
+        """A copy of the network in torch, as a module that takes x (N, D) and p (N, K), with its trained parameters."""
+        network, model = copy.deepcopy(self.model.network), self.model
+        network.load_state_dict(model.layout.unflatten(model.of_network(self.theta)), strict=False)
+        return network
+
     def predict(self, x: ArrayLike, p: ArrayLike | None = None) -> np.ndarray:
         """u at the points, (N, O)."""
         return self._each(lambda x, p: self.model.predict(self.theta, x, p), *self._points(x, p))
 
-    def derivatives(
-        self, x: ArrayLike, p: ArrayLike | None = None, *, names: Sequence[str]
-    ) -> dict[str, np.ndarray]:
+    def derivatives(self, x: ArrayLike, p: ArrayLike | None = None, *, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Derivatives of u at the points, (N, O) each, by the names that residuals have for them: `t`, `xx`, `xxt` …
 
         Raises ValueError for a name that means none, or one above the fourth order.
