@@ -1,7 +1,8 @@
 """All commands of `cnn-study`, as one click group.
 
-A command is two halves. The one here (`looking`, `starting`, `using`) reads options; it is loaded always, so it loads nothing
-heavy. What does the work (with torch, Ray, MLflow) is imported inside the command, once its cheap checks are done.
+A command is two halves. The one here (`looking`, `starting`, `using`) reads options; it is loaded always, so it loads
+nothing heavy. What does the work (with torch, Ray, MLflow) is imported inside the command, once its cheap checks are
+done.
 """
 
 import click

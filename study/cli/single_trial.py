@@ -12,8 +12,8 @@ from search_spaces.load import dump
 from search_spaces.schema import Study
 from study.cli.exit_codes import RunFailed, mendable, unwritten
 from study.cli.interrupts import Interrupted, deferred
-from study.journal.own_code import keep_code
 from study.cli.metrics_table import metrics_table
+from study.journal.own_code import keep_code
 from study.trial.trial import Metrics, Trial
 from study.trial.trial_folder import make_folder
 

@@ -34,8 +34,8 @@ def trial_or_best(directory: Path, which: str | None) -> TrialRecord:
     tried = sorted({record.method for record in analysis.records.values()})
     if which is not None and tried and which not in tried:
         raise BadInputError(
-            f"{directory}: {which} is no trial, and no method that was tried; {nearest(which, tried)}, or the number of "
-            "a trial"
+            f"{directory}: {which} is no trial, and no method that was tried; {nearest(which, tried)}, or the "
+            "number of a trial"
         )
     raise BadInputError(f"{directory}: {_without_best(analysis, which)}; write {_one_of(sorted(analysis.records))}")
 

@@ -18,9 +18,9 @@ REASON_BEFORE = "problem"
 class Bookmark:
     """How far a study's journal has reached one MLflow: what `tracking.json` says of its tracking URI.
 
-    `unfiled` are ended trials whose files are still to be uploaded, `drawn` those whose plots are, `published` those whose networks are; `links` are title →
-    address in the UI. `reason` is why the last upload ended early, empty if it did not. `refused` is what MLflow will
-    never take, and why.
+    `unfiled` are ended trials whose files are still to be uploaded, `drawn` those whose plots are, `published` those
+    whose networks are; `links` are title → address in the UI. `reason` is why the last upload ended early, empty if it
+    did not. `refused` is what MLflow will never take, and why.
     """
 
     offset: int = 0

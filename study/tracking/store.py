@@ -162,7 +162,7 @@ class Store:
         from mlflow.models import ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        inputs = [TensorSpec(array.dtype, (-1, *array.shape[1:]), name) for name, array in examples.items()]
+        inputs: list[Any] = [TensorSpec(array.dtype, (-1, *array.shape[1:]), name) for name, array in examples.items()]
         pytorch.save_model(
             module,
             str(path),
