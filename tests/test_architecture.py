@@ -27,13 +27,15 @@ STUDY_ROOMS = {
     "trial": set(),
     "cluster": set(),
     "analysis": {"journal"},
+    "prediction": {"journal", "trial"},
     "progress": {"journal", "terminal"},
     "report": {"analysis", "journal", "terminal", "trial"},
     "search": {"analysis", "journal"},
-    "tracking": {"analysis", "journal", "report", "trial"},
+    "tracking": {"analysis", "journal", "prediction", "report", "trial"},
     "driver": {"cluster", "journal", "progress", "search", "trial"},
     "cli": {
-        "analysis", "cluster", "driver", "journal", "progress", "report", "search", "terminal", "tracking", "trial"
+        "analysis", "cluster", "driver", "journal", "prediction", "progress", "report", "search", "terminal",
+        "tracking", "trial",
     },
 }  # fmt: skip
 """The rooms of `study`, and which others each may import. `tracking` and `driver` meet in the journal alone."""

@@ -7,7 +7,7 @@ been read, and metrics carry the journal's own times, so that one sent twice is 
 import getpass
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,9 +24,10 @@ from study.report.page import PAGE
 from study.tracking import content, views
 from study.tracking.addresses import STUDY_PAGE, links
 from study.tracking.bookmark import Bookmark
+from study.tracking.networks import publish
 from study.tracking.outbox import Outbox
 from study.tracking.store import MetricPoint, Store
-from study.trial.files import PERCENTILES, PREDICTIONS, SETTINGS, TRACEBACK
+from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS, TRACEBACK
 
 TRIAL_FILES = (SETTINGS, PERCENTILES, PREDICTIONS, TRACEBACK)
 
@@ -88,7 +89,7 @@ class Mirror:
             return False
         if self.looked_at is None:
             self.looked_at = looked_at(analyse(self.study, self.records))
-        trial = next((trial for trial in self.looked_at if self._may_be_drawn(trial)), None)
+        trial = next((trial for trial in self.looked_at if self._lacks(trial, self.bookmark.drawn)), None)
         if trial is None:
             return False
         self._plot(self.trial_runs[trial], trial)
@@ -96,8 +97,26 @@ class Mirror:
         self._save()
         return True
 
-    def _may_be_drawn(self, trial: str) -> bool:
-        return trial in self.trial_runs and trial not in self.bookmark.drawn and trial not in self.bookmark.unfiled
+    def publish(self) -> bool:
+        """Upload the network of a method's best trial that has none there yet; False if there is no such trial.
+
+        It takes a second or two, and runs the code of a problem of one's own.
+        """
+        if not self.bookmark.study_run:
+            return False
+        best = [record.trial for record in analyse(self.study, self.records).best_trials().values()]
+        saved = [trial for trial in best if (self.directory / TRIALS / trial / CHECKPOINT).exists()]
+        trial = next((trial for trial in saved if self._lacks(trial, self.bookmark.published)), None)
+        if trial is None:
+            return False
+        publish(self.store, self.trial_runs[trial], self.directory / TRIALS / trial, self.directory / CODE)
+        self.bookmark.published.append(trial)
+        self._save()
+        return True
+
+    def _lacks(self, trial: str, have: Sequence[str]) -> bool:
+        """Whether a trial that MLflow has the files of is none of these."""
+        return trial in self.trial_runs and trial not in have and trial not in self.bookmark.unfiled
 
     def close(self) -> None:
         """Add the report; unless a driver runs the study, mark what a killed one left running as interrupted."""
@@ -220,7 +239,7 @@ class Mirror:
     def _trial_start(self, event: Event) -> None:
         trial, settings = event["trial"], resolve(self.study, event["values"])
         parameters = content.trial_parameters(dump(settings))
-        for waiting in (self.bookmark.unfiled, self.bookmark.drawn):
+        for waiting in (self.bookmark.unfiled, self.bookmark.drawn, self.bookmark.published):
             if trial in waiting:
                 waiting.remove(trial)
         if trial in self.trial_runs:  # a resumed study starts the trial again
