@@ -10,7 +10,8 @@ from string import Template
 from search_spaces.space import planned
 from study.analysis.findings import Analysis
 from study.journal.journal import TrialStatus
-from study.report.tables import Column, TextTable, counts_text
+from study.report.tables import counts_text
+from study.report.text_table import Column, TextTable
 
 PAGE = "report.html"
 """Its name in the folder of the report."""

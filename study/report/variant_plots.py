@@ -182,7 +182,7 @@ def settings_plot(analysis: Analysis) -> Figure:
     It is that of the projected networks where the study's first objective is.
     """
     settings = [name for name in analysis.study.search if name != "training.method.name"][:MOST_SETTINGS]
-    projected = next(iter(analysis.study.objectives)).startswith("projected/")
+    projected = next(iter(analysis.study.objectives), "").startswith("projected/")
     done = [one for one in analysis.variants if one.projected == projected and one.value(analysis.metric)]
     done = [variant for variant in done if variant.status is TrialStatus.COMPLETED]
     settings = [name for name in settings if any(name in analysis.records[variant.trial].values for variant in done)]

@@ -4,7 +4,8 @@ import pytest
 
 from cnn_core.metrics import WORST
 from study.analysis.findings import analyse
-from study.report.tables import ENDINGS, all_tables, format_error, trials_table
+from study.report.tables import ENDINGS, all_tables, trials_table
+from study.report.text_table import format_error
 from tests.study import synthetic_journal
 
 
