@@ -11,7 +11,7 @@ from pathlib import Path
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
 from study.analysis.leaderboard import LeaderboardRow, leaderboard, loss
-from study.analysis.measured import metrics_of
+from study.analysis.measured import has_trade_off, metrics_of
 from study.analysis.pareto import pareto_set
 from study.analysis.variants import CONSTRAINT, DATA, PROJECTED, Variant, keeps_bounds, variants_of
 from study.journal.files import STUDY
@@ -33,6 +33,11 @@ class Analysis:
     metric: str
     mode: str
     measured: Sequence[str]
+
+    @property
+    def may_trade_off(self) -> bool:
+        """Whether there are two errors to weigh against each other, or no trial yet that could tell."""
+        return has_trade_off(self.measured) or not self.measured
 
     def best_trials(self) -> dict[str, TrialRecord]:
         """The best trial of every method that has one, chosen as trained."""

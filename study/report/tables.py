@@ -7,7 +7,7 @@ from search_spaces.space import planned
 from study.analysis.findings import Analysis
 from study.analysis.importance import BEST_SHARE, FEWEST_TRIALS, importances
 from study.analysis.leaderboard import BASELINE, LeaderboardRow
-from study.analysis.measured import errors_in, has_trade_off, unknowns_in
+from study.analysis.measured import errors_in, unknowns_in
 from study.analysis.spread import Spread
 from study.analysis.variants import CONSTRAINT, DATA, Variant
 from study.journal.journal import TrialStatus
@@ -176,7 +176,7 @@ def all_tables(analysis: Analysis) -> tuple[TextTable, ...]:
     """The tables of a study in the order in which they are read; none about what it does not measure."""
     confirms = SEED in analysis.study.search
     unknowns = [unknowns_table(analysis, seeds=confirms)] if unknowns_in(analysis.measured) else []
-    front = [pareto_table(analysis)] if has_trade_off(analysis.measured) or not analysis.records else []
+    front = [pareto_table(analysis)] if analysis.may_trade_off else []
     seeds = [seeds_table(analysis)] if confirms else []
     return (
         leaderboard_table(analysis),

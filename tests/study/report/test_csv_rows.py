@@ -10,15 +10,15 @@ from tests.study.analysis.made_up import variant
 
 def test_rows_of_one_table_have_equal_keys(tmp_path: Path) -> None:
     analysis = analyse(synthetic_journal.study(), synthetic_journal.fill(tmp_path).trials())
-    rows = leaderboard_rows(analysis.leaderboard)
+    rows = leaderboard_rows(analysis.leaderboard, analysis.measured)
     assert {tuple(row) for row in rows} == {tuple(rows[0])}
-    assert [row["trial"] for row in variant_rows(analysis.pareto)] == [member.trial for member in analysis.pareto]
+    assert [row["trial"] for row in variant_rows(analysis.pareto, analysis.measured)] == [member.trial for member in analysis.pareto]
 
 
 def test_the_leaderboard_has_the_best_trial_s_test_errors() -> None:
     best = variant(0.0, 0.0, metrics={DATA: 0.1, "test/data_mse": 9.0})
     (row,) = leaderboard([variant(0.0, 0.0, metrics={DATA: 0.2, "test/data_mse": 0.001}), best])
-    assert leaderboard_rows([row])[0]["test/data_mse"] == 9.0
+    assert leaderboard_rows([row], [DATA, "test/data_mse"])[0]["test/data_mse"] == 9.0
 
 
 def test_no_trials_have_no_rows() -> None:
