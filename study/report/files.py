@@ -21,6 +21,7 @@ from study.journal.files import REPORT, TRIALS
 from study.report.csv_rows import leaderboard_rows, trial_rows, variant_rows
 from study.report.page import PAGE, Illustration, page
 from study.report.plot_style import message_plot
+from study.report.predictions import read_predictions, truths
 from study.report.study_plots import (
     convergence_by_method_plot,
     cost_plot,
@@ -28,7 +29,6 @@ from study.report.study_plots import (
     progress_plot,
 )
 from study.report.tables import all_tables
-from study.report.predictions import read_predictions, truths
 from study.report.trial_plots import percentile_plot
 from study.report.variant_plots import error_plot, pareto_plot, settings_plot
 from study.trial.files import PERCENTILES, PREDICTIONS

@@ -21,7 +21,9 @@ RELATIVE = "test/relative_l2"
 
 ERROR_COLUMNS = {
     DATA: Column("val.\ndata", "mean square of u − u* on validation data"),
-    CONSTRAINT: Column("val.\nconstr.", "sum over equations and conditions of the mean squares of their scaled residuals"),
+    CONSTRAINT: Column(
+        "val.\nconstr.", "sum over equations and conditions of the mean squares of their scaled residuals"
+    ),
     "test/data_mse": Column("test\ndata", "mean square of u − u* on test data"),
     "test/constraint_mse": Column("test\nconstr.", "the same sum on test points"),
     RELATIVE: Column("test\nrel.L2", "|u − u*| / |u*| on test data; 1 for u = 0"),
