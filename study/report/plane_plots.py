@@ -135,7 +135,7 @@ def _draw_residual(figure: Figure, axes: Axes, arrays: Arrays, row: Row) -> None
         arrays,
         row.plane,
         shown,
-        title="|scaled residual|; dots: training points",
+        title="|residual|, training points",
         cmap="magma",
         norm=norm,
     )
@@ -173,6 +173,7 @@ def _frame(axes: Axes, arrays: Arrays, plane: int, *, title: str) -> None:
     label = "\n".join([names[first], *([f"({', '.join(fixed)})"] if fixed else [])])
     axes.grid(visible=False)
     axes.set(xlim=(left, right), ylim=(bottom, top), xlabel=label, ylabel=names[second])
+    axes.locator_params(nbins=5)
     axes.set(aspect="auto", box_aspect=_to_scale(arrays, plane))
     axes.set_title(title, fontsize=9.5, fontweight="normal")
 

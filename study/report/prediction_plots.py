@@ -40,6 +40,8 @@ def prediction_plot(path: Path) -> Figure:
         add_legend(figure)
     note = f", outputs 1 to {shown} of {len(outputs)}" if shown < len(outputs) else ""
     figure.suptitle(f"{title_of(arrays)}{note}", x=0.02, ha="left")
+    if on_planes(arrays):
+        figure.draw_without_rendering()  # pictures to scale find their places only the second time
     return figure
 
 

@@ -142,7 +142,7 @@ def draw_truth(axes: Axes, truth: float | None) -> None:
     axes.margins(y=0.12)
     if truth is not None:
         axes.axhline(truth, color=EXACT, linewidth=1.2, linestyle=(0, (5, 1.5)))
-        axes.text(0.99, truth, f"true: {truth:.4g}", transform=axes.get_yaxis_transform(), ha="right", va="bottom")
+        axes.text(0.01, truth, f"true: {truth:.4g}", transform=axes.get_yaxis_transform(), ha="left", va="bottom")
 
 
 def draw_convergence(axes: Axes, record: TrialRecord, name: str) -> None:
@@ -150,6 +150,8 @@ def draw_convergence(axes: Axes, record: TrialRecord, name: str) -> None:
     every: list[float] = []
     for split, colour, style in (("train", BEFORE, "-"), ("validation", AFTER, "--")):
         epochs, values = series(record, f"{split}/{name}")
+        if not values:
+            continue
         axes.plot(epochs, values, color=colour, linestyle=style, marker="o" if len(values) < 3 else "", label=split)
         every += values
     projected = record.metrics.get(f"projected/validation/{name}")
