@@ -4,6 +4,7 @@ A row for every plane and output, as trained and, below it, as projected: what i
 that is, and the residual with the points of the training.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from study.report.predictions import MOST_OUTPUTS, Arrays, coordinates_of, obser
 EXACT, PREDICTED, ERROR, RESIDUAL = "exact", "predicted", "error", "residual"
 
 MOST_ROWS = 6
-"""Pictures of so many planes and outputs, as trained and as projected alike."""
+"""Of pictures, unless there are more outputs; those of the first plane come first."""
 
 NEAR = 0.05
 """Points are drawn on a plane that are nearer to it than this share of the box, in every other coordinate."""
@@ -43,9 +44,9 @@ class Row:
 def rows_of(arrays: Arrays) -> list[Row]:
     """The rows of pictures that there are."""
     planes, outputs = len(arrays["planes"]), min(arrays["plane_before"].shape[-1], MOST_OUTPUTS)
-    every = [(plane, output) for output in range(outputs) for plane in range(planes)][:MOST_ROWS]
     kinds = (False, True) if "plane_after" in arrays else (False,)
-    return [Row(plane, output, projected) for plane, output in every for projected in kinds]
+    every = itertools.product(range(planes), range(outputs), kinds)
+    return [Row(*row) for row in itertools.islice(every, max(MOST_ROWS, outputs * len(kinds)))]
 
 
 def columns_of(arrays: Arrays) -> list[str]:
