@@ -65,6 +65,7 @@ class Mirror:
         self.trials_ended = 0
         self.epochs: dict[str, int] = {}
         self.looked_at: list[str] | None = None
+        self.offered: Sequence[str] | None = None
         self.outbox = Outbox(store)
         self.saved = time.monotonic()
 
@@ -226,8 +227,6 @@ class Mirror:
         for path in (self.directory / STUDY, self.directory / CODE):
             if path.exists():
                 self.store.file(run, path)
-        for key, view in views.views(self.study, name=self.directory.name, created=when).items():
-            self.store.tag_experiment(self.bookmark.experiment, key, view)
 
     def _code_tags(self) -> dict[str, str]:
         return content.code_tags((self.reader.began or {}).get("provenance", {}))
@@ -306,6 +305,7 @@ class Mirror:
 
     def _describe(self) -> None:
         analysis = analyse(self.study, self.records)
+        self._offer_views(analysis.measured)
         self.looked_at = looked_at(analysis)
         best = [self.trial_runs.get(record.trial) for record in analysis.best_trials().values()]
         self.bookmark.links = links(
@@ -318,6 +318,15 @@ class Mirror:
         others = {title: address for title, address in self.bookmark.links.items() if title != STUDY_PAGE}
         text = content.description(analysis, name=self.directory.name, trials=self.trials, links=others)
         self.store.log(self.bookmark.study_run, tags={"mlflow.note.content": text})
+
+    def _offer_views(self, measured: Sequence[str]) -> None:
+        """Views of all that is measured by now, where that has become more."""
+        if measured == self.offered:
+            return
+        created = _milliseconds((self.reader.began or {}).get("time", time.time()))
+        for key, view in views.views(self.study, measured, name=self.directory.name, created=created).items():
+            self.store.tag_experiment(self.bookmark.experiment, key, view)
+        self.offered = measured
 
     def _add(self, run: str | None, metrics: Mapping[str, float], when: int, step: int) -> None:
         if run is not None:  # one that was deleted in MLflow stays deleted

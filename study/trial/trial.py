@@ -23,12 +23,11 @@ from cnn_core.metrics import (
     Measurement,
     errors_of_regions,
     finite,
-    measure,
     measure_regions,
     metric_names,
     percentiles,
 )
-from cnn_core.problems import DATA, INTERIOR, PointSet, Problem, redrawn, sample_regions
+from cnn_core.problems import DATA, PointSet, Problem, redrawn, sample_regions
 from cnn_core.renewal import Renewal
 from cnn_core.solvers import Solver
 from cnn_core.tasks import by_region
@@ -42,6 +41,7 @@ from study.trial import saved
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS
 from study.trial.identity import code_changes, differences_in_kind, settings_of
 from study.trial.machine import choose_device, peak_memory_mib, threads
+from study.trial.predictions import predictions
 from study.trial.projecting import PROJECTED, PROJECTION_SECONDS, Projected, project_splits
 
 Metrics = dict[str, float | str]
@@ -284,26 +284,9 @@ class Trial:
             seconds["time/compile_s"] = self.compiling
         return sections | seconds | {"memory/peak_mib": peak_memory_mib(self.device)}
 
-    def _predictions(self) -> dict[str, Any]:
-        points = self.splits["test"]
-        region = DATA if DATA in points else INTERIOR
-        wave = points[region].wave(0)
-        model = self.model.on(region)
-        arrays = {"x": wave.x, "p": wave.p[0], "before": measure(model, self.training.theta, wave).prediction}
-        if wave.observed:
-            arrays["u"] = wave.u
-        if self.projected is not None and "test" in self.projected.splits:
-            result = self.projected.splits["test"].results[0]
-            if self.projected.kept:
-                arrays["after"] = measure(model, result.theta, wave).prediction
-            arrays |= {
-                "path_x": result.x,
-                "path_steps": torch.tensor([step for step, _ in result.path]),
-                "path_predictions": torch.stack([prediction for _, prediction in result.path]),
-                "path_errors": torch.tensor(result.errors),
-                "path_distances": torch.tensor(result.distances),
-            }
-        return {name: array.detach().cpu().numpy() for name, array in arrays.items()}
+    def _predictions(self) -> dict[str, np.ndarray]:
+        theta, test, train = self.training.theta.detach(), self.splits["test"], self.training.regions
+        return predictions(self.model, theta, test=test, train=train, projected=self.projected)
 
     def _write_percentiles(self, path: Path) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
