@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -88,7 +88,7 @@ def _panels(
         mosaic.append([COURSE[0]] * half + [COURSE[1]] * half)
         heights.append(1.6)
     figure = new_figure(width, frame + sum(heights))
-    return figure, figure.subplot_mosaic(mosaic, height_ratios=heights)
+    return figure, figure.subplot_mosaic(cast(Any, mosaic), height_ratios=heights)
 
 
 def draw_course(axes: Axes, arrays: Arrays, name: str, label: str) -> None:

@@ -4,7 +4,7 @@ import csv
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -114,7 +114,7 @@ def _convergence_panels(names: Sequence[str]) -> tuple[Figure, dict[str, Axes]]:
     pairs = [list(names[index : index + 2]) for index in range(0, len(names), 2)]
     rows = [pair * (2 // len(pair)) for pair in pairs]
     figure = new_figure(8.5, 1.8 + 2.8 * max(1, len(rows)))
-    return figure, figure.subplot_mosaic([*rows, ["time", "time"]], height_ratios=[*[6] * len(rows), 1])
+    return figure, figure.subplot_mosaic(cast(Any, [*rows, ["time", "time"]]), height_ratios=[*[6] * len(rows), 1])
 
 
 def _draw_conditions(axes: Axes, record: TrialRecord, names: Sequence[str]) -> None:

@@ -99,10 +99,7 @@ class Mirror:
         return True
 
     def publish(self) -> bool:
-        """Upload the network of a method's best trial that has none there yet; False if there is no such trial.
-
-        It takes a second or two, and runs the code of a problem of one's own.
-        """
+        """Upload the network of a method's best trial that has none there yet, in a second or two; False without one."""
         if not self.bookmark.study_run:
             return False
         best = [record.trial for record in analyse(self.study, self.records).best_trials().values()]

@@ -158,7 +158,7 @@ class Trial:
         checkpoint.save(self._state(), directory / CHECKPOINT)
         (directory / SETTINGS).write_text(dump_yaml(self.study), encoding="utf-8")
         if self.done:
-            np.savez(directory / PREDICTIONS, **self._predictions())
+            np.savez(directory / PREDICTIONS, allow_pickle=False, **self._predictions())
             self._write_percentiles(directory / PERCENTILES)
 
     def load(self, directory: Path) -> list[str]:

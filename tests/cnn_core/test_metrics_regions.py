@@ -46,7 +46,7 @@ def test_constraint_mse_is_the_pdes_and_that_of_every_condition() -> None:
 def test_names_are_those_of_what_is_found(observed: str) -> None:
     model = channel_model(inverse=True)
     observations = measured_points(model.problem) if observed == "file" else None
-    every = channel_points(model.problem, data=observations)
+    every = channel_points(model.problem, observations=observations)
     every["interior"] = replace(every["interior"], observed=observed == "exact")
     always = ("data",) if observed == "file" else ()
     for count in range(1, len(REGIONS) + 1):

@@ -14,7 +14,7 @@ from tests.cnn_core.channel import channel_model, channel_points, measured_point
 
 def asked(roles: Roles | None = None, *, inverse: bool = False):
     model = channel_model(inverse=inverse)
-    return tasks(model, channel_points(model.problem, data=measured_points(model.problem)), roles)
+    return tasks(model, channel_points(model.problem, observations=measured_points(model.problem)), roles)
 
 
 def test_by_default_residuals_are_constraints_and_data_is_an_objective() -> None:

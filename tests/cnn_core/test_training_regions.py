@@ -33,7 +33,7 @@ def make_training(
     **options,
 ) -> Training:
     model = channel_model(inverse=inverse)
-    points = points or channel_points(model.problem, data=measured_points(model.problem, 5))
+    points = points or channel_points(model.problem, observations=measured_points(model.problem, 5))
     return Training(
         model, points, method or Soft(), options.pop("optimizer", Sgd(1e-4)), batch_size, epochs, seed, **options
     )

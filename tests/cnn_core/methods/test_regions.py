@@ -61,7 +61,7 @@ COUNTS = {"interior": 2, "initial": 1, "x=0": 2, "x=1": 1, "y=-1": 2}
 def setting(*, inverse: bool, general: bool, wide: bool = False) -> tuple[ConstrainedNetwork, dict[str, PointSet]]:
     network = Dense(widths=(12, 11), activation="tanh") if wide else None
     model = channel_model(inverse=inverse, general=general, network=network)
-    return model, channel_points(model.problem, COUNTS, data=measured_points(model.problem))
+    return model, channel_points(model.problem, COUNTS, observations=measured_points(model.problem))
 
 
 class Hand:

@@ -8,9 +8,11 @@ from study.tracking.content import trial_parameters
 from study.tracking.views import COMPARISON, TAG, TRIALS, key, views
 from tests.study.tracked_study import SOFT, study
 
+MEASURED = ("validation/data_mse", "validation/constraint_mse")
+
 
 def state(view: str) -> dict[str, Any]:
-    tag = views(study(), name="first", created=1000)[f"{TAG}{key('first', view)}"]
+    tag = views(study(), name="first", created=1000, measured=MEASURED)[f"{TAG}{key('first', view)}"]
     return json.loads(json.loads(tag)["state"])
 
 
@@ -38,4 +40,4 @@ def test_parallel_coordinates_have_only_parameters_of_every_trial() -> None:
 
 
 def test_views_fit_into_an_experiments_tag() -> None:
-    assert all(len(tag) < 20_000 for tag in views(study(), name="n" * 100, created=1000).values())
+    assert all(len(tag) < 20_000 for tag in views(study(), name="n" * 100, created=1000, measured=MEASURED).values())
