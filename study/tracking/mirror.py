@@ -99,7 +99,7 @@ class Mirror:
         return True
 
     def publish(self) -> bool:
-        """Upload the network of a method's best trial that has none there yet, in a second or two; False without one."""
+        """Upload, in a second or two, the network of a method's best trial that has none there; False without one."""
         if not self.bookmark.study_run:
             return False
         best = [record.trial for record in analyse(self.study, self.records).best_trials().values()]
