@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mlflow
+import mlflow.pytorch
 import numpy as np
 import pytest
 import torch
