@@ -87,7 +87,7 @@ def draw_predicted(figure: Figure, axes: Axes, arrays: Arrays, row: Row, *, titl
     title = title if seen is None else f"{title}; dots: observed"
     _picture(figure, axes, arrays, row.plane, _predicted(arrays, row), title=title, **_colours(arrays, row))
     if seen is not None:
-        _scatter(axes, at, seen, **_colours(arrays, row))
+        _scatter(axes, at, seen, edge="white", **_colours(arrays, row))
 
 
 def _predicted(arrays: Arrays, row: Row) -> np.ndarray:
@@ -114,7 +114,7 @@ def _draw_error(figure: Figure, axes: Axes, arrays: Arrays, row: Row) -> None:
     off = predicted - seen
     _frame(axes, arrays, row.plane, title="predicted − observed")
     axes.set_facecolor("#f4f4f4")
-    _add_colours(figure, axes, _scatter(axes, at, off, **_diverging(off)))
+    _add_colours(figure, axes, _scatter(axes, at, off, edge="#555555", **_diverging(off)))
 
 
 def _diverging(values: np.ndarray) -> dict[str, Any]:
@@ -209,8 +209,8 @@ def _close(x: np.ndarray, arrays: Arrays, plane: int) -> np.ndarray:
     return (away[:, others] <= NEAR).all(axis=1)
 
 
-def _scatter(axes: Axes, at: np.ndarray, values: np.ndarray, **style: Any) -> ScalarMappable:
-    return axes.scatter(*at.T, c=values, s=22, edgecolors="white", linewidths=0.7, clip_on=False, zorder=3, **style)
+def _scatter(axes: Axes, at: np.ndarray, values: np.ndarray, *, edge: str, **style: Any) -> ScalarMappable:
+    return axes.scatter(*at.T, c=values, s=22, edgecolors=edge, linewidths=0.7, clip_on=False, zorder=3, **style)
 
 
 def _largest(values: np.ndarray) -> float:

@@ -82,7 +82,8 @@ def _panels(
     rows: Sequence[Sequence[str]], heights: Sequence[float], width: float, arrays: Arrays, *, frame: float
 ) -> tuple[Figure, dict[str, Axes]]:
     """Panels in these rows and, below them, two for the course of a projection."""
-    mosaic, heights = [list(row) for row in rows], list(heights)
+    mosaic: list[Any] = [list(row) for row in rows]
+    heights = list(heights)
     if "path_distances" in arrays:
         half = len(mosaic[0]) // 2
         mosaic.append([COURSE[0]] * half + [COURSE[1]] * half)

@@ -112,7 +112,7 @@ def convergence_plot(record: TrialRecord, truths: Mapping[str, float] | None = N
 def _convergence_panels(names: Sequence[str]) -> tuple[Figure, dict[str, Axes]]:
     """Two of these panels in a row, the last one of an odd number as wide as two; below them the time."""
     pairs = [list(names[index : index + 2]) for index in range(0, len(names), 2)]
-    rows = [pair * (2 // len(pair)) for pair in pairs]
+    rows: list[Any] = [pair * (2 // len(pair)) for pair in pairs]
     figure = new_figure(8.5, 1.8 + 2.8 * max(1, len(rows)))
     return figure, figure.subplot_mosaic(cast(Any, [*rows, ["time", "time"]]), height_ratios=[*[6] * len(rows), 1])
 

@@ -82,7 +82,7 @@ def _comparison(study: Study, known: Collection[str], name: str) -> dict[str, An
 
 
 def _order(study: Study) -> dict[str, Any]:
-    objective, mode = next(iter(study.objectives.items()))
+    objective, mode = next(iter(study.objectives.items()), (DATA, "min"))
     return {"orderByKey": f"metrics.`{objective}`", "orderByAsc": mode == "min"}
 
 

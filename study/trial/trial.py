@@ -284,7 +284,7 @@ class Trial:
             seconds["time/compile_s"] = self.compiling
         return sections | seconds | {"memory/peak_mib": peak_memory_mib(self.device)}
 
-    def _predictions(self) -> dict[str, np.ndarray]:
+    def _predictions(self) -> dict[str, Any]:
         theta, test, train = self.training.theta.detach(), self.splits["test"], self.training.regions
         return predictions(self.model, theta, test=test, train=train, projected=self.projected)
 

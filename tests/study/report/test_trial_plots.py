@@ -110,7 +110,7 @@ def test_convergence_shows_the_course_of_unknowns_and_their_true_values() -> Non
     *_, unknown, _ = drawn(convergence_plot(record, {"rate": conditioned.TRUE_RATE})).axes
     assert unknown.get_title(loc="left") == "Unknown: rate"
     assert [text.get_text() for text in unknown.texts] == ["true: 0.5"]
-    assert np.asarray(unknown.lines[0].get_ydata()).tolist() == [0.4, 0.4]
+    assert np.array_equal(unknown.lines[0].get_ydata(), [0.4, 0.4])
     *_, unknown, _ = drawn(convergence_plot(record)).axes
     assert not unknown.texts
 

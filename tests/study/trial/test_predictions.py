@@ -70,9 +70,7 @@ def test_one_coordinate_has_a_line(tmp_path: Path) -> None:
     assert arrays["plane_before"].shape == (1, 401, 1)
 
 
-def test_observations_stand_beside_what_is_exact_and_the_time_comes_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_observations_stand_beside_what_is_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, arrays = finished(cooling(tmp_path, monkeypatch), tmp_path / "trial")
     assert bool(arrays["observed"])
     assert np.isfinite(arrays["u"]).all()
