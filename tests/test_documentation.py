@@ -15,14 +15,15 @@ from cnn_core.methods import METHODS
 from cnn_core.metrics import METRICS
 from cnn_core.networks import NETWORKS
 from cnn_core.optimizers import OPTIMIZERS
-from cnn_core.problems import PROBLEMS, Split
+from cnn_core.problems import PROBLEMS, Unknown
 from cnn_core.reductions import Reduction
+from cnn_core.renewal import Refinement
 from cnn_core.schedules import Schedule
 from cnn_core.solvers import SOLVERS
 from search_spaces.blocks import TAGS, read, write
 from search_spaces.forms import DISTRIBUTIONS
 from search_spaces.load import load_study, resolve
-from search_spaces.schema import ProblemChoice, Resources, Scheduler, Study, Training, Tune
+from search_spaces.schema import DataSplit, ProblemChoice, Resources, Scheduler, Study, Training, Tune
 from study.cli.group import cli
 from study.trial.trial import run_trial
 
@@ -34,14 +35,20 @@ REQUIRED = object()
 BLOCKS: Mapping[str, type] = {
     "Top level: `study`": Study,
     "`problem`": ProblemChoice,
-    "`data`": Split,
+    "`data`": DataSplit,
     "`training`": Training,
     "`tune`": Tune,
     "`tune.scheduler`": Scheduler,
     "`resources`": Resources,
 }
-BESIDE = {ProblemChoice: "options", Split: "parameters"}
+BESIDE = {ProblemChoice: "options", DataSplit: "parameters"}
 """The field whose entries stand beside the others in a file."""
+
+INNER = {
+    "an unknown": ("`problem`", Unknown),
+    "a refinement": ("`training`", Refinement),
+}
+"""Blocks inside of others, by what their tables call them."""
 
 VARIANTS: Mapping[str, Mapping[str, type]] = {
     "`network`": NETWORKS,
@@ -88,8 +95,18 @@ def variant_keys(cls: type) -> dict[str, Any]:
 
 @pytest.mark.parametrize("heading", BLOCKS)
 def test_every_key_of_a_block_stands_with_its_default(heading: str) -> None:
-    cls = BLOCKS[heading]
-    told = {code(key): default for key, default, _ in rows(section(heading), "key | default | meaning")}
+    require_keys(BLOCKS[heading], rows(section(heading), "key | default | meaning"))
+
+
+@pytest.mark.parametrize("what", INNER)
+def test_every_key_of_an_inner_block_stands_with_its_default(what: str) -> None:
+    heading, cls = INNER[what]
+    require_keys(cls, rows(section(heading), f"key of {what} | default | meaning"))
+
+
+def require_keys(cls: type, table: Iterator[list[str]]) -> None:
+    """The table has every field of the class, in order, with its default."""
+    told = {code(key): default for key, default, _ in table}
     expected = {field.name: default_of(field) for field in fields(cls) if field.name != BESIDE.get(cls)}
     assert list(told) == list(expected)
     for key, default in expected.items():
