@@ -102,12 +102,7 @@ def check_data(study: Study) -> None:
             seed = split_seed(study, name)
             points[name] = rehearse(problem, split.drawn, cast, seed=seed, data=data, waves=waves)
     for name, used in LEAKS:
-<<<<<<< HEAD
-        if problem.given and _told_apart_by_waves(study, name, used):
-=======
-        exact = problem.has_solution and not any(getattr(study.data, split).file for split in (name, used))
-        if problem.given and exact:
->>>>>>> docs
+        if problem.given and problem.has_solution and _told_apart_by_waves(study, name, used):
             _check_leak(problem, study.data, name, used)
         else:
             _check_points(points, name, used)
@@ -255,11 +250,7 @@ def _check_shares(data: Data) -> None:
 
 
 def _check_points(points: Mapping[str, Mapping[str, PointSet]], name: str, used: str) -> None:
-<<<<<<< HEAD
-    """Of one wave, as a problem without parameters has it, points are all there is to separate."""
-=======
     """Where there is one wave, or nothing to learn but what holds at points, these are all there is to separate."""
->>>>>>> docs
     if INTERIOR not in points[name] or INTERIOR not in points[used]:
         return
     own, others = (_points_of_waves(points[split][INTERIOR]) for split in (name, used))
