@@ -4,11 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mlflow.pytorch
+import mlflow
 import numpy as np
 import pytest
 import torch
 from mlflow.artifacts import download_artifacts
+from mlflow.pytorch import load_model
 
 from search_spaces.load import dump_yaml
 from search_spaces.schema import NetworkChoice, Study
@@ -69,7 +70,7 @@ def test_the_best_network_is_a_model_that_mlflow_loads(
     mlflow.set_tracking_uri(uri)
     x, p = np.linspace(-1, 1, 9, dtype=np.float32)[:, None], np.ones((9, 3), np.float32)
     expected = load_trial(folder).predict(x, p)
-    model = mlflow.pytorch.load_model(f"runs:/{run}/network")
+    model = load_model(f"runs:/{run}/network")
     assert model(torch.from_numpy(x), torch.from_numpy(p)).detach().numpy() == pytest.approx(expected, rel=1e-6)
     downloaded = download_artifacts(run_id=run, dst_path=str(tmp_path / "downloaded"))
     assert (load_trial(downloaded).predict(x, p) == expected).all()
