@@ -12,7 +12,7 @@ Axis names: N points, D coordinates, K parameters, O outputs, C constraints.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -87,9 +87,10 @@ def _spread(parts: Sequence[PointSet]) -> PointSet:
 def _residuals(problem: Problem, solution: Solution, points: PointSet) -> Tensor:
     """The scaled residuals (N, C) of a solution."""
 
+    solved = replace(problem, solution=solution)
+
     def at_point(x: Tensor, p: Tensor) -> Tensor:
-        field = problem.field_of(lambda y: solution(y, p[: len(problem.parameters)]), x)
-        return problem.point_residuals(field, x, p, scaled=True)
+        return problem.point_residuals(solved.exact_field(x, p), x, p, scaled=True)
 
     return torch.vmap(at_point)(points.x, problem.complete(points.constants, problem.truths)).detach()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from cnn_core.construction import fresh
 from cnn_core.methods.method import require_value
 from cnn_core.optimizers import WITHOUT_METRIC
-from cnn_core.problems import INTERIOR, PointSet, Problem
+from cnn_core.problems import DATA, INTERIOR, PointSet, Problem
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
 from cnn_core.renewal import require_renewal
 from cnn_core.tasks import require_need, require_roles, role_of, tasks
@@ -103,8 +103,7 @@ def check_data(study: Study) -> None:
             seed = split_seed(study, name)
             points[name] = rehearse(problem, split.drawn, cast, seed=seed, data=data, waves=waves)
     for name, used in LEAKS:
-        exact = problem.has_solution and not any(getattr(study.data, split).file for split in (name, used))
-        if problem.given and exact:
+        if problem.given and problem.has_solution and _told_apart_by_waves(study, name, used):
             _check_leak(problem, study.data, name, used)
         else:
             _check_points(points, name, used)
@@ -177,6 +176,16 @@ def _check_split(problem: Problem, split: DataSplit, path: str) -> None:
         raise StudyFileError(f"{path} takes {size:.1f} GiB; write fewer points, {MOST_GIB} GiB is the most")
 
 
+def _told_apart_by_waves(study: Study, *names: str) -> bool:
+    """Whether splits are parts of a family: not where observations have their shares, nor where no data teaches and all
+    of it is one wave, which is solved.
+    """
+    parts: list[DataSplit] = [getattr(study.data, name) for name in names]
+    one_wave = all(len(values) == 1 for part in parts for values in part.parameters.values())
+    solved = one_wave and role_of(DATA, study.training.roles) == "measured"
+    return not solved and all(part.file is None for part in parts)
+
+
 def _check_leak(problem: Problem, data: Data, name: str, used: str) -> None:
     """Splits are grids, so they share a wave where they share a value of every parameter."""
     own, others = (getattr(data, split).parameters for split in (name, used))
@@ -191,10 +200,11 @@ def _check_training(study: Study, problem: Problem, points: Mapping[str, PointSe
     roles = study.training.roles
     with _naming("training."):
         require_roles(problem, roles)
-    for key in getattr(study.training.method, "weights", {}):
-        if key not in problem.region_of:
+    known = tuple(problem.region_of)
+    for name in getattr(study.training.method, "weights", ()):
+        if name not in known:
             raise StudyFileError(
-                f"training.method.weights.{key} is no condition of {problem.name}; {nearest(key, problem.region_of)}"
+                f"training.method.weights.{name} weighs nothing that {problem.name} has; {nearest(name, known)}"
             )
     for key, region in problem.region_of.items():
         if region not in points and role_of(key, roles) != "measured":

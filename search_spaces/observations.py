@@ -61,7 +61,7 @@ def read_observations(
     Raises StudyFileError: one line that names file, row and column, and says what to write instead.
     """
     wanted = Wanted(tuple(coordinates), tuple(parameters), tuple(outputs), tuple(columns.items()))
-    with _naming(path):
+    with naming(path):
         require_table(path)
         stamp = path.stat()
         found, keys = _sorted(path.absolute(), stamp.st_mtime_ns, stamp.st_size, wanted, order)
@@ -76,7 +76,7 @@ def require_inside(observations: Observations, inside: Tensor, path: Path, *, co
     first = outside[observations.rows[outside].argmin()]
     point = zip(coordinates, observations.x[first].tolist(), strict=True)
     where = f"{place(path, int(observations.rows[first]))}: {', '.join(f'{name} = {value:g}' for name, value in point)}"
-    with _naming(path):
+    with naming(path):
         if inside.any():
             raise StudyFileError(
                 f"{where} is outside of the domain, as {len(outside)} of {len(inside)} points are; "
@@ -89,7 +89,8 @@ def require_inside(observations: Observations, inside: Tensor, path: Path, *, co
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a file begins with its name, in one line."""
     try:
         yield
     except StudyFileError as error:

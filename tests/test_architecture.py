@@ -27,13 +27,15 @@ STUDY_ROOMS = {
     "trial": set(),
     "cluster": set(),
     "analysis": {"journal"},
+    "prediction": {"journal", "trial"},
     "progress": {"journal", "terminal"},
     "report": {"analysis", "journal", "terminal", "trial"},
     "search": {"analysis", "journal"},
-    "tracking": {"analysis", "journal", "report", "trial"},
+    "tracking": {"analysis", "journal", "prediction", "report", "trial"},
     "driver": {"cluster", "journal", "progress", "search", "trial"},
     "cli": {
-        "analysis", "cluster", "driver", "journal", "progress", "report", "search", "terminal", "tracking", "trial"
+        "analysis", "cluster", "driver", "journal", "prediction", "progress", "report", "search", "terminal",
+        "tracking", "trial",
     },
 }  # fmt: skip
 """The rooms of `study`, and which others each may import. `tracking` and `driver` meet in the journal alone."""
@@ -60,7 +62,7 @@ CORE_ROOMS = {
     "linearisation": PASSES | {"constrained", "jacobian", "linear_algebra"},
     "metrics": {"constrained", "problems"},
     "divergence": {"constrained", "metrics", "problems"},
-    "misfit": {"derivatives", "divergence", "problems"},
+    "misfit": {"divergence", "problems"},
     "rehearsal": {"constrained", "construction", "divergence", "linearisation", "metrics", "networks", "problems"},
     "tasks": {"constrained", "data_loss", "problems"},
     "renewal": {"constrained", "metrics", "problems"},

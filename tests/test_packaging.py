@@ -16,8 +16,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from search_spaces.load import shipped_spaces
+from search_spaces.load import load_study, resolve, shipped_spaces
 from study.cli.group import cli
+from study.trial.trial import Trial
 from tests.test_architecture import PACKAGES, ROOT, imported_packages, named, sources
 
 DISTRIBUTIONS = {"yaml": "pyyaml", "pytorch_optimizer": "pytorch-optimizer"}
@@ -211,3 +212,16 @@ def test_the_readme_names_only_commands_that_exist(readme: str) -> None:
             options = {flag for parameter in cli.commands[words[1]].params for flag in parameter.opts}
             assert {word for word in words if word.startswith("--")} <= options, line
             assert all(word in shipped_spaces() for word in words[2:3] if word.startswith("helmholtz")), line
+
+
+def test_the_readme_shows_how_a_network_is_used(readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = [block for block in code_blocks(readme, "python") if "load_trial" in block]
+    monkeypatch.chdir(tmp_path)
+    trial = Trial(resolve(load_study("helmholtz-quick", {"training.epochs": 1, "data.train.points": 2}), {}))
+    trial.step()
+    trial.save(Path("runs/helmholtz-quick/trials/0007"))
+    defined: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), defined)
+    assert defined["u"].shape == (3, 1)
+    assert defined["slope"].shape == (1, 1)
+    assert defined["error"].shape == (2,)

@@ -203,7 +203,7 @@ def test_splits_drawn_at_random_share_no_points() -> None:
     for split in ("validation", "test"):
         drawn |= {f"data.{split}.sampling": "random", f"data.{split}.points": 30}
     trial = Trial(load_trial("helmholtz-quick", drawn))
-    x = torch.cat([points.x for points in trial.splits.values()])
+    x = torch.cat([points["interior"].x for points in trial.splits.values()])
     assert len(x.unique()) == len(x)
 
 
@@ -212,7 +212,7 @@ def test_seeds_really_differ() -> None:
     trials = [Trial(load_trial("helmholtz-quick", {"training.seed": seed})) for seed in (0, 0, 1)]
     start = [trial.training.theta.detach().clone() for trial in trials]
     order = [next(iter(trial.training.batches()))[0].batch.index for trial in trials]
-    x = [trial.splits["train"].x for trial in trials]
+    x = [trial.splits["train"]["interior"].x for trial in trials]
     for first, again, other in (start, order, x):
         assert torch.equal(first, again)
         assert not torch.equal(first, other)

@@ -102,7 +102,7 @@ class NullSpace:
         if self.preconditioner == "identity":
             return rate * gradient, None, {"moments": {}}
         descent, metric, moments = step.optimizer.precondition(gradient, state["moments"])
-        return rate * descent, metric, {"moments": moments}
+        return rate * descent, _for_unknowns(step, metric, gradient), {"moments": moments}
 
     def _corrected(self, step: Step, normal: NormalSpace, wanted: Tensor, delta: Tensor) -> Tensor:
         if self.corrections == 0:
@@ -127,6 +127,18 @@ class NullSpace:
                 return delta
             delta = 0.5 * delta
         return torch.zeros_like(delta)
+
+
+def _for_unknowns(step: Step, metric: Tensor | None, gradient: Tensor) -> Tensor | None:
+    """M, where an unknown that the objective does not pull on counts like a parameter of the network on average.
+
+    The optimizer knows nothing of it: its metric there is 1/ε, in which all constraints would be met by it alone.
+    """
+    count = step.parts[0].model.layout.size
+    if metric is None or count == len(metric):
+        return metric
+    of_network, of_unknowns = metric[:count], metric[count:]
+    return torch.cat([of_network, torch.where(gradient[count:] == 0, of_network.mean(), of_unknowns)])
 
 
 def _residuals_after(step: Step, delta: Tensor) -> Tensor:

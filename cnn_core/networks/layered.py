@@ -11,6 +11,7 @@ Axis names: S streams, N points, D coordinates, K parameters of the family, Q qu
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from math import prod
 from typing import NamedTuple
 
 import torch
@@ -135,7 +136,8 @@ class LayeredNetwork(nn.Module):
     def forward(self, x: Tensor, p: Tensor) -> Tensor:
         """x (…, D), p (…, K) → u (…, O)."""
         leading = x.shape[:-1]
-        x, p = x.reshape(leading.numel(), x.shape[-1]), p.reshape(leading.numel(), p.shape[-1])
+        count = prod(leading)  # of symbols, where torch exports the network for any number of points
+        x, p = x.reshape(count, x.shape[-1]), p.reshape(count, p.shape[-1])
         streams, _ = self.propagate(dict(self.named_parameters()), x, p, values_of(self.inputs))
         return streams[0].reshape(*leading, -1)
 

@@ -4,22 +4,26 @@ Only completed trials can be best or in the Pareto set, of those only ones that 
 stopped ones were cut short.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
 from study.analysis.leaderboard import LeaderboardRow, leaderboard, loss
+from study.analysis.measured import has_trade_off, metrics_of
 from study.analysis.pareto import pareto_set
-from study.analysis.variants import DATA, PROJECTED, Variant, keeps_bounds, variants_of
+from study.analysis.variants import CONSTRAINT, DATA, PROJECTED, Variant, keeps_bounds, variants_of
 from study.journal.files import STUDY
 from study.journal.journal import Journal, TrialRecord, TrialStatus
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """A study's tables, each may be empty. `metric` is the validation metric by which the best trials were chosen."""
+    """A study's tables, each may be empty. `metric` is the validation metric by which the best trials were chosen.
+
+    `measured` names all that its trials have measured.
+    """
 
     study: Study
     records: Mapping[str, TrialRecord]
@@ -28,6 +32,12 @@ class Analysis:
     pareto: Sequence[Variant]
     metric: str
     mode: str
+    measured: Sequence[str]
+
+    @property
+    def may_trade_off(self) -> bool:
+        """Whether there are two errors to weigh against each other, or no trial yet that could tell."""
+        return has_trade_off(self.measured) or not self.measured
 
     def best_trials(self) -> dict[str, TrialRecord]:
         """The best trial of every method that has one, chosen as trained."""
@@ -42,10 +52,11 @@ def read_analysis(directory: Path) -> Analysis:
 
 def analyse(study: Study, records: Mapping[str, TrialRecord]) -> Analysis:
     """All tables of a study, finished or not."""
-    metric, mode = selection(study)
+    measured = metrics_of(records.values())
+    metric, mode = selection(study, measured)
     variants = judged(study, records.values())
     rows = leaderboard(variants, metric=metric, mode=mode)
-    return Analysis(study, records, variants, rows, pareto_set(variants), metric, mode)
+    return Analysis(study, records, variants, rows, pareto_set(variants), metric, mode, measured)
 
 
 def judged(study: Study, records: Iterable[TrialRecord]) -> list[Variant]:
@@ -54,13 +65,16 @@ def judged(study: Study, records: Iterable[TrialRecord]) -> list[Variant]:
     return [replace(variant, feasible=keeps_bounds(study, variant)) for variant in variants]
 
 
-def selection(study: Study) -> tuple[str, str]:
-    """(metric, min or max) by which the best trials are chosen: the first objective measured on validation data."""
+def selection(study: Study, measured: Collection[str] = ()) -> tuple[str, str]:
+    """(metric, min or max) by which the best trials are chosen: the first objective measured on validation data.
+
+    Where no objective is, it is the data error, or, where trials have none, the constraint error.
+    """
     for objective, mode in study.objectives.items():
         name = objective.removeprefix(PROJECTED)
         if name.startswith("validation/"):
             return name, mode
-    return DATA, "min"
+    return CONSTRAINT if CONSTRAINT in measured and DATA not in measured else DATA, "min"
 
 
 def best_so_far(analysis: Analysis) -> dict[str, list[float | None]]:

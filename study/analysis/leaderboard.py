@@ -4,12 +4,13 @@
 * A diverged trial counts as the worst value in a median; leaving it out would flatter a method that often diverges.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
 
 from cnn_core.methods import METHODS
 from cnn_core.metrics import WORST
+from study.analysis.measured import UNKNOWN, unknowns_in
 from study.analysis.spread import Spread, spread
 from study.analysis.variants import CONSTRAINT, DATA, Variant
 from study.journal.journal import TrialStatus
@@ -20,7 +21,11 @@ BASELINE = "unconstrained"
 
 @dataclass(frozen=True)
 class LeaderboardRow:
-    """A method, with or without projection. Validation and test errors spread over its completed, diverged trials."""
+    """A method, with or without projection. Validation and test errors spread over its completed, diverged trials.
+
+    `unknowns` are the values that completed trials found, by name: no value is the worst, so that diverged ones have
+    none. An error or an unknown that no trial measures has no spread.
+    """
 
     method: str
     projected: bool
@@ -32,6 +37,7 @@ class LeaderboardRow:
     test_constraint: Spread | None
     seconds: float | None
     cost: float | None
+    unknowns: Mapping[str, Spread] = field(default_factory=dict)
 
 
 def leaderboard(variants: Iterable[Variant], *, metric: str = DATA, mode: str = "min") -> list[LeaderboardRow]:
@@ -40,7 +46,11 @@ def leaderboard(variants: Iterable[Variant], *, metric: str = DATA, mode: str = 
     for variant in variants:
         groups.setdefault((variant.method, variant.projected), []).append(variant)
     baseline = _seconds(groups.get((BASELINE, False), []))
-    rows = {key: _row(group, metric=metric, mode=mode, baseline=baseline) for key, group in groups.items()}
+    measured = {name for group in groups.values() for variant in group for name in variant.metrics}
+    rows = {
+        key: _row(group, metric=metric, mode=mode, baseline=baseline, measured=measured)
+        for key, group in groups.items()
+    }
 
     def rank(key: tuple[str, bool]) -> tuple[bool, float, int, str, bool]:
         method, projected = key
@@ -56,7 +66,9 @@ def loss(value: float, mode: str) -> float:
     return -value if mode == "max" else value
 
 
-def _row(group: Sequence[Variant], *, metric: str, mode: str, baseline: float | None) -> LeaderboardRow:
+def _row(
+    group: Sequence[Variant], *, metric: str, mode: str, baseline: float | None, measured: Collection[str]
+) -> LeaderboardRow:
     ranked = [
         (value, variant)
         for variant in group
@@ -64,17 +76,22 @@ def _row(group: Sequence[Variant], *, metric: str, mode: str, baseline: float | 
     ]
     best = min(ranked, key=lambda pair: loss(pair[0], mode))[1] if ranked else None
     seconds = _seconds(group)
+    data, constraint, test_data, test_constraint = (
+        spread(_values(group, name)) if name in measured else None
+        for name in (DATA, CONSTRAINT, "test/data_mse", "test/constraint_mse")
+    )
     return LeaderboardRow(
         method=group[0].method,
         projected=group[0].projected,
         counts={status: sum(variant.status is status for variant in group) for status in TrialStatus},
         best=best,
-        data=spread(_values(group, DATA)),
-        constraint=spread(_values(group, CONSTRAINT)),
-        test_data=spread(_values(group, "test/data_mse")),
-        test_constraint=spread(_values(group, "test/constraint_mse")),
+        data=data,
+        constraint=constraint,
+        test_data=test_data,
+        test_constraint=test_constraint,
         seconds=seconds,
         cost=seconds / baseline if seconds is not None and baseline else None,
+        unknowns=_unknowns(group),
     )
 
 
@@ -82,6 +99,16 @@ def _values(group: Sequence[Variant], name: str) -> list[float]:
     diverged = [WORST for variant in group if variant.status is TrialStatus.DIVERGED]
     completed = [variant.metrics for variant in group if variant.status is TrialStatus.COMPLETED]
     return diverged + [metrics[name] for metrics in completed if name in metrics]
+
+
+def _unknowns(group: Sequence[Variant]) -> dict[str, Spread]:
+    """The values of unknowns that these trials found."""
+    done = [variant for variant in group if variant.status is TrialStatus.COMPLETED]
+    names = unknowns_in(dict.fromkeys(name for variant in done for name in variant.metrics))
+    found = {
+        name: spread(value for one in done if (value := one.value(f"{UNKNOWN}{name}")) is not None) for name in names
+    }
+    return {name: values for name, values in found.items() if values is not None}
 
 
 def _seconds(group: Sequence[Variant]) -> float | None:

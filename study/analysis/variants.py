@@ -61,10 +61,13 @@ class Variant:
 
 
 def variants_of(record: TrialRecord) -> list[Variant]:
-    """The trial as trained and, where it was projected, as projected. A running trial shows its last epoch."""
+    """The trial as trained and, where it was projected, as projected. A running trial shows its last epoch.
+
+    A projection leaves unknowns as they are, so that both have them.
+    """
     metrics = {name: float(value) for name, value in record.latest.items() if isinstance(value, int | float)}
     projected = {name.removeprefix(PROJECTED): value for name, value in metrics.items() if name.startswith(PROJECTED)}
-    how = {name: value for name, value in metrics.items() if name.startswith("projection/")}
+    how = {name: value for name, value in metrics.items() if name.startswith(("projection/", "unknown/"))}
     seconds = metrics.get("time/train_s")
     variants = [Variant(record.trial, record.method, False, record.status, metrics, seconds)]
     if projected:

@@ -1,12 +1,13 @@
 """All commands of `cnn-study`, as one click group.
 
-A command is two halves. The one here (`looking`, `starting`) reads options; it is loaded always, so it loads nothing
-heavy. What does the work (with torch, Ray, MLflow) is imported inside the command, once its cheap checks are done.
+A command is two halves. The one here (`looking`, `starting`, `using`) reads options; it is loaded always, so it loads
+nothing heavy. What does the work (with torch, Ray, MLflow) is imported inside the command, once its cheap checks are
+done.
 """
 
 import click
 
-from study.cli import looking, starting
+from study.cli import looking, starting, using
 
 COMMANDS = (
     looking.spaces,
@@ -18,6 +19,7 @@ COMMANDS = (
     starting.confirm,
     looking.report,
     looking.plot,
+    using.predict,
     looking.status,
     looking.sync,
     looking.ui,

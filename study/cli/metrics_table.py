@@ -1,41 +1,63 @@
-"""The metrics of one trial as a table for people: errors by split, and below them everything else."""
+"""The metrics of one trial as tables for people: errors by split, unknowns, and below them everything else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from cnn_core.metrics import METRICS
+from study.analysis.measured import MEAN_SQUARE, OFF, UNKNOWN, conditions_in, unknowns_in
 from study.analysis.variants import MISSED, PROJECTED
 from study.report.tables import MISSED_MARK
 from study.terminal.fitting import Fitting
 
 SPLITS = ("train", "validation", "test", "projected/validation", "projected/test")
 
+Metrics = Mapping[str, float | str]
 
-def metrics_table(metrics: Mapping[str, float | str]) -> Group:
-    """Errors with a column for every split they were measured on; below, everything else."""
-    splits = [split for split in SPLITS if f"{split}/{METRICS[0]}" in metrics]
-    notes = _notes(metrics)
-    marks = {split: MISSED_MARK if notes and split.startswith(PROJECTED) else "" for split in splits}
-    headings = [split.replace("/", "/\n") + marks[split] for split in splits]
-    table = Table("", *headings, box=None, header_style="bold")
-    for metric in METRICS:
-        table.add_row(metric, *(_shown(metrics[f"{split}/{metric}"]) for split in splits))
+
+def metrics_table(metrics: Metrics) -> Group:
+    """Errors with a column for every split that has some; then unknowns, if there are any; below, everything else."""
+    splits = [split for split in SPLITS if any(name.rpartition("/")[0] == split for name in metrics)]
+    notes, unknowns = _notes(metrics), unknowns_in(metrics)
     others = Table(box=None, show_header=False, pad_edge=False)
     for name in sorted(metrics):
-        if name.rpartition("/")[0] not in splits:
+        if name.rpartition("/")[0] not in splits and not (unknowns and name.startswith(UNKNOWN)):
             others.add_row(name, _shown(metrics[name]))
-    return Group(Fitting(table), *notes, "", Fitting(others))
+    errors = Fitting(_errors(metrics, splits, mark=MISSED_MARK if notes else ""))
+    return Group(errors, *notes, *([_unknowns(metrics, unknowns)] if unknowns else []), "", Fitting(others))
 
 
-def _notes(metrics: Mapping[str, float | str]) -> list[Text]:
+def _errors(metrics: Metrics, splits: Sequence[str], *, mark: str) -> Table:
+    """The usual errors, and the mean square of each equation and condition behind their sum; without empty rows."""
+    headings = [split.replace("/", "/\n") + (mark if split.startswith(PROJECTED) else "") for split in splits]
+    table = Table("", *headings, box=None, header_style="bold")
+    each = dict.fromkeys(f"{name}{MEAN_SQUARE}" for split in splits for name in conditions_in(metrics, split))
+    place = METRICS.index("constraint_mse") + 1
+    for metric in (*METRICS[:place], *each, *METRICS[place:]):
+        values = [metrics.get(f"{split}/{metric}") for split in splits]
+        if any(value is not None for value in values):
+            table.add_row(f"  {metric}" if metric in each else metric, *map(_shown, values))
+    return table
+
+
+def _unknowns(metrics: Metrics, names: Sequence[str]) -> Group:
+    """The values found and, where the true ones are known, how far off they are."""
+    errors = [metrics.get(f"{UNKNOWN}{name}{OFF}") for name in names]
+    known = any(error is not None for error in errors)
+    table = Table("unknown", "value", *(["relative error"] if known else []), box=None, header_style="bold")
+    for name, error in zip(names, errors, strict=True):
+        table.add_row(name, _shown(metrics[f"{UNKNOWN}{name}"]), *([_shown(error)] if known else []))
+    return Group("", Fitting(table))
+
+
+def _notes(metrics: Metrics) -> list[Text]:
     """What the errors after a projection do not say themselves."""
     if metrics.get("projection/status") not in MISSED or metrics.get("projection/accepted") == 0:
         return []
     return [Text(f"{MISSED_MARK} with a projection that did not meet its tolerance on every wave")]
 
 
-def _shown(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
+def _shown(value: float | str | None) -> str:
+    return "–" if value is None else value if isinstance(value, str) else f"{value:.4g}"

@@ -13,6 +13,7 @@ from search_spaces.schema import Study
 from study.cli.exit_codes import RunFailed, mendable, unwritten
 from study.cli.interrupts import Interrupted, deferred
 from study.cli.metrics_table import metrics_table
+from study.journal.own_code import keep_code
 from study.trial.trial import Metrics, Trial
 from study.trial.trial_folder import make_folder
 
@@ -50,6 +51,7 @@ def _show(metrics: Metrics, study: Study, reason: str | None, *, as_json: bool) 
 def _save(trial: Trial, folder: Path) -> None:
     try:
         trial.save(folder)
+        keep_code(folder, trial.study)
     except OSError as error:
         raise RunFailed(f"--save: {unwritten(error)}; make room, or write another folder") from error
 

@@ -6,6 +6,7 @@ study runs, after it was killed, or before a trial has ended.
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,7 @@ from study.journal.files import REPORT, TRIALS
 from study.report.csv_rows import leaderboard_rows, trial_rows, variant_rows
 from study.report.page import PAGE, Illustration, page
 from study.report.plot_style import message_plot
+from study.report.predictions import read_predictions, truths
 from study.report.study_plots import (
     convergence_by_method_plot,
     cost_plot,
@@ -55,7 +57,7 @@ class Plot:
 
 
 def write_report(directory: Path) -> ReportPaths:
-    """Write report/ anew: leaderboard.csv, pareto.csv, trials.csv, plots/*.png and report.html.
+    """Write report/ anew: leaderboard.csv, pareto.csv if there is a trade-off, trials.csv, plots/*.png, report.html.
 
     Raises OSError if there is no room for it; the report that was there is whole then.
     """
@@ -72,8 +74,11 @@ def write_report(directory: Path) -> ReportPaths:
 def _write(directory: Path, folder: Path) -> None:
     analysis = read_analysis(directory)
     (plots := folder / PLOTS).mkdir()
-    write_csv(folder / "leaderboard.csv", leaderboard_rows(analysis.leaderboard))
-    write_csv(folder / "pareto.csv", variant_rows(analysis.pareto))
+    tables = {"leaderboard.csv": leaderboard_rows(analysis.leaderboard, analysis.measured)}
+    if analysis.may_trade_off:
+        tables["pareto.csv"] = variant_rows(analysis.pareto, analysis.measured)
+    for name, rows in tables.items():
+        write_csv(folder / name, rows)
     write_csv(folder / "trials.csv", trial_rows(analysis.records.values()))
     illustrations = [_save(plot, plots) for plot in all_plots(analysis, directory / TRIALS)]
     html = page(
@@ -81,6 +86,7 @@ def _write(directory: Path, folder: Path) -> None:
         analysis,
         tables=all_tables(analysis),
         illustrations=illustrations,
+        files=list(tables),
         study_file=dump_yaml(analysis.study),
     )
     (folder / PAGE).write_text(html, encoding="utf-8")
@@ -95,13 +101,14 @@ def _save(plot: Plot, folder: Path) -> Illustration:
 def all_plots(analysis: Analysis, trials: Path) -> Iterator[Plot]:
     """The plots of a study in the order in which they are looked at; `trials` is the folder of the trials' files."""
     best = {method: trials / record.trial for method, record in analysis.best_trials().items()}
-    yield Plot(
-        "pareto",
-        "Trade-off",
-        "Every trial's two validation errors. A thin line leads from a network to the same one after projection. The "
-        "staircase bounds what was reached; its numbers are those of the Pareto set's table.",
-        pareto_plot(analysis),
-    )
+    if analysis.may_trade_off:
+        yield Plot(
+            "pareto",
+            "Trade-off",
+            "Every trial's two validation errors. A thin line leads from a network to the same one after projection. "
+            "The staircase bounds what was reached; its numbers are those of the Pareto set's table.",
+            pareto_plot(analysis),
+        )
     yield Plot("errors", "Errors by method", "Every completed trial; bars mark the medians.", error_plot(analysis))
     yield Plot(
         "predictions",
@@ -113,7 +120,7 @@ def all_plots(analysis: Analysis, trials: Path) -> Iterator[Plot]:
         "convergence",
         "Convergence",
         "The best trial of every method, before any projection.",
-        convergence_by_method_plot(analysis),
+        convergence_by_method_plot(analysis, truths=_truths([path / PREDICTIONS for path in best.values()])),
     )
     yield Plot(
         "residuals",
@@ -124,6 +131,15 @@ def all_plots(analysis: Analysis, trials: Path) -> Iterator[Plot]:
     yield Plot("cost", "Cost", "Where the time of a trial went.", cost_plot(analysis))
     yield Plot("progress", "Search", "What the search had found after how many trials.", progress_plot(analysis))
     yield Plot("settings", "Settings", "Every completed trial, by the searched settings.", settings_plot(analysis))
+
+
+def _truths(paths: Sequence[Path]) -> Mapping[str, float]:
+    """The true values of unknowns, as far as these files know them."""
+    found: dict[str, float] = {}
+    for path in paths:
+        with suppress(Exception):  # whatever a file holds, the plot is worth having without them
+            found |= truths(read_predictions(path))
+    return found
 
 
 def _from_files(draw: Callable[[Mapping[str, Path]], Figure], paths: Mapping[str, Path]) -> Figure:

@@ -10,7 +10,8 @@ from string import Template
 from search_spaces.space import planned
 from study.analysis.findings import Analysis
 from study.journal.journal import TrialStatus
-from study.report.tables import Column, TextTable, counts_text
+from study.report.tables import counts_text
+from study.report.text_table import Column, TextTable
 
 PAGE = "report.html"
 """Its name in the folder of the report."""
@@ -58,8 +59,8 @@ $facts
 $tables
 $plots
 <h2>Files</h2>
-<p>Every value of these tables with all digits: <a href="leaderboard.csv">leaderboard.csv</a>,
-<a href="pareto.csv">pareto.csv</a>; every trial with its settings and metrics: <a href="trials.csv">trials.csv</a>.</p>
+<p>Every value of these tables with all digits: $files; every trial with its settings and metrics:
+<a href="trials.csv">trials.csv</a>.</p>
 <details><summary>Study file</summary><pre>$study_file</pre></details>
 </body>
 </html>
@@ -72,13 +73,15 @@ def page(
     *,
     tables: Sequence[TextTable],
     illustrations: Sequence[Illustration],
+    files: Sequence[str],
     study_file: str,
 ) -> str:
-    """The report of the study `name` as HTML."""
+    """The report of the study `name` as HTML; `files` are those beside it that hold its tables."""
     return TEMPLATE.substitute(
         name=escape(name),
         facts=_facts(analysis),
         tables="\n".join(map(_table, tables)),
+        files=", ".join(f'<a href="{name}">{name}</a>' for name in files),
         plots="\n".join(map(_illustration, illustrations)) if analysis.records else "",
         study_file=escape(study_file),
     )

@@ -8,9 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from study.analysis.findings import Analysis, best_so_far
+from study.analysis.measured import TRADE_OFF, UNKNOWN, errors_in, unknowns_in
 from study.analysis.variants import CONSTRAINT, DATA
 from study.journal.journal import TrialStatus
+from study.report.curve_plots import draw_curves, draw_parity
 from study.report.looks import look
+from study.report.plane_plots import Row, draw_exact, draw_predicted
 from study.report.plot_style import (
     add_legend,
     logarithmic,
@@ -19,7 +22,11 @@ from study.report.plot_style import (
     new_panels,
     styled,
 )
-from study.report.trial_plots import draw_curves, draw_parity, draw_sections, read_predictions, series
+from study.report.prediction_plots import row_height
+from study.report.predictions import Arrays, on_planes, read_predictions
+from study.report.trial_plots import draw_sections, draw_truth, series
+
+TITLES = {DATA: "Data error", CONSTRAINT: "Constraint error"}
 
 
 @styled
@@ -69,22 +76,28 @@ def _mean_times(analysis: Analysis, method: str) -> dict[str, float | str]:
 
 
 @styled
-def convergence_by_method_plot(analysis: Analysis) -> Figure:
-    """Validation errors against epochs of the best trial of every method."""
+def convergence_by_method_plot(analysis: Analysis, truths: Mapping[str, float] | None = None) -> Figure:
+    """Validation errors and unknowns against epochs of the best trial of every method; `truths` are the unknowns'."""
     best = analysis.best_trials()
     if not best:
         return message_plot("no trial has completed yet")
-    figure = new_figure(8.5, 4)
-    for axes, name in zip(figure.subplots(1, 2), (DATA, CONSTRAINT), strict=True):
+    errors = {name: TITLES[name] for name in TRADE_OFF if name in errors_in(analysis.measured)}
+    unknowns = {f"{UNKNOWN}{name}": name for name in unknowns_in(analysis.measured)}
+    figure, panels = new_panels(len(errors) + len(unknowns), columns=2, height=3.4, frame=0.6)
+    for axes, name in zip(panels, (*errors, *unknowns), strict=True):
         every: list[float] = []
         for method, record in best.items():
             epochs, values = series(record, name)
             axes.plot(epochs, values, color=look(method).colour, label=method)
             every += values
-        logarithmic(axes, every)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        title = "Data error" if name == DATA else "Constraint error"
-        axes.set(title=title, xlabel="epoch", ylabel="mean square, validation")
+        axes.set_xlabel("epoch")
+        if name in errors:
+            logarithmic(axes, every)
+            axes.set(title=errors[name], ylabel="mean square, validation")
+        else:
+            axes.set(title=f"Unknown: {unknowns[name]}", ylabel=unknowns[name])
+            draw_truth(axes, (truths or {}).get(unknowns[name]))
     add_legend(figure)
     return figure
 
@@ -96,11 +109,27 @@ def predictions_by_method_plot(paths: Mapping[str, Path]) -> Figure:
     if not paths:
         return message_plot("no trial has recorded predictions yet")
     predictions = {method: read_predictions(path) for method, path in paths.items()}
+    if all(on_planes(arrays) for arrays in predictions.values()):
+        return _planes_by_method(predictions)
     curves = all(arrays["x"].shape[1] == 1 for arrays in predictions.values())
+    if not curves and any("u" not in arrays for arrays in predictions.values()):
+        return message_plot("nothing is known to compare the predictions with")
     figure, panels = new_panels(len(paths), columns=2 if curves else 3, height=2.5, frame=0.6)
     for axes, (method, arrays) in zip(panels, predictions.items(), strict=True):
         (draw_curves if curves else draw_parity)(axes, arrays)
         axes.set_title(method)
-        axes.set(xlabel="x", ylabel="u") if curves else axes.set(xlabel="exact", ylabel="predicted")
     add_legend(figure)
+    return figure
+
+
+def _planes_by_method(predictions: Mapping[str, Arrays]) -> Figure:
+    """The exact solution, where it is known, and each method's prediction, in the range of what is known."""
+    first = next(iter(predictions.values()))
+    exact = "plane_exact" in first
+    figure, panels = new_panels(len(predictions) + exact, columns=3, height=row_height(first, 0), frame=0.2)
+    if exact:
+        draw_exact(figure, panels[0], first)
+    for axes, (method, arrays) in zip(panels[exact:], predictions.items(), strict=True):
+        draw_predicted(figure, axes, arrays, Row(0, 0), title=method)
+    figure.draw_without_rendering()  # pictures to scale find their places only the second time
     return figure

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from study.analysis.findings import read_analysis
-from study.report.tables import TextTable, all_tables, counts_text
+from study.report.tables import all_tables, counts_text
+from study.report.text_table import TextTable
 from study.terminal.fitting import Fitting
 
 MOST_ROWS = 20

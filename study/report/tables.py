@@ -1,54 +1,35 @@
 """The tables that people read, as text: the same cells in the terminal and in the report."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
-from cnn_core.metrics import WORST
 from search_spaces.space import planned
 from study.analysis.findings import Analysis
 from study.analysis.importance import BEST_SHARE, FEWEST_TRIALS, importances
 from study.analysis.leaderboard import BASELINE, LeaderboardRow
+from study.analysis.measured import errors_in, unknowns_in
 from study.analysis.spread import Spread
-from study.analysis.variants import Variant
+from study.analysis.variants import CONSTRAINT, DATA, Variant
 from study.journal.journal import TrialStatus
+from study.report.text_table import METHOD, Column, TextTable, format_error
+from study.report.unknowns_table import unknowns_table
 
 FLAT_MARK = "*"
 MISSED_MARK = "†"
 SEED = "training.seed"
+RELATIVE = "test/relative_l2"
 
+ERROR_COLUMNS = {
+    DATA: Column("val.\ndata", "mean square of u − u* on validation data"),
+    CONSTRAINT: Column(
+        "val.\nconstr.", "sum over equations and conditions of the mean squares of their scaled residuals"
+    ),
+    "test/data_mse": Column("test\ndata", "mean square of u − u* on test data"),
+    "test/constraint_mse": Column("test\nconstr.", "the same sum on test points"),
+    RELATIVE: Column("test\nrel.L2", "|u − u*| / |u*| on test data; 1 for u = 0"),
+}
+"""What tables say of a network, as far as it is measured."""
 
-@dataclass(frozen=True)
-class Column:
-    """A column: its heading's lines, what it means, and whether it is numeric, which stands at the right."""
-
-    heading: str
-    meaning: str
-    numeric: bool = True
-
-
-@dataclass(frozen=True)
-class TextTable:
-    """A table of texts, with notes below it. `empty` stands in the place of no rows."""
-
-    title: str
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[str]]
-    notes: Sequence[str]
-    empty: str
-
-
-METHOD = Column("method", "training method; below it its networks after projection", numeric=False)
-ERROR_COLUMNS = (
-    Column("val.\ndata", "mean square of u − u* on validation data"),
-    Column("val.\nconstr.", "mean square of the scaled residuals on validation points"),
-    Column("test\ndata", "mean square of u − u* on test data"),
-    Column("test\nconstr.", "mean square of the scaled residuals on test points"),
-    Column("test\nrel.L2", "|u − u*| / |u*| on test data; 1 for u = 0"),
-)
-ERROR_NAMES = (
-    "validation/data_mse", "validation/constraint_mse", "test/data_mse", "test/constraint_mse", "test/relative_l2",
-)  # fmt: skip
 ENDINGS = {
     TrialStatus.RUNNING: "run.",
     TrialStatus.COMPLETED: "done",
@@ -71,19 +52,19 @@ def leaderboard_table(analysis: Analysis) -> TextTable:
     columns = (
         METHOD,
         Column("best\ntrial", "the best trial's name"),
-        *ERROR_COLUMNS,
+        *_columns(analysis).values(),
         Column("cost", f"median time of a trial in units of {BASELINE}'s"),
     )
     rows = [
         (
             _name(row, missed=row.best is not None and row.best.missed),
             row.best.trial if row.best else "–",
-            *_errors(row.best),
+            *_errors(row.best, _columns(analysis)),
             "–" if row.cost is None else f"×{_short(row.cost)}",
         )
         for row in analysis.leaderboard
     ]
-    notes = ["Chosen on validation data among completed trials; test metrics were used for no choice."]
+    notes = ["Chosen on the validation split among completed trials; test metrics were used for no choice."]
     notes += _notes(analysis, [row.best for row in analysis.leaderboard if row.best])
     title = f"Best trial of every method by {analysis.metric}"
     return TextTable(title, columns, rows, notes, "No trial has ended yet.")
@@ -91,30 +72,35 @@ def leaderboard_table(analysis: Analysis) -> TextTable:
 
 def spread_table(analysis: Analysis) -> TextTable:
     """How the validation errors of a method's trials spread."""
-    return _spread_table(analysis, "validation", [(row.data, row.constraint) for row in analysis.leaderboard])
+    rows = analysis.leaderboard
+    return _spread_table(analysis, "validation", [row.data for row in rows], [row.constraint for row in rows])
 
 
 def seeds_table(analysis: Analysis) -> TextTable:
     """How the test errors spread over the seeds of one and the same settings, in a study that confirms another."""
-    return _spread_table(analysis, "test", [(row.test_data, row.test_constraint) for row in analysis.leaderboard])
+    rows = analysis.leaderboard
+    return _spread_table(analysis, "test", [row.test_data for row in rows], [row.test_constraint for row in rows])
 
 
-def _spread_table(analysis: Analysis, split: str, spreads: Sequence[tuple[Spread | None, Spread | None]]) -> TextTable:
-    columns = (
-        METHOD,
-        Column("n", "completed and diverged trials"),
-        Column("median\ndata", f"median of the {split} data error"),
-        Column("95 %\ninterval", "distribution-free interval of that median"),
-        Column("median\nconstr.", f"median of the {split} constraint error"),
-        Column("95 %\ninterval", "distribution-free interval of that median"),
-    )
+def _spread_table(
+    analysis: Analysis, split: str, data: Sequence[Spread | None], constraint: Sequence[Spread | None]
+) -> TextTable:
+    """Of these errors, one for each row of the leaderboard, those that are measured."""
+    named = (("data", "data", data), ("constr.", "constraint", constraint))
+    shown = [(short, long, spreads) for short, long, spreads in named if any(spreads)]
+    columns = [METHOD, Column("n", "completed and diverged trials")]
+    for short, long, _ in shown:
+        columns.append(Column(f"median\n{short}", f"median of the {split} {long} error"))
+        columns.append(Column("95 %\ninterval", "distribution-free interval of that median"))
     missed = {variant.method for variant in analysis.variants if variant.missed}
-    rows = [
-        (_name(row, missed=row.method in missed), str(data.count if data else 0), *_spread(data), *_spread(constraint))
-        for row, (data, constraint) in zip(analysis.leaderboard, spreads, strict=True)
-    ]
+    rows: list[tuple[str, ...]] = []
+    for index, row in enumerate(analysis.leaderboard):
+        values = [spreads[index] for _, _, spreads in shown]
+        count = max((one.count for one in values if one), default=0)
+        cells = [cell for one in values for cell in _spread(one)]
+        rows.append((_name(row, missed=row.method in missed), str(count), *cells))
     notes = ["Over completed and diverged trials; a diverged one counts as worst."]
-    if any(row.data and row.data.interval is None for row in analysis.leaderboard):
+    if any(one and one.interval is None for _, _, spreads in shown for one in spreads):
         notes.append("Fewer than 6 trials have no 95 % interval.")
     notes += _missed_notes(analysis, missed=bool(missed))
     return TextTable(f"Median {split} errors of every method", columns, rows, notes, "No trial has ended yet.")
@@ -150,7 +136,7 @@ def pareto_table(analysis: Analysis) -> TextTable:
         Column("method", "training method", numeric=False),
         Column("proj.", "whether the network was projected", numeric=False),
         Column("trial", "the trial's name", numeric=False),
-        *ERROR_COLUMNS,
+        *_columns(analysis).values(),
     )
     rows = [
         (
@@ -158,7 +144,7 @@ def pareto_table(analysis: Analysis) -> TextTable:
             variant.method,
             _marked("yes", variant.missed) if variant.projected else "",
             variant.trial,
-            *_errors(variant),
+            *_errors(variant, _columns(analysis)),
         )
         for number, variant in enumerate(analysis.pareto, start=1)
     ]
@@ -189,10 +175,20 @@ def importance_table(analysis: Analysis) -> TextTable:
 
 
 def all_tables(analysis: Analysis) -> tuple[TextTable, ...]:
-    """The tables of a study in the order in which they are read."""
-    seeds = [seeds_table] if SEED in analysis.study.search else []
-    tables = (leaderboard_table, pareto_table, spread_table, *seeds, importance_table, trials_table)
-    return tuple(table(analysis) for table in tables)
+    """The tables of a study in the order in which they are read; none about what it does not measure."""
+    confirms = SEED in analysis.study.search
+    unknowns = [unknowns_table(analysis, seeds=confirms)] if unknowns_in(analysis.measured) else []
+    front = [pareto_table(analysis)] if analysis.may_trade_off else []
+    seeds = [seeds_table(analysis)] if confirms else []
+    return (
+        leaderboard_table(analysis),
+        *unknowns,
+        *front,
+        spread_table(analysis),
+        *seeds,
+        importance_table(analysis),
+        trials_table(analysis),
+    )
 
 
 def counts_text(analysis: Analysis) -> str:
@@ -203,16 +199,6 @@ def counts_text(analysis: Analysis) -> str:
     return f"{len(statuses)} of {of} trials" + (f": {', '.join(counts)}" if counts else "")
 
 
-def format_error(value: float | None) -> str:
-    """Two digits and a short exponent: 1.2e-3. The worst value is called by its name."""
-    if value is None:
-        return "–"
-    if abs(value) >= WORST / 2:
-        return "worst"
-    mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa}e{int(exponent)}"
-
-
 def _name(row: LeaderboardRow, *, missed: bool) -> str:
     return _marked("  + projection", missed) if row.projected else row.method
 
@@ -221,12 +207,21 @@ def _marked(text: str, missed: bool) -> str:
     return f"{text}{MISSED_MARK}" if missed else text
 
 
-def _errors(variant: Variant | None) -> list[str]:
-    if variant is None:
-        return ["–"] * len(ERROR_NAMES)
-    *errors, relative = (variant.value(name) for name in ERROR_NAMES)
-    mark = FLAT_MARK if variant.flat else " "
-    return [*map(format_error, errors), "–" if relative is None else f"{relative:.2f}{mark}"]
+def _columns(analysis: Analysis) -> dict[str, Column]:
+    """The columns of the errors that are measured, by metric."""
+    measured = errors_in(analysis.measured)
+    return {name: column for name, column in ERROR_COLUMNS.items() if name in measured}
+
+
+def _errors(variant: Variant | None, names: Iterable[str]) -> list[str]:
+    return [_error(variant, name) for name in names]
+
+
+def _error(variant: Variant | None, name: str) -> str:
+    value = None if variant is None else variant.value(name)
+    if variant is None or value is None or name != RELATIVE:
+        return format_error(value)
+    return f"{value:.2f}{FLAT_MARK if variant.flat else ' '}"
 
 
 def _notes(analysis: Analysis, variants: Sequence[Variant]) -> list[str]:

@@ -1,9 +1,10 @@
-"""Plots of one trial: what it predicts, how it converged, how its residuals were distributed."""
+"""Plots of one trial: how it converged, how its residuals were distributed, and what it predicts."""
 
 import csv
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,29 +15,25 @@ from cnn_core.clock import SECTIONS
 from cnn_core.metrics import WORST
 from search_spaces.errors import one_line
 from search_spaces.regular import regular
+from study.analysis.measured import MEAN_SQUARE, UNKNOWN, conditions_in, unknowns_in
 from study.journal.journal import TrialRecord
 from study.report.plot_style import (
     AFTER,
     BEFORE,
     EXACT,
-    MUTED,
     add_legend,
-    clip,
     logarithmic,
     message_plot,
     new_figure,
     new_panels,
     styled,
 )
+from study.report.prediction_plots import prediction_plot
+from study.report.predictions import read_predictions, truths
 from study.trial.files import PREDICTIONS
 
 CONVERGENCE, PREDICTION = "convergence.png", "prediction.png"
 """Plots of an ended trial, by the names of their files."""
-
-Arrays = Mapping[str, np.ndarray]
-
-MOST_OUTPUTS = 4
-"""Outputs of a problem that get a panel each; a set of a hundred would not be legible."""
 
 SECTION_COLOURS = dict(
     zip(
@@ -54,10 +51,18 @@ def draw(record: TrialRecord, folder: Path, target: Path) -> dict[str, str]:
     """
     drawn: dict[str, str] = {}
     if record.history:
-        drawn[CONVERGENCE] = _keep(lambda: convergence_plot(record), target / CONVERGENCE)
+        drawn[CONVERGENCE] = _keep(lambda: convergence_plot(record, _truths(folder)), target / CONVERGENCE)
     if (folder / PREDICTIONS).exists():
         drawn[PREDICTION] = _keep(lambda: prediction_plot(folder / PREDICTIONS), target / PREDICTION)
     return drawn
+
+
+def _truths(folder: Path) -> dict[str, float]:
+    """The true values of unknowns, if the trial's files know them."""
+    try:
+        return truths(read_predictions(folder / PREDICTIONS))
+    except Exception:  # whatever the file holds, or if there is none, the plot is worth having
+        return {}
 
 
 def _keep(plot: Callable[[], Figure], path: Path) -> str:
@@ -68,118 +73,76 @@ def _keep(plot: Callable[[], Figure], path: Path) -> str:
     return ""
 
 
-@styled
-def prediction_plot(path: Path) -> Figure:
-    """What `predictions.npz` holds: the exact solution and the network before, during and after its projection.
+ERRORS = {"data_mse": "Data error", "constraint_mse": "Constraint error"}
+"""Metric → title."""
 
-    With one coordinate as curves over it, with several as predicted against exact values; at most four outputs.
+CONDITIONS = "Each equation and condition"
+
+CONDITION_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C5A2B", "#000000", "#999999", "#B3A300")
+
+
+@styled
+def convergence_plot(record: TrialRecord, truths: Mapping[str, float] | None = None) -> Figure:
+    """What a trial measured by epoch: data and constraint errors, each condition's, unknowns; its seconds by section.
+
+    There are panels for what is measured alone. `truths` are the true values of unknowns, where they are known.
     """
-    arrays = read_predictions(path)
-    outputs = arrays["u"].shape[1]
-    shown = min(outputs, MOST_OUTPUTS)
-    curves = arrays["x"].shape[1] == 1
-    names = [f"output {index + 1}" for index in range(shown)]
-    figure, panels = _prediction_panels(names, curves=curves, course="path_distances" in arrays)
-    for output, name in enumerate(names):
-        axes = panels[name]
-        (draw_curves if curves else draw_parity)(axes, arrays, output=output)
-        if curves:
-            axes.set(xlabel="x", ylabel="u" if outputs == 1 else f"u, {name}")
-        else:
-            axes.set(title=name, ylabel="predicted")
-    if "path_distances" in arrays:
-        draw_course(panels["errors"], arrays, "path_errors", "solver's error")
-        draw_course(panels["distances"], arrays, "path_distances", "rms of u − u₀")
-    add_legend(figure)
-    note = f", outputs 1 to {shown} of {outputs}" if shown < outputs else ""
-    figure.suptitle(f"Test wave p = ({', '.join(f'{value:.3g}' for value in arrays['p'])}){note}", x=0.02, ha="left")
-    return figure
-
-
-def _prediction_panels(names: Sequence[str], *, curves: bool, course: bool) -> tuple[Figure, dict[str, Axes]]:
-    """A panel for every output and, below them, two for the `course` of a projection."""
-    rows: list[Any] = [[name, name] for name in names] if curves else [[name for name in names for _ in "ab"]]
-    heights = [2.8 if curves else 3.4] * len(rows)
-    if course:
-        half = len(rows[0]) // 2
-        rows, heights = [*rows, ["errors"] * half + ["distances"] * half], [*heights, 1.6]
-    figure = new_figure(8.5 if curves else 1.5 + 3.2 * len(names), 1.2 + sum(heights))
-    return figure, figure.subplot_mosaic(rows, height_ratios=heights)
-
-
-def read_predictions(path: Path) -> Arrays:
-    """The arrays of `predictions.npz` by name."""
-    with np.load(regular(path)) as file:
-        return dict(file)
-
-
-def draw_curves(axes: Axes, arrays: Arrays, *, output: int = 0) -> None:
-    """One output over the one coordinate: exact, before, faded steps of the projection, after, collocation points."""
-    order = np.argsort(arrays["x"][:, 0])
-    x = arrays["x"][order, 0]
-    exact = arrays["u"][order, output]
-    axes.plot(x, exact, color=EXACT, linewidth=4, alpha=0.25, label="exact")
-    if "path_x" in arrays:
-        _draw_steps(axes, arrays, output)
-    axes.plot(x, arrays["before"][order, output], color=BEFORE, label="as trained")
-    if "after" in arrays:
-        axes.plot(x, arrays["after"][order, output], color=AFTER, linestyle=(0, (5, 1.5)), label="projected")
-    if "path_x" in arrays:
-        points, height = arrays["path_x"][:, 0], np.full(len(arrays["path_x"]), 0.02)
-        border = axes.get_xaxis_transform()
-        axes.plot(points, height, "|", color=MUTED, alpha=0.7, transform=border, label="collocation points")
-    axes.set_ylim(*_sensible_range(exact, arrays, output))
-
-
-def _draw_steps(axes: Axes, arrays: Arrays, output: int) -> None:
-    along = np.argsort(arrays["path_x"][:, 0])
-    at = arrays["path_x"][along, 0]
-    between = arrays["path_predictions"][1:-1, along, output]
-    for index, prediction in enumerate(between):
-        label = "during projection" if index == 0 else None
-        axes.plot(at, prediction, color=AFTER, linewidth=0.9, alpha=0.2 + 0.4 * index / len(between), label=label)
-
-
-def draw_parity(axes: Axes, arrays: Arrays, *, output: int = 0) -> None:
-    """One output's predicted against exact values; a perfect network lies on the diagonal."""
-    exact = arrays["u"][:, output]
-    low, high = _sensible_range(exact, arrays, output)
-    axes.plot([low, high], [low, high], color=EXACT, linewidth=1, label="exact")
-    axes.plot(exact, arrays["before"][:, output], "o", color=BEFORE, markersize=3.5, alpha=0.6, label="as trained")
-    if "after" in arrays:
-        hollow: dict[str, Any] = {"markersize": 4.5, "markerfacecolor": "none"}
-        axes.plot(exact, arrays["after"][:, output], "o", color=AFTER, **hollow, alpha=0.7, label="projected")
-    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="exact")
-
-
-def draw_course(axes: Axes, arrays: Arrays, name: str, label: str) -> None:
-    """What a projection lowered or moved, by its steps; dots where predictions were kept."""
-    limits = logarithmic(axes, arrays[name])
-    drawn = clip(arrays[name], limits)
-    kept = arrays["path_steps"].astype(int)
-    axes.plot(drawn, color=AFTER)
-    axes.plot(kept, drawn[kept], "o", color=AFTER, markersize=4, clip_on=False)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set(xlabel="projection step", ylabel=label)
-
-
-@styled
-def convergence_plot(record: TrialRecord) -> Figure:
-    """A trial's data and constraint errors on training and validation points by epoch, and its seconds per section."""
     if not record.history:
         return message_plot(f"trial {record.trial} ended no epoch")
-    figure = new_figure(8.5, 4.6)
-    panels = figure.subplot_mosaic([["data", "constraint"], ["time", "time"]], height_ratios=[6, 1])
-    for axes, name, title in (
-        (panels["data"], "data_mse", "Data error"),
-        (panels["constraint"], "constraint_mse", "Constraint error"),
-    ):
-        draw_convergence(axes, record, name)
-        axes.set(title=title, xlabel="epoch", ylabel="mean square")
+    conditions, unknowns = conditions_in(record.latest, "validation"), unknowns_in(record.latest)
+    errors = [name for name in ERRORS if any(f"{split}/{name}" in record.latest for split in ("train", "validation"))]
+    names = [*errors, *([CONDITIONS] if conditions else []), *(f"{UNKNOWN}{name}" for name in unknowns)]
+    figure, panels = _convergence_panels(names)
+    for name in errors:
+        draw_convergence(panels[name], record, name)
+        panels[name].set(title=ERRORS[name], ylabel="mean square")
+    if conditions:
+        _draw_conditions(panels[CONDITIONS], record, conditions)
+    for name in unknowns:
+        draw_unknown(panels[f"{UNKNOWN}{name}"], record, name, (truths or {}).get(name))
+    for name in names:
+        panels[name].set_xlabel("epoch")
+        panels[name].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     draw_sections(panels["time"], {"": record.latest})
     add_legend(figure)
     figure.suptitle(f"Trial {record.trial}: {record.method}, {record.status}", x=0.02, ha="left")
     return figure
+
+
+def _convergence_panels(names: Sequence[str]) -> tuple[Figure, dict[str, Axes]]:
+    """Two of these panels in a row, the last one of an odd number as wide as two; below them the time."""
+    pairs = [list(names[index : index + 2]) for index in range(0, len(names), 2)]
+    rows: list[Any] = [pair * (2 // len(pair)) for pair in pairs]
+    figure = new_figure(8.5, 1.8 + 2.8 * max(1, len(rows)))
+    return figure, figure.subplot_mosaic(cast(Any, [*rows, ["time", "time"]]), height_ratios=[*[6] * len(rows), 1])
+
+
+def _draw_conditions(axes: Axes, record: TrialRecord, names: Sequence[str]) -> None:
+    """The mean squares of the PDE's equations and of the conditions on validation points, each a line of its own."""
+    every: list[float] = []
+    for name, colour in zip(names, itertools.cycle(CONDITION_COLOURS), strict=False):
+        epochs, values = series(record, f"validation/{name}{MEAN_SQUARE}")
+        axes.plot(epochs, values, color=colour, linewidth=1.5, marker="o" if len(values) < 3 else "", label=name)
+        every += values
+    logarithmic(axes, every)
+    axes.set(title=CONDITIONS, ylabel="mean square, validation")
+    axes.legend(loc="upper right", ncols=1 + len(names) // 5)
+
+
+def draw_unknown(axes: Axes, record: TrialRecord, name: str, truth: float | None) -> None:
+    """An unknown's value against epochs, and the true one as a line."""
+    epochs, values = series(record, f"{UNKNOWN}{name}")
+    axes.plot(epochs, values, color=BEFORE, marker="o" if len(values) < 3 else "")
+    draw_truth(axes, truth)
+    axes.set(title=f"Unknown: {name}", ylabel=name)
+
+
+def draw_truth(axes: Axes, truth: float | None) -> None:
+    """The true value of an unknown, where it is known, as a line."""
+    axes.margins(y=0.12)
+    if truth is not None:
+        axes.axhline(truth, color=EXACT, linewidth=1.2, linestyle=(0, (5, 1.5)))
+        axes.text(0.01, truth, f"true: {truth:.4g}", transform=axes.get_yaxis_transform(), ha="left", va="bottom")
 
 
 def draw_convergence(axes: Axes, record: TrialRecord, name: str) -> None:
@@ -187,6 +150,8 @@ def draw_convergence(axes: Axes, record: TrialRecord, name: str) -> None:
     every: list[float] = []
     for split, colour, style in (("train", BEFORE, "-"), ("validation", AFTER, "--")):
         epochs, values = series(record, f"{split}/{name}")
+        if not values:
+            continue
         axes.plot(epochs, values, color=colour, linestyle=style, marker="o" if len(values) < 3 else "", label=split)
         every += values
     projected = record.metrics.get(f"projected/validation/{name}")
@@ -195,7 +160,6 @@ def draw_convergence(axes: Axes, record: TrialRecord, name: str) -> None:
         axes.plot(record.epoch, projected, "o", **hollow, label="validation, projected")
         every.append(projected)
     logarithmic(axes, every)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if record.metrics.get("diverged"):
         text = f"diverged in epoch {record.epoch}"
         axes.text(0.97, 0.95, text, transform=axes.transAxes, ha="right", va="top")
@@ -270,14 +234,3 @@ def _section_seconds(cost: Mapping[str, float | str], section: str) -> float:
         return float(cost.get(f"time/{section}_s", 0.0))
     known = sum(float(cost.get(f"time/{name}_s", 0.0)) for name in SECTIONS)
     return max(0.0, float(cost.get("time/train_s", 0.0)) - known)
-
-
-def _sensible_range(exact: np.ndarray, arrays: Arrays, output: int) -> tuple[float, float]:
-    """The range of the exact and predicted values, but at most three times that of the exact ones."""
-    values = np.concatenate([exact, *(arrays[name][:, output] for name in ("before", "after") if name in arrays)])
-    values = values[np.isfinite(values)]
-    low, high = float(exact.min()), float(exact.max())
-    reach = (high - low) or abs(high) or 1.0
-    lowest, highest = max(float(values.min()), low - reach), min(float(values.max()), high + reach)
-    margin = 0.08 * (highest - lowest or 1.0)
-    return lowest - margin, highest + margin

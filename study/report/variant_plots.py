@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from search_spaces.schema import Choice, Integer, Uniform
 from study.analysis.findings import Analysis
 from study.analysis.leaderboard import LeaderboardRow
+from study.analysis.measured import TRADE_OFF, errors_in
 from study.analysis.variants import CONSTRAINT, DATA, Variant
 from study.journal.journal import TrialStatus
 from study.report.looks import look
@@ -127,12 +128,13 @@ def _kind_handles(shown: Sequence[Variant]) -> list[Line2D]:
 @styled
 def error_plot(analysis: Analysis) -> Figure:
     """Every completed trial's data and constraint error, a line per method with and without projection, and medians."""
-    rows = [row for row in analysis.leaderboard if row.data]
+    rows = [row for row in analysis.leaderboard if row.data or row.constraint]
     if not rows:
         return message_plot("no trial has completed yet")
     figure = new_figure(8.5, 1.3 + 0.36 * len(rows))
-    panels = figure.subplots(1, 2, sharey=True)
-    for axes, name in zip(panels, (DATA, CONSTRAINT), strict=True):
+    names = [name for name in TRADE_OFF if name in errors_in(analysis.measured)]
+    panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axes, name in zip(panels, names, strict=True):
         _draw_errors(axes, analysis.variants, rows, name)
         axes.set(xlabel="mean square, validation", title="Data error" if name == DATA else "Constraint error")
     labels = ["  + projection" if row.projected else row.method for row in rows]
@@ -182,7 +184,7 @@ def settings_plot(analysis: Analysis) -> Figure:
     It is that of the projected networks where the study's first objective is.
     """
     settings = [name for name in analysis.study.search if name != "training.method.name"][:MOST_SETTINGS]
-    projected = next(iter(analysis.study.objectives)).startswith("projected/")
+    projected = next(iter(analysis.study.objectives), "").startswith("projected/")
     done = [one for one in analysis.variants if one.projected == projected and one.value(analysis.metric)]
     done = [variant for variant in done if variant.status is TrialStatus.COMPLETED]
     settings = [name for name in settings if any(name in analysis.records[variant.trial].values for variant in done)]

@@ -18,9 +18,9 @@ REASON_BEFORE = "problem"
 class Bookmark:
     """How far a study's journal has reached one MLflow: what `tracking.json` says of its tracking URI.
 
-    `unfiled` are ended trials whose files are still to be uploaded, `drawn` those whose plots are; `links` are title →
-    address in the UI. `reason` is why the last upload ended early, empty if it did not. `refused` is what MLflow will
-    never take, and why.
+    `unfiled` are ended trials whose files are still to be uploaded, `drawn` those whose plots are, `published` those
+    whose networks are; `links` are title → address in the UI. `reason` is why the last upload ended early, empty if it
+    did not. `refused` is what MLflow will never take, and why.
     """
 
     offset: int = 0
@@ -31,6 +31,7 @@ class Bookmark:
     reason: str = ""
     drawn: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    published: list[str] = field(default_factory=list)
 
     @property
     def refusal(self) -> str | None:

@@ -6,12 +6,13 @@ is a parameter, `validation/data_mse` a metric; `method`, `problem`, `projection
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from search_spaces.schema import Study
 from search_spaces.space import planned
 from study.analysis.findings import Analysis, judged
+from study.analysis.measured import OFF, UNKNOWN, errors_in, has_trade_off, metrics_of, unknowns_in
 from study.analysis.pareto import pareto_set
 from study.analysis.variants import Variant
 from study.journal.journal import TrialRecord, TrialStatus
@@ -26,9 +27,9 @@ STUDY_SECTIONS = ("study", "search", "objectives", "tune", "resources")
 
 TABLE_COLUMNS = {
     "validation/data_mse": "validation: data",
-    "validation/constraint_mse": "constraint",
+    "validation/constraint_mse": "validation: constraint",
     "test/data_mse": "test: data",
-    "test/constraint_mse": "constraint",
+    "test/constraint_mse": "test: constraint",
 }
 GAP = "&emsp;"
 """MLflow's tables have no space between columns."""
@@ -89,14 +90,18 @@ def last_tags(record: TrialRecord) -> dict[str, str]:
 
 
 def study_metrics(study: Study, records: Mapping[str, TrialRecord]) -> dict[str, float]:
-    """A study's own metrics: best/<objective> over completed trials, pareto/size, trials/<status>."""
+    """A study's own metrics: best/<objective> over completed trials, pareto/size, trials/<status>.
+
+    Its Pareto set has no size where there is no trade-off between data and constraints.
+    """
     counts = {status: 0.0 for status in TrialStatus if status is not TrialStatus.RUNNING}
     completed = [record for record in records.values() if record.status is TrialStatus.COMPLETED]
     for record in records.values():
         if record.status in counts:
             counts[record.status] += 1
     metrics = {f"trials/{status}": count for status, count in counts.items()}
-    metrics["pareto/size"] = float(len(pareto_set(judged(study, completed))))
+    if has_trade_off(metrics_of(completed)):
+        metrics["pareto/size"] = float(len(pareto_set(judged(study, completed))))
     for objective, mode in study.objectives.items():
         values = [
             float(record.metrics[objective])
@@ -117,16 +122,17 @@ def description(analysis: Analysis, *, name: str, trials: int, links: Mapping[st
     so_far = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     objectives = " and ".join(f"`{objective}` ({mode})" for objective, mode in study.objectives.items())
     best = [row.best for row in analysis.leaderboard if row.best]
+    columns = _columns(analysis.measured)
+    pareto = ["**Pareto set** of data error against constraint error", _table(analysis.pareto[:MOST_ROWS], columns)]
     parts = [
         "**See** " + " · ".join(f"[{title}]({address})" for title, address in links.items()),
         f"**{name}** on {study.problem.name}: {so_far or 'no trials yet'}, of {max(trials, len(analysis.records))} "
         f"planned. Objectives {objectives}, sampler {study.tune.sampler}, scheduler {study.tune.scheduler.name}.",
         f"**Best trial of every method**, by `{analysis.metric}`; errors are mean squares",
-        _table(best),
-        "**Pareto set** of data error against constraint error",
-        _table(analysis.pareto[:MOST_ROWS]),
+        _table(best, columns),
+        *(pareto if analysis.may_trade_off else []),
         "Trials are the child runs of this one. To find some of them, filter the runs with, for instance, "
-        "``tags.method = 'soft' and metrics.`validation/data_mse` < 0.1``. Test metrics chose nothing.",
+        f"``tags.method = 'soft' and metrics.`{analysis.metric}` < 0.1``. Test metrics chose nothing.",
     ]
     return "\n\n".join(parts)
 
@@ -152,10 +158,19 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _table(variants: Iterable[Variant]) -> str:
-    rows = [["trial", "method", *TABLE_COLUMNS.values()], ["---"] * (2 + len(TABLE_COLUMNS))]
+def _columns(measured: Sequence[str]) -> dict[str, str]:
+    """Metric → heading, of the errors and unknowns that are measured."""
+    errors = errors_in(measured)
+    found = {name: heading for name, heading in TABLE_COLUMNS.items() if name in errors}
+    for name in unknowns_in(measured):
+        found |= {f"{UNKNOWN}{name}": name} | {f"{UNKNOWN}{name}{OFF}": f"{name}: relative error"}
+    return {name: heading for name, heading in found.items() if name in measured or name in errors}
+
+
+def _table(variants: Iterable[Variant], columns: Mapping[str, str]) -> str:
+    rows = [["trial", "method", *columns.values()], ["---"] * (2 + len(columns))]
     for variant in variants:
-        values = [variant.value(column) for column in TABLE_COLUMNS]
+        values = [variant.value(column) for column in columns]
         method = variant.method + (" + projection" if variant.projected else "")
         rows.append([variant.trial, method, *("" if value is None else f"{value:.3g}" for value in values)])
     rows[0] = [f"{title}{GAP}" for title in rows[0]]

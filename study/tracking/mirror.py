@@ -7,7 +7,7 @@ been read, and metrics carry the journal's own times, so that one sent twice is 
 import getpass
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,9 +24,10 @@ from study.report.page import PAGE
 from study.tracking import content, views
 from study.tracking.addresses import STUDY_PAGE, links
 from study.tracking.bookmark import Bookmark
+from study.tracking.networks import publish
 from study.tracking.outbox import Outbox
 from study.tracking.store import MetricPoint, Store
-from study.trial.files import PERCENTILES, PREDICTIONS, SETTINGS, TRACEBACK
+from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS, TRACEBACK
 
 TRIAL_FILES = (SETTINGS, PERCENTILES, PREDICTIONS, TRACEBACK)
 
@@ -64,6 +65,7 @@ class Mirror:
         self.trials_ended = 0
         self.epochs: dict[str, int] = {}
         self.looked_at: list[str] | None = None
+        self.offered: Sequence[str] | None = None
         self.outbox = Outbox(store)
         self.saved = time.monotonic()
 
@@ -88,7 +90,7 @@ class Mirror:
             return False
         if self.looked_at is None:
             self.looked_at = looked_at(analyse(self.study, self.records))
-        trial = next((trial for trial in self.looked_at if self._may_be_drawn(trial)), None)
+        trial = next((trial for trial in self.looked_at if self._lacks(trial, self.bookmark.drawn)), None)
         if trial is None:
             return False
         self._plot(self.trial_runs[trial], trial)
@@ -96,8 +98,23 @@ class Mirror:
         self._save()
         return True
 
-    def _may_be_drawn(self, trial: str) -> bool:
-        return trial in self.trial_runs and trial not in self.bookmark.drawn and trial not in self.bookmark.unfiled
+    def publish(self) -> bool:
+        """Upload, in a second or two, the network of a method's best trial that has none there; False without one."""
+        if not self.bookmark.study_run:
+            return False
+        best = [record.trial for record in analyse(self.study, self.records).best_trials().values()]
+        saved = [trial for trial in best if (self.directory / TRIALS / trial / CHECKPOINT).exists()]
+        trial = next((trial for trial in saved if self._lacks(trial, self.bookmark.published)), None)
+        if trial is None:
+            return False
+        publish(self.store, self.trial_runs[trial], self.directory / TRIALS / trial, self.directory / CODE)
+        self.bookmark.published.append(trial)
+        self._save()
+        return True
+
+    def _lacks(self, trial: str, have: Sequence[str]) -> bool:
+        """Whether a trial that MLflow has the files of is none of these."""
+        return trial in self.trial_runs and trial not in have and trial not in self.bookmark.unfiled
 
     def close(self) -> None:
         """Add the report; unless a driver runs the study, mark what a killed one left running as interrupted."""
@@ -207,8 +224,6 @@ class Mirror:
         for path in (self.directory / STUDY, self.directory / CODE):
             if path.exists():
                 self.store.file(run, path)
-        for key, view in views.views(self.study, name=self.directory.name, created=when).items():
-            self.store.tag_experiment(self.bookmark.experiment, key, view)
 
     def _code_tags(self) -> dict[str, str]:
         return content.code_tags((self.reader.began or {}).get("provenance", {}))
@@ -220,7 +235,7 @@ class Mirror:
     def _trial_start(self, event: Event) -> None:
         trial, settings = event["trial"], resolve(self.study, event["values"])
         parameters = content.trial_parameters(dump(settings))
-        for waiting in (self.bookmark.unfiled, self.bookmark.drawn):
+        for waiting in (self.bookmark.unfiled, self.bookmark.drawn, self.bookmark.published):
             if trial in waiting:
                 waiting.remove(trial)
         if trial in self.trial_runs:  # a resumed study starts the trial again
@@ -287,6 +302,7 @@ class Mirror:
 
     def _describe(self) -> None:
         analysis = analyse(self.study, self.records)
+        self._offer_views(analysis.measured)
         self.looked_at = looked_at(analysis)
         best = [self.trial_runs.get(record.trial) for record in analysis.best_trials().values()]
         self.bookmark.links = links(
@@ -299,6 +315,15 @@ class Mirror:
         others = {title: address for title, address in self.bookmark.links.items() if title != STUDY_PAGE}
         text = content.description(analysis, name=self.directory.name, trials=self.trials, links=others)
         self.store.log(self.bookmark.study_run, tags={"mlflow.note.content": text})
+
+    def _offer_views(self, measured: Sequence[str]) -> None:
+        """Views of all that is measured by now, where that has become more."""
+        if measured == self.offered:
+            return
+        created = _milliseconds((self.reader.began or {}).get("time", time.time()))
+        for key, view in views.views(self.study, measured, name=self.directory.name, created=created).items():
+            self.store.tag_experiment(self.bookmark.experiment, key, view)
+        self.offered = measured
 
     def _add(self, run: str | None, metrics: Mapping[str, float], when: int, step: int) -> None:
         if run is not None:  # one that was deleted in MLflow stays deleted

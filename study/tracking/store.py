@@ -150,6 +150,31 @@ class Store:
             else:
                 self.client.log_artifact(run, str(path))
 
+    def save_model(
+        self, path: Path, module: Any, examples: Mapping[str, Any], metadata: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        """Write a torch module into a new folder as a model of MLflow's, for any number of rows of these inputs.
+
+        Returns it as it is loaded again, from arrays to an array. Raises whatever torch raises.
+        """
+        import torch
+        from mlflow import pytorch
+        from mlflow.models import ModelSignature
+        from mlflow.types import Schema, TensorSpec
+
+        inputs: list[Any] = [TensorSpec(array.dtype, (-1, *array.shape[1:]), name) for name, array in examples.items()]
+        pytorch.save_model(
+            module,
+            str(path),
+            serialization_format="pt2",
+            signature=ModelSignature(Schema(inputs)),
+            input_example=tuple(examples.values()),
+            pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}"],
+            metadata=dict(metadata),
+        )
+        loaded = pytorch.load_model(str(path))
+        return lambda **arrays: loaded(*map(torch.from_numpy, arrays.values())).detach().numpy()
+
     def end(self, run: str, status: str, when: int | None = None) -> None:
         """Mark a run as FINISHED, FAILED or KILLED."""
         self.client.set_terminated(run, status, when)

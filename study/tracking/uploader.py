@@ -28,6 +28,9 @@ SECONDS_BETWEEN_UPLOADS = 3.0
 SECONDS_TO_DRAW, SHARE_TO_DRAW = 8.0, 0.02
 """So long, and for this share of a study's time, plots are drawn while it runs; at its end, so long and no longer."""
 
+SECONDS_TO_PUBLISH = 8.0
+"""So long networks are uploaded at a study's end."""
+
 NICENESS = 5
 SECONDS_WITHOUT_PROGRESS = 180
 """After so long the process beside a driver is ended by its alarm."""
@@ -45,7 +48,7 @@ def sync(directory: Path, tracking_uri: str) -> int:
             mirror = _mirror(directory, tracking_uri)
             events = mirror.advance()
             mirror.close()
-            while mirror.draw():
+            while mirror.publish() or mirror.draw():
                 pass
             return events
     except Exception as error:
@@ -78,10 +81,20 @@ def follow(directory: Path, tracking_uri: str, requests: IO[bytes], *, on_progre
         with suppress(OSError):
             Bookmark.note(directory, tracking_uri, failed)
         if mirror is not None:
+            if ending:
+                publish(mirror)
             drawing.use(mirror, ending=ending)
         if ending:
             return not failed
         select.select([requests], [], [], SECONDS_BETWEEN_UPLOADS)
+
+
+def publish(mirror: Mirror) -> None:
+    """Upload the networks of the best trials, as many as there is time for; `cnn-study sync` uploads the others."""
+    until = time.monotonic() + SECONDS_TO_PUBLISH
+    with suppress(Exception):
+        while time.monotonic() < until and mirror.publish():
+            pass
 
 
 class DrawingTime:

@@ -5,10 +5,11 @@ version that reads another one ignores the tag; nothing else depends on it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from search_spaces.schema import Study
+from study.analysis.measured import UNKNOWN, unknowns_in
 from study.analysis.variants import CONSTRAINT, DATA
 from study.tracking.names import fit
 
@@ -22,7 +23,7 @@ METRICS = (
     DATA, CONSTRAINT, f"projected/{DATA}", f"projected/{CONSTRAINT}", "test/data_mse", "test/constraint_mse",
     "projected/test/data_mse", "projected/test/constraint_mse", "time/train_s",
 )  # fmt: skip
-"""Columns of the table, in this order."""
+"""Columns of the table, in this order, as far as they are measured."""
 
 CURVES = (DATA, CONSTRAINT)
 BARS = ("test/data_mse", "test/constraint_mse", "projected/test/data_mse", "projected/test/constraint_mse")
@@ -31,11 +32,15 @@ WIDTH = 150
 EVERYTHING = {"startTime": "ALL", "lifecycleFilter": "Active", "datasetsFilter": [], "modelVersionFilter": "All Runs"}
 
 
-def views(study: Study, *, name: str, created: int) -> dict[str, str]:
-    """The experiment tags of a study's views; `created` in milliseconds since 1970."""
+def views(study: Study, measured: Collection[str], *, name: str, created: int) -> dict[str, str]:
+    """The experiment tags of a study's views, with what its trials have `measured` and what it selects by.
+
+    `created` is in milliseconds since 1970.
+    """
+    known = list(dict.fromkeys((*study.objectives, *measured)))
     titles = {
-        TRIALS: (f"{name}: all trials, best first", _trials(study, name)),
-        COMPARISON: (f"{name}: methods compared", _comparison(study, name)),
+        TRIALS: (f"{name}: all trials, best first", _trials(study, known, name)),
+        COMPARISON: (f"{name}: methods compared", _comparison(study, known, name)),
     }
     return {
         f"{TAG}{key(name, view)}": _view(title, EVERYTHING | _order(study) | state, created)
@@ -48,9 +53,10 @@ def key(name: str, view: str) -> str:
     return f"{name}-{view}"
 
 
-def _trials(study: Study, name: str) -> dict[str, Any]:
+def _trials(study: Study, known: Collection[str], name: str) -> dict[str, Any]:
     searched = [path for path in study.search if path != "training.method.name"]
-    metrics, settings = [f"metrics.`{metric}`" for metric in METRICS], [f"params.`{fit(path)}`" for path in searched]
+    shown = dict.fromkeys([metric for metric in (*study.objectives, *METRICS) if metric in known] + _unknowns(known))
+    metrics, settings = [f"metrics.`{metric}`" for metric in shown], [f"params.`{fit(path)}`" for path in searched]
     columns = ["tags.`status`", *metrics, *settings]
     return {
         "searchFilter": f"tags.study = '{name}' and tags.method != ''",
@@ -60,19 +66,23 @@ def _trials(study: Study, name: str) -> dict[str, Any]:
     }
 
 
-def _comparison(study: Study, name: str) -> dict[str, Any]:
+def _unknowns(known: Collection[str]) -> list[str]:
+    return [f"{UNKNOWN}{name}" for name in unknowns_in(known)]
+
+
+def _comparison(study: Study, known: Collection[str], name: str) -> dict[str, Any]:
     return {
         "searchFilter": f"tags.study = '{name}' and tags.status = 'completed'",
         "runsHiddenMode": "SHOW_ALL",
         "compareRunSections": [{"uuid": "all", "name": "Methods compared", "display": True, "isReordered": True}],
-        "compareRunCharts": _charts(study),
+        "compareRunCharts": _charts(study, known),
         "isAccordionReordered": True,
         "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
     }
 
 
 def _order(study: Study) -> dict[str, Any]:
-    objective, mode = next(iter(study.objectives.items()))
+    objective, mode = next(iter(study.objectives.items()), (DATA, "min"))
     return {"orderByKey": f"metrics.`{objective}`", "orderByAsc": mode == "min"}
 
 
@@ -80,15 +90,17 @@ def _view(title: str, state: Mapping[str, Any], created: int) -> str:
     return json.dumps({"name": title, "createdAt": created, "updatedAt": created, "state": json.dumps(state)})
 
 
-def _charts(study: Study) -> list[dict[str, Any]]:
+def _charts(study: Study, known: Collection[str]) -> list[dict[str, Any]]:
     axes = {"xaxis": {"key": DATA, "type": "METRIC"}, "yaxis": {"key": CONSTRAINT, "type": "METRIC"}}
+    curves = [metric for metric in CURVES if metric in known]
     # A trial without one of the parameters would be left out.
     common = [fit(path) for path, parameter in study.search.items() if not parameter.when]
     charts = [
-        {"type": "SCATTER", **axes},
-        *({"type": "LINE", "metricKey": metric, "scaleType": "log", "lineSmoothness": 0} for metric in CURVES),
-        {"type": "PARALLEL", "selectedParams": common, "selectedMetrics": [DATA, CONSTRAINT]},
-        *({"type": "BAR", "metricKey": metric} for metric in BARS),
+        *([{"type": "SCATTER", **axes}] if len(curves) > 1 else []),
+        *({"type": "LINE", "metricKey": metric, "scaleType": "log", "lineSmoothness": 0} for metric in curves),
+        *({"type": "LINE", "metricKey": metric, "lineSmoothness": 0} for metric in _unknowns(known)),
+        {"type": "PARALLEL", "selectedParams": common, "selectedMetrics": curves},
+        *({"type": "BAR", "metricKey": metric} for metric in BARS if metric in known),
     ]
     return [
         {"uuid": f"chart-{index}", "metricSectionId": "all", "isGenerated": False, "deleted": False} | chart

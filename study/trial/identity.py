@@ -15,7 +15,7 @@ from search_spaces.blocks import read
 from search_spaces.data_files import digest, files_of
 from search_spaces.errors import StudyFileError
 from search_spaces.problems import build_problem
-from search_spaces.schema import ProblemChoice, Study
+from search_spaces.schema import OF_A_TRIAL, ProblemChoice, Study
 from search_spaces.sources import sources_of, version
 
 CODE = "code"
@@ -33,6 +33,12 @@ def settings_of(study: Study) -> str:
     return json.dumps(load.settings_of(study) | beside, sort_keys=True)
 
 
+def study_of(saved: str) -> Study:
+    """The trial that has these settings, as a study of one trial. Raises StudyFileError."""
+    settings = _of_now(saved)
+    return read(Study, {"study": "saved", **{name: settings[name] for name in OF_A_TRIAL if name in settings}})
+
+
 def differences(saved: str, own: str) -> list[str]:
     """The blocks in which two trials' settings differ."""
     return _unlike(_of_now(saved), json.loads(own))
@@ -41,6 +47,11 @@ def differences(saved: str, own: str) -> list[str]:
 def differences_in_kind(saved: str, own: str) -> list[str]:
     """What keeps a trial from going on where another ended; its projection and its rates may be others."""
     return _unlike(_kind(_of_now(saved)), _kind(json.loads(own)))
+
+
+def code_of(saved: str) -> str | None:
+    """The version of the own code that these settings name."""
+    return json.loads(saved).get(CODE)
 
 
 def code_changes(saved: str, own: str) -> list[str]:

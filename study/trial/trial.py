@@ -23,12 +23,11 @@ from cnn_core.metrics import (
     Measurement,
     errors_of_regions,
     finite,
-    measure,
     measure_regions,
     metric_names,
     percentiles,
 )
-from cnn_core.problems import DATA, INTERIOR, PointSet, Problem, redrawn, sample_regions
+from cnn_core.problems import DATA, PointSet, Problem, redrawn, sample_regions
 from cnn_core.renewal import Renewal
 from cnn_core.solvers import Solver
 from cnn_core.tasks import by_region
@@ -42,6 +41,7 @@ from study.trial import saved
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS
 from study.trial.identity import code_changes, differences_in_kind, settings_of
 from study.trial.machine import choose_device, peak_memory_mib, threads
+from study.trial.predictions import predictions
 from study.trial.projecting import PROJECTED, PROJECTION_SECONDS, Projected, project_splits
 
 Metrics = dict[str, float | str]
@@ -86,7 +86,8 @@ class Trial:
         )
         self.compiling = self.training.compile() if settings.compile else 0.0
         self.measured_train = {
-            region: _some_waves(points, TRAIN_POINTS_MEASURED) for region, points in self.splits["train"].items()
+            region: (_some if region == DATA else _some_waves)(points, TRAIN_POINTS_MEASURED)
+            for region, points in self.splits["train"].items()
         }
         self.projected: Projected | None = None
         self.percentiles: list[tuple[int, str, list[float]]] = []
@@ -157,7 +158,7 @@ class Trial:
         checkpoint.save(self._state(), directory / CHECKPOINT)
         (directory / SETTINGS).write_text(dump_yaml(self.study), encoding="utf-8")
         if self.done:
-            np.savez(directory / PREDICTIONS, **self._predictions())
+            np.savez(directory / PREDICTIONS, allow_pickle=False, **self._predictions())
             self._write_percentiles(directory / PERCENTILES)
 
     def load(self, directory: Path) -> list[str]:
@@ -284,25 +285,8 @@ class Trial:
         return sections | seconds | {"memory/peak_mib": peak_memory_mib(self.device)}
 
     def _predictions(self) -> dict[str, Any]:
-        points = self.splits["test"]
-        region = DATA if DATA in points else INTERIOR
-        wave = points[region].wave(0)
-        model = self.model.on(region)
-        arrays = {"x": wave.x, "p": wave.p[0], "before": measure(model, self.training.theta, wave).prediction}
-        if wave.observed:
-            arrays["u"] = wave.u
-        if self.projected is not None and "test" in self.projected.splits:
-            result = self.projected.splits["test"].results[0]
-            if self.projected.kept:
-                arrays["after"] = measure(model, result.theta, wave).prediction
-            arrays |= {
-                "path_x": result.x,
-                "path_steps": torch.tensor([step for step, _ in result.path]),
-                "path_predictions": torch.stack([prediction for _, prediction in result.path]),
-                "path_errors": torch.tensor(result.errors),
-                "path_distances": torch.tensor(result.distances),
-            }
-        return {name: array.detach().cpu().numpy() for name, array in arrays.items()}
+        theta, test, train = self.training.theta.detach(), self.splits["test"], self.training.regions
+        return predictions(self.model, theta, test=test, train=train, projected=self.projected)
 
     def _write_percentiles(self, path: Path) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
@@ -329,6 +313,13 @@ def _named(split: str, measurements: Mapping[str, Measurement], points: Mapping[
 def _worst(metrics: Metrics) -> str | None:
     """The first error that tells a divergence."""
     return next((error for error in BOUNDED if error in metrics and float(metrics[error]) >= WORST), None)
+
+
+def _some(points: PointSet, most: int) -> PointSet:
+    """Observations, picked at random but always the same ones; where some are left out, waves are not told apart."""
+    if len(points) <= most:
+        return points
+    return points.at(torch.randperm(len(points), generator=torch.Generator().manual_seed(0))[:most].to(points.x.device))
 
 
 def _some_waves(points: PointSet, most: int) -> PointSet:

@@ -80,7 +80,7 @@ def channel_points(
     problem: Problem, counts: Mapping[str, int] = COUNTS, *, observations: PointSet | None = None
 ) -> dict[str, PointSet]:
     split = Split({name: GIVEN[name] for name in problem.given}, counts)
-    return sample_regions(problem, split, seed=3, observations=observations)
+    return sample_regions(problem, split, seed=3, data=observations)
 
 
 def field_at(model: ConstrainedNetwork, theta: Tensor, p: Tensor) -> Callable[[Tensor], Tensor]:

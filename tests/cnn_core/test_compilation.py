@@ -18,6 +18,7 @@ from cnn_core.problems import PointSet, Problem
 from cnn_core.reductions import Huber, Lp
 from cnn_core.training import Training
 from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, make_step, relative, start
+from tests.cnn_core.channel import channel_model, channel_points
 from tests.cnn_core.networks.test_every_network import model_of
 
 
@@ -175,3 +176,13 @@ def test_what_cannot_be_compiled_says_so() -> None:
 
     with pytest.raises(CompilationError, match=r"hopeless cannot be compiled .*; install a C\+\+ compiler"):
         compiled(hopeless)(torch.ones(2))
+
+
+@pytest.mark.parametrize(("inverse", "method"), [(False, Soft(weights={"out": 2.0})), (True, Batch(damping=1e-3))])
+def test_regions_pairs_and_unknowns_compile(inverse: bool, method: Method) -> None:
+    model = channel_model(inverse=inverse)
+    points = channel_points(model.problem, {"interior": 2, "y=-1": 2})
+    state = start(method, model, points)
+    expected = method.direction(make_step(model, points), state).gradient
+    found = method.direction(make_step(replace(model, compile=True), points), state).gradient
+    assert relative(found, expected) < 1e-10

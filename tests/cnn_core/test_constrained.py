@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import cast
 
 import pytest
 import torch
@@ -42,7 +43,7 @@ def hessian_problem(inputs: int) -> Problem:
 EVERY_PROBLEM = [*(make_problem(name) for name in FAMILIES), *(hessian_problem(inputs) for inputs in (1, 2, 3))]
 
 
-IDS = [f"{problem.name}-{len(problem.coordinates)}" for problem in EVERY_PROBLEM]
+IDS = [f"{problem.name}-{len(problem.axes)}" for problem in EVERY_PROBLEM]
 
 
 @pytest.mark.parametrize("scaled", [True, False])
@@ -91,7 +92,7 @@ def test_residual_of_a_network_by_hand() -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_researchers_own_module_takes_the_general_path(name: str) -> None:
     problem = make_problem(name)
-    network = OwnNetwork(len(problem.coordinates), len(problem.parameters), len(problem.outputs))
+    network = OwnNetwork(len(problem.axes), len(problem.parameters), len(problem.outputs))
     model = ConstrainedNetwork(problem, network)
     points = grid_points(problem, 4)
     evaluation = model.evaluate(theta_of(model), points.x, points.p)
@@ -100,7 +101,7 @@ def test_a_researchers_own_module_takes_the_general_path(name: str) -> None:
     assert evaluation.residuals.shape == (4, len(problem.constraints))
     for point in range(4):
         field = _differentiated(network, points.x[point], points.p[point])
-        alone = problem.point_residuals(field, points.x[point], points.p[point], scaled=True)
+        alone = problem.point_residuals(cast(Field, field), points.x[point], points.p[point], scaled=True)
         torch.testing.assert_close(evaluation.residuals[point], alone, rtol=1e-11, atol=1e-13)
 
 

@@ -70,6 +70,7 @@ def assert_terms(model: ConstrainedNetwork, points: PointSet, path: str) -> None
     terms = terms_of(model, points)
     constraints = len(model.problem.constraints)
     rows = naive_rows(model, points, losses=True).view(len(points), 1 + constraints, -1)
+    assert terms.losses is not None and terms.constraints is not None
     assert (terms.losses.path, terms.constraints.path) == (path, path)
     assert_operator(terms.losses, rows[:, 0], 1)
     assert_operator(terms.constraints, rows[:, 1:].flatten(0, 1), constraints)
@@ -91,7 +92,7 @@ def test_our_networks_against_naive_rows(network: Network, problem: Problem) -> 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_researchers_own_module_against_naive_rows(name: str) -> None:
     problem = make_problem(name)
-    network = OwnNetwork(len(problem.coordinates), len(problem.parameters), len(problem.outputs))
+    network = OwnNetwork(len(problem.axes), len(problem.parameters), len(problem.outputs))
     model, points = ConstrainedNetwork(problem, network), grid_points(problem, POINTS)
     assert_operator(jacobian_of(model, points), naive_rows(model, points, losses=False), len(problem.constraints))
     assert_terms(model, points, "general")

@@ -163,7 +163,7 @@ ODD_PROBLEMS = {
             problem_with(lambda u, x, p: {"r": u.value[0]}, (key,)),
             f"has a parameter {key!r}, which means something else",
         )
-        for key in checks.OF_A_SPLIT
+        for key in forms.OF_A_SPLIT
     },
 }
 

@@ -181,7 +181,7 @@ HEAT: Changes = {
 
 
 def test_weights_are_of_what_should_hold(tmp_path: Path) -> None:
-    message = "training.method.weights.wall is no condition of heat; write walls"
+    message = "training.method.weights.wall weighs nothing that heat has; write walls"
     weighed = HEAT | {"training.method": {"name": "soft", "weights": {"walls": 2.0, "heat": 0.5}}}
     assert load(tmp_path, weighed)
     assert error_of(tmp_path, weighed | {"training.method.weights.wall": 2.0}) == message

@@ -59,7 +59,7 @@ def test_a_corrector_step_lowers_the_floor_that_curvature_leaves():
 def test_without_a_constraint_rate_a_step_is_tangent_and_descends(preconditioner):
     """J Δ = 0 and ∇f·Δ < 0."""
     running = training(NullSpace(constraint_rate=0.0, preconditioner=preconditioner), epochs=1)
-    points, theta = running.points, running.theta
+    points, theta = running.regions["interior"], running.theta
     evaluation = running.model.evaluate(theta, points.x, points.p)
     jacobian = residual_jacobian(running.model, theta, evaluation, points.x, points.p)
     gradient = torch.autograd.grad((evaluation.prediction - points.u).square().mean(), theta)[0]
@@ -74,7 +74,7 @@ def test_the_metric_is_that_of_adam_on_the_data_alone():
     ours = training(NullSpace(objective_rate=1e-3, warm_up=10.0), epochs=5)
     theirs = training(NullSpace(), epochs=5)
     stepper = torch.optim.Adam([theirs.theta], lr=1e-3)
-    points = theirs.points
+    points = theirs.regions["interior"]
     for _ in range(5):
         ours.run_epoch()
         prediction = theirs.model.predict(theirs.theta, points.x, points.p)
@@ -136,5 +136,5 @@ def test_corrections_do_not_undo_a_cap():
 
 def test_a_growth_limit_hides_nothing_that_is_not_finite():
     running = training(NullSpace(growth_limit=1.0), epochs=1)
-    running.points.u[0] = math.nan
+    running.regions["interior"].u[0] = math.nan
     assert running.run_epoch() is TrainingStatus.DIVERGED

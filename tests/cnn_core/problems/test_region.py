@@ -19,7 +19,11 @@ def two(u, x, p) -> dict[str, Tensor]:
     return {"value": u.value[0], "slope": u["x"][0]}
 
 
-def rod(residual: Residual = lambda u, x, p: {"heat": u["t"][0] - u["xx"][0]}, **conditions: Condition) -> Problem:
+def heat(u, x, p) -> dict[str, Tensor]:
+    return {"heat": u["t"][0] - u["xx"][0]}
+
+
+def rod(residual: Residual = heat, /, **conditions: Condition) -> Problem:
     box = Box({"x": (0.0, 1.0), "t": (0.0, 1.0)}, time="t")
     return Problem("rod", box, (), ("u",), residual, conditions=conditions)
 
@@ -151,7 +155,7 @@ def across(u, x, p) -> dict[str, Tensor]:
         ),
         (
             "x=0",
-            lambda: rod(walls=Condition("x=0", lambda u, x, p: u.value[0])),
+            lambda: rod(walls=Condition("x=0", lambda u, x, p: u.value[0])),  # type: ignore[arg-type]
             "condition walls': residual returned a Tensor",
         ),
         (
@@ -183,7 +187,7 @@ def across(u, x, p) -> dict[str, Tensor]:
         ),
         (
             "x=0",
-            lambda: rod(a=Condition("x=0", across, partner=lambda x: 1.0)),
+            lambda: rod(a=Condition("x=0", across, partner=lambda x: 1.0)),  # type: ignore[arg-type]
             "condition 'a': partner returned a float",
         ),
         ("nowhere", lambda: rod(), "'rod' has no region 'nowhere'; its regions are interior, boundary, initial"),
@@ -195,7 +199,7 @@ def across(u, x, p) -> dict[str, Tensor]:
         ),
         (
             "x=0",
-            lambda: rod(**{"a": Condition("x=0", two), "a.slope": Condition("x=0", value)}),
+            lambda: rod(heat, **{"a": Condition("x=0", two), "a.slope": Condition("x=0", value)}),
             "'rod': there are two residuals 'a.slope'; rename one of them",
         ),
     ],

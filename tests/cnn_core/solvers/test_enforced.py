@@ -29,8 +29,7 @@ def value(u, x, p):
 
 
 def model_of(problem: Problem, *, width: int = 10, seed: int = 0) -> ConstrainedNetwork:
-    size = {"inputs": len(problem.axes), "parameters": len(problem.given), "outputs": len(problem.outputs)}
-    return ConstrainedNetwork(problem, Dense(widths=(width,), activation="tanh").build(**size, seed=seed).double())
+    return make_model(problem, Dense(widths=(width,), activation="tanh", normalise=False), seed=seed)
 
 
 def solved(problem: Problem, points: int | Mapping[str, int], **settings: Any) -> tuple[Any, ProjectionResult]:

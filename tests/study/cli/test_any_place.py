@@ -53,8 +53,6 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_study_in_any_folder_that_is_moved_goes_on(tmp_path: Path, study_file: Path) -> None:
     before, after = tmp_path / "a%20b?c #{d} é", tmp_path / "there%2Fe"
     before.mkdir()
-    for name in ("study.py", "cnn_core.py"):  # which a trial's process must not take for ours
-        (before / name).write_text("raise SystemExit('not ours')\n", encoding="utf-8")
     first = command(before, "run", str(study_file))
     assert first.returncode == 0, first.stderr
     before.rename(after)
@@ -72,6 +70,8 @@ def test_a_study_in_any_folder_that_is_moved_goes_on(tmp_path: Path, study_file:
 
 
 def test_code_that_exits_fails_its_trial(tmp_path: Path, study_file: Path) -> None:
+    for name in ("study.py", "cnn_core.py"):  # which a trial's process must not take for ours
+        (tmp_path / name).write_text("raise SystemExit('not ours')\n", encoding="utf-8")
     answer = command(tmp_path, "run", str(study_file), "--set", "problem.leave=true")
     assert answer.returncode == 1
     assert "error: all 1 trials failed; trial 0000: SystemExit: 0" in answer.stderr

@@ -1,15 +1,16 @@
 import csv
+import re
 from pathlib import Path
 
 import pytest
 
-from search_spaces.load import StudyFileError
+from search_spaces.load import StudyFileError, dump_yaml
 from study.analysis.findings import read_analysis
-from study.journal.files import REPORT
+from study.journal.files import REPORT, STUDY
 from study.report.csv_rows import leaderboard_rows, trial_rows, variant_rows
 from study.report.files import write_csv, write_report
 from study.report.page import PAGE
-from tests.study import synthetic_journal
+from tests.study import conditioned, synthetic_journal
 
 PLOTS = ("pareto", "errors", "predictions", "convergence", "residuals", "cost", "progress", "settings")
 
@@ -36,8 +37,8 @@ def test_a_report_has_tables_plots_and_a_page(finished: Path) -> None:
 def test_csv_files_give_back_the_tables_with_all_digits(finished: Path) -> None:
     analysis = read_analysis(finished)
     for name, table in (
-        ("leaderboard", leaderboard_rows(analysis.leaderboard)),
-        ("pareto", variant_rows(analysis.pareto)),
+        ("leaderboard", leaderboard_rows(analysis.leaderboard, analysis.measured)),
+        ("pareto", variant_rows(analysis.pareto, analysis.measured)),
         ("trials", trial_rows(analysis.records.values())),
     ):
         rows = read_csv(finished / REPORT / f"{name}.csv")
@@ -47,6 +48,18 @@ def test_csv_files_give_back_the_tables_with_all_digits(finished: Path) -> None:
             for key, value in written.items():
                 text = "" if value is None else str(value)
                 assert float(read[key]) == value if isinstance(value, float) else read[key] == text
+
+
+def test_a_report_without_data_says_nothing_of_it(tmp_path: Path) -> None:
+    study = conditioned.study("membrane", {"interior": 20, "boundary": 8})
+    (tmp_path / STUDY).write_text(dump_yaml(study), encoding="utf-8")
+    conditioned.fill(tmp_path, conditioned.WITHOUT_DATA)
+    paths = write_report(tmp_path)
+    assert not (paths.plots / "pareto.png").exists() and not (paths.tables / "pareto.csv").exists()
+    page = paths.html.read_text(encoding="utf-8")
+    text = re.sub(r"<details>.*", "", re.sub(r'src="data:[^"]*"', "", page), flags=re.DOTALL)
+    assert "Pareto" not in text and "pareto.csv" not in text and ">val.\ndata<" not in text
+    assert "by validation/constraint_mse" in text
 
 
 def test_a_table_without_rows_is_an_empty_file(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ import pytest
 
 from cnn_core.metrics import WORST
 from study.analysis.findings import analyse
-from study.report.tables import ENDINGS, all_tables, format_error, trials_table
-from tests.study import synthetic_journal
+from study.journal.journal import TrialStatus
+from study.report.tables import ENDINGS, all_tables, trials_table
+from study.report.text_table import TextTable, format_error
+from tests.study import conditioned, synthetic_journal
 
 
 @pytest.mark.parametrize(
@@ -19,6 +21,30 @@ def test_errors_are_short(value: float | None, text: str) -> None:
 def test_rows_have_a_cell_for_every_column(tmp_path: Path) -> None:
     for table in all_tables(analyse(synthetic_journal.study(), synthetic_journal.fill(tmp_path).trials())):
         assert all(len(row) == len(table.columns) for row in table.rows)
+
+
+def headings(table: TextTable) -> list[str]:
+    return [column.heading.replace("\n", " ") for column in table.columns]
+
+
+def test_what_is_not_measured_has_no_column_and_no_table(tmp_path: Path) -> None:
+    records = conditioned.fill(tmp_path, conditioned.WITHOUT_DATA).trials()
+    tables = {table.title: table for table in all_tables(analyse(synthetic_journal.study(), records))}
+    assert not [title for title in tables if "Pareto" in title or "Unknowns" in title]
+    best = tables["Best trial of every method by validation/constraint_mse"]
+    assert headings(best) == ["method", "best trial", "val. constr.", "test constr.", "cost"]
+    spread = tables["Median validation errors of every method"]
+    assert headings(spread) == ["method", "n", "median constr.", "95 % interval"]
+    assert spread.rows[0][1] == "2"
+
+
+def test_every_trial_diverged_where_nothing_is_known(tmp_path: Path) -> None:
+    worst = dict.fromkeys(conditioned.WITHOUT_DATA, WORST)
+    records = conditioned.fill(tmp_path, worst).trials()
+    for record in records.values():
+        record.status = TrialStatus.DIVERGED
+    tables = all_tables(analyse(synthetic_journal.study(), records))
+    assert "data" not in " ".join(heading for table in tables for heading in headings(table))
 
 
 def test_endings_that_no_trial_had_get_no_column(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import csv
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,18 +12,18 @@ from cnn_core.solvers import AdamProjection
 from search_spaces.schema import Data, DataSplit, ProblemChoice, Study
 from study.journal.files import TRIALS
 from study.journal.journal import Journal, TrialRecord, TrialStatus
+from study.report.prediction_plots import prediction_plot
 from study.report.trial_plots import (
     CONVERGENCE,
     PREDICTION,
     convergence_plot,
     draw,
     percentile_plot,
-    prediction_plot,
     read_percentiles,
 )
 from study.trial.files import PERCENTILES, PREDICTIONS
 from study.trial.trial import Trial
-from tests.study import synthetic_journal, tracked_study
+from tests.study import conditioned, synthetic_journal, tracked_study
 from tests.study.report.rendering import drawn
 
 WAVES = {"amplitude": (1.0,), "frequency": (1.0,), "phase": (0.0,)}
@@ -44,6 +45,13 @@ def record(epochs: int, **changes: float) -> TrialRecord:
         history.append((epoch, float(epoch), errors | {"time/train_s": 2.0 * epoch, "time/forward_s": 0.5 * epoch}))
     metrics: dict[str, float | str] = {**(history[-1][2] if history else {}), **changes}
     return TrialRecord("0001", {}, "soft", TrialStatus.COMPLETED, history=history, metrics=metrics)
+
+
+def with_metrics(metrics: Mapping[str, float]) -> TrialRecord:
+    """A trial of two epochs with these metrics."""
+    own: dict[str, float] = {**metrics, "time/train_s": 1.0}
+    history = [(epoch, float(epoch), own) for epoch in (1, 2)]
+    return TrialRecord("0001", {}, "soft", TrialStatus.COMPLETED, history=history, metrics=dict(own))
 
 
 def tiny_study(problem: str) -> Study:
@@ -70,28 +78,10 @@ def test_a_trial_of_every_problem_has_plots(problem: str, tmp_path: Path) -> Non
     trial.save(tmp_path)
     outputs = len(trial.model.problem.outputs)
     figure = drawn(prediction_plot(tmp_path / PREDICTIONS))
-    assert len(figure.axes) == min(outputs, 4) + 2  # the projection's own error, and how far it moved
+    curves = len(trial.model.problem.axes) == 1  # others have pictures, four in a row, as trained and as projected
+    shown = min(outputs, 4) if curves else 8 * outputs
+    assert len(figure.axes) == shown + 2  # the projection's own error, and how far it moved
     assert drawn(percentile_plot({"batch": tmp_path / PERCENTILES})).axes[0].get_title(loc="left") == "batch"
-
-
-def test_a_trial_without_projection_has_no_error_of_one(tmp_path: Path) -> None:
-    path = tmp_path / PREDICTIONS
-    synthetic_journal.write_predictions(path, projection=False)
-    (axes,) = drawn(prediction_plot(path)).axes
-    assert axes.get_legend_handles_labels()[1] == ["exact", "as trained"]
-
-
-def test_predictions_far_off_do_not_hide_the_exact_solution(tmp_path: Path) -> None:
-    path = tmp_path / PREDICTIONS
-    synthetic_journal.write_predictions(path, projection=False, error=1e6)
-    low, high = drawn(prediction_plot(path)).axes[0].get_ylim()
-    assert -4 < low < -1 < 1 < high < 4
-
-
-def test_predictions_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
-    path = tmp_path / PREDICTIONS
-    synthetic_journal.write_predictions(path, error=float("nan"))
-    assert np.isfinite(drawn(prediction_plot(path)).axes[0].get_ylim()).all()
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 5])
@@ -107,6 +97,22 @@ def test_convergence_shows_the_projected_error_and_its_seconds() -> None:
     assert "validation, projected" in axes[0].get_legend_handles_labels()[1]
     assert "validation, projected" not in axes[1].get_legend_handles_labels()[1]
     assert "projection" in axes[2].get_legend_handles_labels()[1]
+
+
+def test_convergence_has_panels_for_what_is_measured_alone() -> None:
+    panels = drawn(convergence_plot(with_metrics(conditioned.WITHOUT_DATA))).axes
+    assert [axes.get_title(loc="left") for axes in panels[:-1]] == ["Constraint error", "Each equation and condition"]
+    assert panels[1].get_legend_handles_labels()[1] == ["load", "walls"]
+
+
+def test_convergence_shows_the_course_of_unknowns_and_their_true_values() -> None:
+    record = with_metrics(conditioned.WITH_UNKNOWN)
+    *_, unknown, _ = drawn(convergence_plot(record, {"rate": conditioned.TRUE_RATE})).axes
+    assert unknown.get_title(loc="left") == "Unknown: rate"
+    assert [text.get_text() for text in unknown.texts] == ["true: 0.5"]
+    assert np.array_equal(unknown.lines[0].get_ydata(), [0.4, 0.4])
+    *_, unknown, _ = drawn(convergence_plot(record)).axes
+    assert not unknown.texts
 
 
 def test_convergence_of_a_trial_that_diverged_at_once_or_ended_no_epoch() -> None:

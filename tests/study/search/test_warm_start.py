@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_trials_of_methods_that_are_not_searched_are_left_out(earlier: Path) -> 
 
 def test_what_was_fixed_in_the_earlier_study_is_a_value_here(earlier: Path) -> None:
     fixed = tracked_study.study().training.batch_size
-    study = searching(**{"training.batch_size": SearchedParameter(Choice((fixed,)))})
+    study = searching(**{"training.batch_size": SearchedParameter(Choice((cast(int, fixed),)))})
     assert all("training.batch_size" in point for point in best_points(study, earlier))
 
 

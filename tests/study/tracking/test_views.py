@@ -1,16 +1,22 @@
 """The views that MLflow's menu offers of a study."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from search_spaces.load import dump, resolve
+from study.analysis.variants import CONSTRAINT, DATA
 from study.tracking.content import trial_parameters
 from study.tracking.views import COMPARISON, TAG, TRIALS, key, views
 from tests.study.tracked_study import SOFT, study
 
+MEASURED = (
+    DATA, CONSTRAINT, "test/data_mse", "test/constraint_mse", "projected/validation/data_mse", "time/train_s",
+)  # fmt: skip
 
-def state(view: str) -> dict[str, Any]:
-    tag = views(study(), name="first", created=1000)[f"{TAG}{key('first', view)}"]
+
+def state(view: str, measured: Sequence[str] = MEASURED) -> dict[str, Any]:
+    tag = views(study(), measured, name="first", created=1000)[f"{TAG}{key('first', view)}"]
     return json.loads(json.loads(tag)["state"])
 
 
@@ -38,4 +44,14 @@ def test_parallel_coordinates_have_only_parameters_of_every_trial() -> None:
 
 
 def test_views_fit_into_an_experiments_tag() -> None:
-    assert all(len(tag) < 20_000 for tag in views(study(), name="n" * 100, created=1000).values())
+    assert all(len(tag) < 20_000 for tag in views(study(), MEASURED, name="n" * 100, created=1000).values())
+
+
+def test_columns_and_charts_are_of_what_is_measured() -> None:
+    measured = ("test/constraint_mse", "unknown/rate", "unknown/rate_error")
+    columns = state(TRIALS, measured)["selectedColumns"]
+    assert "metrics.`test/constraint_mse`" in columns and "metrics.`unknown/rate`" in columns
+    assert "metrics.`test/data_mse`" not in columns
+    charts = state(COMPARISON, measured)["compareRunCharts"]
+    assert [chart["metricKey"] for chart in charts if chart["type"] == "BAR"] == ["test/constraint_mse"]
+    assert "unknown/rate" in [chart["metricKey"] for chart in charts if chart["type"] == "LINE"]

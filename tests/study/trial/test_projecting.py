@@ -99,7 +99,7 @@ def test_the_errors_are_means_over_the_waves_that_have_data() -> None:
     model = model_of(problem)
     x, p = torch.rand(3, 1).double(), torch.tensor([[1.0, 1.0]]).double().expand(3, 2)
     observed = PointSet(x, p, torch.vmap(exact)(x, p), 2, sizes=(0, 3))
-    points = sample_regions(problem, SPLIT, observations=observed)
+    points = sample_regions(problem, SPLIT) | {"data": observed}
     split = project_split(model, model.begin, points, SOLVER, seed=0)
     (alone,) = project(model, model.begin, p[:1], SOLVER)
     difference = model.predict(alone.theta, x, p) - observed.u

@@ -1,0 +1,46 @@
+"""What there is to show of trials, by the names of their metrics: which errors, conditions and unknowns they have.
+
+A problem without an exact solution and without observations has no data errors; one with conditions has the mean square
+of each (`<split>/<condition>_mse`); one with unknowns has their values (`unknown/<name>`) and, where the true ones are
+known, their relative errors (`unknown/<name>_error`).
+"""
+
+from collections.abc import Collection, Iterable
+
+from cnn_core.metrics import METRICS
+from study.analysis.variants import CONSTRAINT, DATA, ERRORS, PROJECTED
+from study.journal.journal import TrialRecord
+
+UNKNOWN, OFF, MEAN_SQUARE = "unknown/", "_error", "_mse"
+"""How the metrics of unknowns begin, how their errors end, and how mean squares do."""
+
+TRADE_OFF = (DATA, CONSTRAINT)
+"""The two errors that the Pareto set weighs against each other."""
+
+
+def metrics_of(records: Iterable[TrialRecord]) -> tuple[str, ...]:
+    """The names of all that these trials have measured, in the order in which they come."""
+    return tuple(dict.fromkeys(name for record in records for name in record.latest))
+
+
+def errors_in(names: Collection[str]) -> tuple[str, ...]:
+    """Of the errors that tables say of a network those that there are, as trained or projected."""
+    return tuple(name for name in ERRORS if name in names or f"{PROJECTED}{name}" in names)
+
+
+def has_trade_off(names: Collection[str]) -> bool:
+    """Whether both errors of the trade-off are measured, so that there is one."""
+    return set(TRADE_OFF) <= set(errors_in(names))
+
+
+def unknowns_in(names: Collection[str]) -> tuple[str, ...]:
+    """The unknowns that trials find."""
+    known = [name.removeprefix(UNKNOWN) for name in names if name.startswith(UNKNOWN)]
+    return tuple(name for name in known if not (name.endswith(OFF) and name.removesuffix(OFF) in known))
+
+
+def conditions_in(names: Collection[str], split: str) -> tuple[str, ...]:
+    """What has a mean square of its own on a split, beside the sum over all: residuals of the PDE, and conditions."""
+    mean_squares = [name for name in names if name.startswith(f"{split}/") and name.endswith(MEAN_SQUARE)]
+    own = [name.removeprefix(f"{split}/") for name in mean_squares]
+    return tuple(name.removesuffix(MEAN_SQUARE) for name in own if name not in METRICS)

@@ -1,0 +1,42 @@
+"""The commands that use what a study found."""
+
+from pathlib import Path
+
+import click
+
+from study.cli.exit_codes import BadInputError
+from study.cli.loading import loading
+from study.cli.options import name_argument
+from study.cli.studies import existing
+
+FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@name_argument
+@click.argument(
+    "trial", required=False, metavar="[TRIAL|METHOD]",
+    help="The number of a trial, or a method, of which the best trial is meant; default: the best of all.",
+)  # fmt: skip
+@click.option(
+    "--at", required=True, type=FILE, metavar="FILE",
+    help="Points: a column for each coordinate and given parameter of the problem (.csv, .npz, .mat, .parquet).",
+)  # fmt: skip
+@click.option(
+    "--output", required=True, type=FILE, metavar="FILE", help="The same columns and the outputs; the same formats."
+)
+@click.option("--project", is_flag=True, help="Move the network onto the constraint first, for every wave by itself.")
+@click.option("--force", is_flag=True, help="Replace --output if it exists.")
+def predict(name: str, trial: str | None, at: Path, output: Path, project: bool, force: bool) -> None:
+    """Evaluate a network that the study NAME trained.
+
+    It is evaluated at the points of one file, and what it predicts is written into another. In Python:
+    study.load_trial.
+    """
+    directory = existing(name)
+    if output.exists() and not force:
+        raise BadInputError(f"--output: {output} exists already; write another file, or add --force")
+    with loading():
+        from study.cli.predicting import predict_and_say
+
+    predict_and_say(directory, trial, at=at, output=output, project=project)

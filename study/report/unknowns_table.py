@@ -1,0 +1,62 @@
+"""The unknowns that training found, as a table: their values, how far off they are, how they spread over seeds."""
+
+from collections.abc import Sequence
+
+from study.analysis.findings import Analysis
+from study.analysis.leaderboard import LeaderboardRow
+from study.analysis.measured import OFF, UNKNOWN, unknowns_in
+from study.analysis.spread import Spread
+from study.report.text_table import Column, TextTable, format_error, format_value
+
+VALUE = (
+    Column("method", "training method", numeric=False),
+    Column("unknown", "the parameter that training finds", numeric=False),
+    Column("best\ntrial", "the best trial's name"),
+    Column("value", "what the best trial found"),
+)
+ERROR = Column("rel.\nerror", "how far that is from the true value, relative to it")
+OVER_SEEDS = (
+    Column("n", "completed trials"),
+    Column("median", "median of the values that they found"),
+    Column("95 %\ninterval", "distribution-free interval of that median"),
+)
+
+
+def unknowns_table(analysis: Analysis, *, seeds: bool) -> TextTable:
+    """What the best trial of every method found; with `seeds`, which chose nothing, the median and its interval, too.
+
+    A projection leaves the unknowns as they are.
+    """
+    names = unknowns_in(analysis.measured)
+    errors = [name for name in names if f"{UNKNOWN}{name}{OFF}" in analysis.measured]
+    columns = (*VALUE, *((ERROR,) if errors else ()), *(OVER_SEEDS if seeds else ()))
+    rows = [
+        _cells(row, name, errors=bool(errors), seeds=seeds)
+        for row in analysis.leaderboard
+        if not row.projected
+        for name in names
+    ]
+    notes = [f"Of the best trial by {analysis.metric}; the true values chose nothing."] if errors else []
+    if seeds:
+        notes.append("Medians over completed trials; fewer than 6 have no 95 % interval.")
+    return TextTable("Unknowns that training found", columns, rows, notes, "No trial has ended an epoch yet.")
+
+
+def _cells(row: LeaderboardRow, name: str, *, errors: bool, seeds: bool) -> Sequence[str]:
+    best, key = row.best, f"{UNKNOWN}{name}"
+    value, error = (None, None) if best is None else (best.value(key), best.value(f"{key}{OFF}"))
+    return (
+        row.method,
+        name,
+        best.trial if best else "–",
+        format_value(value),
+        *((format_error(error),) if errors else ()),
+        *(_spread(row.unknowns.get(name)) if seeds else ()),
+    )
+
+
+def _spread(values: Spread | None) -> tuple[str, str, str]:
+    if values is None:
+        return "0", "–", "–"
+    interval = "n < 6" if values.interval is None else " … ".join(map(format_value, values.interval))
+    return str(values.count), format_value(values.median), interval

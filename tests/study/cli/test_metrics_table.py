@@ -1,0 +1,36 @@
+"""The table of one trial."""
+
+import io
+from collections.abc import Mapping
+
+from rich.console import Console
+
+from study.cli.metrics_table import metrics_table
+from tests.study import conditioned
+
+
+def printed(metrics: Mapping[str, float]) -> list[list[str]]:
+    console = Console(file=(file := io.StringIO()), width=100)
+    console.print(metrics_table(metrics))
+    return [line.split() for line in file.getvalue().splitlines() if line.strip()]
+
+
+def test_without_data_there_are_no_rows_of_it() -> None:
+    assert printed(conditioned.WITHOUT_DATA) == [
+        ["train", "validation", "test"],
+        ["constraint_mse", "0.3", "0.3", "0.3"],
+        ["load_mse", "0.2", "0.2", "0.2"],
+        ["walls_mse", "0.1", "0.1", "0.1"],
+    ]
+
+
+def test_what_one_split_lacks_is_a_dash() -> None:
+    assert ["data_mse", "–", "0.01", "0.02"] in printed(conditioned.WITH_UNKNOWN)
+
+
+def test_unknowns_have_a_table_of_their_own() -> None:
+    assert printed(conditioned.WITH_UNKNOWN)[-2:] == [
+        ["unknown", "value", "relative", "error"],
+        ["rate", "0.4", "0.2"],
+    ]
+    assert printed({"unknown/rate": 0.4})[-1] == ["rate", "0.4"]

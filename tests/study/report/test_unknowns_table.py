@@ -1,0 +1,35 @@
+"""What is said of the unknowns that training found."""
+
+from pathlib import Path
+
+import pytest
+
+from study.analysis.findings import Analysis, analyse
+from study.report.unknowns_table import unknowns_table
+from tests.study import conditioned, synthetic_journal
+
+
+def analysis(folder: Path, *, trials: int, truth: bool = True) -> Analysis:
+    left_out = () if truth else ("unknown/rate_error",)
+    metrics = {name: value for name, value in conditioned.WITH_UNKNOWN.items() if name not in left_out}
+    return analyse(synthetic_journal.study(), conditioned.fill(folder, metrics, trials=trials).trials())
+
+
+def test_the_best_trial_s_value_and_its_relative_error(tmp_path: Path) -> None:
+    table = unknowns_table(analysis(tmp_path, trials=2), seeds=False)
+    assert [column.heading for column in table.columns] == ["method", "unknown", "best\ntrial", "value", "rel.\nerror"]
+    assert table.rows == [("soft", "rate", "0000", "0.4", "2.0e-1")]
+
+
+def test_without_a_true_value_there_is_no_error(tmp_path: Path) -> None:
+    table = unknowns_table(analysis(tmp_path, trials=2, truth=False), seeds=False)
+    assert table.rows == [("soft", "rate", "0000", "0.4")]
+    assert not table.notes
+
+
+@pytest.mark.parametrize(
+    ("trials", "spread"), [(2, ("2", "0.42", "n < 6")), (6, ("6", "0.5", "0.4 … 0.6"))], ids=["few", "enough"]
+)
+def test_seeds_give_a_median_and_its_interval(trials: int, spread: tuple[str, ...], tmp_path: Path) -> None:
+    (row,) = unknowns_table(analysis(tmp_path, trials=trials), seeds=True).rows
+    assert row[-3:] == spread
