@@ -18,10 +18,10 @@ from search_spaces.blocks import write
 from search_spaces.data_files import find_file, observed, waves_of
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.forms import MOST_VALUES, OF_A_SPLIT
-from search_spaces.measured import USUAL, check_metrics
+from search_spaces.measured import check_metrics, with_objectives
 from search_spaces.networks import build_network
 from search_spaces.problems import build_problem
-from search_spaces.schema import Choice, Data, DataSplit, NetworkChoice, Study
+from search_spaces.schema import USUAL, Choice, Data, DataSplit, NetworkChoice, Study
 from search_spaces.shares import Order, Share, require_disjoint
 
 MOST_OBJECTIVES = 3
@@ -108,7 +108,7 @@ def check_data(study: Study) -> None:
         else:
             _check_points(points, name, used)
     _check_training(study, problem, points["train"])
-    check_metrics(study)
+    check_metrics(with_objectives(study))
 
 
 def check_network(study: Study) -> None:
@@ -314,7 +314,7 @@ def _check_metric_of_optimizer(study: Study) -> None:
 
 
 def _check_objectives(study: Study) -> None:
-    if len(study.objectives) > MOST_OBJECTIVES:
+    if not 1 <= len(study.objectives) <= MOST_OBJECTIVES:
         raise StudyFileError(f"objectives: write 1 to {MOST_OBJECTIVES} metrics, got {len(study.objectives)}")
 
 

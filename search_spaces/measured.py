@@ -6,12 +6,13 @@ observations). Metrics of the test split are never selected by.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 from cnn_core.metrics import METRICS, metric_names
 from cnn_core.problems import INTERIOR, Problem
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.problems import build_problem
-from search_spaces.schema import DataSplit, Study
+from search_spaces.schema import USUAL, DataSplit, Study
 
 Modes = Mapping[str, str]
 
@@ -21,16 +22,16 @@ EVERY_EPOCH = tuple(f"{split}/{metric}" for split in ("train", "validation") for
 AFTER_PROJECTION = tuple(f"{PROJECTED}validation/{metric}" for metric in METRICS)
 """The names where there is data, and the PDE is one equation without conditions."""
 
-USUAL = ("validation/data_mse", "validation/constraint_mse")
-"""What a study minimises, as far as it is measured, if it says nothing else."""
-
 
 def with_objectives(study: Study) -> Study:
-    """The study with the usual objectives, if it has none of its own. Raises StudyFileError where none is measured."""
-    if study.objectives:
+    """The study with those of the usual objectives that are measured, if it has no others.
+
+    Raises StudyFileError where none is.
+    """
+    if dict(study.objectives) != dict.fromkeys(USUAL, "min"):
         return study
     known = every_epoch(study, build_problem(study.problem))
-    usual = {name: "min" for name in USUAL if name in known}
+    usual: dict[str, Literal["min", "max"]] = {name: "min" for name in USUAL if name in known}
     if not usual:
         raise StudyFileError(
             "data.validation has neither points of a region where something holds nor observations, so that there is "

@@ -38,6 +38,9 @@ MOST_THREADS = 1024
 LARGEST_SEED = 2**31 - 1
 """What every random generator takes."""
 
+USUAL = ("validation/data_mse", "validation/constraint_mse")
+"""The usual objectives."""
+
 CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -238,7 +241,7 @@ class Resources:
 class Study:
     """A study file. With `search` empty it is one trial.
 
-    Without `objectives` these are the errors of the data, where there is any, and of the constraints, on `validation`.
+    The usual objectives are the errors of the data and of the constraints, as far as these are measured.
     """
 
     study: str
@@ -248,7 +251,7 @@ class Study:
     training: Training
     projection: _one_of(SOLVERS, "solver") | None = None  # type: ignore[valid-type]
     search: Mapping[str, SearchedParameter] = field(default_factory=dict)
-    objectives: Mapping[str, Literal["min", "max"]] = field(default_factory=dict)
+    objectives: Mapping[str, Literal["min", "max"]] = field(default_factory=lambda: dict.fromkeys(USUAL, "min"))
     bounds: Mapping[str, float] = field(default_factory=dict)
     tune: Tune = field(default_factory=Tune)
     resources: Resources = field(default_factory=Resources)

@@ -111,7 +111,7 @@ class PointSet:
         sizes = self.sizes or (len(self) // self.waves,) * self.waves
         ends = list(itertools.accumulate(sizes, initial=0))
         index = torch.cat([torch.arange(ends[wave], ends[wave + 1], device=self.x.device) for wave in picked])
-        own = tuple(sizes[wave] for wave in picked) if self.sizes else None
+        own = tuple(sizes[wave] for wave in picked) if self.sizes and len(picked) > 1 else None
         return replace(self._each(lambda tensor: tensor[index]), waves=len(picked), sizes=own)
 
     def at(self, index: Tensor | slice) -> "PointSet":

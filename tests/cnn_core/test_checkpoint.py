@@ -57,7 +57,7 @@ class Trap:
     ("write", "message"),
     [
         (None, "there is no such checkpoint"),
-        (lambda path: path.mkdir(), "this is not a checkpoint of ours"),
+        (lambda path: path.mkdir(), "this is no file"),
         (lambda path: path.write_bytes(b""), "this is not a checkpoint of ours"),
         (lambda path: path.write_text("epoch: 3"), "this is not a checkpoint of ours"),
         (lambda path: path.write_bytes(pickle.dumps(Trap())), "this is not a checkpoint of ours"),

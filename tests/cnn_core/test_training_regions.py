@@ -184,7 +184,7 @@ def test_an_unknown_is_found() -> None:
     )  # fmt: skip
     model = make_model(problem, Dense(widths=(8,), activation="tanh"))
     points = sample_regions(problem, Split({}, 30, "uniform"))
-    theta = train(model, points, Soft(), optimizer=Adam(2e-2), epochs=400)
+    theta = train(model, points, Soft(), optimizer=Adam(2e-2), epochs=1500)
     assert float(model.unknowns(theta)) == pytest.approx(2.0, rel=0.05)
 
 

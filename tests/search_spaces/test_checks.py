@@ -88,6 +88,7 @@ CASES: dict[str, tuple[Changes, str]] = {
         {"objectives": {"time/train_s": "min"}},
         "objectives.time/train_s is not measured on training or validation data; write",
     ),
+    "no objective": ({"objectives": {}}, "objectives: write 1 to 3 metrics, got 0"),
     "four objectives": (
         {"objectives": dict.fromkeys(EVERY_EPOCH[:4], "min")},
         "objectives: write 1 to 3 metrics, got 4",
