@@ -99,6 +99,18 @@ def test_predictions_of_methods_are_pictures_too(tmp_path: Path) -> None:
     assert titles(figure) == ["field 0, exact", "soft", "batch"]
 
 
+@pytest.mark.parametrize("exact", [False, True])
+def test_predictions_of_methods_have_the_same_colours(exact: bool, tmp_path: Path) -> None:
+    for name in ("soft", "batch"):
+        write_planes(tmp_path / f"{name}.npz", exact=exact)
+    with np.load(tmp_path / "batch.npz") as file:
+        arrays = dict(file)
+    np.savez(tmp_path / "batch.npz", **arrays | {"plane_before": arrays["plane_before"] * 1.5 - 0.5})
+    figure = drawn(predictions_by_method_plot({name: tmp_path / f"{name}.npz" for name in ("soft", "batch")}))
+    ranges = {image.get_clim() for axes in figure.axes if axes.axison for image in axes.images}
+    assert len(ranges) == 1
+
+
 def test_what_is_not_finite_leaves_a_gap(tmp_path: Path) -> None:
     write_planes(tmp_path / PREDICTIONS, exact=True)
     with np.load(tmp_path / PREDICTIONS) as file:
