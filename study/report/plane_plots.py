@@ -25,6 +25,9 @@ MOST_ROWS = 6
 NEAR = 0.05
 """Points are drawn on a plane that are nearer to it than this share of the box, in every other coordinate."""
 
+MANY = 250
+"""Points on a plane from which on they are drawn smaller, to hide no more of it."""
+
 MOST_UNEQUAL = 4.0
 """Two lengths of the box are drawn to scale if the longer is not more times the shorter."""
 
@@ -147,8 +150,9 @@ def _draw_residual(figure: Figure, axes: Axes, arrays: Arrays, row: Row) -> None
     )
     x = arrays["collocation"]
     points = x[_close(x, arrays, row.plane)][:, arrays["planes"][row.plane]]
-    dots: dict[str, Any] = {"markersize": 2.4, "markeredgecolor": "white", "markeredgewidth": 0.4, "clip_on": False}
-    axes.plot(*points.T, "o", color="black", **dots)
+    size = 2.4 * min(1.0, (MANY / max(1, len(points))) ** 0.5)
+    dots: dict[str, Any] = {"markersize": size, "markeredgecolor": "white", "markeredgewidth": size / 6}
+    axes.plot(*points.T, "o", color="black", clip_on=False, **dots)
 
 
 def _picture(
