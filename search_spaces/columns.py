@@ -55,7 +55,7 @@ class Wanted:
         for name in (*self.coordinates, *self.parameters):
             if name in self.coordinates and name not in found:
                 raise StudyFileError(
-                    f"column {name} is missing {there}; name one so, or write columns: {{ITS NAME: {name}}}"
+                    f"column {name} is missing {there}; give one this name, or write columns: {{ITS NAME: {name}}}"
                 )
             if name not in found and (beside := [other for other in self.parameters if other in found]):
                 raise StudyFileError(

@@ -30,7 +30,7 @@ def _require(there: Sequence[str], names: Sequence[str]) -> None:
     for name in names:
         if name not in there:
             raise StudyFileError(
-                f"column {name} is missing (there are {listed(there)}); points need {listed(names)}, name one so"
+                f"column {name} is missing (there are {listed(there)}); points need {listed(names)}; give one this name"
             )
         if there.count(name) > 1:
             raise StudyFileError(f"there are two columns {name}; keep one, or give the other another name")

@@ -5,7 +5,7 @@ that is, and the residual with the points of the training.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,9 @@ MOST_ROWS = 6
 
 NEAR = 0.05
 """Points are drawn on a plane that are nearer to it than this share of the box, in every other coordinate."""
+
+MANY = 250
+"""Points on a plane from which on they are drawn smaller, to hide no more of it."""
 
 MOST_UNEQUAL = 4.0
 """Two lengths of the box are drawn to scale if the longer is not more times the shorter."""
@@ -75,31 +78,36 @@ def draw_row(figure: Figure, panels: Mapping[str, Axes], arrays: Arrays, row: Ro
         unused.set_axis_off()
 
 
-def draw_exact(figure: Figure, axes: Axes, arrays: Arrays, row: Row = Row(0, 0)) -> None:
-    """The exact solution, which has to be known."""
+def draw_exact(
+    figure: Figure, axes: Axes, arrays: Arrays, row: Row = Row(0, 0), *, among: Sequence[Arrays] = ()
+) -> None:
+    """The exact solution, which has to be known; in the colours of all the predictions `among` which it is shown."""
     values, title = arrays["plane_exact"][row.plane, ..., row.output], f"{outputs_of(arrays)[row.output]}, exact"
-    _picture(figure, axes, arrays, row.plane, values, title=title, **_colours(arrays, row))
+    _picture(figure, axes, arrays, row.plane, values, title=title, **_colours(arrays, row, among))
 
 
-def draw_predicted(figure: Figure, axes: Axes, arrays: Arrays, row: Row, *, title: str) -> None:
-    """A prediction, in the range of what is known; observations are dots on it."""
+def draw_predicted(
+    figure: Figure, axes: Axes, arrays: Arrays, row: Row, *, title: str, among: Sequence[Arrays] = ()
+) -> None:
+    """A prediction, in the range of what is known and of all those `among` which it is shown; observations as dots."""
     at, seen = _observations(arrays, row)
     title = title if seen is None else f"{title}; dots: observed"
-    _picture(figure, axes, arrays, row.plane, _predicted(arrays, row), title=title, **_colours(arrays, row))
+    colours = _colours(arrays, row, among)
+    _picture(figure, axes, arrays, row.plane, _predicted(arrays, row), title=title, **colours)
     if seen is not None:
-        _scatter(axes, at, seen, edge="white", **_colours(arrays, row))
+        _scatter(axes, at, seen, edge="white", **colours)
 
 
 def _predicted(arrays: Arrays, row: Row) -> np.ndarray:
     return arrays["plane_after" if row.projected else "plane_before"][row.plane, ..., row.output]
 
 
-def _colours(arrays: Arrays, row: Row) -> dict[str, Any]:
+def _colours(arrays: Arrays, row: Row, among: Sequence[Arrays]) -> dict[str, Any]:
     _, seen = _observations(arrays, row)
     known = [] if seen is None else [seen]
     if "plane_exact" in arrays:
         known.append(arrays["plane_exact"][row.plane, ..., row.output])
-    low, high = sensible_range(known, [_predicted(arrays, row)], margin=0.0)
+    low, high = sensible_range(known, [_predicted(each, row) for each in among or [arrays]], margin=0.0)
     return {"cmap": "viridis", "vmin": low, "vmax": high}
 
 
@@ -142,8 +150,9 @@ def _draw_residual(figure: Figure, axes: Axes, arrays: Arrays, row: Row) -> None
     )
     x = arrays["collocation"]
     points = x[_close(x, arrays, row.plane)][:, arrays["planes"][row.plane]]
-    dots: dict[str, Any] = {"markersize": 2.4, "markeredgecolor": "white", "markeredgewidth": 0.4, "clip_on": False}
-    axes.plot(*points.T, "o", color="black", **dots)
+    size = 2.4 * min(1.0, (MANY / max(1, len(points))) ** 0.5)
+    dots: dict[str, Any] = {"markersize": size, "markeredgecolor": "white", "markeredgewidth": size / 6}
+    axes.plot(*points.T, "o", color="black", clip_on=False, **dots)
 
 
 def _picture(

@@ -113,7 +113,8 @@ def logarithmic_between(axes: Axes, low: float, high: float, *, axis: str = "y")
     if high / low > 1e3:
         ticks.set_minor_locator(NullLocator())
     else:
-        ticks.set_minor_locator(LogLocator(10, subs=(2, 3, 5)))
+        subs = (1, 2, 3, 5) if high / low > 4 else (1, 1.5, 2, 3, 4, 6, 8)  # two in view, or matplotlib takes too many
+        ticks.set_minor_locator(LogLocator(10, subs=subs))
         decades_in_view = math.floor(math.log10(high)) - math.ceil(math.log10(low)) + 1
         label_all = LogFormatterSciNotation(labelOnlyBase=False, minor_thresholds=(math.inf, math.inf))
         ticks.set_minor_formatter(label_all if decades_in_view < 2 else NullFormatter())

@@ -123,13 +123,14 @@ def predictions_by_method_plot(paths: Mapping[str, Path]) -> Figure:
 
 
 def _planes_by_method(predictions: Mapping[str, Arrays]) -> Figure:
-    """The exact solution, where it is known, and each method's prediction, in the range of what is known."""
-    first = next(iter(predictions.values()))
+    """The exact solution, where it is known, and each method's prediction, all in the same colours."""
+    among = list(predictions.values())
+    first = among[0]
     exact = "plane_exact" in first
     figure, panels = new_panels(len(predictions) + exact, columns=3, height=row_height(first, 0), frame=0.2)
     if exact:
-        draw_exact(figure, panels[0], first)
+        draw_exact(figure, panels[0], first, among=among)
     for axes, (method, arrays) in zip(panels[exact:], predictions.items(), strict=True):
-        draw_predicted(figure, axes, arrays, Row(0, 0), title=method)
+        draw_predicted(figure, axes, arrays, Row(0, 0), title=method, among=among)
     figure.draw_without_rendering()  # pictures to scale find their places only the second time
     return figure

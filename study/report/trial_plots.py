@@ -126,7 +126,7 @@ def _draw_conditions(axes: Axes, record: TrialRecord, names: Sequence[str]) -> N
         every += values
     logarithmic(axes, every)
     axes.set(title=CONDITIONS, ylabel="mean square, validation")
-    axes.legend(loc="upper right", ncols=1 + len(names) // 5)
+    axes.legend(ncols=1 + len(names) // 5, frameon=True, edgecolor="none", framealpha=0.8)  # where it hides least
 
 
 def draw_unknown(axes: Axes, record: TrialRecord, name: str, truth: float | None) -> None:

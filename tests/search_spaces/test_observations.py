@@ -84,7 +84,7 @@ ERRORS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "a coordinate is missing": (
         "X,t,u\n0,0,1\n",
         {},
-        "column x is missing (there are X, t, u); name one so, or write columns: {ITS NAME: x}",
+        "column x is missing (there are X, t, u); give one this name, or write columns: {ITS NAME: x}",
     ),
     "all outputs are missing": (
         "x,t,w\n0,0,1\n",
@@ -163,7 +163,7 @@ ERRORS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "a name over two lines": (
         '"X\r\n1",t,u\n0,0,1\n',
         {},
-        "column x is missing (there are X 1, t, u); name one so, or write columns: {ITS NAME: x}",
+        "column x is missing (there are X 1, t, u); give one this name, or write columns: {ITS NAME: x}",
     ),
 }
 

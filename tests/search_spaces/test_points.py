@@ -35,7 +35,7 @@ def test_every_format_is_read(suffix: str, tmp_path: Path) -> None:
     [
         (
             "x,t\n1,2\n",
-            r"a\.csv: column speed is missing \(there are x, t\); points need x, t, speed, name one so",
+            r"a\.csv: column speed is missing \(there are x, t\); points need x, t, speed; give one this name",
         ),
         ("x,t,speed,t\n1,2,3,4\n", r"a\.csv: there are two columns t; keep one, or give the other another name"),
         ("x,t,speed\n", r"a\.csv: there are no rows; write one for each point"),

@@ -25,6 +25,7 @@ def write_planes(
     after: bool = False,
     outputs: int = 1,
     coordinates: int = 2,
+    training_points: int = 30,
 ) -> None:
     """predictions.npz as a trial writes it."""
     random, side = np.random.default_rng(0), 9
@@ -36,7 +37,7 @@ def write_planes(
         "box": np.array([[0.0, 1.0]] * coordinates), "planes": np.array(planes), "observed": np.array(observed),
         "x": random.random((12, coordinates)), "p": np.array([2.0]), "before": random.random((12, outputs)),
         "plane_before": random.random(shape), "plane_residual": random.random(shape[:-1]),
-        "collocation": random.random((30, coordinates)),
+        "collocation": random.random((training_points, coordinates)),
     }  # fmt: skip
     arrays["plane_before"][0, :2, :2] = np.nan
     if exact:
@@ -97,6 +98,27 @@ def test_predictions_of_methods_are_pictures_too(tmp_path: Path) -> None:
         (tmp_path / f"{name}.npz").rename(tmp_path / name)
     figure = drawn(predictions_by_method_plot({name: tmp_path / name for name in ("soft", "batch")}))
     assert titles(figure) == ["field 0, exact", "soft", "batch"]
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_predictions_of_methods_have_the_same_colours(exact: bool, tmp_path: Path) -> None:
+    for name in ("soft", "batch"):
+        write_planes(tmp_path / f"{name}.npz", exact=exact)
+    with np.load(tmp_path / "batch.npz") as file:
+        arrays = dict(file)
+    np.savez(tmp_path / "batch.npz", **arrays | {"plane_before": arrays["plane_before"] * 1.5 - 0.5})
+    figure = drawn(predictions_by_method_plot({name: tmp_path / f"{name}.npz" for name in ("soft", "batch")}))
+    ranges = {image.get_clim() for axes in figure.axes if axes.axison for image in axes.images}
+    assert len(ranges) == 1
+
+
+def test_many_training_points_hide_no_more_of_the_residual_than_few(tmp_path: Path) -> None:
+    areas = []
+    for points in (250, 4000):
+        write_planes(tmp_path / PREDICTIONS, training_points=points)
+        (dots,) = [line for axes in drawn(prediction_plot(tmp_path / PREDICTIONS)).axes for line in axes.lines]
+        areas.append(len(np.asarray(dots.get_xdata())) * dots.get_markersize() ** 2)
+    assert areas[1] == pytest.approx(areas[0])
 
 
 def test_what_is_not_finite_leaves_a_gap(tmp_path: Path) -> None:

@@ -105,6 +105,12 @@ def test_convergence_has_panels_for_what_is_measured_alone() -> None:
     assert panels[1].get_legend_handles_labels()[1] == ["load", "walls"]
 
 
+def test_the_names_of_conditions_stay_legible_on_their_curves() -> None:
+    legend = drawn(convergence_plot(with_metrics(conditioned.WITHOUT_DATA))).axes[1].get_legend()
+    assert legend is not None
+    assert legend.get_frame_on()
+
+
 def test_convergence_shows_the_course_of_unknowns_and_their_true_values() -> None:
     record = with_metrics(conditioned.WITH_UNKNOWN)
     *_, unknown, _ = drawn(convergence_plot(record, {"rate": conditioned.TRUE_RATE})).axes
