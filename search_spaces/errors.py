@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import SequenceMatcher
 from itertools import takewhile
 from typing import Any
@@ -128,3 +129,12 @@ def _number_in(value: Any, *, whole: bool) -> str | None:
         return repr(number)
     sign = exponent[0] if exponent[:1] in "+-" else "+"
     return f"{float(mantissa)!r}e{sign}{exponent.lstrip('+-')}"
+
+
+@contextmanager
+def naming(where: str = "") -> Iterator[None]:
+    """Around what raises ValueError, which becomes a StudyFileError that begins with `where`."""
+    try:
+        yield
+    except ValueError as error:
+        raise StudyFileError(f"{where}{error}") from None

@@ -249,7 +249,7 @@ def test_a_study_can_be_resumed_before_ray_has_started(tmp_path: Path, monkeypat
     directory, study = tmp_path / "study", small_study()
     told = []
 
-    def killed(address: str, *, problem: str, resume: str) -> None:
+    def killed(address: str, **others: object) -> None:
         told.append((load_recorded(directory / "study.yaml"), study_folder.whereabouts(directory).address))
         raise KeyboardInterrupt
 

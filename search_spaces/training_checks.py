@@ -1,0 +1,66 @@
+"""Whether what a training asks for is there: points where something holds, roles and weights of what there is, and what
+the method needs.
+"""
+
+from collections.abc import Mapping
+
+from cnn_core.problems import DATA, INTERIOR, PointSet, Problem
+from cnn_core.rehearsal import Cast
+from cnn_core.renewal import require_renewal
+from cnn_core.tasks import require_need, require_roles, role_of, tasks
+from search_spaces.errors import StudyFileError, naming, nearest
+from search_spaces.networks import build_network
+from search_spaces.schema import Study
+
+
+def check_training(study: Study, problem: Problem, points: Mapping[str, PointSet]) -> None:
+    """Raises StudyFileError for a training that cannot run on these points, by region."""
+    with naming("training."):
+        require_roles(problem, study.training.roles)
+    _check_weights(study, problem)
+    _check_regions(study, problem, points)
+    with naming("training."):
+        model = Cast(build_network(study.network), 0, study.training.dtype).model(problem, narrow=True)
+        method = study.training.method
+        require_need(method.name, method.needs, tasks(model, points, study.training.roles))
+        drawn = [region for region in points if region in problem.domain.regions]
+        require_renewal(study.training.resample, study.training.refine, drawn, method)
+    if isinstance(study.training.batch_size, Mapping):
+        _check_batch_sizes(study.training.batch_size, points)
+
+
+def _check_weights(study: Study, problem: Problem) -> None:
+    known = tuple(problem.region_of)
+    for name in getattr(study.training.method, "weights", ()):
+        if name not in known:
+            raise StudyFileError(
+                f"training.method.weights.{name} weighs nothing that {problem.name} has; {nearest(name, known)}"
+            )
+
+
+def _check_regions(study: Study, problem: Problem, points: Mapping[str, PointSet]) -> None:
+    """No condition without points, and no points where nothing holds."""
+    held = tuple(dict.fromkeys(problem.region_of.values()))
+    for region in points:
+        if region not in (INTERIOR, DATA, *held):
+            raise StudyFileError(
+                f"data.train.points.{region}: nothing holds on {region}, so that nobody reads these points; remove it, "
+                f"or write another of: {', '.join(held)}"
+            )
+    for key, region in problem.region_of.items():
+        if region not in points and role_of(key, study.training.roles) != "measured":
+            raise StudyFileError(
+                f"data.train.points has none on {region}, where {key!r} should hold; write points: {{{region}: 100, "
+                f"…}}, or training.roles: {{{key}: measured}}"
+            )
+
+
+def _check_batch_sizes(sizes: Mapping[str, int], points: Mapping[str, PointSet]) -> None:
+    for region in sizes:
+        if region not in points:
+            raise StudyFileError(
+                f"training.batch_size.{region} is no region with training points; {nearest(region, tuple(points))}"
+            )
+    for region in points:
+        if region not in sizes:
+            raise StudyFileError(f"training.batch_size.{region} is missing; write a whole number")
