@@ -13,7 +13,7 @@ from cnn_core.optimizers import WITHOUT_METRIC
 from cnn_core.problems import DATA, INTERIOR, PointSet, Problem
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
 from cnn_core.renewal import require_renewal
-from cnn_core.tasks import require_need, require_roles, role_of, tasks
+from cnn_core.tasks import require_need, require_read, require_roles, role_of, tasks
 from search_spaces.blocks import write
 from search_spaces.data_files import find_file, observed, waves_of
 from search_spaces.errors import StudyFileError, nearest
@@ -91,6 +91,7 @@ def check_data(study: Study) -> None:
     problem = build_problem(study.problem)
     with _naming():
         require_residual(problem)
+        require_read(problem)
     training = study.training
     cast = Cast(build_network(study.network), training.seed, training.dtype, study.problem.scaled)
     _check_shares(study.data)
@@ -108,6 +109,7 @@ def check_data(study: Study) -> None:
         else:
             _check_points(points, name, used)
     _check_training(study, problem, points["train"])
+    _check_projection(study, problem)
     check_metrics(study)
 
 
@@ -200,6 +202,11 @@ def _check_training(study: Study, problem: Problem, points: Mapping[str, PointSe
     roles = study.training.roles
     with _naming("training."):
         require_roles(problem, roles)
+    if roles.get(DATA) == "objective" and not any(part.observed for part in points.values()):
+        raise StudyFileError(
+            "training.roles.data is objective, but data.train has no data; write a file, points on the interior of a "
+            "problem with a solution, or remove it"
+        )
     known = tuple(problem.region_of)
     for name in getattr(study.training.method, "weights", ()):
         if name not in known:
@@ -228,6 +235,13 @@ def _check_training(study: Study, problem: Problem, points: Mapping[str, PointSe
         for region in points:
             if region not in study.training.batch_size:
                 raise StudyFileError(f"training.batch_size.{region} is missing; write a whole number")
+
+
+def _check_projection(study: Study, problem: Problem) -> None:
+    """What the solver needs of the problem is there: points wherever conditions are to be enforced."""
+    if study.projection is not None:
+        with _naming("projection."):
+            study.projection.require(problem)
 
 
 def _first_shared(values: Sequence[float], others: Sequence[float]) -> float | None:
@@ -286,6 +300,7 @@ def check_sizes(study: Study) -> None:
         for count in counts.values() if isinstance(counts, Mapping) else (counts,):
             if count > most:
                 raise StudyFileError(f"{path} is {count}; write at most {most}")
+    _check_candidates(study)
     if (layers := len(getattr(study.network, "widths", ()))) > MOST_LAYERS:
         raise StudyFileError(f"network.widths has {layers} layers; write at most {MOST_LAYERS}")
     if isinstance(study.network, NetworkChoice):  # is counted when it is built
@@ -293,6 +308,19 @@ def check_sizes(study: Study) -> None:
     with _naming("network: "):
         parameters = parameter_count(study.network)
     _require_holdable(parameters)
+
+
+def _check_candidates(study: Study) -> None:
+    """A refinement draws no more points at once than a split may have."""
+    train = study.data.train
+    waves = math.prod(map(len, train.parameters.values()))
+    for region, refinement in study.training.refine.items():
+        points = waves * train.drawn.counts.get(region, 1) * refinement.candidates
+        if points > MOST_POINTS:
+            raise StudyFileError(
+                f"training.refine.{region}.candidates is {refinement.candidates}, which makes {points} points to choose "
+                f"among; write fewer, {MOST_POINTS} is the most"
+            )
 
 
 def _require_holdable(parameters: int) -> None:
