@@ -59,9 +59,7 @@ def write(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Slot:
-    """What may stand at a field: a block of one of `classes`, or what `adapter` accepts; or, by free keys, what may stand at
-    each of `many`.
-    """
+    """What may stand at a field: one of `classes`, or what `adapter` accepts; or, by free keys, what `many` says."""
 
     classes: tuple[type, ...]
     adapter: TypeAdapter[Any] | None

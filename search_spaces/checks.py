@@ -318,8 +318,8 @@ def _check_candidates(study: Study) -> None:
         points = waves * train.drawn.counts.get(region, 1) * refinement.candidates
         if points > MOST_POINTS:
             raise StudyFileError(
-                f"training.refine.{region}.candidates is {refinement.candidates}, which makes {points} points to choose "
-                f"among; write fewer, {MOST_POINTS} is the most"
+                f"training.refine.{region}.candidates is {refinement.candidates}, which makes {points} points; "
+                f"write fewer, {MOST_POINTS} is the most"
             )
 
 

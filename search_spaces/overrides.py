@@ -128,7 +128,7 @@ def _descend(node: dict[str, Any], keys: list[str], path: str) -> dict[str, Any]
             inner = node[key] = {}
         if not isinstance(inner, dict):
             block = ".".join(keys[:depth])
-            instead = "write it as a block by region" if keys[depth - 1] in BY_REGION else f"set {block}.name, too"
-            raise StudyFileError(f"{path} cannot be set: {block} is {shown(inner)}; {instead}, or set {block} alone")
+            instead = "write a block by region" if keys[depth - 1] in BY_REGION else f"set {block}.name, too"
+            raise StudyFileError(f"{path} cannot be set: {block} is {shown(inner)}; {instead}, or {block} alone")
         node = inner
     return node
