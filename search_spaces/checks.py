@@ -4,7 +4,6 @@ import math
 import re
 from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from cnn_core.construction import fresh
@@ -12,17 +11,17 @@ from cnn_core.methods.method import require_value
 from cnn_core.optimizers import WITHOUT_METRIC
 from cnn_core.problems import DATA, INTERIOR, PointSet, Problem
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
-from cnn_core.renewal import require_renewal
-from cnn_core.tasks import require_need, require_read, require_roles, role_of, tasks
+from cnn_core.tasks import require_read, role_of
 from search_spaces.blocks import write
 from search_spaces.data_files import find_file, observed, waves_of
-from search_spaces.errors import StudyFileError, nearest
+from search_spaces.errors import StudyFileError, naming, nearest
 from search_spaces.forms import MOST_VALUES, OF_A_SPLIT
 from search_spaces.measured import USUAL, check_metrics
 from search_spaces.networks import build_network
 from search_spaces.problems import build_problem
 from search_spaces.schema import Choice, Data, DataSplit, NetworkChoice, Study
 from search_spaces.shares import Order, Share, require_disjoint
+from search_spaces.training_checks import check_projection, check_training
 
 MOST_OBJECTIVES = 3
 LONGEST_NAME = 100
@@ -89,7 +88,7 @@ def check_data(study: Study) -> None:
     no wave belongs to two of them.
     """
     problem = build_problem(study.problem)
-    with _naming():
+    with naming():
         require_residual(problem)
         require_read(problem)
     training = study.training
@@ -98,7 +97,7 @@ def check_data(study: Study) -> None:
     points: dict[str, dict[str, PointSet]] = {}
     for name, split in splits(study.data):
         _check_split(problem, split, f"data.{name}")
-        with _naming(f"data.{name}: "):
+        with naming(f"data.{name}: "):
             data = observed(problem, split)
             waves = waves_of(problem, split, data)
             seed = split_seed(study, name)
@@ -108,8 +107,8 @@ def check_data(study: Study) -> None:
             _check_leak(problem, study.data, name, used)
         else:
             _check_points(points, name, used)
-    _check_training(study, problem, points["train"])
-    _check_projection(study, problem)
+    check_training(study, problem, points["train"])
+    check_projection(study, problem)
     check_metrics(study)
 
 
@@ -133,14 +132,6 @@ def split_seed(study: Study, name: str) -> int:
 def splits(data: Data) -> Iterator[tuple[str, DataSplit]]:
     """The three splits by name."""
     return ((name, getattr(data, name)) for name in ("train", "validation", "test"))
-
-
-@contextmanager
-def _naming(where: str = "") -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        raise StudyFileError(f"{where}{error}") from None
 
 
 def _check_split(problem: Problem, split: DataSplit, path: str) -> None:
@@ -197,53 +188,6 @@ def _check_leak(problem: Problem, data: Data, name: str, used: str) -> None:
         raise StudyFileError(f"data.{name}: the wave {values} is also a {LEAKS[name, used]}; write other values")
 
 
-def _check_training(study: Study, problem: Problem, points: Mapping[str, PointSet]) -> None:
-    """What teaches is there: no condition without points, no method without what it needs."""
-    roles = study.training.roles
-    with _naming("training."):
-        require_roles(problem, roles)
-    if roles.get(DATA) == "objective" and not any(part.observed for part in points.values()):
-        raise StudyFileError(
-            "training.roles.data is objective, but data.train has no data; write a file, points on the interior of a "
-            "problem with a solution, or remove it"
-        )
-    known = tuple(problem.region_of)
-    for name in getattr(study.training.method, "weights", ()):
-        if name not in known:
-            raise StudyFileError(
-                f"training.method.weights.{name} weighs nothing that {problem.name} has; {nearest(name, known)}"
-            )
-    for key, region in problem.region_of.items():
-        if region not in points and role_of(key, roles) != "measured":
-            raise StudyFileError(
-                f"data.train.points has none on {region}, where {key!r} should hold; write points: {{{region}: 100, "
-                f"…}}, or training.roles: {{{key}: measured}}"
-            )
-    with _naming("training."):
-        model = Cast(build_network(study.network), 0, study.training.dtype).model(problem, narrow=True)
-        method = study.training.method
-        require_need(method.name, method.needs, tasks(model, points, roles))
-    with _naming("training."):
-        drawn = [region for region in points if region in problem.domain.regions]
-        require_renewal(study.training.resample, study.training.refine, drawn, study.training.method)
-    if isinstance(study.training.batch_size, Mapping):
-        for region in study.training.batch_size:
-            if region not in points:
-                raise StudyFileError(
-                    f"training.batch_size.{region} is no region with training points; {nearest(region, tuple(points))}"
-                )
-        for region in points:
-            if region not in study.training.batch_size:
-                raise StudyFileError(f"training.batch_size.{region} is missing; write a whole number")
-
-
-def _check_projection(study: Study, problem: Problem) -> None:
-    """What the solver needs of the problem is there: points wherever conditions are to be enforced."""
-    if study.projection is not None:
-        with _naming("projection."):
-            study.projection.require(problem)
-
-
 def _first_shared(values: Sequence[float], others: Sequence[float]) -> float | None:
     """The first of these values that is among the others, which are sorted."""
     for value in values:
@@ -262,7 +206,7 @@ def _check_shares(data: Data) -> None:
     known = {name: split for name, split in splits(data) if split.file is not None}
     found: dict[str, tuple[Path, Share, Order]] = {}
     for name, split in known.items():
-        with _naming(f"data.{name}: "):
+        with naming(f"data.{name}: "):
             found[f"data.{name}"] = find_file(str(split.file)), split.share, split.order
     require_disjoint(found)
 
@@ -305,7 +249,7 @@ def check_sizes(study: Study) -> None:
         raise StudyFileError(f"network.widths has {layers} layers; write at most {MOST_LAYERS}")
     if isinstance(study.network, NetworkChoice):  # is counted when it is built
         return
-    with _naming("network: "):
+    with naming("network: "):
         parameters = parameter_count(study.network)
     _require_holdable(parameters)
 
@@ -331,7 +275,7 @@ def _require_holdable(parameters: int) -> None:
 
 
 def _check_metric_of_optimizer(study: Study) -> None:
-    with _naming("training."):
+    with naming("training."):
         require_value(study.training.optimizer, study.training.method)
     optimizer, method = study.training.optimizer.name, study.training.method
     if optimizer in WITHOUT_METRIC and getattr(method, "preconditioner", None) == "optimizer":

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import SequenceMatcher
 from itertools import takewhile
 from typing import Any
@@ -34,6 +35,15 @@ class UnknownKeyError(StudyFileError):
     def __init__(self, path: str, hint: str) -> None:
         super().__init__(f"{path} is not known{hint}")
         self.path = path
+
+
+@contextmanager
+def naming(where: str = "") -> Iterator[None]:
+    """Whatever is said to be wrong is told as a StudyFileError, behind these words."""
+    try:
+        yield
+    except ValueError as error:
+        raise StudyFileError(f"{where}{error}") from None
 
 
 def reason(error: BaseException) -> str:

@@ -26,7 +26,7 @@ SMALL: Mapping[str, Any] = {
     "training": {"method": {"name": "soft"}, "epochs": 5},
 }
 
-HEAT: Mapping[str, Any] = {
+HEAT: dict[str, Any] = {
     "problem": {"name": "heat"},
     "data": {
         name: {"diffusivity": [value], "points": {"interior": 4, "initial": 2, "boundary": 2}}

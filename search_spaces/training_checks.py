@@ -1,0 +1,58 @@
+"""Whether what a training asks for is there: points where conditions hold, data that teaches, what a method needs."""
+
+from collections.abc import Mapping
+
+from cnn_core.problems import DATA, PointSet, Problem
+from cnn_core.rehearsal import Cast
+from cnn_core.renewal import require_renewal
+from cnn_core.tasks import require_need, require_roles, role_of, tasks
+from search_spaces.errors import StudyFileError, naming, nearest
+from search_spaces.networks import build_network
+from search_spaces.schema import Study
+
+
+def check_training(study: Study, problem: Problem, points: Mapping[str, PointSet]) -> None:
+    """What teaches is there: no condition without points, no method without what it needs."""
+    roles = study.training.roles
+    with naming("training."):
+        require_roles(problem, roles)
+    if roles.get(DATA) == "objective" and not any(part.observed for part in points.values()):
+        raise StudyFileError(
+            "training.roles.data is objective, but data.train has no data; write a file, points on the interior of a "
+            "problem with a solution, or remove it"
+        )
+    known = tuple(problem.region_of)
+    for name in getattr(study.training.method, "weights", ()):
+        if name not in known:
+            raise StudyFileError(
+                f"training.method.weights.{name} weighs nothing that {problem.name} has; {nearest(name, known)}"
+            )
+    for key, region in problem.region_of.items():
+        if region not in points and role_of(key, roles) != "measured":
+            raise StudyFileError(
+                f"data.train.points has none on {region}, where {key!r} should hold; write points: {{{region}: 100, "
+                f"…}}, or training.roles: {{{key}: measured}}"
+            )
+    with naming("training."):
+        model = Cast(build_network(study.network), 0, study.training.dtype).model(problem, narrow=True)
+        method = study.training.method
+        require_need(method.name, method.needs, tasks(model, points, roles))
+    with naming("training."):
+        drawn = [region for region in points if region in problem.domain.regions]
+        require_renewal(study.training.resample, study.training.refine, drawn, study.training.method)
+    if isinstance(study.training.batch_size, Mapping):
+        for region in study.training.batch_size:
+            if region not in points:
+                raise StudyFileError(
+                    f"training.batch_size.{region} is no region with training points; {nearest(region, tuple(points))}"
+                )
+        for region in points:
+            if region not in study.training.batch_size:
+                raise StudyFileError(f"training.batch_size.{region} is missing; write a whole number")
+
+
+def check_projection(study: Study, problem: Problem) -> None:
+    """What the solver needs of the problem is there: points wherever conditions are to be enforced."""
+    if study.projection is not None:
+        with naming("projection."):
+            study.projection.require(problem)
