@@ -47,6 +47,7 @@ REMEDIES: Sequence[tuple[str, str, str]] = (
     (r"in-?place", "it changes a tensor in place", "make a new one, e.g. v + 1 instead of v += 1, or by torch.stack"),
     ("dynamic shape", "it picks entries by their values", "write torch.where(condition, a, b) instead of x[condition]"),
     ("random operation", "it draws random numbers", "make it a function of its arguments alone"),
+    ("does not require grad", "nothing in it is trained", "let it read u, and without .detach()"),
     ("dtype|scalar type", "it mixes float32 and float64", "make tensors by x.new_tensor(…), or take theirs by .to(x)"),
     (
         "can't allocate|out of memory|[Oo]verflow|MemoryError|storage size",
@@ -88,7 +89,7 @@ class Cast:
 
 
 def require_residual(problem: Problem) -> None:
-    """Raises ProblemError unless the residual can be run at one point."""
+    """Raises ProblemError unless the residual, and each condition's, can be run at one point."""
     with _telling(problem, "residual"):
         names = problem.constraints
     if len(names) > MOST_RESIDUALS:
@@ -107,6 +108,23 @@ def require_residual(problem: Problem) -> None:
                 f"problem {problem.name!r}: residual returned the name {name!r:.{LONGEST_NAME}}; write a text of 1 to "
                 f"{LONGEST_NAME} letters in one line"
             )
+    _require_conditions(problem)
+
+
+def _require_conditions(problem: Problem) -> None:
+    if len(problem.conditions) > MOST_RESIDUALS:
+        raise ProblemError(
+            f"problem {problem.name!r} has {len(problem.conditions)} conditions; write at most {MOST_RESIDUALS}"
+        )
+    for key in problem.conditions:
+        if not isinstance(key, str) or not key.isprintable() or not 0 < len(key) <= LONGEST_NAME:
+            raise ProblemError(
+                f"problem {problem.name!r}: a condition has the name {key!r:.{LONGEST_NAME}}; write a text of 1 to "
+                f"{LONGEST_NAME} letters in one line"
+            )
+    for region in dict.fromkeys(problem.region_of.values()):
+        with _telling(problem, f"condition on {region}"):
+            problem.on(region)
 
 
 def rehearse(
@@ -120,6 +138,9 @@ def rehearse(
     with _telling(problem, "scale", p=waves[0]):
         require_scales(problem, waves)
         require_scales(problem, waves.to(getattr(torch, cast.dtype)))
+    for region in dict.fromkeys(problem.region_of.values()):
+        with _telling(problem, f"scale of a condition on {region}", p=waves[0]):
+            require_scales(problem.on(region), waves)
     first = _first(problem, split, seed)
     with _telling(problem, "solution", first, waves[0]):
         points = sample_regions(problem, split, seed=seed, data=data, waves=waves)

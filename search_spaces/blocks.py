@@ -59,12 +59,12 @@ def write(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Slot:
-    """What may stand at a field: a block of one of `classes` (or many, by free keys), or what `adapter` accepts."""
+    """What may stand at a field: one of `classes`, or what `adapter` accepts; or, by free keys, what `many` says."""
 
     classes: tuple[type, ...]
     adapter: TypeAdapter[Any] | None
     required: bool
-    many: bool = False
+    many: "Slot | None" = None
 
     @property
     def expected(self) -> str:
@@ -95,8 +95,8 @@ def tag_of(cls: type) -> tuple[str, str] | None:
 
 
 def _slot(hint: Any, *, required: bool) -> Slot:
-    if get_origin(hint) is Mapping and is_dataclass(get_args(hint)[1]):
-        return Slot(get_args(hint)[1:], None, required, many=True)
+    if get_origin(hint) is Mapping and any(map(is_dataclass, _members(get_args(hint)[1]))):
+        return Slot((), None, required, many=_slot(get_args(hint)[1], required=True))
     members = _members(hint)
     classes: tuple[Any, ...] = tuple(member for member in members if is_dataclass(member))
     plain = tuple(member for member in members if not is_dataclass(member))
@@ -115,9 +115,9 @@ def _members(hint: Any) -> tuple[Any, ...]:
 
 
 def _read_slot(slot: Slot, raw: Any, path: str) -> Any:
-    if slot.many:
+    if slot.many is not None:
         _require_block(raw, path)
-        return {key: read(slot.classes[0], value, _join(path, key)) for key, value in raw.items()}
+        return {key: _read_slot(slot.many, value, _join(path, key)) for key, value in raw.items()}
     if slot.adapter is not None and not (slot.classes and isinstance(raw, dict)):
         return read_plain(slot.adapter, raw, path, [slot.expected] if slot.classes else [])
     return read(_choose(slot, raw, path), raw, path)

@@ -11,7 +11,7 @@ from cnn_core.methods.method import require_value
 from cnn_core.optimizers import WITHOUT_METRIC
 from cnn_core.problems import DATA, INTERIOR, PointSet, Problem
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
-from cnn_core.tasks import role_of
+from cnn_core.tasks import require_read, role_of
 from search_spaces.blocks import write
 from search_spaces.data_files import find_file, observed, waves_of
 from search_spaces.errors import StudyFileError, naming, nearest
@@ -21,7 +21,7 @@ from search_spaces.networks import build_network
 from search_spaces.problems import build_problem
 from search_spaces.schema import USUAL, Choice, Data, DataSplit, NetworkChoice, Study
 from search_spaces.shares import Order, Share, require_disjoint
-from search_spaces.training_checks import check_training
+from search_spaces.training_checks import check_projection, check_training
 
 MOST_OBJECTIVES = 3
 LONGEST_NAME = 100
@@ -90,6 +90,7 @@ def check_data(study: Study) -> None:
     problem = build_problem(study.problem)
     with naming():
         require_residual(problem)
+        require_read(problem)
     training = study.training
     cast = Cast(build_network(study.network), training.seed, training.dtype, study.problem.scaled)
     _check_shares(study.data)
@@ -107,6 +108,7 @@ def check_data(study: Study) -> None:
         else:
             _check_points(points, name, used)
     check_training(study, problem, points["train"])
+    check_projection(study, problem)
     check_metrics(with_objectives(study))
 
 
@@ -242,6 +244,7 @@ def check_sizes(study: Study) -> None:
         for count in counts.values() if isinstance(counts, Mapping) else (counts,):
             if count > most:
                 raise StudyFileError(f"{path} is {count}; write at most {most}")
+    _check_candidates(study)
     if (layers := len(getattr(study.network, "widths", ()))) > MOST_LAYERS:
         raise StudyFileError(f"network.widths has {layers} layers; write at most {MOST_LAYERS}")
     if isinstance(study.network, NetworkChoice):  # is counted when it is built
@@ -249,6 +252,19 @@ def check_sizes(study: Study) -> None:
     with naming("network: "):
         parameters = parameter_count(study.network)
     _require_holdable(parameters)
+
+
+def _check_candidates(study: Study) -> None:
+    """A refinement draws no more points at once than a split may have."""
+    train = study.data.train
+    waves = math.prod(map(len, train.parameters.values()))
+    for region, refinement in study.training.refine.items():
+        points = waves * train.drawn.counts.get(region, 1) * refinement.candidates
+        if points > MOST_POINTS:
+            raise StudyFileError(
+                f"training.refine.{region}.candidates is {refinement.candidates}, which makes {points} points; "
+                f"write fewer, {MOST_POINTS} is the most"
+            )
 
 
 def _require_holdable(parameters: int) -> None:

@@ -4,6 +4,7 @@ A file is looked for like a module: beside the study file, in the current folder
 the package; on the nodes of a cluster, among the files that were sent there.
 """
 
+import os
 import shutil
 import sys
 from hashlib import file_digest, sha256
@@ -29,7 +30,7 @@ def find_file(name: str) -> Path:
     places = [Path(folder) / name for folder in (*modules.folders, Path.cwd(), Path(__file__).parent)]
     sent = [Path(folder) / SENT / sent_as(name) for folder in (Path.cwd(), *sys.path)]
     for path in (*places, *sent):
-        if path.exists():
+        if os.path.exists(path):  # pathlib raises where a name is too long to be one
             return path
     raise StudyFileError(f"file is {name!r}, and there is no such file in {places[0].parent}; write a path from there")
 
@@ -114,6 +115,11 @@ def _parameters(problem: Problem, split: DataSplit, found: Observations, path: P
         raise StudyFileError(f"{names} stands in {path.name}, too; remove it here, or say by columns what that one is")
     if found.p.shape[1] or not problem.given:
         return found.p if found.p.shape[1] else found.p.new_zeros(count, 0)
+    if missing := [name for name in problem.given if name not in split.parameters]:
+        raise StudyFileError(
+            f"{path.name} has no column for {', '.join(missing)}; write one value for each here, as {missing[0]}: "
+            "[1.0], or add columns"
+        )
     waves = split.waves(problem)
     if len(waves) != 1:
         raise StudyFileError(

@@ -37,6 +37,15 @@ class UnknownKeyError(StudyFileError):
         self.path = path
 
 
+@contextmanager
+def naming(where: str = "") -> Iterator[None]:
+    """Whatever is said to be wrong is told as a StudyFileError, behind these words."""
+    try:
+        yield
+    except ValueError as error:
+        raise StudyFileError(f"{where}{error}") from None
+
+
 def reason(error: BaseException) -> str:
     """The first line of an error's message, shortened where it is very long; its type where it has no message."""
     try:

@@ -18,6 +18,9 @@ from search_spaces.yaml_text import value_of
 ONE_KEY = ("search", "objectives", "bounds")
 """Blocks whose keys hold dots or slashes themselves."""
 
+BY_REGION = ("points", "sampling", "batch_size", "resample")
+"""What stands alone, or is a block by region."""
+
 
 def parse_setting(text: str) -> tuple[str, Any]:
     """`path=value` → (path, value), the value read as YAML."""
@@ -125,8 +128,7 @@ def _descend(node: dict[str, Any], keys: list[str], path: str) -> dict[str, Any]
             inner = node[key] = {}
         if not isinstance(inner, dict):
             block = ".".join(keys[:depth])
-            raise StudyFileError(
-                f"{path} cannot be set: {block} is {shown(inner)}; set {block}.name, too, or {block} alone"
-            )
+            instead = "write a block by region" if keys[depth - 1] in BY_REGION else f"set {block}.name, too"
+            raise StudyFileError(f"{path} cannot be set: {block} is {shown(inner)}; {instead}, or {block} alone")
         node = inner
     return node

@@ -207,10 +207,11 @@ def _branching(study: Study, path: str) -> tuple[Any, ...]:
 
 def _rehearsed(study: Study) -> str:
     """What the check of the data depends on; many trials share it."""
-    training = study.training
+    training, projection = study.training, study.projection
+    projected = projection and (projection.points, getattr(projection, "solutions", "all"))
     blocks = (getattr(training.method, "weights", {}), training.batch_size, training.resample, training.refine)
     named = [sorted(block) for block in blocks if isinstance(block, Mapping)]
-    return repr((study.problem, study.data, training.dtype, training.roles, training.method.name, named))
+    return repr((study.problem, study.data, training.dtype, training.roles, training.method.name, named, projected))
 
 
 def _built(study: Study) -> str:

@@ -65,7 +65,8 @@ def require_table(path: Path) -> None:
         raise StudyFileError(f"this file of data {what}; write one of: {', '.join(FORMATS)}")
     if not path.is_file():
         what = "is a folder" if path.is_dir() else f"does not exist in {path.absolute().parent}"
-        beside = sorted(other.name for other in path.parent.glob("*") if other.suffix.lower() in FORMATS)
+        files = (other for other in path.parent.glob("*") if other.is_file())
+        beside = sorted(other.name for other in files if other.suffix.lower() in FORMATS)
         instead = nearest(path.name, beside[:MOST_NAMES]) if beside else "write the path of one, from the study file"
         raise StudyFileError(f"this file of data {what}; {instead}")
 

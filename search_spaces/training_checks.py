@@ -17,6 +17,11 @@ def check_training(study: Study, problem: Problem, points: Mapping[str, PointSet
     """Raises StudyFileError for a training that cannot run on these points, by region."""
     with naming("training."):
         require_roles(problem, study.training.roles)
+    if study.training.roles.get(DATA) == "objective" and not any(part.observed for part in points.values()):
+        raise StudyFileError(
+            "training.roles.data is objective, but data.train has no data; write a file, points on the interior of a "
+            "problem with a solution, or remove it"
+        )
     _check_weights(study, problem)
     _check_regions(study, problem, points)
     with naming("training."):
@@ -64,3 +69,10 @@ def _check_batch_sizes(sizes: Mapping[str, int], points: Mapping[str, PointSet])
     for region in points:
         if region not in sizes:
             raise StudyFileError(f"training.batch_size.{region} is missing; write a whole number")
+
+
+def check_projection(study: Study, problem: Problem) -> None:
+    """What the solver needs of the problem is there: points wherever conditions are to be enforced."""
+    if study.projection is not None:
+        with naming("projection."):
+            study.projection.require(problem)

@@ -13,7 +13,7 @@ from torch.func import jacfwd
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.derivatives import Field
 from cnn_core.networks import Dense, Modulated
-from cnn_core.problems import PROBLEMS, Problem, ProblemError, Residual, Split, helmholtz, sample
+from cnn_core.problems import PROBLEMS, Condition, Problem, ProblemError, Residual, Split, helmholtz, sample
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
 from tests.cnn_core.cases import RANGES, make_problem
 
@@ -145,6 +145,43 @@ def test_each_function_is_told_by_its_name(own: Problem, message: str) -> None:
     with pytest.raises(ProblemError, match=message):
         require_residual(own)
         rehearse(own, SPLIT, CAST, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("key", "changes", "message"),
+    [
+        (
+            "low",
+            {"quantity": empty},
+            r"^the condition on x=0 of problem 'own' fails \(ValueError, in test_rehearsal.py",
+        ),
+        (
+            "low",
+            {"quantity": "u"},
+            r"^the condition on x=0 of problem 'own' fails \(TypeError: 'str' object is not call",
+        ),
+        ("low", {"scale": empty}, r"^the scale of a condition on x=0 of problem 'own' fails at p = \[2.0\] \(ValueErr"),
+        (
+            "low",
+            {"quantity": lambda u, x, p: {"r": x[0]}},
+            r"^the condition .* \(nothing in it is trained\); let it read u",
+        ),
+        (3, {}, r"^problem 'own': a condition has the name 3; write a text of 1 to 100 letters in one line$"),
+        ("", {}, r"^problem 'own': a condition has the name ''; write a text"),
+    ],
+)
+def test_each_function_of_a_condition_is_told_by_its_region(key: Any, changes: Any, message: str) -> None:
+    condition = replace(Condition("x=0", lambda u, x, p: {"r": u.value[0]}), **changes)
+    own = problem(value, conditions={key: condition})
+    with pytest.raises(ProblemError, match=message):
+        require_residual(own)
+        rehearse(own, replace(SPLIT, points={"interior": 3, "x=0": 1}), CAST, seed=0)
+
+
+def test_too_many_conditions() -> None:
+    condition = Condition("x=0", value)
+    with pytest.raises(ProblemError, match=r"^problem 'own' has 1001 conditions; write at most 1000$"):
+        require_residual(problem(value, conditions={f"c{index}": condition for index in range(1001)}))
 
 
 @pytest.mark.parametrize("path", ["layers", "general"])

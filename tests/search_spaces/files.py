@@ -26,6 +26,15 @@ SMALL: Mapping[str, Any] = {
     "training": {"method": {"name": "soft"}, "epochs": 5},
 }
 
+HEAT: dict[str, Any] = {
+    "problem": {"name": "heat"},
+    "data": {
+        name: {"diffusivity": [value], "points": {"interior": 4, "initial": 2, "boundary": 2}}
+        for name, value in (("train", 0.1), ("validation", 0.2), ("test", 0.3))
+    },
+}
+"""What to change for a problem with conditions on regions."""
+
 
 def changed(changes: Mapping[str, Any]) -> dict[str, Any]:
     """SMALL with the changes: `block.key` → value. What follows `search:` or `objectives:` is one key."""
@@ -35,7 +44,7 @@ def changed(changes: Mapping[str, Any]) -> dict[str, Any]:
         node = raw
         for key in keys[:-1]:
             node = node.setdefault(key, {})
-        node[keys[-1]] = value
+        node[keys[-1]] = copy.deepcopy(value)
     return raw
 
 

@@ -12,7 +12,7 @@ from cnn_core.schedules import Linear
 from search_spaces.blocks import read, write
 from search_spaces.load import resolve
 from search_spaces.schema import DataSplit, Training
-from tests.search_spaces.files import error_of, load
+from tests.search_spaces.files import HEAT, error_of, load
 
 
 def test_a_block_becomes_the_variant_that_its_name_says() -> None:
@@ -219,13 +219,31 @@ def test_errors_name_the_key_and_what_to_write(tmp_path: Path, path: str, value:
 
 
 def test_points_of_a_projection_may_be_given_by_region(tmp_path: Path) -> None:
-    points = {"interior": 50, "boundary": 20}
-    block = {"projection": {"solver": "lm", "points": points}}
+    points = {"interior": 50, "initial": 0, "boundary": 20}
+    block = {**HEAT, "projection": {"solver": "lm", "points": points}}
     found = load(tmp_path, block).projection
     assert found is not None and found.points == points and write(found)["points"] == points
     searched = load(tmp_path, {**block, "search": {"projection.points.interior": {"int": [9, 99]}}})
     trial = resolve(searched, {"projection.points.interior": 12}).projection
-    assert trial is not None and trial.points == {"interior": 12, "boundary": 20}
+    assert trial is not None and trial.points == points | {"interior": 12}
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ("big", "is the text 'big'; write a number or a block such as {name: constant}"),
+        (None, "is null; write a number or a block such as {name: constant}"),
+        ({"end": 0.0}, ".name is missing; write one of: constant, linear"),
+        ({"name": "cosin"}, ".name is the text 'cosin'; write cosine"),
+        ({"name": "cosine", "start": 1.0}, ".end is missing; write a number"),
+    ],
+)
+def test_each_of_many_weights_is_told_like_the_one(tmp_path: Path, weight: object, message: str) -> None:
+    method = {"name": "soft", "weights": {"helmholtz": weight}}
+    where = "training.method.weights.helmholtz"
+    assert error_of(tmp_path, {"training.method": method}).startswith(
+        f"{where}{message if message[0] == '.' else ' ' + message}"
+    )
 
 
 @pytest.mark.parametrize(

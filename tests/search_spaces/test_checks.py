@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from cnn_core.metrics import METRICS
+from search_spaces.load import StudyFileError, load_trial
 from search_spaces.measured import AFTER_PROJECTION, EVERY_EPOCH
-from tests.search_spaces.files import WAVES, error_of, load
+from tests.search_spaces.files import HEAT, WAVES, error_of, load
 
 Changes = dict[str, Any]
 
@@ -172,15 +173,6 @@ def test_an_optimizer_without_a_diagonal_metric_gives_none_to_null_space(tmp_pat
     assert load(tmp_path, soap | {"training.method.preconditioner": "identity"})
 
 
-HEAT: Changes = {
-    "problem": {"name": "heat"},
-    "data": {
-        name: {"diffusivity": [value], "points": {"interior": 4, "initial": 2, "boundary": 2}}
-        for name, value in (("train", 0.1), ("validation", 0.2), ("test", 0.3))
-    },
-}
-
-
 def test_weights_are_of_what_should_hold(tmp_path: Path) -> None:
     message = "training.method.weights.wall weighs nothing that heat has; write walls"
     weighed = HEAT | {"training.method": {"name": "soft", "weights": {"walls": 2.0, "heat": 0.5}}}
@@ -204,3 +196,49 @@ def test_a_wave_without_exact_data_may_be_in_all_splits(tmp_path: Path) -> None:
     evenly = {f"data.{name}.sampling": "uniform" for name in ("train", "test")}
     assert error_of(tmp_path, fall | evenly).startswith("data.test: each of its points is also a training point")
     assert load(tmp_path, fall | evenly | {"data.test.g": [1.6]})
+
+
+@pytest.mark.parametrize("solver", ["lm", "adam"])
+def test_a_projection_needs_points_wherever_conditions_hold(tmp_path: Path, solver: str) -> None:
+    projection = {"solver": solver, "points": 12}
+    message = (
+        "projection.points has none on initial, boundary, where problem 'heat' has conditions; write e.g. points: {"
+    )
+    assert error_of(tmp_path, HEAT | {"projection": projection}).startswith(message)
+    assert error_of(tmp_path, {**HEAT, "search:projection.solver": {"choice": [None, solver]}}).startswith(
+        "projection.points has none on initial, boundary"
+    )
+    points = {"interior": 12, "initial": 4, "boundary": 0}
+    asked = HEAT | {"projection": projection | {"points": points}}
+    assert load(tmp_path, asked)
+    with pytest.raises(StudyFileError, match=r"projection.points.final: problem 'heat' has no condition there"):
+        load_trial(tmp_path / "quick.yaml", {"projection.points.final": 3})
+    if solver == "lm":
+        general = "projection.problem 'heat': general solutions are told apart for one equation"
+        assert error_of(tmp_path, asked | {"projection.solutions": "general"}).startswith(general)
+
+
+def test_a_refinement_has_candidates_that_memory_holds(tmp_path: Path) -> None:
+    refined = HEAT | {"training.refine": {"interior": {"candidates": 10}}}
+    assert load(tmp_path, refined)
+    message = "training.refine.interior.candidates is 10000000, which makes 40000000 points; write fewer, 5000000"
+    assert error_of(tmp_path, refined | {"training.refine.interior.candidates": 10_000_000}).startswith(message)
+    searched = refined | {"search:training.refine.interior.candidates": {"int": [1, 10_000_000]}}
+    assert error_of(tmp_path, searched).startswith(message)
+
+
+def test_data_that_there_is_not_cannot_teach(tmp_path: Path) -> None:
+    (tmp_path / "rising.py").write_text(
+        "from cnn_core.problems import Problem, Unknown\n"
+        "def rise(known=True):\n"
+        "    def residual(u, x, p): return {'rise': u['t'][0] - (p[0] if known else 1)}\n"
+        "    return Problem('rise', {'t': (0.0, 1.0)}, ('g',), ('h',), residual, unknowns={'g': Unknown(1.0)})\n",
+        encoding="utf-8",
+    )
+    splits = {name: {"points": 4} for name in ("train", "validation", "test")}
+    rise: Changes = {"problem": {"name": "rising:rise"}, "data": splits}
+    assert load(tmp_path, rise | {"training.roles": {"data": "measured"}})
+    message = "training.roles.data is objective, but data.train has no data; write a file"
+    assert error_of(tmp_path, rise | {"training.roles": {"data": "objective"}}).startswith(message)
+    unread = rise | {"problem": {"name": "rising:rise", "known": False}}
+    assert error_of(tmp_path, unread).startswith("problem 'rise': no residual reads the unknown 'g', so that")

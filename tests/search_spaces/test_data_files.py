@@ -91,3 +91,19 @@ def test_what_is_sent_along_is_found_where_it_arrives(tmp_path: Path, monkeypatc
     assert find_file("data.csv") == sent / SENT / sent_as("data.csv")
     bare = DataSplit({}, 3)
     assert gather(Data(bare, bare, bare), tmp_path) is None
+
+
+def test_a_name_that_no_file_can_have_is_told_like_one_that_is_missing() -> None:
+    with pytest.raises(StudyFileError, match=r"and there is no such file in"):
+        find_file("x" * 300 + ".csv")
+
+
+def test_a_file_without_parameters_asks_for_them(tmp_path: Path) -> None:
+    with pytest.raises(StudyFileError, match=r"data.csv has no column for k; write one value for each here, as k: \[1"):
+        observed(PROBLEM, split(tmp_path, "x,u,v\n0.1,1,0\n"))
+
+
+def test_a_folder_is_not_proposed_in_place_of_itself(tmp_path: Path) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(StudyFileError, match=r"this file of data is a folder; write the path of one"):
+        observed(ALONE, DataSplit({}, file="folder.csv"))

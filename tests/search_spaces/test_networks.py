@@ -64,6 +64,25 @@ class Listing(Sines):
     def forward(self, x, p):
         return [1.0]
 
+class Doubled(Sines):
+    def forward(self, x, p):
+        return super().forward(x, p).double()
+
+class Centred(Sines):
+    def forward(self, x, p):
+        u = super().forward(x, p)
+        return u - u.mean(0)
+
+class Lazy(Sines):
+    def __init__(self, inputs: int, parameters: int, outputs: int):
+        super().__init__(inputs, parameters, outputs)
+        self.first = nn.LazyLinear(8)
+
+class Twice(Sines):
+    def __init__(self, inputs: int, parameters: int, outputs: int):
+        super().__init__(inputs, parameters, outputs)
+        self.again = self.last
+
 class Branching(Sines):
     def forward(self, x, p):
         return super().forward(x, p) if x[0, 0] > 0 else super().forward(-x, p)
@@ -175,6 +194,16 @@ def test_what_is_no_network_for_the_problem_is_one_line(module: str, tmp_path: P
     assert error(f"{module}:Listing").startswith(f"network.name: the forward of {module}:Listing returned a list for 3")
     assert error(f"{module}:Torn").startswith(
         f"network.name: the forward of {module}:Torn fails for x (3, 1) and p (3, 3) (RuntimeError: mat1 and mat2 sh"
+    )
+    assert error(f"{module}:Doubled").startswith(
+        f"network.name: the forward of {module}:Doubled returned torch.float64 where its parameters are torch.float32"
+    )
+    assert error(f"{module}:Centred").startswith(
+        f"network.name: the forward of {module}:Centred returned something else for a point alone than among 3; make"
+    )
+    assert error(f"{module}:Lazy").startswith(f"network.name: {module}:Lazy has layers whose shape is not known yet")
+    assert error(f"{module}:Twice") == (
+        f"network.name: {module}:Twice has one layer at last and at again; keep it at one, and call it twice"
     )
     branching = error_of(tmp_path, {"network": {"name": f"{module}:Branching"}})
     assert "(it branches on a tensor, in " in branching and "write torch.where" in branching

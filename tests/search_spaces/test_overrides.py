@@ -91,6 +91,11 @@ def test_their_order_does_not_matter(order: list[str]) -> None:
     assert before == RAW
 
 
+def test_a_plain_value_that_may_be_a_block_by_region_says_so() -> None:
+    with pytest.raises(StudyFileError, match=r"batch_size is 6; write a block by region, or t.batch_size alone$"):
+        apply({"t": {"batch_size": 6}}, {"t.batch_size.interior": 3})
+
+
 def test_a_plain_value_holds_no_keys() -> None:
     with pytest.raises(StudyFileError, match=r"^v\.p cannot be set: v is 3; set v\.name, too, or v alone$"):
         apply(RAW, {"v.p": 1})

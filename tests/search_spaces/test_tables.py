@@ -196,7 +196,7 @@ def test_a_file_that_is_not_there_is_told_with_the_nearest(tmp_path: Path) -> No
     [
         ("data.xlsx", "this file of data ends with .xlsx; write one of: .csv, .npz, .mat, .parquet"),
         ("data", "this file of data has no ending; write one of: .csv, .npz, .mat, .parquet"),
-        ("folder.csv", "this file of data is a folder; write folder.csv"),
+        ("folder.csv", "this file of data is a folder; write the path of one, from the study file"),
         (f"{'y' * 300}.csv", "this file cannot be read: File name too long; write another path"),
     ],
     ids=["another format", "no format", "a folder", "a long name"],
