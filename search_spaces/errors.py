@@ -138,12 +138,3 @@ def _number_in(value: Any, *, whole: bool) -> str | None:
         return repr(number)
     sign = exponent[0] if exponent[:1] in "+-" else "+"
     return f"{float(mantissa)!r}e{sign}{exponent.lstrip('+-')}"
-
-
-@contextmanager
-def naming(where: str = "") -> Iterator[None]:
-    """Around what raises ValueError, which becomes a StudyFileError that begins with `where`."""
-    try:
-        yield
-    except ValueError as error:
-        raise StudyFileError(f"{where}{error}") from None
