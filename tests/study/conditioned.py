@@ -13,6 +13,7 @@ import torch
 from cnn_core.domains import Ball, Box, Without
 from cnn_core.problems import Condition, Problem, Unknown
 from search_spaces.load import load_text
+from search_spaces.measured import with_objectives
 from search_spaces.schema import Study
 from study.journal.journal import Journal, TrialStatus
 
@@ -84,7 +85,7 @@ def study(problem: str, points: Mapping[str, int], *, files: Mapping[str, str] |
         "  epochs: 2",
         more,
     ]
-    return load_text("\n".join(lines))
+    return with_objectives(load_text("\n".join(lines)))
 
 
 def write_observations(path: Path) -> None:
