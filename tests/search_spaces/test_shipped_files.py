@@ -1,6 +1,7 @@
 """Every shipped study file loads, samples, round-trips, and keeps its test waves apart."""
 
 import warnings
+from functools import lru_cache
 from pathlib import Path
 
 import optuna
@@ -10,14 +11,23 @@ from optuna.study import StudyDirection
 from cnn_core.networks import Modulated
 from search_spaces.convert import suggest
 from search_spaces.load import build_problem, dump_yaml, load_study, load_text, resolve, shipped_spaces
-from search_spaces.schema import Choice, DataSplit
+from search_spaces.schema import Choice, DataSplit, Study
 from tests.search_spaces.files import grid
+
+loaded = lru_cache(load_study)
+"""A study takes seconds to check: each is checked once."""
+
+
+def as_written(name: str) -> Study:
+    """A shipped study, unchecked."""
+    return load_text(shipped_spaces()[name].read_text(encoding="utf-8"))
+
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 NAMES = list(shipped_spaces())
 OURS = [name for name in NAMES if not name.startswith("workbook")]
-FAMILIES = [name for name in OURS if build_problem(load_study(name).problem).given]
+FAMILIES = [name for name in OURS if build_problem(as_written(name).problem).given]
 """Those whose solutions have parameters; the others have one wave, in all splits."""
 
 
@@ -47,20 +57,20 @@ def test_these_are_shipped() -> None:
 def test_it_begins_with_what_it_is_and_bears_its_files_name(name: str) -> None:
     text = shipped_spaces()[name].read_text(encoding="utf-8")
     assert text.startswith("# ") and text.partition("\n")[0].endswith(".")
-    assert load_study(name).study == name
+    assert loaded(name).study == name
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_round_trips(name: str, tmp_path: Path) -> None:
-    study = load_study(name)
+    study = loaded(name)
     path = tmp_path / "study.yaml"
     path.write_text(dump_yaml(study), encoding="utf-8")
-    assert load_study(path) == study
+    assert loaded(path) == study
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_twenty_sampled_trials_resolve_and_round_trip(name: str) -> None:
-    study = load_study(name)
+    study = loaded(name)
     assert set(study.objectives.values()) == {"min"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -75,15 +85,15 @@ def test_twenty_sampled_trials_resolve_and_round_trip(name: str) -> None:
         assert load_text(dump_yaml(resolved)) == resolved
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if load_study(name).tune.sampler == "grid"])
+@pytest.mark.parametrize("name", [name for name in NAMES if as_written(name).tune.sampler == "grid"])
 def test_a_grid_is_tried_whole(name: str) -> None:
-    study = load_study(name)
+    study = loaded(name)
     assert len(grid(study)) == study.tune.trials
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_test_waves_lie_inside_and_outside_of_the_training_box(name: str) -> None:
-    study = load_study(name)
+    study = loaded(name)
     problem = build_problem(study.problem)
     box = [(min(values), max(values)) for values in study.data.train.waves(problem).T.tolist()]
     waves = study.data.test.waves(problem).tolist()
@@ -92,7 +102,7 @@ def test_test_waves_lie_inside_and_outside_of_the_training_box(name: str) -> Non
 
 
 def test_the_main_job_gives_each_method_its_share() -> None:
-    study = load_study("helmholtz-quick")
+    study = loaded("helmholtz-quick")
     assert study.tune.balance == "training.method.name"
     distribution = study.search["training.method.name"].distribution
     assert isinstance(distribution, Choice)
@@ -102,7 +112,7 @@ def test_the_main_job_gives_each_method_its_share() -> None:
 
 
 def test_the_workbooks_experiments_have_its_settings() -> None:
-    a, b = load_study("workbook-a"), load_study("workbook-b")
+    a, b = loaded("workbook-a"), loaded("workbook-b")
     for study in (a, b):
         assert not study.problem.scaled
         assert isinstance(study.network, Modulated) and study.network.widths == (50,) * 5
