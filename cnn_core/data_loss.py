@@ -27,6 +27,18 @@ def point_loss_slopes(prediction: Tensor, u: Tensor, weight: Tensor | None = Non
     return slopes if weight is None else weight * slopes
 
 
+def point_objectives(
+    prediction: Tensor, residuals: Tensor, u: Tensor | None, weight: Tensor | None, shares: Tensor | None
+) -> Tensor:
+    """What each point adds to f, (…): its data, where it has u (…, O), and those of its residuals (…, C) that have
+    shares (A,), which are the last.
+    """
+    data = prediction.new_zeros(prediction.shape[:-1]) if u is None else point_losses(prediction, u, weight)
+    if shares is None:
+        return data
+    return data + weighted_squares(residuals[..., residuals.shape[-1] - len(shares) :], shares)
+
+
 def weighted_squares(residuals: Tensor, shares: Tensor) -> Tensor:
     """What residuals (…, C) with these shares (C,) in f add to the ℓ of every point: (…)."""
     return (residuals.square() * shares).sum(dim=-1)

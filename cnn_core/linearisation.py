@@ -12,7 +12,7 @@ from torch.func import jacrev, vjp
 
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork, Evaluation
-from cnn_core.data_loss import point_loss_slopes, point_losses, weighted_squares
+from cnn_core.data_loss import point_loss_slopes, point_objectives
 from cnn_core.jacobian import (
     BorderedJacobian,
     ExplicitJacobian,
@@ -69,18 +69,11 @@ def batch_terms(
 
 
 class _Loss(NamedTuple):
-    """What a point's loss is made of, as in `cnn_core.data_loss`; all by point but the shares."""
+    """What the points' losses are made of besides the pass, as `point_objectives` takes it."""
 
     u: Tensor | None
     weight: Tensor | None
     shares: Tensor | None
-
-    def __call__(self, prediction: Tensor, objectives: Tensor) -> Tensor:
-        """ℓ of every point, (…)."""
-        data = prediction.new_zeros(prediction.shape[:-1])
-        if self.u is not None:
-            data = point_losses(prediction, self.u, self.weight)
-        return data if self.shares is None else data + weighted_squares(objectives, self.shares)
 
 
 def field_jacobian(
@@ -108,7 +101,7 @@ def _jacobians_of_terms(
         residuals = evaluation.residuals
         constraints = _layer_jacobian(model, theta, evaluation, residuals[:, :count]) if count else None
         if loss.shares is not None:
-            losses = loss(evaluation.prediction, residuals[:, count:])
+            losses = point_objectives(evaluation.prediction, residuals, *loss)
             return _layer_jacobian(model, theta, evaluation, losses[:, None]), constraints
         if loss.u is None:
             return None, constraints
@@ -116,7 +109,8 @@ def _jacobians_of_terms(
 
     def terms(theta: Tensor, x: Tensor, p: Tensor, u: Tensor | None, weight: Tensor | None) -> Tensor:
         prediction, residuals = model.at_point(theta, x, p)
-        return torch.cat([_Loss(u, weight, loss.shares)(prediction, residuals[count:])[None], residuals[:count]])
+        own = point_objectives(prediction, residuals, u, weight, loss.shares)
+        return torch.cat([own[None], residuals[:count]])
 
     both = _explicit_jacobian(terms, theta, x, p, loss.u, loss.weight)
     none = loss.u is None and loss.shares is None

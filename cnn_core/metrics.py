@@ -114,7 +114,7 @@ def _data_errors(measurement: Measurement, points: PointSet) -> dict[str, float]
         by_wave = [difference.square().mean(dim=1), difference.norm(dim=1) / truth.norm(dim=1).clamp_min(1e-300)]
         return {name: float(values.mean()) for name, values in zip(OF_DATA, by_wave, strict=True)}
     seen = torch.ones_like(truth, dtype=torch.bool) if points.weight is None else points.weight > 0
-    sizes = _sizes(points)
+    sizes = points.wave_sizes
     waves = [
         [part[mask].double() for part in (one, two)]
         for one, two, mask in zip(difference.split(sizes), truth.split(sizes), seen.split(sizes), strict=True)
@@ -125,11 +125,6 @@ def _data_errors(measurement: Measurement, points: PointSet) -> dict[str, float]
     return {
         name: fmean(values) if values else math.nan for name, values in zip(OF_DATA, (squares, relative), strict=True)
     }
-
-
-def _sizes(points: PointSet) -> tuple[int, ...]:
-    """How many points each wave has."""
-    return points.sizes or (len(points) // points.waves,) * points.waves
 
 
 def _residual_errors(residuals: Tensor, points: PointSet) -> dict[str, float]:

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.domains import Box, lattice
-from cnn_core.problems import INTERIOR, Condition, Problem, collocation_points, with_known
-from cnn_core.solvers.enforced import Enforced, by_region, enforced
+from cnn_core.problems import INTERIOR, Condition, Problem, by_region, collocation_points, with_known
+from cnn_core.solvers.enforced import Enforced, enforced
 from cnn_core.solvers.solver import ProjectionStatus, Solver
 
 CHECK_POINTS = 500

@@ -103,12 +103,17 @@ def require_residual(problem: Problem) -> None:
                 "name, and those of coordinates, parameters and outputs, as texts"
             )
     for name in names:
-        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
+        if not _is_name(name):
             raise ProblemError(
                 f"problem {problem.name!r}: residual returned the name {name!r:.{LONGEST_NAME}}; write a text of 1 to "
                 f"{LONGEST_NAME} letters in one line"
             )
     _require_conditions(problem)
+
+
+def _is_name(name: object) -> bool:
+    """Whether it can stand in tables, metrics and messages."""
+    return isinstance(name, str) and name.isprintable() and 0 < len(name) <= LONGEST_NAME
 
 
 def _require_conditions(problem: Problem) -> None:
@@ -117,7 +122,7 @@ def _require_conditions(problem: Problem) -> None:
             f"problem {problem.name!r} has {len(problem.conditions)} conditions; write at most {MOST_RESIDUALS}"
         )
     for key in problem.conditions:
-        if not isinstance(key, str) or not key.isprintable() or not 0 < len(key) <= LONGEST_NAME:
+        if not _is_name(key):
             raise ProblemError(
                 f"problem {problem.name!r}: a condition has the name {key!r:.{LONGEST_NAME}}; write a text of 1 to "
                 f"{LONGEST_NAME} letters in one line"

@@ -10,16 +10,14 @@ Axis names: N points, O outputs, C constraints and A objectives among the residu
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.data_loss import data_loss, weighted_squares
-from cnn_core.problems import DATA, INTERIOR, PointSet, Problem, ProblemError
-
-T = TypeVar("T")
+from cnn_core.data_loss import point_objectives
+from cnn_core.problems import DATA, PointSet, Problem, ProblemError
 
 Role = Literal["constraint", "objective", "measured"]
 
@@ -73,13 +71,8 @@ class Task:
 def objective(
     prediction: Tensor, residuals: Tensor, u: Tensor | None, weight: Tensor | None, shares: Tensor | None
 ) -> Tensor:
-    """What points add to f, a scalar: their data where they have `u` (N, O), and the residuals (N, C + A) with shares
-    (A,), which are the last.
-    """
-    total = prediction.new_zeros(()) if u is None else data_loss(prediction, u, weight)
-    if shares is None:
-        return total
-    return total + weighted_squares(residuals[:, residuals.shape[1] - len(shares) :], shares).mean()
+    """What points add to f, a scalar: the mean of `point_objectives`."""
+    return point_objectives(prediction, residuals, u, weight, shares).mean()
 
 
 def tasks(model: ConstrainedNetwork, points: Points, roles: Roles | None = None) -> list[Task]:
@@ -155,11 +148,6 @@ def _task(model: ConstrainedNetwork, region: str, points: PointSet, roles: Roles
 def _fractions(owners: tuple[str, ...]) -> list[float]:
     counts = Counter(owners)
     return [1 / counts[owner] for owner in owners]
-
-
-def by_region(values: T | Mapping[str, T]) -> Mapping[str, T]:
-    """Values by region; those that stand alone are the interior's, as they are where there is nothing else."""
-    return values if isinstance(values, Mapping) else {INTERIOR: values}
 
 
 def at_once(parts: list[Tensor]) -> Tensor:

@@ -21,10 +21,10 @@ from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.divergence import UNEXPLAINED, cause
 from cnn_core.methods.method import Direction, Method, MiniBatch, Part, State, Step, Watch, require_value
 from cnn_core.optimizers import Adam, Optimizer
-from cnn_core.problems import PointSet
+from cnn_core.problems import PointSet, by_region
 from cnn_core.renewal import Renewal, require_renewal
 from cnn_core.schedules import value_at
-from cnn_core.tasks import Roles, Task, by_region, require_need, tasks
+from cnn_core.tasks import Roles, Task, require_need, tasks
 
 
 class TrainingStatus(StrEnum):

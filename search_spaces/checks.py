@@ -3,7 +3,7 @@
 import math
 import re
 from bisect import bisect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cnn_core.construction import fresh
@@ -13,7 +13,7 @@ from cnn_core.problems import DATA, INTERIOR, PointSet, Problem
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
 from cnn_core.tasks import require_read, role_of
 from search_spaces.blocks import write
-from search_spaces.data_files import find_file, observed, waves_of
+from search_spaces.data_files import find_file
 from search_spaces.errors import StudyFileError, naming, nearest
 from search_spaces.forms import MOST_VALUES, OF_A_SPLIT
 from search_spaces.measured import check_metrics, with_objectives
@@ -21,6 +21,7 @@ from search_spaces.networks import build_network
 from search_spaces.problems import build_problem
 from search_spaces.schema import USUAL, Choice, Data, DataSplit, NetworkChoice, Study
 from search_spaces.shares import Order, Share, require_disjoint
+from search_spaces.splits import source_of
 from search_spaces.training_checks import check_projection, check_training
 
 MOST_OBJECTIVES = 3
@@ -33,9 +34,6 @@ LEAKS: Mapping[tuple[str, str], str] = {
     ("test", "validation"): "validation wave, by which hyperparameters are selected, so its errors look too good",
 }
 """Which split must hold no wave of which other, and why."""
-
-SPLIT_SEEDS = {"train": 0, "validation": 1_986_096_233, "test": 1_952_805_748}
-"""Added to the seed, so that splits drawn at random do not share their points. Others would draw other points."""
 
 NO_FILE = DataSplit({}, 1)
 """A split that says nothing of a file."""
@@ -95,13 +93,11 @@ def check_data(study: Study) -> None:
     cast = Cast(build_network(study.network), training.seed, training.dtype, study.problem.scaled)
     _check_shares(study.data)
     points: dict[str, dict[str, PointSet]] = {}
-    for name, split in splits(study.data):
+    for name, split in study.data.splits.items():
         _check_split(problem, split, f"data.{name}")
         with naming(f"data.{name}: "):
-            data = observed(problem, split)
-            waves = waves_of(problem, split, data)
-            seed = split_seed(study, name)
-            points[name] = rehearse(problem, split.drawn, cast, seed=seed, data=data, waves=waves)
+            source = source_of(study, problem, name)
+            points[name] = rehearse(problem, split.drawn, cast, **source._asdict())
     for name, used in LEAKS:
         if problem.given and problem.has_solution and _told_apart_by_waves(study, name, used):
             _check_leak(problem, study.data, name, used)
@@ -122,16 +118,6 @@ def check_network(study: Study) -> None:
     except ValueError as error:
         raise StudyFileError(f"network: {error}") from None
     _require_holdable(sum(tensor.numel() for tensor in module.parameters()))
-
-
-def split_seed(study: Study, name: str) -> int:
-    """What seeds the random points of a split."""
-    return study.training.seed + SPLIT_SEEDS[name]
-
-
-def splits(data: Data) -> Iterator[tuple[str, DataSplit]]:
-    """The three splits by name."""
-    return ((name, getattr(data, name)) for name in ("train", "validation", "test"))
 
 
 def _check_split(problem: Problem, split: DataSplit, path: str) -> None:
@@ -173,7 +159,7 @@ def _told_apart_by_waves(study: Study, *names: str) -> bool:
     """Whether splits are parts of a family: not where observations have their shares, nor where no data teaches and all
     of it is one wave, which is solved.
     """
-    parts: list[DataSplit] = [getattr(study.data, name) for name in names]
+    parts = [study.data.splits[name] for name in names]
     one_wave = all(len(values) == 1 for part in parts for values in part.parameters.values())
     solved = one_wave and role_of(DATA, study.training.roles) == "measured"
     return not solved and all(part.file is None for part in parts)
@@ -181,7 +167,7 @@ def _told_apart_by_waves(study: Study, *names: str) -> bool:
 
 def _check_leak(problem: Problem, data: Data, name: str, used: str) -> None:
     """Splits are grids, so they share a wave where they share a value of every parameter."""
-    own, others = (getattr(data, split).parameters for split in (name, used))
+    own, others = (data.splits[split].parameters for split in (name, used))
     wave = {key: _first_shared(own[key], sorted(others[key])) for key in problem.given}
     if None not in wave.values():
         values = ", ".join(f"{key} {value:g}" for key, value in wave.items())
@@ -203,7 +189,7 @@ def _same(one: float, other: float) -> bool:
 
 def _check_shares(data: Data) -> None:
     """No row of a file belongs to two splits."""
-    known = {name: split for name, split in splits(data) if split.file is not None}
+    known = {name: split for name, split in data.splits.items() if split.file is not None}
     found: dict[str, tuple[Path, Share, Order]] = {}
     for name, split in known.items():
         with naming(f"data.{name}: "):
@@ -234,7 +220,7 @@ def check_sizes(study: Study) -> None:
     for path, values in choices.items():
         if len(values) > MOST_CHOICES:
             raise StudyFileError(f"search.{path}.choice has {len(values)} values; write at most {MOST_CHOICES}")
-    listed = sum(len(values) for _, split in splits(study.data) for values in split.parameters.values())
+    listed = sum(len(values) for split in study.data.splits.values() for values in split.parameters.values())
     if (count := listed + sum(map(len, choices.values()))) > MOST_VALUES:
         raise StudyFileError(f"data and search list {count} values; write at most {MOST_VALUES} altogether")
     settings = write(study)

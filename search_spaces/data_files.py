@@ -42,8 +42,7 @@ def sent_as(name: str) -> str:
 
 def files_of(data: Data) -> dict[str, Path]:
     """The data files of a study: what it calls each → where it is."""
-    splits = (data.train, data.validation, data.test)
-    return {split.file: find_file(split.file) for split in splits if split.file is not None}
+    return {split.file: find_file(split.file) for split in data.splits.values() if split.file is not None}
 
 
 def gather(data: Data, folder: Path) -> Path | None:

@@ -4,7 +4,6 @@ What there is to measure depends on the problem (its residuals and conditions) a
 observations). Metrics of the test split are never selected by.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -13,8 +12,6 @@ from cnn_core.problems import INTERIOR, Problem
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.problems import build_problem
 from search_spaces.schema import USUAL, DataSplit, Study
-
-Modes = Mapping[str, str]
 
 PROJECTED = "projected/"
 

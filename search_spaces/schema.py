@@ -113,6 +113,11 @@ class Data:
     validation: DataSplit
     test: DataSplit
 
+    @property
+    def splits(self) -> Mapping[str, DataSplit]:
+        """The three splits by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
 
 @dataclass(frozen=True)
 class Training:

@@ -13,9 +13,9 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from cnn_core.methods.method import Direction, State, Step
-from cnn_core.problems import PointSet
+from cnn_core.problems import PointSet, by_region
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
-from cnn_core.tasks import Need, Task, added, by_region, objective
+from cnn_core.tasks import Need, Task, added, objective
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ and 0 says that there is none yet.
 from torch import Tensor
 
 from cnn_core.methods.method import State, Step
-from cnn_core.tasks import by_region
+from cnn_core.problems import by_region
 
 
 def none_yet() -> State:

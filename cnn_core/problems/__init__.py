@@ -24,7 +24,7 @@ from cnn_core.problems.points import (
 )
 from cnn_core.problems.poisson import poisson, poisson_hole
 from cnn_core.problems.problem import Problem
-from cnn_core.problems.region import DATA, INTERIOR
+from cnn_core.problems.region import DATA, INTERIOR, by_region
 from cnn_core.problems.synthetic import synthetic
 from cnn_core.problems.unknown import Unknown
 from cnn_core.problems.vibrations import beam, wave
@@ -63,6 +63,7 @@ __all__ = [
     "Unknown",
     "beam",
     "burgers",
+    "by_region",
     "collocation_points",
     "heat",
     "helmholtz",

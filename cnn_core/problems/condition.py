@@ -51,6 +51,10 @@ class Condition:
         """Whether it is set at points of its own."""
         return not isinstance(self.on, str)
 
+    def region(self, key: str) -> str:
+        """The region that it is set on: points of its own are one that is called like the condition, `key`."""
+        return self.on if isinstance(self.on, str) else key
+
     def __post_init__(self) -> None:
         points = 1 if isinstance(self.on, str) else len(self.on)
         if isinstance(self.on, Tensor) and (self.on.dim() != 2 or points == 0):

@@ -19,7 +19,7 @@ from cnn_core.domains import Located, Sampling
 from cnn_core.problems.condition import Condition
 from cnn_core.problems.functions import ProblemError
 from cnn_core.problems.problem import Problem
-from cnn_core.problems.region import DATA, INTERIOR
+from cnn_core.problems.region import DATA, INTERIOR, by_region
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Split:
     @property
     def counts(self) -> Mapping[str, int]:
         """The points of a wave by region."""
-        return {INTERIOR: self.points} if isinstance(self.points, int) else self.points
+        return by_region(self.points)
 
     def sampling_of(self, region: str) -> Sampling:
         """How the points of a region are drawn."""
@@ -102,13 +102,18 @@ class PointSet:
     def to(self, *, dtype: torch.dtype, device: torch.device | str) -> "PointSet":
         return self._each(lambda tensor: tensor.to(dtype=dtype, device=device))
 
+    @property
+    def wave_sizes(self) -> tuple[int, ...]:
+        """How many points each wave has."""
+        return self.sizes or (len(self) // self.waves,) * self.waves
+
     def wave(self, index: int) -> "PointSet":
         """The points of one wave."""
         return self.of_waves([index])
 
     def of_waves(self, picked: Sequence[int]) -> "PointSet":
         """The points of some waves, in this order."""
-        sizes = self.sizes or (len(self) // self.waves,) * self.waves
+        sizes = self.wave_sizes
         ends = list(itertools.accumulate(sizes, initial=0))
         index = torch.cat([torch.arange(ends[wave], ends[wave + 1], device=self.x.device) for wave in picked])
         own = tuple(sizes[wave] for wave in picked) if self.sizes and len(picked) > 1 else None

@@ -158,7 +158,7 @@ class Problem:
     @property
     def region_of(self) -> Mapping[str, str]:
         """Every condition's region, and the interior for the PDE's residuals."""
-        of_conditions = {key: str(key if one.at_points else one.on) for key, one in self.conditions.items()}
+        of_conditions = {key: condition.region(key) for key, condition in self.conditions.items()}
         return dict.fromkeys(self.constraints, self.region.name) | of_conditions
 
     @cached_property
@@ -174,7 +174,7 @@ class Problem:
             raise ProblemError(
                 f"problem {self.name!r}: {min(clash)!r} names a condition and a residual of the PDE; rename one of them"
             )
-        here = {key: one for key, one in self.conditions.items() if (key if one.at_points else one.on) == name}
+        here = {key: one for key, one in self.conditions.items() if one.region(key) == name}
         if not here:
             return self if name == INTERIOR else replace(self, conditions={}, region=Region(name, rows=()))
         inside, at_points = name == INTERIOR, name in self.conditions and self.conditions[name].at_points

@@ -9,7 +9,7 @@ asks for there. These stand behind p, as p (K + E,).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from torch import Tensor
 
@@ -17,10 +17,17 @@ from cnn_core.derivatives import Field
 from cnn_core.problems.condition import Condition, Partner
 from cnn_core.problems.functions import ProblemError, Residual, Scale
 
+T = TypeVar("T")
+
 INTERIOR, DATA = "interior", "data"
 
 WITHOUT_NORMALS = (INTERIOR, "initial", "final")
 """Regions of a domain that are no boundary in space."""
+
+
+def by_region(values: T | Mapping[str, T]) -> Mapping[str, T]:
+    """Values by region; those that stand alone are the interior's, as they are where there is nothing else."""
+    return values if isinstance(values, Mapping) else {INTERIOR: values}
 
 
 @dataclass(frozen=True)

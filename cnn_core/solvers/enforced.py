@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.domains import Sampling
-from cnn_core.problems import INTERIOR, Problem, ProblemError, Split, sample_regions
+from cnn_core.problems import INTERIOR, Problem, ProblemError, Split, by_region, sample_regions
 from cnn_core.solvers.rows import Points
 
 FEWER = 4
@@ -34,11 +34,6 @@ class Enforced:
         x, p = self.x.to(p), p.expand(len(self.x), -1)
         constants = p if self.attached is None else torch.cat([p, self.attached.to(p)], dim=1)
         return Points(model.with_problem(model.problem.only(self.rows)), x, constants)
-
-
-def by_region(points: int | Mapping[str, int]) -> Mapping[str, int]:
-    """Numbers of points by region; one that stands alone is the interior's."""
-    return {INTERIOR: points} if isinstance(points, int) else points
 
 
 def enforced(

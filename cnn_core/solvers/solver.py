@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple, Protocol
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.problems import INTERIOR, Problem
-from cnn_core.solvers.enforced import Enforced, by_region
+from cnn_core.problems import INTERIOR, Problem, by_region
+from cnn_core.solvers.enforced import Enforced
 
 Accept = Literal["always", "if-better-on-validation"]
 

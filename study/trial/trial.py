@@ -27,16 +27,14 @@ from cnn_core.metrics import (
     metric_names,
     percentiles,
 )
-from cnn_core.problems import DATA, PointSet, Problem, redrawn, sample_regions
+from cnn_core.problems import DATA, PointSet, by_region, redrawn
 from cnn_core.renewal import Renewal
 from cnn_core.solvers import Solver
-from cnn_core.tasks import by_region
 from cnn_core.training import Training, TrainingStatus
-from search_spaces.checks import split_seed, splits
-from search_spaces.data_files import observed, waves_of
 from search_spaces.errors import one_line
 from search_spaces.load import build_network, build_problem, dump_yaml
-from search_spaces.schema import DataSplit, Study
+from search_spaces.schema import Study
+from search_spaces.splits import points_of, source_of
 from study.trial import saved
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS
 from study.trial.identity import code_changes, differences_in_kind, settings_of
@@ -67,7 +65,7 @@ class Trial:
             torch.cuda.reset_peak_memory_stats(self.device)  # a process may run several trials
         self.dtype = getattr(torch, settings.dtype)
         problem = build_problem(study.problem)
-        self.splits = {name: self._points(problem, name, split) for name, split in splits(study.data)}
+        self.splits = {name: self._held(points_of(study, problem, name)) for name in study.data.splits}
         network = fresh(build_network(study.network), problem, seed=settings.seed)
         if study.projection is not None:
             study.projection.require(problem)
@@ -246,11 +244,8 @@ class Trial:
                 found[f"unknown/{name}_error"] = finite(abs(value - unknown.truth) / (abs(unknown.truth) or 1.0))
         return found
 
-    def _points(self, problem: Problem, name: str, split: DataSplit) -> dict[str, PointSet]:
-        """The points of a split by region."""
-        data = observed(problem, split)
-        waves = waves_of(problem, split, data)
-        points = sample_regions(problem, split.drawn, seed=split_seed(self.study, name), data=data, waves=waves)
+    def _held(self, points: Mapping[str, PointSet]) -> dict[str, PointSet]:
+        """Points as this trial computes with them."""
         return {region: part.to(dtype=self.dtype, device=self.device) for region, part in points.items()}
 
     def _renewal(self) -> Renewal | None:
@@ -258,14 +253,14 @@ class Trial:
         settings, split, problem = self.study.training, self.study.data.train, self.model.problem
         if not (settings.resample or settings.refine):
             return None
-        waves = waves_of(problem, split, observed(problem, split))
+        source = source_of(self.study, problem, "train")
 
         def draw(region: str, times: int, seed: int) -> PointSet:
             data = self.splits["train"][region].observed
-            points = redrawn(problem, split.drawn, region, times=times, seed=seed, data=data, waves=waves)
-            return points.to(dtype=self.dtype, device=self.device)
+            points = redrawn(problem, split.drawn, region, times=times, seed=seed, data=data, waves=source.waves)
+            return self._held({region: points})[region]
 
-        return Renewal(draw, settings.resample, settings.refine, seed=split_seed(self.study, "train"))
+        return Renewal(draw, settings.resample, settings.refine, seed=source.seed)
 
     def _watch(self, measurements: Mapping[str, Measurement]) -> None:
         residuals = torch.cat([part.residuals.flatten() for part in measurements.values()])

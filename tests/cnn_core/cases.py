@@ -15,8 +15,8 @@ from cnn_core.jacobian import Jacobian
 from cnn_core.linearisation import field_jacobian
 from cnn_core.methods.method import Method, MiniBatch, Part, State, Step
 from cnn_core.networks import Dense, Modulated, Network
-from cnn_core.problems import PROBLEMS, PointSet, Problem, collocation_points, helmholtz
-from cnn_core.tasks import Roles, Task, by_region, tasks
+from cnn_core.problems import PROBLEMS, PointSet, Problem, by_region, collocation_points, helmholtz
+from cnn_core.tasks import Roles, Task, tasks
 
 RANGES = {
     "amplitude": (0.2, 5.0), "frequency": (0.2, 5.0), "phase": (-0.5, 0.5),
