@@ -1,9 +1,13 @@
-"""What all tests share: one torch thread and the same examples in every run."""
+"""What all tests share: one torch thread, the same examples in every run, and no module of an earlier test's study."""
 
 import os
 
 import torch
 from hypothesis import settings
+
+from tests.own_modules import own_modules_belong_to_one_test
+
+__all__ = ["own_modules_belong_to_one_test"]
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
