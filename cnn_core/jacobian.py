@@ -274,6 +274,10 @@ class StackedJacobian:
         shares = zip(self.parts, weights.split(list(self.sizes)), strict=True)
         return torch.stack([part.transposed_times(share) for part, share in shares]).sum(dim=0)
 
+    def matrix(self) -> Tensor:
+        """J itself, (R, P)."""
+        return torch.cat([part.matrix() for part in self.parts])
+
 
 def stacked(parts: Sequence[Jacobian], sizes: Sequence[int]) -> "Jacobian | StackedJacobian":
     """The rows of all parts; one part as it is."""

@@ -92,12 +92,17 @@ def refined(
     size = len(points) // points.waves
     count = max(1, round(refinement.share * size))
     sizes = measure(model, theta, candidates).residuals.double().norm(dim=1).reshape(points.waves, -1)
-    weights = sizes / sizes.mean(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny) + 1
-    weights = torch.nan_to_num(weights, nan=1.0, posinf=1.0).cpu()
-    picked = torch.multinomial(weights, count, generator=torch.Generator().manual_seed(seed))
-    chosen = (picked + weights.shape[1] * torch.arange(points.waves)[:, None]).to(points.x.device)
+    first = sizes.shape[1] * torch.arange(points.waves, device=sizes.device)[:, None]
+    chosen = picked(sizes, count, seed) + first
     kept = torch.arange(len(points), device=points.x.device).reshape(points.waves, size)[:, : size - count]
     return points.merged(kept, candidates, chosen)
+
+
+def picked(sizes: Tensor, count: int, seed: int) -> Tensor:
+    """`count` different candidates of every wave, (W, count), for the sizes |g| (W, m) of their residuals."""
+    weights = sizes / sizes.mean(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny) + 1
+    weights = torch.nan_to_num(weights, nan=1.0, posinf=1.0).cpu()
+    return torch.multinomial(weights, count, generator=torch.Generator().manual_seed(seed)).to(sizes.device)
 
 
 def require_renewal(

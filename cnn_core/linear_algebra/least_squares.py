@@ -1,9 +1,10 @@
 """Levenberg–Marquardt with geodesic acceleration: ½ |W F(θ)|² + ½ s² |θ − θ₀|² → min, for fixed weights W.
 
-With J = W ∂F/∂θ, d = θ − θ₀ and a = s² + μ a step solves a system of the size of F instead of that of θ,
+With J = W ∂F/∂θ, d = θ − θ₀ and a = s² + μ a step is
 
-    (J Jᵀ + a I) y = W F − (s²/a) J d,        Δ = −(s²/a) d − Jᵀ y,
+    Δ = −(s²/a) d − Jᵀ (J Jᵀ + a I)⁻¹ (W F − (s²/a) J d),
 
+solved in the space of rows or in that of parameters, whichever is smaller (`cnn_core.linear_algebra.sides`). It is
 followed by half the geodesic acceleration, −½ Jᵀ (J Jᵀ + a I)⁻¹ W F_ΔΔ, which follows the bend of the valley and needs
 one more evaluation and no factorisation. The damping μ moves by the gain ratio.
 
@@ -18,6 +19,8 @@ from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+from cnn_core.linear_algebra.sides import Operator, Side, Space, cheaper_space, side_of
 
 FIRST_DAMPING = 1e-3
 """μ at the first step, relative to the mean diagonal of J Jᵀ."""
@@ -38,24 +41,11 @@ Quantities = list[Tensor]
 """What a problem evaluates at θ, in whatever shapes; F is selected from it."""
 
 
-class Operator(Protocol):
-    """A matrix J (R × P) by its products."""
-
-    def times(self, vector: Tensor) -> Tensor:
-        """J v: (P,) → (R,)."""
-        ...
-
-    def transposed_times(self, weights: Tensor) -> Tensor:
-        """Jᵀ w: (R,) → (P,)."""
-        ...
-
-
 class Linear(NamedTuple):
-    """F at some θ to first order: its quantities, J = ∂F/∂θ, J Jᵀ (R, R)."""
+    """F at some θ to first order: its quantities, and J = ∂F/∂θ (R × P)."""
 
     quantities: Quantities
     jacobian: Operator
-    gram: Tensor
 
 
 class LeastSquares(Protocol):
@@ -77,25 +67,44 @@ class LeastSquares(Protocol):
 class Descent:
     """θ on its way down, with the damping that served it last. `on_step` gets all quantities at θ after every step.
 
-    `pull` is s².
+    `pull` is s². `space` says in which space steps are solved, `auto` until the first; `scaled` measures parameters in units of their own, where
+    nothing pulls.
     """
 
-    def __init__(self, theta: Tensor, *, pull: float, on_step: Callable[[Quantities], None]) -> None:
+    def __init__(
+        self,
+        theta: Tensor,
+        *,
+        pull: float = 0.0,
+        space: Space = "auto",
+        scaled: bool = False,
+        on_step: Callable[[Quantities], None] = lambda quantities: None,
+    ) -> None:
         self.theta = self.origin = theta
         self.pull = pull
+        self.space: Space = space
+        self.scaled = scaled
         self.on_step = on_step
         self.damping = FIRST_DAMPING
         self.steps = 0
 
-    def minimise(self, problem: LeastSquares, weights: Tensor, *, inner_tolerance: float, max_steps: int) -> None:
+    def minimise(
+        self,
+        problem: LeastSquares,
+        weights: Tensor,
+        *,
+        inner_tolerance: float,
+        max_steps: int,
+        enough: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Descend until a step gains less than the fraction `inner_tolerance`, none helps, or the steps run out.
 
-        `weights` (R,) are the diagonal of W.
+        `weights` (R,) are the diagonal of W. `enough` is asked before every step.
         """
-        at = problem.linearise(self.theta)
-        while self.steps < max_steps and self.damping < LARGEST_DAMPING:
+        at, side = self.linearised(problem, weights)
+        while self.steps < max_steps and self.damping < LARGEST_DAMPING and not enough():
             before = self._cost(self.theta, weights * problem.select(at.quantities))
-            theta, promised = self._step(problem, at, weights)
+            theta, promised = self._step(problem, at, side, weights)
             quantities = problem.evaluate(theta)
             gain = before - self._cost(theta, weights * problem.select(quantities))
             self.steps += 1
@@ -106,31 +115,38 @@ class Descent:
             if 0 < gain < inner_tolerance * before:
                 break
             if accepted:
-                at = problem.linearise(theta)
+                at, side = self.linearised(problem, weights)
         self.damping = min(self.damping, 1.0)
 
-    def _step(self, problem: LeastSquares, at: Linear, weights: Tensor) -> tuple[Tensor, float]:
+    def begun_at(self, theta: Tensor) -> "Descent":
+        """Another descent with these settings, from θ (P,)."""
+        return Descent(theta, pull=self.pull, space=self.space, scaled=self.scaled)
+
+    def linearised(self, problem: LeastSquares, weights: Tensor) -> tuple[Linear, Side]:
+        """The rows at θ to first order, and the same ready to be solved with."""
+        at = problem.linearise(self.theta)
+        self.space = cheaper_space(len(weights), len(self.theta)) if self.space == "auto" else self.space
+        return at, side_of(at.jacobian, weights, self.space, scaled=self.scaled)
+
+    def _step(self, problem: LeastSquares, at: Linear, side: Side, weights: Tensor) -> tuple[Tensor, float]:
         """Where the accelerated step leads, and by how much the plain one should lower the cost."""
         distance, values = self.theta - self.origin, weights * problem.select(at.quantities)
-        gram = weights[:, None] * at.gram * weights
-        slack = self._slack(gram)
+        slack = self._slack(side.square / len(values))
+        damped = side.damped(slack)
         shrink = self.pull / slack
-        factor = _factor(gram, slack)
         leaning = weights * at.jacobian.times(distance) if self.pull else torch.zeros_like(values)
-        y = _solved(factor, values - shrink * leaning)
-        step = -at.jacobian.transposed_times(weights * y) - shrink * distance
-        slope = -shrink * leaning - gram @ y
+        step, slope = damped.shortest(values - shrink * leaning)
+        step, slope = step - shrink * distance, slope - shrink * leaning
         probe = weights * problem.select(problem.evaluate(self.theta + PROBE * step))
-        bend = 2 / PROBE * ((probe - values) / PROBE - slope)
-        acceleration = -at.jacobian.transposed_times(weights * _solved(factor, bend))
+        acceleration = damped.shortest(2 / PROBE * ((probe - values) / PROBE - slope))[0]
         promised = self._promised(values, slope, distance, step)
-        if float(acceleration.norm()) <= LARGEST_BEND * float(step.norm()):
+        if side.length(acceleration) <= LARGEST_BEND * side.length(step):
             step = step + 0.5 * acceleration
         return self.theta + step, promised
 
-    def _slack(self, gram: Tensor) -> float:
-        """a = s² + μ; 1 instead of 0, where nothing depends on θ."""
-        slack = self.pull + self.damping * float(gram.diagonal().mean())
+    def _slack(self, diagonal: float) -> float:
+        """a = s² + μ for the mean `diagonal` of J Jᵀ; 1 instead of 0, where nothing depends on θ."""
+        slack = self.pull + self.damping * diagonal
         return 1.0 if slack == 0 else slack
 
     def _promised(self, values: Tensor, slope: Tensor, distance: Tensor, step: Tensor) -> float:
@@ -149,18 +165,3 @@ def _change_of_damping(gain: float, promised: float) -> float:
     if gain < 0.25 * promised:
         return 2
     return 1
-
-
-def _factor(gram: Tensor, slack: float) -> Tensor:
-    """The Cholesky factor of G + slack·I, with the least more slack that makes it positive definite."""
-    while True:
-        shifted = gram.clone()
-        shifted.diagonal().add_(slack)
-        factor, info = torch.linalg.cholesky_ex(shifted)
-        if int(info) == 0 or not math.isfinite(slack):
-            return factor
-        slack = max(4 * slack, 1e-15 * float(gram.diagonal().mean()))
-
-
-def _solved(factor: Tensor, right_side: Tensor) -> Tensor:
-    return torch.cholesky_solve(right_side[:, None], factor)[:, 0]

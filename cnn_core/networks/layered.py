@@ -12,7 +12,7 @@ Axis names: S streams, N points, D coordinates, K parameters of the family, Q qu
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import prod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -95,6 +95,9 @@ class LayeredNetwork(nn.Module):
     `activation` is a name, or has one for each hidden layer. `transform` may be set at any time: u is then what it
     makes of the outputs.
     """
+
+    FIRST: ClassVar[tuple[str, ...]] = ("hidden.0.weight", "hidden.0.bias")
+    """The parameters of the first layer that sees x."""
 
     def __init__(
         self,

@@ -144,5 +144,5 @@ def _gradient_at_rest(way: Continuation) -> float:
     near = wave.error(wave.evaluate(probe.theta)) > 0.5 * way.course.errors[-1]
     at = rows.linearise(probe.theta if near else theta)
     residuals = weights * rows.select(at.quantities)
-    size = float((weights.square() * at.gram.diagonal()).sum().sqrt() * residuals.norm())
+    size = float((weights.square() * at.jacobian.gram().diagonal()).sum().sqrt() * residuals.norm())
     return float(at.jacobian.transposed_times(weights * residuals).norm()) / max(size, 1e-300)

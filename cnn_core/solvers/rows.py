@@ -96,7 +96,7 @@ class Rows:
         parts = [block.points.linearise(theta, block.start, block.stop) for block in self.blocks]
         quantities, jacobians = zip(*parts, strict=True)
         jacobian = StackedJacobian(jacobians, [len(block.points.x) * len(block.fixed) for block in self.blocks])
-        return Linear(list(quantities), jacobian, jacobian.gram())
+        return Linear(list(quantities), jacobian)
 
     def select(self, quantities: Sequence[Tensor]) -> Tensor:
         """The unweighted rows (R,) among all quantities."""

@@ -1,6 +1,8 @@
 """What every projection solver is: a frozen dataclass of settings that moves θ onto the constraint of one wave."""
 
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
@@ -35,6 +37,7 @@ class Solution(NamedTuple):
     distances: list[float]
     path: list[tuple[int, Tensor]]
     watched: Mapping[str, float] = {}
+    space: str = ""
 
 
 class Course:
@@ -54,11 +57,13 @@ class Course:
         if step & (step - 1) == 0:
             self.path.append((step, prediction))
 
-    def solution(self, theta: Tensor, status: ProjectionStatus, watched: Mapping[str, float] | None = None) -> Solution:
+    def solution(
+        self, theta: Tensor, status: ProjectionStatus, watched: Mapping[str, float] | None = None, space: str = ""
+    ) -> Solution:
         """The course as it ended, with θ (P,)."""
         end = len(self.errors) - 1
         path = self.path if self.path[-1][0] == end else [*self.path, (end, self._last)]
-        return Solution(theta, status, self.errors, self.distances, path, watched or {})
+        return Solution(theta, status, self.errors, self.distances, path, watched or {}, space)
 
 
 class Solver(Protocol):
@@ -92,6 +97,11 @@ class Solver(Protocol):
         The problem has no unknowns.
         """
         ...
+
+
+def in_float64(model: ConstrainedNetwork) -> ConstrainedNetwork:
+    """A model of a copy of the network in float64, its buffers and frozen parameters, too."""
+    return replace(model, network=copy.deepcopy(model.network).double())
 
 
 def require_common(solver: Solver) -> None:

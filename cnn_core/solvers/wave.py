@@ -39,6 +39,14 @@ class Wave:
         """One part of the points' quantities, (n, its columns)."""
         return quantities[0][:, self.parts[name]]
 
+    def at(self, x: Tensor) -> "Wave":
+        """The same wave at other points x (n, D); the conditions keep theirs."""
+        return replace(self, points=replace(self.points, x=x, p=self.points.p[:1].expand(len(x), -1)))
+
+    def constraints(self, theta: Tensor) -> Tensor:
+        """The PDE's residuals g (n, C) at the points."""
+        return self.points.evaluate(theta)[:, self.parts[CONSTRAINTS]]
+
     def error(self, quantities: Sequence[Tensor]) -> float:
         """Mean g² at the points, plus that of every condition. Blocks beyond these are left out."""
         of_conditions = quantities[1 : 1 + len(self.conditions)]

@@ -9,19 +9,9 @@ import torch
 from torch import Tensor
 from torch.func import jacrev
 
+from cnn_core.jacobian import ExplicitJacobian
 from cnn_core.linear_algebra.least_squares import Descent, Linear
 from tests.cnn_core.cases import relative
-
-
-@dataclass(frozen=True)
-class Matrix:
-    matrix: Tensor
-
-    def times(self, vector: Tensor) -> Tensor:
-        return self.matrix @ vector
-
-    def transposed_times(self, weights: Tensor) -> Tensor:
-        return self.matrix.T @ weights
 
 
 @dataclass(frozen=True)
@@ -35,7 +25,7 @@ class Plain:
 
     def linearise(self, theta: Tensor) -> Linear:
         matrix = jacrev(self.function)(theta)
-        return Linear(self.evaluate(theta), Matrix(matrix), matrix @ matrix.T)
+        return Linear(self.evaluate(theta), ExplicitJacobian(matrix, 1))
 
     def select(self, quantities: Sequence[Tensor]) -> Tensor:
         return quantities[0]

@@ -1,0 +1,244 @@
+"""The two sides of a damped least-squares step. For J (R × P), v (R,) and a > 0
+
+    x = −Jᵀ (J Jᵀ + a I)⁻¹ v = −(JᵀJ + a I)⁻¹ Jᵀ v
+
+minimises |J x + v|² + a |x|². In the space of rows a system of size R is solved, in that of parameters one of size P.
+The smaller one costs less, in time (R² P or R P² once for each J, R³/3 or P³/3 for each a) and in memory.
+
+A Gram matrix has the square of J's condition number κ. The space of parameters keeps the digits that this would lose:
+x is corrected once with the residual of J itself (corrected semi-normal equations), and where a falls below what JᵀJ
+knows at all, the triangle of a QR decomposition of [J; √a I] takes the place of the Cholesky factor.
+
+Columns of J may differ in size by many orders: a weight of the first layer moves u by much more than one of the last.
+Scaled, the entries of x are measured in units of their own, so that a Σ_i d_i x_i² is what keeps x short, d_i in
+proportion to the size of the column i. Marquardt's d_i, its square, follows columns that happen to vanish.
+
+Axis names: R rows, P entries of θ.
+
+References: Björck 1987, Stability analysis of the method of seminormal equations for linear least squares problems;
+Golub & Van Loan 2013, §5.3 and §6.1; Marquardt 1963, An algorithm for least-squares estimation of nonlinear parameters.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+Space = Literal["auto", "rows", "parameters"]
+"""Where systems are solved; `auto` is the space of the smaller ones."""
+
+KNOWN = 1e-14
+"""Below this fraction of the trace of JᵀJ its smallest eigenvalues are made of rounding errors."""
+
+
+LEAST_COLUMN = 1e-6
+"""Columns smaller than this fraction of the largest are scaled as if they were as large."""
+
+
+class Operator(Protocol):
+    """A matrix J (R × P) by its products."""
+
+    def times(self, vector: Tensor) -> Tensor:
+        """J v: (P,) → (R,)."""
+        ...
+
+    def transposed_times(self, weights: Tensor) -> Tensor:
+        """Jᵀ w: (R,) → (P,)."""
+        ...
+
+    def gram(self) -> Tensor:
+        """J Jᵀ (R, R)."""
+        ...
+
+    def matrix(self) -> Tensor:
+        """J itself, (R, P)."""
+        ...
+
+
+class Damped(Protocol):
+    """One a of a side."""
+
+    def shortest(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """For v (R,) the x (P,) that minimises |J x + v|² + a |x|², and J x (R,)."""
+        ...
+
+
+class Side(Protocol):
+    """J at some θ, its rows weighted, ready to be solved with."""
+
+    @property
+    def space(self) -> Literal["rows", "parameters"]: ...
+    @property
+    def square(self) -> float:
+        """|J|², the sum of the squares of all entries."""
+        ...
+
+    def length(self, x: Tensor) -> float:
+        """|x| (P,) as the damping measures it."""
+        ...
+
+    def damped(self, slack: float) -> Damped:
+        """The same with a = `slack`, or the least more that can be factorised."""
+        ...
+
+
+def cheaper_space(rows: int, parameters: int) -> Literal["rows", "parameters"]:
+    """Where the system is the smaller one."""
+    return "parameters" if parameters <= rows else "rows"
+
+
+def side_of(jacobian: Operator, weights: Tensor, space: Literal["rows", "parameters"], *, scaled: bool = False) -> Side:
+    """The side on which steps are solved for J (R × P), its rows times `weights` (R,).
+
+    `scaled` measures every parameter in its own unit; J is formed then on either side.
+    """
+    if space == "rows" and not scaled:
+        return _RowsSide(jacobian, weights, weights[:, None] * jacobian.gram() * weights)
+    rows = weights[:, None] * jacobian.matrix()
+    if not scaled:
+        return _ParametersSide(rows, rows.T @ rows)
+    units = _units(rows)
+    rows = rows * units
+    if space == "parameters":
+        return _ScaledSide(_ParametersSide(rows, rows.T @ rows), units)
+    return _ScaledSide(_RowsSide(_Formed(rows), torch.ones_like(weights), rows @ rows.T), units)
+
+
+def _units(rows: Tensor) -> Tensor:
+    """The units (P,) of the parameters, for which the columns of J become alike, half as many orders apart."""
+    sizes = rows.square().sum(dim=0).sqrt()
+    largest = float(sizes.max())
+    if largest == 0:
+        return torch.ones_like(sizes)
+    sizes = sizes.clamp_min(LEAST_COLUMN * largest)
+    return (sizes * sizes.mean()).rsqrt()
+
+
+@dataclass(frozen=True, eq=False)
+class _Formed:
+    """A J that is held as a matrix (R, P)."""
+
+    rows: Tensor
+
+    def times(self, vector: Tensor) -> Tensor:
+        return self.rows @ vector
+
+    def transposed_times(self, weights: Tensor) -> Tensor:
+        return weights @ self.rows
+
+    def gram(self) -> Tensor:
+        return self.rows @ self.rows.T
+
+    def matrix(self) -> Tensor:
+        return self.rows
+
+
+@dataclass(frozen=True, eq=False)
+class _ScaledSide:
+    """A side for x in `units` (P,)."""
+
+    side: "_RowsSide | _ParametersSide"
+    units: Tensor
+
+    @property
+    def space(self) -> Literal["rows", "parameters"]:
+        return self.side.space
+
+    @property
+    def square(self) -> float:
+        return self.side.square
+
+    def length(self, x: Tensor) -> float:
+        return float((x / self.units).norm())
+
+    def damped(self, slack: float) -> "_DampedScaled":
+        return _DampedScaled(self.side.damped(slack), self.units)
+
+
+@dataclass(frozen=True, eq=False)
+class _DampedScaled:
+    damped: Damped
+    units: Tensor
+
+    def shortest(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        x, change = self.damped.shortest(values)
+        return self.units * x, change
+
+
+@dataclass(frozen=True, eq=False)
+class _RowsSide:
+    jacobian: Operator
+    weights: Tensor
+    gram: Tensor
+    space: Literal["rows", "parameters"] = "rows"
+
+    @property
+    def square(self) -> float:
+        return float(self.gram.diagonal().sum())
+
+    def length(self, x: Tensor) -> float:
+        return float(x.norm())
+
+    def damped(self, slack: float) -> "_DampedRows":
+        return _DampedRows(self, _factor(self.gram, slack))
+
+
+@dataclass(frozen=True, eq=False)
+class _DampedRows:
+    side: _RowsSide
+    factor: Tensor
+
+    def shortest(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        y = _solved(self.factor, values)
+        return -self.side.jacobian.transposed_times(self.side.weights * y), -(self.side.gram @ y)
+
+
+@dataclass(frozen=True, eq=False)
+class _ParametersSide:
+    rows: Tensor
+    gram: Tensor
+    space: Literal["rows", "parameters"] = "parameters"
+
+    @property
+    def square(self) -> float:
+        return float(self.gram.diagonal().sum())
+
+    def length(self, x: Tensor) -> float:
+        return float(x.norm())
+
+    def damped(self, slack: float) -> "_DampedParameters":
+        if slack > KNOWN * self.square:
+            return _DampedParameters(self, _factor(self.gram, slack), slack)
+        slope = math.sqrt(slack) * torch.eye(len(self.gram), dtype=self.gram.dtype, device=self.gram.device)
+        triangle = torch.linalg.qr(torch.cat([self.rows, slope]), mode="r").R
+        return _DampedParameters(self, triangle.T.contiguous(), slack)
+
+
+@dataclass(frozen=True, eq=False)
+class _DampedParameters:
+    side: _ParametersSide
+    factor: Tensor
+    slack: float
+
+    def shortest(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        rows = self.side.rows
+        x = -_solved(self.factor, values @ rows)
+        x = x - _solved(self.factor, (values + rows @ x) @ rows + self.slack * x)
+        return x, rows @ x
+
+
+def _factor(gram: Tensor, slack: float) -> Tensor:
+    """The Cholesky factor of G + slack·I, with the least more slack that makes it positive definite."""
+    while True:
+        shifted = gram.clone()
+        shifted.diagonal().add_(slack)
+        factor, info = torch.linalg.cholesky_ex(shifted)
+        if int(info) == 0 or not math.isfinite(slack):
+            return factor
+        slack = max(4 * slack, 1e-15 * float(gram.diagonal().mean()))
+
+
+def _solved(factor: Tensor, right_side: Tensor) -> Tensor:
+    return torch.cholesky_solve(right_side[:, None], factor)[:, 0]

@@ -1,0 +1,160 @@
+"""The constraints alone as one nonlinear least-squares problem, from wherever θ is: a solver of PDEs.
+
+    min ½ Σ_regions mean |g|²
+
+by Levenberg–Marquardt (`cnn_core.linear_algebra.least_squares`), with every parameter in a unit of its own. Nothing
+keeps the network near what it was: from random parameters there is nothing worth keeping, and a trained network only
+says where to begin.
+
+The points may follow the residual. Every few steps the PDE is looked at off them; where it is violated there by more
+than twice as much as at the points, a share of these gathers where the residual is large (`cnn_core.renewal`).
+Otherwise they rest, and a solution counts as converged when the PDE holds off the points, too.
+"""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.linear_algebra.least_squares import Descent
+from cnn_core.linear_algebra.sides import Space
+from cnn_core.problems import INTERIOR, Problem
+from cnn_core.renewal import SEED_STEP, Refinement, picked
+from cnn_core.solvers.enforced import Enforced, require_points
+from cnn_core.solvers.rows import Rows
+from cnn_core.solvers.solver import Accept, Course, ProjectionStatus, Solution, in_float64, require_common
+from cnn_core.solvers.start import reaching_start
+from cnn_core.solvers.wave import CONSTRAINTS, U, Wave, wave_of
+
+FOLLOWED = 2.0
+"""Points gather anew where the mean square of the residuals off them is larger than so many times that on them."""
+
+
+@dataclass(frozen=True)
+class LeastSquaresSolver:
+    """Minimise the mean squares of all constraints until their sum is at most `tolerance`, or for `max_steps` steps.
+
+    `start: reaching` scales the first layer of random parameters to what the problem asks for
+    (`cnn_core.solvers.start`); a trained network keeps its own with `as-it-is`. `max_seconds` bounds the CPU time of
+    the process.
+    """
+
+    start: Literal["as-it-is", "reaching"] = "as-it-is"
+    refine: Refinement | None = None
+    space: Space = "auto"
+    tolerance: float = 1e-12
+    max_steps: int = 1000
+    max_seconds: float | None = None
+    points: int | Mapping[str, int] = 1000
+    waves: int | Literal["all"] = "all"
+    every: int | None = None
+    accept: Accept = "always"
+    solver: Literal["least-squares"] = "least-squares"
+
+    def __post_init__(self) -> None:
+        require_common(self)
+        for name, known in (("start", ("as-it-is", "reaching")), ("space", ("auto", "rows", "parameters"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be {', '.join(known[:-1])} or {known[-1]}, got {getattr(self, name)!r}")
+        if not 0 < self.tolerance < math.inf:
+            raise ValueError(f"tolerance must be positive, got {self.tolerance}")
+        if self.max_seconds is not None and not self.max_seconds > 0:
+            raise ValueError(f"max_seconds must be positive, got {self.max_seconds}")
+
+    def require(self, problem: Problem) -> None:
+        """Raise ValueError where this solver cannot serve the problem."""
+        require_points(problem, self.points)
+
+    def solve(
+        self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Enforced] = ()
+    ) -> Solution:
+        model = in_float64(model)
+        way = _Way(self, wave_of(model, x.double(), p.double(), conditions, general=False), theta)
+        if not math.isfinite(way.course.errors[0]):
+            return way.course.solution(theta, ProjectionStatus.DIVERGED)
+        status = way.travel()
+        return way.course.solution(way.descent.theta.to(theta.dtype), status, way.watched(), way.descent.space)
+
+
+class _Way:
+    """One wave's way from θ₀ (P,), on which every step is noted. Its points may change, the noted ones do not."""
+
+    def __init__(self, settings: LeastSquaresSolver, wave: Wave, theta: Tensor) -> None:
+        self.settings, self.wave, self.noted = settings, wave, wave.points
+        self.ends = math.inf if settings.max_seconds is None else time.process_time() + settings.max_seconds
+        start = theta.double()
+        before = wave.evaluate(start)
+        self.course = Course(wave.part(U, before), wave.error(before))
+        self.tolerance = max(settings.tolerance, wave.rounding(start, torch.finfo(theta.dtype).eps))
+        self.descent = Descent(start, space=settings.space, scaled=True, on_step=self._note)
+        self.looks = 0
+
+    def travel(self) -> ProjectionStatus:
+        """Descend until the constraints hold, no step is left, or none helps."""
+        if self.settings.start == "reaching" and not self._met():
+            self.descent.theta = reaching_start(self.noted.model, self.descent, *self._system())
+        while True:
+            before = self.descent.theta
+            self._descend()
+            followed = self._follow()
+            if self._met() and not followed:
+                return ProjectionStatus.CONVERGED
+            if self._late() or self.descent.steps >= self.settings.max_steps:
+                return ProjectionStatus.TOLERANCE_NOT_MET
+            if self.descent.theta is before and not followed:
+                return ProjectionStatus.LEAST_SQUARES
+
+    def watched(self) -> dict[str, float]:
+        """What is worth knowing of the way."""
+        return {"tolerance": self.tolerance, "points_moved": float(self.looks)}
+
+    def _descend(self) -> None:
+        """To the next look off the points, or to the end."""
+        refine, last = self.settings.refine, self.settings.max_steps
+        if refine is not None:
+            last = min(last, self.descent.steps + refine.every)
+        self.descent.minimise(
+            *self._system(), inner_tolerance=0.0, max_steps=last, enough=lambda: self._met() or self._late()
+        )
+
+    def _follow(self) -> bool:
+        """Look off the points, and gather them anew where that is called for; whether it was."""
+        if (refine := self.settings.refine) is None:
+            return False
+        candidates = self._candidates(refine)
+        sizes = self.wave.at(candidates).constraints(self.descent.theta).norm(dim=1)
+        on, off = self.wave.constraints(self.descent.theta).square().mean(), sizes.square().mean()
+        if float(off) <= (self.tolerance if self._met() else FOLLOWED * float(on)):
+            return False
+        self.looks += 1
+        count = max(1, round(refine.share * len(self.noted.x)))
+        chosen = candidates[picked(sizes[None], count, self.looks)[0]]
+        self.wave = self.wave.at(torch.cat([self.noted.x[: len(self.noted.x) - count], chosen]))
+        return True
+
+    def _candidates(self, refine: Refinement) -> Tensor:
+        x, domain = self.noted.x, self.noted.model.problem.domain
+        drawn = domain.sample(INTERIOR, refine.candidates * len(x), "random", seed=SEED_STEP * (1 + self.looks))
+        return drawn.x.to(x)
+
+    def _system(self) -> tuple[Rows, Tensor]:
+        rows = Rows([self.wave.rows(growing={CONSTRAINTS: 1}), *self.wave.conditions])
+        return rows, rows.weights(1.0)
+
+    def _met(self) -> bool:
+        return self.course.errors[-1] <= self.tolerance
+
+    def _late(self) -> bool:
+        return time.process_time() >= self.ends
+
+    def _note(self, quantities: Sequence[Tensor]) -> None:
+        prediction = self.wave.part(U, quantities)
+        if self.wave.points is not self.noted:
+            with torch.no_grad():
+                prediction = self.noted.model.predict(self.descent.theta, self.noted.x, self.noted.p)
+        self.course.note(self.wave.error(quantities), prediction)

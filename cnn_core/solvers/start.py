@@ -1,0 +1,53 @@
+"""Where a solver starts from random parameters: with first layers that see what the problem asks for.
+
+A fresh network is smooth: the features of its first layer hardly change over the domain. Where a solution has several
+waves, no combination of them comes near, J has almost no part in the directions that matter, and Levenberg–Marquardt
+rests at u = 0 for a hundred steps while the first layer's weights creep up. How far they should reach is told by J
+itself: of θ with the first layer times 1, 2, 4, 8, 16 the best is that from which a step, damped alike, would leave
+least of the residual if it were linear,
+
+    min over gains of |F + J x|²,        x = argmin |F + J x|² + a |x|².
+
+Each costs as much as a step.
+"""
+
+import math
+
+from torch import Tensor
+
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.linear_algebra.least_squares import Descent
+from cnn_core.networks.layered import LayeredNetwork
+from cnn_core.solvers.rows import Rows
+
+GAINS = (1.0, 2.0, 4.0, 8.0, 16.0)
+
+DAMPING = 1e-4
+"""a relative to the mean square of J's columns."""
+
+
+def reaching_start(model: ConstrainedNetwork, descent: Descent, rows: Rows, weights: Tensor) -> Tensor:
+    """The θ (P,) of `descent` with its first layer as large as serves `rows`, weighted by `weights` (R,).
+
+    Networks that are not of ours stay as they are.
+    """
+    if not model.layered:
+        return descent.theta
+    starts = [_scaled(model, descent.theta, gain) for gain in GAINS]
+    left = [_left_over(descent.begun_at(start), rows, weights) for start in starts]
+    return starts[min(range(len(starts)), key=left.__getitem__)]
+
+
+def _scaled(model: ConstrainedNetwork, theta: Tensor, gain: float) -> Tensor:
+    parameters = model.layout.unflatten(theta)
+    first = {name: gain * parameters[name] for name in LayeredNetwork.FIRST if name in parameters}
+    return model.layout.flatten({**parameters, **first})
+
+
+def _left_over(descent: Descent, rows: Rows, weights: Tensor) -> float:
+    """What a step would leave of |F|² if F were linear; infinite where F is not finite."""
+    at, side = descent.linearised(rows, weights)
+    values = weights * rows.select(at.quantities)
+    change = side.damped(DAMPING * side.square / len(descent.theta)).shortest(values)[1]
+    left = float((values + change).square().sum())
+    return left if left >= 0 else math.inf
