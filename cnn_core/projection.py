@@ -30,6 +30,7 @@ class ProjectionResult:
     (n, D) and at 500 others, with those of each of the problem's conditions that is enforced added: at its points, and
     at 500 others of its region. `distance_parameters` is |θ − θ₀|, `distance_function` the root mean square of
     u_θ − u_θ₀ at x.
+    `space` says whether steps were solved in the space of `rows` or of `parameters`; Adam solves nothing.
     `errors` is the solver's own error at every step, `path` holds (step, prediction (n, O)) at x before, during and
     after, `distances` the distance in function at every step.
     """
@@ -47,6 +48,7 @@ class ProjectionResult:
     errors: list[float]
     distances: list[float]
     watched: Mapping[str, float]
+    space: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,4 +160,5 @@ def _project_wave(
         errors=solution.errors,
         distances=solution.distances,
         watched=solution.watched,
+        space=solution.space,
     )

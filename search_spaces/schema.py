@@ -139,7 +139,7 @@ class Training:
     roles: Mapping[str, Role] = field(default_factory=dict)
     resample: Annotated[int, Field(ge=1)] | Mapping[str, Annotated[int, Field(ge=1)]] = field(default_factory=dict)
     refine: Mapping[str, Refinement] = field(default_factory=dict)
-    epochs: Annotated[int, Field(ge=1)] = 30
+    epochs: Annotated[int, Field(ge=0)] = 30
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
     dtype: Literal["float32", "float64"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -67,8 +67,8 @@ class LeastSquares(Protocol):
 class Descent:
     """θ on its way down, with the damping that served it last. `on_step` gets all quantities at θ after every step.
 
-    `pull` is s². `space` says in which space steps are solved, `auto` until the first; `scaled` measures parameters in units of their own, where
-    nothing pulls.
+    `pull` is s². `space` says in which space steps are solved, `auto` until the first; `scaled` measures parameters in
+    units of their own, where nothing pulls.
     """
 
     def __init__(
@@ -87,6 +87,8 @@ class Descent:
         self.on_step = on_step
         self.damping = FIRST_DAMPING
         self.steps = 0
+        self.stuck = False
+        """Whether no step helped any more when the last minimisation ended."""
 
     def minimise(
         self,
@@ -116,6 +118,7 @@ class Descent:
                 break
             if accepted:
                 at, side = self.linearised(problem, weights)
+        self.stuck = self.damping >= LARGEST_DAMPING
         self.damping = min(self.damping, 1.0)
 
     def begun_at(self, theta: Tensor) -> "Descent":

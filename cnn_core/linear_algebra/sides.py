@@ -21,13 +21,15 @@ Golub & Van Loan 2013, §5.3 and §6.1; Marquardt 1963, An algorithm for least-s
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
 
 Space = Literal["auto", "rows", "parameters"]
 """Where systems are solved; `auto` is the space of the smaller ones."""
+
+SPACES: tuple[Space, ...] = get_args(Space)
 
 KNOWN = 1e-14
 """Below this fraction of the trace of JᵀJ its smallest eigenvalues are made of rounding errors."""

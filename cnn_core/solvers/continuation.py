@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from cnn_core.linear_algebra.least_squares import Descent
+from cnn_core.linear_algebra.sides import Space
 from cnn_core.solvers.rows import Block, Rows
 from cnn_core.solvers.solver import Course
 from cnn_core.solvers.wave import U, Wave
@@ -36,13 +37,14 @@ class Continuation:
     first_weight: float
     growth: float
     inner_tolerance: float
+    space: Space = "auto"
     descent: Descent = field(init=False)
     course: Course = field(init=False)
 
     def __post_init__(self) -> None:
         self.at_start = self.wave.evaluate(self.start)
         self.course = Course(self.wave.part(U, self.at_start), self.wave.error(self.at_start))
-        self.descent = Descent(self.start, pull=self.pull, on_step=self._note)
+        self.descent = Descent(self.start, pull=self.pull, space=self.space, on_step=self._note)
 
     def enforce(
         self,

@@ -6,9 +6,9 @@ by Levenberg–Marquardt (`cnn_core.linear_algebra.least_squares`), with every p
 keeps the network near what it was: from random parameters there is nothing worth keeping, and a trained network only
 says where to begin.
 
-The points may follow the residual. Every few steps the PDE is looked at off them; where it is violated there by more
-than twice as much as at the points, a share of these gathers where the residual is large (`cnn_core.renewal`).
-Otherwise they rest, and a solution counts as converged when the PDE holds off the points, too.
+The points may follow the residual. Every few steps the PDE is looked at off them; where it is violated there by much
+more than at the points, those of them where the residual is smallest give way to points that are drawn where it is
+large (`cnn_core.renewal`). Otherwise they rest, and a solution counts as converged when the PDE holds off them, too.
 """
 
 import math
@@ -22,16 +22,24 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.linear_algebra.least_squares import Descent
-from cnn_core.linear_algebra.sides import Space
+from cnn_core.linear_algebra.sides import SPACES, Space
 from cnn_core.problems import INTERIOR, Problem
 from cnn_core.renewal import SEED_STEP, Refinement, picked
 from cnn_core.solvers.enforced import Enforced, require_points
 from cnn_core.solvers.rows import Rows
-from cnn_core.solvers.solver import Accept, Course, ProjectionStatus, Solution, in_float64, require_common
+from cnn_core.solvers.solver import (
+    Accept,
+    Course,
+    ProjectionStatus,
+    Solution,
+    in_float64,
+    require_choice,
+    require_common,
+)
 from cnn_core.solvers.start import reaching_start
 from cnn_core.solvers.wave import CONSTRAINTS, U, Wave, wave_of
 
-FOLLOWED = 2.0
+FOLLOWED = 4.0
 """Points gather anew where the mean square of the residuals off them is larger than so many times that on them."""
 
 
@@ -40,8 +48,9 @@ class LeastSquaresSolver:
     """Minimise the mean squares of all constraints until their sum is at most `tolerance`, or for `max_steps` steps.
 
     `start: reaching` scales the first layer of random parameters to what the problem asks for
-    (`cnn_core.solvers.start`); a trained network keeps its own with `as-it-is`. `max_seconds` bounds the CPU time of
-    the process.
+    (`cnn_core.solvers.start`); a trained network keeps its own with `as-it-is`. `refine` lets the PDE's points follow
+    the residual: its `every` counts steps, its `share` is that of the points which give way. `max_seconds` bounds the
+    CPU time of the process.
     """
 
     start: Literal["as-it-is", "reaching"] = "as-it-is"
@@ -58,9 +67,8 @@ class LeastSquaresSolver:
 
     def __post_init__(self) -> None:
         require_common(self)
-        for name, known in (("start", ("as-it-is", "reaching")), ("space", ("auto", "rows", "parameters"))):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be {', '.join(known[:-1])} or {known[-1]}, got {getattr(self, name)!r}")
+        require_choice(self, "start", "as-it-is", "reaching")
+        require_choice(self, "space", *SPACES)
         if not 0 < self.tolerance < math.inf:
             raise ValueError(f"tolerance must be positive, got {self.tolerance}")
         if self.max_seconds is not None and not self.max_seconds > 0:
@@ -92,26 +100,25 @@ class _Way:
         self.course = Course(wave.part(U, before), wave.error(before))
         self.tolerance = max(settings.tolerance, wave.rounding(start, torch.finfo(theta.dtype).eps))
         self.descent = Descent(start, space=settings.space, scaled=True, on_step=self._note)
-        self.looks = 0
+        self.moves = 0
 
     def travel(self) -> ProjectionStatus:
         """Descend until the constraints hold, no step is left, or none helps."""
         if self.settings.start == "reaching" and not self._met():
             self.descent.theta = reaching_start(self.noted.model, self.descent, *self._system())
         while True:
-            before = self.descent.theta
             self._descend()
             followed = self._follow()
             if self._met() and not followed:
                 return ProjectionStatus.CONVERGED
             if self._late() or self.descent.steps >= self.settings.max_steps:
                 return ProjectionStatus.TOLERANCE_NOT_MET
-            if self.descent.theta is before and not followed:
+            if self.descent.stuck and not followed:
                 return ProjectionStatus.LEAST_SQUARES
 
     def watched(self) -> dict[str, float]:
         """What is worth knowing of the way."""
-        return {"tolerance": self.tolerance, "points_moved": float(self.looks)}
+        return {"tolerance": self.tolerance, "points_moved": float(self.moves)}
 
     def _descend(self) -> None:
         """To the next look off the points, or to the end."""
@@ -127,19 +134,24 @@ class _Way:
         if (refine := self.settings.refine) is None:
             return False
         candidates = self._candidates(refine)
-        sizes = self.wave.at(candidates).constraints(self.descent.theta).norm(dim=1)
-        on, off = self.wave.constraints(self.descent.theta).square().mean(), sizes.square().mean()
-        if float(off) <= (self.tolerance if self._met() else FOLLOWED * float(on)):
+        at_points, off_points = (self._sizes(x) for x in (self.wave.points.x, candidates))
+        on, off = (float(sizes.square().mean()) for sizes in (at_points, off_points))
+        if off <= (self.tolerance if self._met() else FOLLOWED * on):
             return False
-        self.looks += 1
-        count = max(1, round(refine.share * len(self.noted.x)))
-        chosen = candidates[picked(sizes[None], count, self.looks)[0]]
-        self.wave = self.wave.at(torch.cat([self.noted.x[: len(self.noted.x) - count], chosen]))
+        self.moves += 1
+        count = max(1, round(refine.share * len(at_points)))
+        kept = at_points.argsort(descending=True)[: len(at_points) - count]
+        chosen = candidates[picked(off_points[None], count, self.moves)[0]]
+        self.wave = self.wave.at(torch.cat([self.wave.points.x[kept], chosen]))
         return True
+
+    def _sizes(self, x: Tensor) -> Tensor:
+        """|g| (n,) of the PDE at x (n, D)."""
+        return self.wave.at(x).constraints(self.descent.theta).norm(dim=1)
 
     def _candidates(self, refine: Refinement) -> Tensor:
         x, domain = self.noted.x, self.noted.model.problem.domain
-        drawn = domain.sample(INTERIOR, refine.candidates * len(x), "random", seed=SEED_STEP * (1 + self.looks))
+        drawn = domain.sample(INTERIOR, refine.candidates * len(x), "random", seed=SEED_STEP * (1 + self.moves))
         return drawn.x.to(x)
 
     def _system(self) -> tuple[Rows, Tensor]:

@@ -18,10 +18,9 @@ A nonlinear ODE may have solutions that are glued together from pieces, each nea
 Reference: Nocedal & Wright 2006, ch. 17. All of it runs in float64, whatever the network's precision.
 """
 
-import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -29,13 +28,14 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.linear_algebra.least_squares import Descent
+from cnn_core.linear_algebra.sides import SPACES, Space
 from cnn_core.problems import Problem
 from cnn_core.problems.explicit import with_explicit_form
 from cnn_core.solvers.continuation import Continuation
 from cnn_core.solvers.enforced import Enforced, require_points
 from cnn_core.solvers.general_solution import find_general_solution, has_shape
 from cnn_core.solvers.rows import Rows
-from cnn_core.solvers.solver import Accept, ProjectionStatus, Solution, require_common
+from cnn_core.solvers.solver import Accept, ProjectionStatus, Solution, in_float64, require_choice, require_common
 from cnn_core.solvers.wave import CONSTRAINTS, U, Wave, wave_of
 
 AT_REST, PROBING_STEPS = 1e-6, 100
@@ -59,6 +59,7 @@ class LevenbergMarquardt:
     first_weight: float = 0.3
     growth: float = 3.0
     inner_tolerance: float = 3e-4
+    space: Space = "auto"
     points: int | Mapping[str, int] = 200
     waves: int | Literal["all"] = "all"
     every: int | None = None
@@ -67,9 +68,9 @@ class LevenbergMarquardt:
 
     def __post_init__(self) -> None:
         require_common(self)
-        for name, known in (("nearest", ("function", "parameters")), ("solutions", ("all", "general"))):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be {' or '.join(known)}, got {getattr(self, name)!r}")
+        require_choice(self, "nearest", "function", "parameters")
+        require_choice(self, "solutions", "all", "general")
+        require_choice(self, "space", *SPACES)
         for name in ("tolerance", "first_weight", "inner_tolerance"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
@@ -87,7 +88,7 @@ class LevenbergMarquardt:
     def solve(
         self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Enforced] = ()
     ) -> Solution:
-        model = replace(model, network=copy.deepcopy(model.network).double())  # buffers and frozen parameters, too
+        model = in_float64(model)
         wave = wave_of(model, x.double(), p.double(), conditions, general=self.solutions == "general")
         way = self._way(wave, theta)
         if not math.isfinite(way.course.errors[0]):
@@ -108,6 +109,7 @@ class LevenbergMarquardt:
             first_weight=self.first_weight,
             growth=self.growth,
             inner_tolerance=self.inner_tolerance,
+            space=self.space,
         )
 
     def _travel(self, way: Continuation) -> None:
@@ -124,10 +126,10 @@ def _arrived(way: Continuation, dtype: torch.dtype, *, possible: bool) -> Soluti
     theta = way.descent.theta.to(dtype)
     tolerance = max(way.tolerance, way.wave.rounding(theta.double(), torch.finfo(dtype).eps))
     if possible and way.wave.error(way.wave.evaluate(theta.double())) <= tolerance:
-        return way.course.solution(theta, ProjectionStatus.CONVERGED, {"tolerance": tolerance})
+        return way.course.solution(theta, ProjectionStatus.CONVERGED, {"tolerance": tolerance}, way.descent.space)
     gradient = _gradient_at_rest(way)
     status = ProjectionStatus.LEAST_SQUARES if gradient <= STATIONARY else ProjectionStatus.TOLERANCE_NOT_MET
-    return way.course.solution(theta, status, {"tolerance": tolerance, "gradient": gradient})
+    return way.course.solution(theta, status, {"tolerance": tolerance, "gradient": gradient}, way.descent.space)
 
 
 def _gradient_at_rest(way: Continuation) -> float:
@@ -139,10 +141,10 @@ def _gradient_at_rest(way: Continuation) -> float:
     wave, theta = way.wave, way.descent.theta
     rows = Rows([wave.rows(growing={CONSTRAINTS: 1}), *wave.conditions])
     weights = rows.weights(1.0)
-    probe = Descent(theta, pull=0.0, on_step=lambda quantities: None)
+    probe = Descent(theta, space=way.space)
     probe.minimise(rows, weights, inner_tolerance=AT_REST, max_steps=PROBING_STEPS)
     near = wave.error(wave.evaluate(probe.theta)) > 0.5 * way.course.errors[-1]
-    at = rows.linearise(probe.theta if near else theta)
+    at, side = (probe if near else probe.begun_at(theta)).linearised(rows, weights)
     residuals = weights * rows.select(at.quantities)
-    size = float((weights.square() * at.jacobian.gram().diagonal()).sum().sqrt() * residuals.norm())
+    size = math.sqrt(side.square) * float(residuals.norm())
     return float(at.jacobian.transposed_times(weights * residuals).norm()) / max(size, 1e-300)

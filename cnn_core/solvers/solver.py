@@ -104,6 +104,12 @@ def in_float64(model: ConstrainedNetwork) -> ConstrainedNetwork:
     return replace(model, network=copy.deepcopy(model.network).double())
 
 
+def require_choice(solver: object, name: str, *known: str) -> None:
+    """Raises ValueError unless a setting is one of the known words."""
+    if (value := getattr(solver, name)) not in known:
+        raise ValueError(f"{name} must be {', '.join(known[:-1])} or {known[-1]}, got {value!r}")
+
+
 def require_common(solver: Solver) -> None:
     """Check the settings that all solvers have. Raises ValueError."""
     for name in ("max_steps", "waves", "every"):
@@ -111,8 +117,7 @@ def require_common(solver: Solver) -> None:
         if value not in ("all", None) and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     _require_counts(solver.points)
-    if solver.accept not in ("always", "if-better-on-validation"):
-        raise ValueError(f"accept must be always or if-better-on-validation, got {solver.accept!r}")
+    require_choice(solver, "accept", "always", "if-better-on-validation")
 
 
 def _require_counts(points: int | Mapping[str, int]) -> None:

@@ -201,7 +201,7 @@ def _running_table(running: Mapping[str, Running], *, bars: bool = True) -> Tabl
     table = Table.grid(padding=(0, 2))
     shown = list(running.items())[:BARS]
     for ident, trial in shown:
-        bar = [_bar(trial.epoch / trial.epochs, width=24)] if bars else []
+        bar = [_bar(trial.share, width=24)] if bars else []
         table.add_row(Text(ident, style="cyan"), trial.method, *bar, f"epoch {trial.epoch}/{trial.epochs}")
     if len(running) > len(shown):
         table.add_row("", Text(f"and {len(running) - len(shown)} more", style="dim"))

@@ -25,6 +25,11 @@ class Running:
     epochs: int
     epoch: int = 0
 
+    @property
+    def share(self) -> float:
+        """How much of its training is done."""
+        return self.epoch / max(1, self.epochs)
+
 
 @dataclass
 class Standing:
@@ -49,7 +54,7 @@ class Standing:
     @property
     def fraction(self) -> float:
         """The part of the work that is done, 0 to 1; a running trial counts by its epochs."""
-        begun = sum(trial.epoch / trial.epochs for trial in self.running.values())
+        begun = sum(trial.share for trial in self.running.values())
         return min(1.0, (self.ended.total() + begun) / self.trials)
 
     def end(self, ident: str, method: str, status: TrialStatus, metrics: Mapping[str, float | str]) -> None:

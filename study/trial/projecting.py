@@ -59,9 +59,12 @@ def project_splits(
     Those of `validation` decide whether the projections are kept.
     """
     started = time.perf_counter()
-    projected = {name: project_split(model, theta, points, solver, seed=seed) for name, points in splits.items()}
+    known: Known = {}
+    projected = {
+        name: project_split(model, theta, points, solver, seed=seed, known=known) for name, points in splits.items()
+    }
     kept = accepted(solver, projected["validation"])
-    results = [result for split in projected.values() for result in split.results]
+    results = list({id(result): result for split in projected.values() for result in split.results}.values())
     metrics = projection_metrics(results) | {"projection/accepted": float(kept)}
     for name, split in projected.items():
         errors_kept = split.after if kept else split.before
@@ -70,14 +73,31 @@ def project_splits(
     return Projected(projected, kept, metrics, difference, time.perf_counter() - started)
 
 
+Known = dict[tuple[float, ...], ProjectionResult]
+"""Projections from one θ, by the waves' parameters: splits share waves, and those without parameters are all one."""
+
+
 def project_split(
-    model: ConstrainedNetwork, theta: Tensor, points: Points, solver: Solver, *, seed: int
+    model: ConstrainedNetwork,
+    theta: Tensor,
+    points: Points,
+    solver: Solver,
+    *,
+    seed: int,
+    known: Known | None = None,
 ) -> ProjectedSplit:
-    """Project every wave by itself, from the same θ (P,), knowing its parameters and no data."""
+    """Project every wave by itself, from the same θ (P,), knowing its parameters and no data.
+
+    Those that are `known` are not projected again; the others are known then.
+    """
     count = max(part.waves for part in points.values())
     waves = [_wave(points, index) for index in range(count if solver.waves == "all" else min(count, solver.waves))]
-    parameters = torch.stack([next(iter(wave.values())).p[0] for wave in waves])
-    results = project(model, theta, parameters, solver, seed=seed)
+    known = {} if known is None else known
+    parameters = {tuple(p.tolist()): p for p in (next(iter(wave.values())).p[0] for wave in waves)}
+    if new := {key: p for key, p in parameters.items() if key not in known}:
+        projected = project(model, theta, torch.stack(list(new.values())), solver, seed=seed)
+        known.update(zip(new, projected, strict=True))
+    results = [known[tuple(next(iter(wave.values())).p[0].tolist())] for wave in waves]
     before = [_errors(model, theta, wave) for wave in waves]
     after = [_errors(model, result.theta, wave) for result, wave in zip(results, waves, strict=True)]
     return ProjectedSplit(results, _means(before), _means(after))

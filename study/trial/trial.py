@@ -99,8 +99,8 @@ class Trial:
 
     @property
     def done(self) -> bool:
-        """Whether training has ended, by its epochs or by divergence."""
-        return self.training.status is not TrainingStatus.RUNNING
+        """Whether training has ended, by its epochs or by divergence, and was measured."""
+        return self.training.status is not TrainingStatus.RUNNING and bool(self.history)
 
     @property
     def reason(self) -> str | None:
@@ -108,12 +108,13 @@ class Trial:
         return self.training.reason
 
     def step(self) -> Metrics:
-        """Train one epoch and measure: train/…, validation/…, time/…, memory/peak_mib, diverged.
+        """Train one epoch, if there is one, and measure: train/…, validation/…, time/…, memory/peak_mib, diverged.
 
         Where `projection.every` says so, also project the validation waves: projected/validation/…, projection/….
         """
         started = time.perf_counter()
-        self.training.run_epoch()
+        if self.training.status is TrainingStatus.RUNNING:
+            self.training.run_epoch()
         self.seconds += time.perf_counter() - started
         training = self._measure(self.measured_train)
         self._watch(training)
@@ -184,7 +185,7 @@ class Trial:
             raise ValueError(
                 f"the checkpoint does not fit this training ({one_line(error)}); begin a new one"
             ) from error
-        if bool(state["history"]) != bool(self.epoch):
+        if self.epoch and not state["history"]:
             raise ValueError("the checkpoint has lost its history; begin a new trial")
         self.seconds, self.history = state["seconds"], state["history"]
         spent = (float(metrics.get(PROJECTION_SECONDS, 0.0)) for metrics in self.history)
