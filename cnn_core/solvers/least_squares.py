@@ -97,7 +97,9 @@ class _Way:
         self.ends = math.inf if settings.max_seconds is None else time.process_time() + settings.max_seconds
         start = theta.double()
         before = wave.evaluate(start)
-        self.course = Course(wave.part(U, before), wave.error(before))
+        self.error = wave.error(before)
+        """At the points of now."""
+        self.course = Course(wave.part(U, before), self.error)
         self.tolerance = max(settings.tolerance, wave.rounding(start, torch.finfo(theta.dtype).eps))
         self.descent = Descent(start, space=settings.space, scaled=True, on_step=self._note)
         self.moves = 0
@@ -143,6 +145,7 @@ class _Way:
         kept = at_points.argsort(descending=True)[: len(at_points) - count]
         chosen = candidates[picked(off_points[None], count, self.moves)[0]]
         self.wave = self.wave.at(torch.cat([self.wave.points.x[kept], chosen]))
+        self.error = self.wave.error(self.wave.evaluate(self.descent.theta))
         return True
 
     def _sizes(self, x: Tensor) -> Tensor:
@@ -159,7 +162,7 @@ class _Way:
         return rows, rows.weights(1.0)
 
     def _met(self) -> bool:
-        return self.course.errors[-1] <= self.tolerance
+        return self.error <= self.tolerance
 
     def _late(self) -> bool:
         return time.process_time() >= self.ends
@@ -169,4 +172,5 @@ class _Way:
         if self.wave.points is not self.noted:
             with torch.no_grad():
                 prediction = self.noted.model.predict(self.descent.theta, self.noted.x, self.noted.p)
-        self.course.note(self.wave.error(quantities), prediction)
+        self.error = self.wave.error(quantities)
+        self.course.note(self.error, prediction)

@@ -44,7 +44,7 @@ def test_the_trained_parameters_stay_untouched(solver: str, name: str, dtype: to
     model = make_model(problem, NETWORK)
     theta = theta_of(model).detach().to(dtype)
     before, own = theta.numpy().tobytes(), theta_of(model).detach()
-    (result,) = project(model, theta, grid_points(problem, 1).p, small(solver, steps=5))
+    (result,) = project(model, theta, grid_points(problem, 1).p, small(solver, steps=10))
     assert theta.numpy().tobytes() == before
     assert torch.equal(theta_of(model), own)
     assert (result.theta.dtype, result.theta.shape) == (dtype, theta.shape)

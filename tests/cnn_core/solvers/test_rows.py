@@ -81,5 +81,5 @@ def test_the_jacobian_of_all_conditions_is_that_of_their_rows():
     ]
     jacobian = torch.stack(differences, dim=1) / 2e-6
     assert torch.allclose(linear.jacobian.gram(), jacobian @ jacobian.T, atol=1e-6)
-    weights = torch.arange(len(linear.gram), dtype=torch.float64)
+    weights = torch.arange(len(jacobian), dtype=torch.float64)
     assert torch.allclose(linear.jacobian.transposed_times(weights), weights @ jacobian, atol=1e-6)
