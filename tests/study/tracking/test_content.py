@@ -21,30 +21,6 @@ def records(*found: TrialRecord) -> dict[str, TrialRecord]:
     return {record.trial: record for record in found}
 
 
-def test_best_and_pareto_set_count_completed_trials_alone() -> None:
-    metrics = content.study_metrics(
-        study(),
-        records(
-            record("1", TrialStatus.COMPLETED, 0.5, 0.1),
-            record("2", TrialStatus.COMPLETED, 0.2, 0.3),
-            record("3", TrialStatus.PRUNED, 0.01, 0.01),
-            record("4", TrialStatus.DIVERGED, WORST, WORST),
-            record("5", TrialStatus.RUNNING, 0.0, 0.0),
-        ),
-    )
-    assert metrics == {
-        "best/validation/data_mse": 0.2,
-        "best/validation/constraint_mse": 0.1,
-        "pareto/size": 2.0,
-        "trials/completed": 2.0,
-        "trials/pruned": 1.0,
-        "trials/diverged": 1.0,
-        "trials/failed": 0.0,
-        "trials/stopped": 0.0,
-        "trials/lost": 0.0,
-    }
-
-
 def test_parameters_of_a_problem_have_names_that_mlflow_takes() -> None:
     wave = {"λ₀ [1/s]": [2.0, 4.0], "λ₀ {1/s}": [3.0], "points": 30}
     parameters = content.trial_parameters({"data": {"train": wave}})
