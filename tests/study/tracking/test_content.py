@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from cnn_core.metrics import WORST
 from search_spaces.load import dump, resolve
 from study.analysis.findings import analyse
 from study.journal.journal import TrialRecord, TrialStatus
