@@ -47,9 +47,12 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
     else:
         study = study_of(space, settings)
         with loading():
+            from search_spaces.doubts import lacking
             from search_spaces.load import dump_yaml
 
         say_doubts(study)
+        for line in lacking(study):
+            click.echo(f"warning: {line}", err=True)
         text = dump_yaml(study)
         click.echo(text if _can_print(text) else dump_yaml(study, ascii_only=True), nl=False)
 

@@ -24,6 +24,16 @@ LONGEST_TEXT = 6000
 STUDY_SECTIONS = ("study", "search", "objectives", "tune", "resources")
 """Keys of a study file that say nothing about one trial."""
 
+RUN_STATUS = {
+    TrialStatus.COMPLETED: "FINISHED",
+    TrialStatus.PRUNED: "FINISHED",
+    TrialStatus.DIVERGED: "FINISHED",
+    TrialStatus.FAILED: "FAILED",
+    TrialStatus.STOPPED: "KILLED",
+    TrialStatus.LOST: "FAILED",
+}
+"""MLflow's status of an ended trial; the tag `status` has ours."""
+
 TABLE_COLUMNS = {
     "validation/data_mse": "validation: data",
     "validation/constraint_mse": "validation: constraint",

@@ -40,16 +40,6 @@ MOST_REFUSED = 100
 
 RUNNING = {"status": str(TrialStatus.RUNNING)}
 
-RUN_STATUS = {
-    TrialStatus.COMPLETED: "FINISHED",
-    TrialStatus.PRUNED: "FINISHED",
-    TrialStatus.DIVERGED: "FINISHED",
-    TrialStatus.FAILED: "FAILED",
-    TrialStatus.STOPPED: "KILLED",
-    TrialStatus.LOST: "FAILED",
-}
-"""MLflow's status of an ended trial; the tag `status` has ours."""
-
 
 class Mirror:
     """A study as `store` shows it. After any error a new mirror takes over from the bookmark."""
@@ -276,7 +266,7 @@ class Mirror:
         metrics, tags = content.last_metrics(record), content.last_tags(record)
         self._add(run, {name: value for name, value in metrics.items() if known.get(name) != value}, when, epoch)
         self.store.log(run, tags=tags)
-        self.store.end(run, RUN_STATUS[record.status], when)
+        self.store.end(run, content.RUN_STATUS[record.status], when)
         if record.trial not in self.bookmark.unfiled:
             self.bookmark.unfiled.append(record.trial)
 
