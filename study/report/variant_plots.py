@@ -243,4 +243,4 @@ def _place_numbers(
         logarithmic_between(axes, interval.low, interval.high, axis="x")
     else:
         axes.set_xlim(interval.low, interval.high)
-    return [(variant, value) for variant, value in values if value is not None]
+    return [(variant, value) for variant, value in values if isinstance(value, int | float)]  # not of a spoiled journal

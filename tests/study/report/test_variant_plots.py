@@ -48,3 +48,11 @@ def test_trials_of_one_look_are_one_line_of_matplotlibs(draw: Callable[[Analysis
     panels = draw(analyse(synthetic_journal.study(300), records)).axes
     assert max(len(axes.lines) for axes in panels) < 40
     assert sum(np.size(line.get_xdata()) for axes in panels for line in axes.lines) > 250
+
+
+@pytest.mark.parametrize("value", ["a", [1.0], {"b": 1.0}])
+def test_a_setting_that_a_spoiled_journal_calls_no_number_is_left_out(analysis: Analysis, value: object) -> None:
+    (name, *_) = [name for name in analysis.study.search if name != "training.method.name"]
+    for record in [*analysis.records.values()][:3]:
+        record.values[name] = value
+    assert drawn(settings_plot(analysis)).axes[0].lines
