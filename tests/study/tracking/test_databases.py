@@ -24,7 +24,11 @@ def test_tracking_uris(uri: str) -> None:
     assert check_uri(uri) == uri
 
 
-@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///tmp/mlruns", "host:5000", "http://host:port", ""])
+NO_FOLDERS = ["mlruns", "./mlruns", "file:///tmp/mlruns", "host:5000", "http://host:port", ""]
+NOWHERE = ["sqlite://", "sqlite:///", "sqlite:///:memory:", "http://", "https://", "http:// x"]
+
+
+@pytest.mark.parametrize("uri", NO_FOLDERS + NOWHERE)
 def test_what_is_no_tracking_uri(uri: str) -> None:
     with pytest.raises(
         ValueError, match=r"is neither a server nor a database; write http://HOST:5000 or sqlite:///PATH\.db"
