@@ -1,6 +1,8 @@
 """The tracking URIs that MLflow takes, the SQLite database beside the studies, and where its files go."""
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from study.journal.files import ARTIFACTS, MLFLOW
@@ -8,6 +10,9 @@ from study.journal.secrets import require_no_secret
 
 BESIDE = "sqlite:///../"
 """How the URI of a database in runs/ begins, said from a study's folder there."""
+
+SECONDS_TO_WAIT = 20.0
+"""How long another program may lock a database; MLflow waits as long."""
 
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
 
@@ -63,6 +68,16 @@ def sqlite_file(tracking_uri: str) -> Path | None:
         return None
     database = make_url(tracking_uri).database
     return Path(database).resolve() if database and database != ":memory:" else None
+
+
+def require_usable(tracking_uri: str) -> None:
+    """Raises OSError or sqlite3.Error where SQLite cannot open a database: MLflow would try for minutes."""
+    database = sqlite_file(tracking_uri)
+    if database is None or "?" in tracking_uri:
+        return
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(database, timeout=SECONDS_TO_WAIT)) as connection:
+        connection.execute("PRAGMA schema_version")
 
 
 def artifact_location(tracking_uri: str, experiment: str = "") -> str | None:
