@@ -1,9 +1,11 @@
-"""What is no error in a study file, but hardly meant: an exact solution that violates the residual."""
+"""What is no error in a study file: an exact solution that violates the residual, a GPU that is not here."""
+
+import torch
 
 from cnn_core.misfit import misfits
 from cnn_core.problems import PointSet
 from search_spaces.problems import build_problem
-from search_spaces.schema import Study
+from search_spaces.schema import Choice, Study
 from search_spaces.splits import points_of
 
 
@@ -18,3 +20,12 @@ def doubts(study: Study) -> list[str]:
             regions.setdefault(region, []).append(part)
     found = [misfit for region, parts in regions.items() for misfit in misfits(problem.on(region), *parts)]
     return [f"problem {study.problem.name!r}: {misfit}" for misfit in found]
+
+
+def lacking(study: Study) -> list[str]:
+    """A line if trials of this study need a GPU and this machine has none: it may be meant for another one."""
+    searched = study.search.get("training.device")
+    devices = searched.distribution.values if searched and isinstance(searched.distribution, Choice) else ()
+    if "cuda" not in (study.training.device, *devices) or torch.cuda.is_available():
+        return []
+    return ["training.device is cuda, and torch sees no GPU on this machine: run the study on one that has a GPU"]

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from search_spaces.errors import USERS_ERRORS, StudyFileError, nearest, one_line
 from search_spaces.modules import import_own
 from search_spaces.plain import adapter_of, read_plain
+from search_spaces.process import left_as_it_was
 
 NOTHING: Mapping[str, Any] = {}
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -21,7 +22,8 @@ def import_named(name: str, block: str) -> Any:
     """What `package.module:attribute` names. Raises StudyFileError where it cannot be imported."""
     module_name, _, attribute = name.partition(":")
     try:
-        module = import_own(module_name, block)
+        with left_as_it_was(block, module_name):
+            module = import_own(module_name, block)
     except StudyFileError:
         raise
     except USERS_ERRORS as error:
@@ -46,7 +48,10 @@ def call(
     """The function's result for the options of its block and what we give. Raises StudyFileError."""
     checked = _checked(function, name, block, options, given)
     try:
-        return function(**given, **checked)
+        with left_as_it_was(block, name):
+            return function(**given, **checked)
+    except StudyFileError:
+        raise
     except USERS_ERRORS as error:
         if isinstance(error, ValueError) and str(error):
             raise StudyFileError(f"{block}: {error}") from None

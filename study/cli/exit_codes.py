@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import IO
 
 import click
 
@@ -67,6 +68,11 @@ def exit_codes() -> Iterator[None]:
     except RunFailed as error:
         _say_errors(str(error))
         sys.exit(FAILED)
+    except ValueError:
+        if not _closed(sys.stdout):
+            raise
+        _say_errors("the output was closed by the study's own code; take sys.stdout.close() out of it")
+        sys.exit(BAD_INPUT)
     except OSError as error:
         if error.errno is None:
             raise
@@ -116,5 +122,9 @@ def _say_errors(text: str) -> None:
 
 
 def _say(line: str) -> None:
-    with suppress(OSError):  # nobody reads it
-        click.echo(line, err=True)
+    with suppress(OSError, ValueError):  # nobody reads it
+        click.echo(line, err=not _closed(sys.stderr))
+
+
+def _closed(stream: IO[str] | None) -> bool:
+    return getattr(stream, "closed", False)

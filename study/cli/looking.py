@@ -11,7 +11,7 @@ import click
 from search_spaces.shipped import shipped_spaces
 from study.cli.exit_codes import RunFailed, mendable
 from study.cli.loading import loading
-from study.cli.options import NAME, SPACE, TRACKING_URI, name_argument, no_secret, settings_option
+from study.cli.options import NAME, SPACE, TRACKING_URI, an_address, name_argument, settings_option
 from study.cli.studies import RUNS, all_studies, existing, say_doubts, study_of
 
 HOW_TO_START = "start one with: cnn-study run helmholtz-quick"
@@ -47,9 +47,12 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
     else:
         study = study_of(space, settings)
         with loading():
+            from search_spaces.doubts import lacking
             from search_spaces.load import dump_yaml
 
         say_doubts(study)
+        for line in lacking(study):
+            click.echo(f"warning: {line}", err=True)
         text = dump_yaml(study)
         click.echo(text if _can_print(text) else dump_yaml(study, ascii_only=True), nl=False)
 
@@ -95,7 +98,7 @@ def plot(name: str, trial: str) -> None:
 @click.option(
     "--storage",
     metavar="DIR",
-    callback=no_secret,
+    callback=an_address,
     help="Look at what runs elsewhere: the folder or URI that `run` or `submit` was given.",
 )
 def status(name: str | None, storage: str | None) -> None:
@@ -130,7 +133,7 @@ def _show_elsewhere(storage: str, name: str | None) -> None:
 @click.command()
 @name_argument
 @click.option(
-    "--tracking-uri", metavar="URI", callback=no_secret, help="Where to; default: where the study's own metrics went."
+    "--tracking-uri", metavar="URI", callback=an_address, help="Where to; default: where the study's own metrics went."
 )
 def sync(name: str, tracking_uri: str | None) -> None:
     """Upload what MLflow lacks of the study NAME.
@@ -159,7 +162,7 @@ def sync(name: str, tracking_uri: str | None) -> None:
     "--tracking-uri",
     metavar="URI",
     envvar=TRACKING_URI,
-    callback=no_secret,
+    callback=an_address,
     help=f"What to show; default: {TRACKING_URI}, or the SQLite file in runs/.",
 )
 @click.option(

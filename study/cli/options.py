@@ -23,10 +23,13 @@ settings_option = click.option(
 )
 
 
-def no_secret(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Refuse an address that holds a password, before anything else is done with it."""
+def an_address(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse an address that is empty, or that holds a password, before anything else is done with it."""
+    option = parameter.opts[0]
     with mendable():
-        require_no_secret(parameter.opts[0], value)
+        if value is not None and not value.strip():
+            raise ValueError(f"{option} is empty; write {parameter.make_metavar(context)}, or leave it out")
+        require_no_secret(option, value)
     return value
 
 
@@ -42,20 +45,20 @@ address_option = click.option(
     default="local",
     show_default=True,
     metavar="ADDRESS",
-    callback=no_secret,
+    callback=an_address,
     help="local, auto or ray://HOST:PORT.",
 )
 storage_option = click.option(
     "--storage",
     metavar="DIR",
-    callback=no_secret,
+    callback=an_address,
     help="A folder or URI that every node reaches; default: runs/ of the driver.",
 )
 tracking_option = click.option(
     "--tracking-uri",
     metavar="URI",
     envvar=TRACKING_URI,
-    callback=no_secret,
+    callback=an_address,
     help=f"An MLflow tracking server or database; default: {TRACKING_URI}, or SQLite in runs/.",
 )
 

@@ -10,8 +10,8 @@ from study.cli.loading import loading
 from study.cli.options import (
     a_number,
     address_option,
+    an_address,
     name_argument,
-    no_secret,
     settings_option,
     space_argument,
     storage_option,
@@ -105,11 +105,11 @@ def confirm(name: str, seeds: int, tracking_uri: str | None, **where: Any) -> No
     metavar="H",
     help="Stop again after this long.",
 )
-@click.option("--address", metavar="ADDRESS", callback=no_secret, help="Where to run; default: where it ran before.")
+@click.option("--address", metavar="ADDRESS", callback=an_address, help="Where to run; default: where it ran before.")
 @click.option(
     "--tracking-uri",
     metavar="URI",
-    callback=no_secret,
+    callback=an_address,
     help="An MLflow tracking server or database; default: the one it had.",
 )
 def resume(name: str, more: int | None, hours: float | None, address: str | None, tracking_uri: str | None) -> None:
@@ -131,7 +131,7 @@ def resume(name: str, more: int | None, hours: float | None, address: str | None
     default="http://127.0.0.1:8265",
     show_default=True,
     metavar="URL",
-    callback=no_secret,
+    callback=an_address,
     help="Its dashboard.",
 )
 @click.option(

@@ -16,6 +16,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial
 from sqlalchemy.engine import URL
+from sqlalchemy.pool import NullPool
 
 from search_spaces.errors import reason
 
@@ -33,14 +34,19 @@ def database(path: Path) -> BaseStorage:
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=SECONDS_TO_WAIT, check_same_thread=False)
-        connection.execute("PRAGMA synchronous = OFF")  # waiting for the disk is for the journal
+        try:
+            connection.execute("PRAGMA synchronous = OFF")  # waiting for the disk is for the journal
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     try:
         with closing(connect()) as connection:
             connection.execute("PRAGMA schema_version")  # reads the file: is it one of SQLite's, and free?
         url = URL.create("sqlite", database=str(path)).render_as_string()  # Optuna reads braces in it, too
-        return RDBStorage(url, engine_kwargs={"creator": connect})
+        # Without a pool no connection outlives its use: nobody has to close one at the study's end.
+        return RDBStorage(url, engine_kwargs={"creator": connect, "poolclass": NullPool})
     except Exception as error:  # whatever a file that is not ours makes Optuna raise
         raise ValueError(_unusable(str(path), error)) from None
 

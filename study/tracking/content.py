@@ -1,4 +1,4 @@
-"""What MLflow is told about a study: names, parameters, tags, metrics, description. Pure functions of the journal.
+"""What MLflow is told about a study: names, parameters, tags, description. Pure functions of the journal.
 
 An experiment holds all runs of one study file. In it a study is a parent run, with metrics of its own over the number
 of trials that ended, and every trial a child run. Names are those of study files and metrics: `training.method.weight`
@@ -11,9 +11,8 @@ from typing import Any
 
 from search_spaces.schema import Study
 from search_spaces.space import planned
-from study.analysis.findings import Analysis, judged
-from study.analysis.measured import OFF, UNKNOWN, errors_in, has_trade_off, metrics_of, unknowns_in
-from study.analysis.pareto import pareto_set
+from study.analysis.findings import Analysis
+from study.analysis.measured import OFF, UNKNOWN, errors_in, unknowns_in
 from study.analysis.variants import Variant
 from study.journal.journal import TrialRecord, TrialStatus
 from study.report.looks import look
@@ -24,6 +23,16 @@ LONGEST_TEXT = 6000
 
 STUDY_SECTIONS = ("study", "search", "objectives", "tune", "resources")
 """Keys of a study file that say nothing about one trial."""
+
+RUN_STATUS = {
+    TrialStatus.COMPLETED: "FINISHED",
+    TrialStatus.PRUNED: "FINISHED",
+    TrialStatus.DIVERGED: "FINISHED",
+    TrialStatus.FAILED: "FAILED",
+    TrialStatus.STOPPED: "KILLED",
+    TrialStatus.LOST: "FAILED",
+}
+"""MLflow's status of an ended trial; the tag `status` has ours."""
 
 TABLE_COLUMNS = {
     "validation/data_mse": "validation: data",
@@ -87,30 +96,6 @@ def last_tags(record: TrialRecord) -> dict[str, str]:
     statuses = {name: value for name, value in record.metrics.items() if isinstance(value, str)}
     error = {"error": record.error[:LONGEST_TEXT]} if record.error else {}
     return statuses | error | {"status": str(record.status)}
-
-
-def study_metrics(study: Study, records: Mapping[str, TrialRecord]) -> dict[str, float]:
-    """A study's own metrics: best/<objective> over completed trials, pareto/size, trials/<status>.
-
-    Its Pareto set has no size where there is no trade-off between data and constraints.
-    """
-    counts = {status: 0.0 for status in TrialStatus if status is not TrialStatus.RUNNING}
-    completed = [record for record in records.values() if record.status is TrialStatus.COMPLETED]
-    for record in records.values():
-        if record.status in counts:
-            counts[record.status] += 1
-    metrics = {f"trials/{status}": count for status, count in counts.items()}
-    if has_trade_off(metrics_of(completed)):
-        metrics["pareto/size"] = float(len(pareto_set(judged(study, completed))))
-    for objective, mode in study.objectives.items():
-        values = [
-            float(record.metrics[objective])
-            for record in completed
-            if objective in record.metrics and study.feasible(record.metrics)
-        ]
-        if values:
-            metrics[f"best/{objective}"] = min(values) if mode == "min" else max(values)
-    return metrics
 
 
 def description(analysis: Analysis, *, name: str, trials: int, links: Mapping[str, str]) -> str:

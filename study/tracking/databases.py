@@ -1,5 +1,8 @@
 """The tracking URIs that MLflow takes, the SQLite database beside the studies, and where its files go."""
 
+import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from study.journal.files import ARTIFACTS, MLFLOW
@@ -7,6 +10,9 @@ from study.journal.secrets import require_no_secret
 
 BESIDE = "sqlite:///../"
 """How the URI of a database in runs/ begins, said from a study's folder there."""
+
+SECONDS_TO_WAIT = 20.0
+"""How long another program may lock a database; MLflow waits as long."""
 
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
 
@@ -26,7 +32,7 @@ def default_uri(runs: Path) -> str:
 def check_uri(tracking_uri: str) -> str:
     """The tracking URI itself. Raises ValueError if it is none that MLflow takes, or if it holds a password."""
     require_no_secret("--tracking-uri", tracking_uri)
-    if _scheme(tracking_uri) in SCHEMES:
+    if _scheme(tracking_uri) in SCHEMES and _names_a_place(tracking_uri):
         return tracking_uri
     raise ValueError(
         f"--tracking-uri: {tracking_uri!r} is neither a server nor a database; write http://HOST:5000 or "
@@ -45,6 +51,15 @@ def _scheme(tracking_uri: str) -> str:
         return ""
 
 
+def _names_a_place(tracking_uri: str) -> bool:
+    """Not in memory, where nobody finds it, and not a server without a host."""
+    from sqlalchemy.engine import make_url
+
+    if tracking_uri.startswith("sqlite"):
+        return sqlite_file(tracking_uri) is not None
+    return not tracking_uri.startswith("http") or re.fullmatch(r"\S+", make_url(tracking_uri).host or "") is not None
+
+
 def sqlite_file(tracking_uri: str) -> Path | None:
     """The file of an SQLite database; None for all others."""
     from sqlalchemy.engine import make_url
@@ -52,7 +67,17 @@ def sqlite_file(tracking_uri: str) -> Path | None:
     if not tracking_uri.startswith("sqlite"):
         return None
     database = make_url(tracking_uri).database
-    return Path(database).resolve() if database else None
+    return Path(database).resolve() if database and database != ":memory:" else None
+
+
+def require_usable(tracking_uri: str) -> None:
+    """Raises OSError or sqlite3.Error where SQLite cannot open a database: MLflow would try for minutes."""
+    database = sqlite_file(tracking_uri)
+    if database is None or "?" in tracking_uri:
+        return
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(database, timeout=SECONDS_TO_WAIT)) as connection:
+        connection.execute("PRAGMA schema_version")
 
 
 def artifact_location(tracking_uri: str, experiment: str = "") -> str | None:

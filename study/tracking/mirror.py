@@ -27,27 +27,18 @@ from study.tracking.bookmark import Bookmark
 from study.tracking.networks import publish
 from study.tracking.outbox import Outbox
 from study.tracking.store import MetricPoint, Store
+from study.tracking.tally import Tally
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS, TRACEBACK
 
 TRIAL_FILES = (SETTINGS, PERCENTILES, PREDICTIONS, TRACEBACK)
 
-METRICS_PER_BOOKMARK, SECONDS_PER_BOOKMARK = 100_000, 10.0
+METRICS_PER_BOOKMARK, SECONDS_PER_BOOKMARK = 100_000, 5.0
 """The bookmark is kept at least this often: an upload that broke repeats no more, a slow one is seen to go on."""
 
 MOST_REFUSED = 100
 """So many of the things that MLflow refused are remembered."""
 
 RUNNING = {"status": str(TrialStatus.RUNNING)}
-
-RUN_STATUS = {
-    TrialStatus.COMPLETED: "FINISHED",
-    TrialStatus.PRUNED: "FINISHED",
-    TrialStatus.DIVERGED: "FINISHED",
-    TrialStatus.FAILED: "FAILED",
-    TrialStatus.STOPPED: "KILLED",
-    TrialStatus.LOST: "FAILED",
-}
-"""MLflow's status of an ended trial; the tag `status` has ours."""
 
 
 class Mirror:
@@ -62,23 +53,26 @@ class Mirror:
         self.records = self.reader.records
         self.bookmark = Bookmark()
         self.trial_runs: dict[str, str] = {}
-        self.trials_ended = 0
+        self.tally, self.trials_ended = Tally(study), 0
         self.epochs: dict[str, int] = {}
         self.looked_at: list[str] | None = None
         self.offered: Sequence[str] | None = None
         self.outbox = Outbox(store)
-        self.saved = time.monotonic()
+        self.news, self.saved = False, time.monotonic()
 
     def advance(self) -> int:
         """Upload all events that are in the journal by now, then the files of ended trials; returns how many events."""
         if not self.bookmark.study_run and not self._find_study():
             return 0
-        events = self._send_events()
+        events, to_file = self._send_events(), bool(self.bookmark.unfiled)
         while self.bookmark.unfiled:
             self._file(self.bookmark.unfiled[0])
             del self.bookmark.unfiled[0]
-            self._save()
             events += self._send_events()  # metrics of running trials do not wait for the files of others
+            self._save_now_and_then()
+        if events or to_file or self.bookmark.offset != self.reader.offset:  # behind lines that are no events, too
+            self.bookmark.offset = self.reader.offset
+            self._save()
         return events
 
     def draw(self) -> bool:
@@ -179,15 +173,13 @@ class Mirror:
         events = 0
         for event in self.reader.events():
             self._send(event)
-            self.bookmark.offset, events = self.reader.offset, events + 1
-            if self.outbox.sent >= METRICS_PER_BOOKMARK or time.monotonic() > self.saved + SECONDS_PER_BOOKMARK:
-                self._save()
-        if events:
-            self._describe()
-        if events or self.bookmark.offset != self.reader.offset:  # behind lines that are no events, too
-            self.bookmark.offset = self.reader.offset
-            self._save()
+            self.bookmark.offset, events, self.news = self.reader.offset, events + 1, True
+            self._save_now_and_then()
         return events
+
+    def _save_now_and_then(self) -> None:
+        if self.outbox.sent >= METRICS_PER_BOOKMARK or time.monotonic() > self.saved + SECONDS_PER_BOOKMARK:
+            self._save()
 
     def _send(self, event: Event) -> None:
         new = self._count(event)
@@ -208,8 +200,12 @@ class Mirror:
 
     def _count(self, event: Event) -> bool:
         """Note how far its trial has come; False for an epoch that a resumed trial repeats."""
-        if event["event"] == "trial-end":
-            self.trials_ended += 1
+        match event["event"]:
+            case "trial-start":
+                self.tally.start(event["trial"])
+            case "trial-end":
+                self.tally.end(self.records[event["trial"]])
+                self.trials_ended += 1
         if event["event"] != "epoch":
             return True
         furthest = self.epochs.get(event["trial"], 0)
@@ -263,14 +259,14 @@ class Mirror:
         self.store.log(run, parameters={name: text for name, text in parameters.items() if name not in known})
 
     def _trial_end(self, record: TrialRecord, when: int) -> None:
-        self._add(self.bookmark.study_run, content.study_metrics(self.study, self.records), when, self.trials_ended)
+        self._add(self.bookmark.study_run, self.tally.metrics(), when, self.trials_ended)
         if (run := self.trial_runs.get(record.trial)) is None:
             return
         epoch, known = record.epoch, record.last_epoch
         metrics, tags = content.last_metrics(record), content.last_tags(record)
         self._add(run, {name: value for name, value in metrics.items() if known.get(name) != value}, when, epoch)
         self.store.log(run, tags=tags)
-        self.store.end(run, RUN_STATUS[record.status], when)
+        self.store.end(run, content.RUN_STATUS[record.status], when)
         if record.trial not in self.bookmark.unfiled:
             self.bookmark.unfiled.append(record.trial)
 
@@ -301,6 +297,7 @@ class Mirror:
             record.forget_epochs()
 
     def _describe(self) -> None:
+        """Say how the study stands, which takes the longer the more trials there are."""
         analysis = analyse(self.study, self.records)
         self._offer_views(analysis.measured)
         self.looked_at = looked_at(analysis)
@@ -315,6 +312,7 @@ class Mirror:
         others = {title: address for title, address in self.bookmark.links.items() if title != STUDY_PAGE}
         text = content.description(analysis, name=self.directory.name, trials=self.trials, links=others)
         self.store.log(self.bookmark.study_run, tags={"mlflow.note.content": text})
+        self.news = False
 
     def _offer_views(self, measured: Sequence[str]) -> None:
         """Views of all that is measured by now, where that has become more."""
@@ -330,6 +328,8 @@ class Mirror:
             self.outbox.put(run, [MetricPoint(name, float(value), when, step) for name, value in metrics.items()])
 
     def _save(self) -> None:
+        if self.news:
+            self._describe()
         self.outbox.empty()
         self.bookmark.refused = [*dict.fromkeys([*self.bookmark.refused, *self.store.refused])][:MOST_REFUSED]
         self.saved = time.monotonic()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from search_spaces.errors import reason
 from study.tracking import moved
-from study.tracking.databases import artifact_location
+from study.tracking.databases import artifact_location, require_usable
 
 METRICS_AT_ONCE, PARAMETERS_AT_ONCE = 1000, 100
 """What MLflow takes in one request."""
@@ -59,6 +59,7 @@ class Store:
         self.requests_at_once = REQUESTS_AT_ONCE if tracking_uri.startswith("http") else 1
         self.entities, self.exception = entities, MlflowException
         self.refused: list[str] = []
+        require_usable(tracking_uri)
         moved.repoint(tracking_uri)
         self.client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from cnn_core.problems import PROBLEMS, Problem, helmholtz
-from search_spaces.doubts import doubts
+from search_spaces.doubts import doubts, lacking
 from search_spaces.load import load_study, shipped_spaces
 from tests.search_spaces.files import load
 
@@ -24,3 +25,17 @@ def test_a_residual_with_a_mistake_is_one_line(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(PROBLEMS, "helmholtz", wrong)
     (line,) = doubts(load(tmp_path))
     assert line.startswith("problem 'helmholtz': the exact solution does not satisfy the residual 'helmholtz': it is ")
+
+
+CUDA = {"training.device": "cuda"}
+SEARCHED = {"search:training.device": {"choice": ["cpu", "cuda"]}}
+
+
+@pytest.mark.parametrize(("overrides", "gpu", "lines"), [
+    ({}, False, 0), (CUDA, False, 1), (SEARCHED, False, 1), (CUDA, True, 0), ({"training.device": "cpu"}, False, 0)
+])  # fmt: skip
+def test_a_gpu_that_is_not_here_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: dict, gpu: bool, lines: int
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    assert len(lacking(load(tmp_path, overrides))) == lines

@@ -211,6 +211,26 @@ def test_secrets_are_refused_and_not_repeated(command: Command, arguments: tuple
     assert not Path("runs").exists()
 
 
+EMPTY_OPTIONS = [
+    ("run", "small.yaml", "--address", ""),
+    ("run", "small.yaml", "--storage", ""),
+    ("run", "small.yaml", "--tracking-uri", ""),
+    ("run", "small.yaml", "--address", " "),
+    ("resume", "mine", "--address", ""),
+    ("submit", "small.yaml", "--address", ""),
+    ("confirm", "mine", "--storage", ""),
+    ("sync", "mine", "--tracking-uri", ""),
+    ("ui", "--tracking-uri", ""),
+    ("status", "--storage", ""),
+]
+
+
+@pytest.mark.parametrize("arguments", EMPTY_OPTIONS, ids=" ".join)
+def test_an_empty_address_is_refused(command: Command, arguments: tuple[str, ...]) -> None:
+    assert_refused(command(*arguments), f"{arguments[-2]} is empty; write ", ", or leave it out")
+    assert not Path("runs").exists()
+
+
 @pytest.mark.parametrize("verb", ["run", "ui", "confirm"])
 def test_the_environment_may_say_where_mlflow_is(command: Command, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("runs/mine").mkdir(parents=True)

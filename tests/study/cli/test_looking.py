@@ -28,6 +28,13 @@ def test_check_prints_a_file_that_loads_again(command: Command, tmp_path: Path) 
     assert load_study(tmp_path / "again.yaml") == load_study("helmholtz-quick", {"training.epochs": 7})
 
 
+def test_a_study_for_gpus_is_checked_without_one(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    answer = command("check", "small.yaml", "--set", "training.device=cuda")
+    assert answer.code == 0 and "device: cuda" in answer.out
+    assert answer.err.startswith("warning: training.device is cuda, and torch sees no GPU on this machine")
+
+
 MISTAKEN = """
 from dataclasses import replace
 from cnn_core.problems import helmholtz

@@ -22,6 +22,7 @@ from study.driver import runner
 from study.journal import study_folder
 from study.journal.journal import Journal, TrialRecord, TrialStatus
 from study.journal.study_folder import Place, Whereabouts
+from study.search.optuna_file import database
 from study.trial.trial import run_trial
 from tests.study.driver.small_driver import four_endings
 from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
@@ -99,7 +100,7 @@ def test_a_diverged_trial_has_worst_finite_figures(ran: Ran) -> None:
 @pytest.mark.ray
 def test_optuna_was_told_what_became_of_every_trial(ran: Ran) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    search = optuna.load_study(study_name="small", storage=f"sqlite:///{ran.directory}/optuna.db")
+    search = optuna.load_study(study_name="small", storage=database(ran.directory / "optuna.db"))
     told = {trial.user_attrs["trial"]: trial for trial in search.trials}
     states = [TrialState.COMPLETE, TrialState.FAIL, TrialState.COMPLETE, TrialState.PRUNED]
     assert {ident: trial.state for ident, trial in told.items()} == {

@@ -1,11 +1,17 @@
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import pytest
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
 from cnn_core.metrics import WORST
-from study.analysis.findings import Analysis
+from study.analysis.findings import Analysis, analyse
 from study.report.looks import look
 from study.report.variant_plots import error_plot, pareto_plot, settings_plot
+from tests.study import synthetic_journal
 from tests.study.report.rendering import drawn
 
 
@@ -34,3 +40,19 @@ def test_the_front_carries_the_numbers_of_the_table(analysis: Analysis) -> None:
 def test_a_study_that_searched_nothing_has_no_settings_to_show(analysis: Analysis) -> None:
     figure = drawn(settings_plot(replace(analysis, study=replace(analysis.study, search={}))))
     assert "no completed trial with searched settings" in figure.axes[0].texts[0].get_text()
+
+
+@pytest.mark.parametrize("draw", [pareto_plot, error_plot, settings_plot])
+def test_trials_of_one_look_are_one_line_of_matplotlibs(draw: Callable[[Analysis], Figure], tmp_path: Path) -> None:
+    records = synthetic_journal.fill(tmp_path, trials=300).trials()
+    panels = draw(analyse(synthetic_journal.study(300), records)).axes
+    assert max(len(axes.lines) for axes in panels) < 40
+    assert sum(np.size(line.get_xdata()) for axes in panels for line in axes.lines) > 250
+
+
+@pytest.mark.parametrize("value", ["a", [1.0], {"b": 1.0}])
+def test_a_setting_that_a_spoiled_journal_calls_no_number_is_left_out(analysis: Analysis, value: object) -> None:
+    (name, *_) = [name for name in analysis.study.search if name != "training.method.name"]
+    for record in [*analysis.records.values()][:3]:
+        record.values[name] = value
+    assert drawn(settings_plot(analysis)).axes[0].lines

@@ -32,7 +32,7 @@ def test_trials_are_kept_once(search: optuna.Study, tmp_path: Path) -> None:
     again = OptunaFile(search, database(path))
     again.keep(first)
     again.keep(told(search, "0001"))
-    found = optuna.load_study(study_name="some", storage=f"sqlite:///{path}").trials
+    found = optuna.load_study(study_name="some", storage=database(path)).trials
     assert [trial.user_attrs[IDENT] for trial in found] == ["0000", "0001"]
     assert [trial.values for trial in found] == [[1.0, 2.0]] * 2
     assert [trial.params for trial in found] == [trial.params for trial in search.trials]
@@ -50,16 +50,16 @@ def test_any_folder_has_its_own_file(search: optuna.Study, name: str, tmp_path: 
 def test_a_locked_file_is_written_later(search: optuna.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optuna_file, "SECONDS_TO_WAIT", 0.1)
     file = OptunaFile(search, database(tmp_path / "optuna.db"))
-    reader = sqlite3.connect(tmp_path / "optuna.db", isolation_level=None)
-    reader.execute("BEGIN EXCLUSIVE")
-    file.keep(told(search, "0000"))
-    assert len(file.waiting) == 1
-    with pytest.raises(ValueError, match=r"Optuna cannot use it \(.*locked"):
-        OptunaFile(search, file.file._storage)
-    reader.execute("ROLLBACK")
-    file.keep(told(search, "0001"))
-    assert len(file.waiting) == 2  # not every trial waits for a lock
-    file.write()
+    with closing(sqlite3.connect(tmp_path / "optuna.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN EXCLUSIVE")
+        file.keep(told(search, "0000"))
+        assert len(file.waiting) == 1
+        with pytest.raises(ValueError, match=r"Optuna cannot use it \(.*locked"):
+            OptunaFile(search, file.file._storage)
+        reader.execute("ROLLBACK")
+        file.keep(told(search, "0001"))
+        assert len(file.waiting) == 2  # not every trial waits for a lock
+        file.write()
     assert not file.waiting
     assert [trial.user_attrs[IDENT] for trial in file.file.trials] == ["0000", "0001"]
 

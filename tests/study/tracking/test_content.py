@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from cnn_core.metrics import WORST
 from search_spaces.load import dump, resolve
 from study.analysis.findings import analyse
 from study.journal.journal import TrialRecord, TrialStatus
@@ -19,30 +18,6 @@ def record(trial: str, status: TrialStatus, data: float, constraint: float) -> T
 
 def records(*found: TrialRecord) -> dict[str, TrialRecord]:
     return {record.trial: record for record in found}
-
-
-def test_best_and_pareto_set_count_completed_trials_alone() -> None:
-    metrics = content.study_metrics(
-        study(),
-        records(
-            record("1", TrialStatus.COMPLETED, 0.5, 0.1),
-            record("2", TrialStatus.COMPLETED, 0.2, 0.3),
-            record("3", TrialStatus.PRUNED, 0.01, 0.01),
-            record("4", TrialStatus.DIVERGED, WORST, WORST),
-            record("5", TrialStatus.RUNNING, 0.0, 0.0),
-        ),
-    )
-    assert metrics == {
-        "best/validation/data_mse": 0.2,
-        "best/validation/constraint_mse": 0.1,
-        "pareto/size": 2.0,
-        "trials/completed": 2.0,
-        "trials/pruned": 1.0,
-        "trials/diverged": 1.0,
-        "trials/failed": 0.0,
-        "trials/stopped": 0.0,
-        "trials/lost": 0.0,
-    }
 
 
 def test_parameters_of_a_problem_have_names_that_mlflow_takes() -> None:

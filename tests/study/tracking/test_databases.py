@@ -1,10 +1,19 @@
 """Which tracking URIs are taken, and where the database beside the studies and its files lie, whatever a path holds."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from study.tracking.databases import artifact_location, check_uri, default_uri, portable, sqlite_file, whole
+from study.tracking.databases import (
+    artifact_location,
+    check_uri,
+    default_uri,
+    portable,
+    require_usable,
+    sqlite_file,
+    whole,
+)
 from tests.study.awkward import AWKWARD
 
 
@@ -24,7 +33,11 @@ def test_tracking_uris(uri: str) -> None:
     assert check_uri(uri) == uri
 
 
-@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///tmp/mlruns", "host:5000", "http://host:port", ""])
+NO_FOLDERS = ["mlruns", "./mlruns", "file:///tmp/mlruns", "host:5000", "http://host:port", ""]
+NOWHERE = ["sqlite://", "sqlite:///", "sqlite:///:memory:", "http://", "https://", "http:// x"]
+
+
+@pytest.mark.parametrize("uri", NO_FOLDERS + NOWHERE)
 def test_what_is_no_tracking_uri(uri: str) -> None:
     with pytest.raises(
         ValueError, match=r"is neither a server nor a database; write http://HOST:5000 or sqlite:///PATH\.db"
@@ -48,3 +61,14 @@ def test_the_uri_of_a_database_beside_the_studies_moves_with_them(name: str, tmp
 @pytest.mark.parametrize("uri", ["http://host:5000", "sqlite:////other/mlflow.db", "sqlite:///a.db?timeout=3"])
 def test_other_uris_stay(uri: str, tmp_path: Path) -> None:
     assert portable(uri, tmp_path / "study") == whole(uri, tmp_path / "study") == uri
+
+
+def test_a_database_that_cannot_be_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a file").write_text("", encoding="utf-8")
+    (tmp_path / "other.db").write_text("something else " * 100, encoding="utf-8")
+    (tmp_path / "folder.db").mkdir()
+    for name in ("a file/mlflow.db", "other.db", "folder.db"):
+        with pytest.raises((OSError, sqlite3.Error)):
+            require_usable(f"sqlite:///{tmp_path / name}")
+    require_usable(f"sqlite:///{tmp_path / 'new' / 'mlflow.db'}")
+    require_usable("http://host:5000")

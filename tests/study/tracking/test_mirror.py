@@ -261,3 +261,40 @@ def test_the_code_of_a_study_is_kept_beside_its_file(directory: Path) -> None:
     store = MemoryStore()
     new_mirror(directory, store).advance()
     assert store.by_name()["study"]["files"] == ["code", "study.yaml"]
+
+
+def test_a_study_of_many_trials_is_described_now_and_then(directory: Path) -> None:
+    journal = Journal(directory)
+    for number in range(100, 150):
+        tracked_study.complete(journal, f"0{number}", SOFT, data=0.5, constraint=0.5)
+    store, described = MemoryStore(), 0
+
+    def log(run: str, *, tags: Mapping[str, str] = {}, parameters: Mapping[str, str] = {}) -> None:
+        nonlocal described
+        described += "mlflow.note.content" in tags
+
+    store.log = log  # type: ignore[method-assign]
+    new_mirror(directory, store).advance()
+    assert described == 1
+
+
+def test_trials_that_end_while_files_are_uploaded_are_there_after_it(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, store, file = Journal(directory), MemoryStore(), Mirror._file
+    waiting = ["0008", "0007"]
+
+    def file_and_end_another(self: Mirror, trial: str) -> None:
+        file(self, trial)
+        if waiting:
+            tracked_study.complete(journal, waiting.pop(), SOFT, data=0.01, constraint=0.01)
+
+    monkeypatch.setattr(Mirror, "_file", file_and_end_another)
+    following = new_mirror(directory, store)
+    following.advance()
+    runs = store.by_name()
+    assert "trial.yaml" in runs["0008 soft"]["files"]
+    assert "4 completed" in runs["study"]["tags"]["mlflow.note.content"]
+    assert Bookmark.read(directory, store.tracking_uri) == following.bookmark
+    assert following.bookmark.offset == journal.path.stat().st_size
+    assert following.bookmark.unfiled == []
