@@ -68,7 +68,8 @@ CORE_ROOMS = {
     "renewal": {"constrained", "metrics", "problems"},
     "methods": PASSES
     | {"constrained", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions", "schedules", "tasks"},
-    "solvers": PASSES | {"constrained", "domains", "jacobian", "linear_algebra", "linearisation", "reductions"},
+    "solvers": PASSES
+    | {"constrained", "domains", "jacobian", "linear_algebra", "linearisation", "reductions", "renewal"},
     "training": {
         "clock",
         "constrained",
