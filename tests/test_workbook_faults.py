@@ -33,6 +33,7 @@ from tests.cnn_core.cases import (
     start,
     theta_of,
 )
+from tests.search_spaces.files import shipped
 
 STUDIES = [name for name in shipped_spaces() if not name.startswith("workbook-")]
 ONE_WAVE = ("beam", "burgers", "heat-inverse", "helmholtz-2d", "kdv", "kovasznay", "poisson", "poisson-hole")
@@ -133,7 +134,7 @@ def test_metrics_are_scaled_even_where_training_is_not() -> None:
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_penalty_weight_is_searched(name: str) -> None:
     """Fault 9: soft weight fixed at 1, an untuned straw man. Where soft constraints compete, their weight is tuned."""
-    study = load_study(name)
+    study = shipped(name)
     searched = [path for path in study.search if path.startswith("training.method.weight")]
     methods = study.search.get("training.method.name")
     competes = "soft" in methods.distribution.values if methods else study.training.method.name == "soft"  # type: ignore[union-attr]
@@ -144,7 +145,7 @@ def test_the_penalty_weight_is_searched(name: str) -> None:
 @pytest.mark.parametrize("name", shipped_spaces())
 def test_hyperparameters_are_never_selected_on_test_data(name: str) -> None:
     """Fault 9: hyperparameters were chosen on the reported error."""
-    study = load_study(name)
+    study = shipped(name)
     seen = [*study.objectives, *([study.tune.scheduler.metric] if study.tune.scheduler.metric else [])]
     assert seen
     assert all("validation" in metric.split("/") and "test" not in metric.split("/") for metric in seen)
@@ -171,7 +172,7 @@ def test_a_study_that_selects_on_test_data_is_refused(change: dict[str, Any], tm
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_wave_is_both_trained_on_and_measured_on(name: str) -> None:
     """Faults 9 and 10: neither validation nor test waves are training waves, nor are they each other."""
-    study = load_study(name)
+    study = shipped(name)
     problem = build_problem(study.problem)
     train_waves, validation, test = (
         {tuple(round(value, 9) for value in wave) for wave in split.waves(problem).tolist()}
@@ -184,7 +185,7 @@ def test_no_wave_is_both_trained_on_and_measured_on(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in STUDIES if name in FAMILIES])
 def test_a_test_wave_lies_outside_the_training_box(name: str) -> None:
     """Fault 10: the only test wave lay inside the training box, which says nothing about waves beyond it."""
-    study = load_study(name)
+    study = shipped(name)
     problem = build_problem(study.problem)
     box, waves = study.data.train.waves(problem), study.data.test.waves(problem)
     outside = ((waves < box.min(dim=0).values) | (waves > box.max(dim=0).values)).any(dim=1)

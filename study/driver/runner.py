@@ -160,7 +160,8 @@ class StudyRun:
                 records = {record.trial: record for record in usable}
                 ready = replace(ready, warnings=[*ready.warnings, *journal.complaints])
                 search = OptunaSearch(self.study, optuna_file.result(), records)
-                scheduler = schedulers.build(self.study.tune.scheduler, records.values())
+                tune = self.study.tune
+                scheduler = schedulers.build(tune.scheduler, records.values(), balance=tune.balance)
                 return self._run(search, scheduler, records, ready)
 
     def _preflight(self) -> Preflight:

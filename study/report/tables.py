@@ -11,13 +11,16 @@ from study.analysis.measured import errors_in, unknowns_in
 from study.analysis.spread import Spread
 from study.analysis.variants import CONSTRAINT, DATA, Variant
 from study.journal.journal import TrialStatus
-from study.report.text_table import METHOD, Column, TextTable, format_error
+from study.report.text_table import METHOD, Column, TextTable, format_error, one_digit
 from study.report.unknowns_table import unknowns_table
 
 FLAT_MARK = "*"
 MISSED_MARK = "†"
 SEED = "training.seed"
 RELATIVE = "test/relative_l2"
+
+SHOWN_AS_IT_IS = 100.0
+"""Relative errors from 0.1 to this are shown with two digits behind the point."""
 
 ERROR_COLUMNS = {
     DATA: Column("val.\ndata", "mean square of u − u* on validation data"),
@@ -221,7 +224,8 @@ def _error(variant: Variant | None, name: str) -> str:
     value = None if variant is None else variant.value(name)
     if variant is None or value is None or name != RELATIVE:
         return format_error(value)
-    return f"{value:.2f}{FLAT_MARK if variant.flat else ' '}"
+    shown = f"{value:.2f}" if 0.1 <= value < SHOWN_AS_IT_IS else one_digit(value)
+    return f"{shown}{FLAT_MARK if variant.flat else ' '}"
 
 
 def _notes(analysis: Analysis, variants: Sequence[Variant]) -> list[str]:

@@ -31,11 +31,20 @@ METHOD = Column("method", "training method; below it its networks after projecti
 
 def format_error(value: float | None) -> str:
     """Two digits and a short exponent: 1.2e-3. The worst value is called by its name."""
+    return _short(value, ".1e")
+
+
+def one_digit(value: float | None) -> str:
+    """The same in one digit: 1e-3, where there is no room for more."""
+    return _short(value, ".0e")
+
+
+def _short(value: float | None, form: str) -> str:
     if value is None:
         return "–"
     if abs(value) >= WORST / 2:
         return "worst"
-    mantissa, exponent = f"{value:.1e}".split("e")
+    mantissa, exponent = format(value, form).split("e")
     return f"{mantissa}e{int(exponent)}"
 
 

@@ -2,10 +2,13 @@
 
 A costly method looks bad epoch by epoch at first, even if it is the better one per second. With `grace_seconds` no
 trial is stopped before it has trained for so long; it is then judged at the next epoch at which the rule judges.
+
+Where values of a choice share the trials equally, each value's trials are judged among themselves: methods that compete
+for trials would otherwise end each other's, and the slower starters would never be tuned.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,8 +48,55 @@ class PatientMedian(MedianStoppingRule):
         return decision
 
 
-def build(scheduler: Scheduler, records: Iterable[TrialRecord] = ()) -> TrialScheduler:
-    """The scheduler of a study file, as it was after the epochs in `records`."""
+class AmongThemselves(FIFOScheduler):
+    """A scheduler of its own, made by `make`, for the trials of every value of the setting `path`."""
+
+    def __init__(self, path: str, make: Callable[[], TrialScheduler]) -> None:
+        super().__init__()
+        self.path, self.make = path, make
+        self.schedulers: dict[str, TrialScheduler] = {}
+
+    def of(self, values: Mapping[str, Any]) -> TrialScheduler:
+        """The scheduler of a trial with these searched values."""
+        value = str(values.get(self.path))
+        if value not in self.schedulers:
+            self.schedulers[value] = self.make()
+        return self.schedulers[value]
+
+    def on_trial_add(self, tune_controller: Controller, trial: Trial) -> None:
+        self._of(trial).on_trial_add(tune_controller, trial)
+
+    def on_trial_error(self, tune_controller: Controller, trial: Trial) -> None:
+        self._of(trial).on_trial_error(tune_controller, trial)
+
+    def on_trial_result(self, tune_controller: Controller, trial: Trial, result: dict[str, Any]) -> str:
+        return self._of(trial).on_trial_result(tune_controller, trial, result)
+
+    def on_trial_complete(self, tune_controller: Controller, trial: Trial, result: dict[str, Any]) -> None:
+        self._of(trial).on_trial_complete(tune_controller, trial, result)
+
+    def on_trial_remove(self, tune_controller: Controller, trial: Trial) -> None:
+        self._of(trial).on_trial_remove(tune_controller, trial)
+
+    def debug_string(self) -> str:
+        return "; ".join(f"{value}: {one.debug_string()}" for value, one in self.schedulers.items())
+
+    def _of(self, trial: Trial) -> TrialScheduler:
+        return self.of(trial.config.get("values", {}))
+
+
+def build(scheduler: Scheduler, records: Iterable[TrialRecord] = (), *, balance: str | None = None) -> TrialScheduler:
+    """The scheduler of a study file, as it was after the epochs in `records`; values of `balance` have one each."""
+    records = list(records)
+    if balance is None or scheduler.name == "none":
+        return _build(scheduler, records)
+    made = AmongThemselves(balance, lambda: _build(scheduler, []))
+    for value in {str(record.values.get(balance)) for record in records}:
+        made.schedulers[value] = _build(scheduler, [one for one in records if str(one.values.get(balance)) == value])
+    return made
+
+
+def _build(scheduler: Scheduler, records: Iterable[TrialRecord]) -> TrialScheduler:
     metric, mode, grace = f"metrics/{scheduler.metric}", scheduler.mode, scheduler.grace
     match scheduler.name:
         case "asha":

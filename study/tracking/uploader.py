@@ -25,7 +25,7 @@ from study.tracking.mirror import Mirror
 from study.tracking.store import Store
 
 SECONDS_BETWEEN_UPLOADS = 3.0
-SECONDS_TO_DRAW, SHARE_TO_DRAW = 8.0, 0.02
+SECONDS_TO_DRAW, SHARE_TO_DRAW = 6.0, 0.02
 """So long, and for this share of a study's time, plots are drawn while it runs; at its end, so long and no longer."""
 
 SECONDS_TO_PUBLISH = 8.0

@@ -147,7 +147,7 @@ ERRORS: list[tuple[str, Any, str]] = [
     ("training.method", None, "training.method is null; write a block such as {name: unconstrained}"),
     ("training.epochs", 2.5, "training.epochs is 2.5; write a whole number"),
     ("training.epochs", True, "training.epochs is true; write a whole number"),
-    ("training.epochs", 0, "training.epochs is 0; write a number of at least 1"),
+    ("training.epochs", -1, "training.epochs is -1; write a number of at least 0"),
     (
         "training.method.weight",
         "much",

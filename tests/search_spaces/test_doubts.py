@@ -8,13 +8,13 @@ import torch
 
 from cnn_core.problems import PROBLEMS, Problem, helmholtz
 from search_spaces.doubts import doubts, lacking
-from search_spaces.load import load_study, shipped_spaces
-from tests.search_spaces.files import load
+from search_spaces.load import shipped_spaces
+from tests.search_spaces.files import load, shipped
 
 
 @pytest.mark.parametrize("space", shipped_spaces())
 def test_shipped_files_are_silent(space: str) -> None:
-    assert doubts(load_study(space)) == []
+    assert doubts(shipped(space)) == []
 
 
 def wrong() -> Problem:

@@ -6,8 +6,8 @@ import jsonschema
 import pytest
 import yaml
 
-from search_spaces.load import dump, json_schema, load_study, shipped_spaces
-from tests.search_spaces.files import changed
+from search_spaces.load import dump, json_schema, shipped_spaces
+from tests.search_spaces.files import changed, shipped
 
 SCHEMA = json_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -20,7 +20,7 @@ def test_it_is_a_schema() -> None:
 @pytest.mark.parametrize("name", shipped_spaces())
 def test_shipped_files_follow_it_as_written_and_as_dumped(name: str) -> None:
     VALIDATOR.validate(yaml.safe_load(shipped_spaces()[name].read_text(encoding="utf-8")))
-    VALIDATOR.validate(dump(load_study(name)))
+    VALIDATOR.validate(dump(shipped(name)))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_shipped_files_follow_it_as_written_and_as_dumped(name: str) -> None:
     [
         ("training.epohcs", 3),
         ("training.epochs", "3"),
-        ("training.epochs", 0),
+        ("training.epochs", -1),
         ("training.method", {"name": "sfot"}),
         ("training.method", {"weight": 1.0}),
         ("training.method.weigth", 1.0),

@@ -179,8 +179,8 @@ def test_the_data_of_one_trial_is_checked() -> None:
 
 
 def test_errors_of_settings_say_so(tmp_path: Path) -> None:
-    with pytest.raises(StudyFileError, match=r"^quick\.yaml with the settings given: training\.epochs is 0; write"):
-        load_study(write(tmp_path), {"training.epochs": 0})
+    with pytest.raises(StudyFileError, match=r"^quick\.yaml with the settings given: training\.epochs is -1; write"):
+        load_study(write(tmp_path), {"training.epochs": -1})
     assert error_of(tmp_path, {}, {"training.method.name": "batsh"}).startswith(
         "training.method.name is the text 'batsh'; write batch"
     )

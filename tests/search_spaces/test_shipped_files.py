@@ -1,7 +1,6 @@
 """Every shipped study file loads, samples, round-trips, and keeps its test waves apart."""
 
 import warnings
-from functools import lru_cache
 from pathlib import Path
 
 import optuna
@@ -10,12 +9,9 @@ from optuna.study import StudyDirection
 
 from cnn_core.networks import Modulated
 from search_spaces.convert import suggest
-from search_spaces.load import build_problem, dump_yaml, load_study, load_text, resolve, shipped_spaces
+from search_spaces.load import build_problem, dump_yaml, load_text, resolve, shipped_spaces
 from search_spaces.schema import Choice, DataSplit, Study
-from tests.search_spaces.files import grid
-
-loaded = lru_cache(load_study)
-"""A study takes seconds to check: each is checked once."""
+from tests.search_spaces.files import grid, shipped
 
 
 def as_written(name: str) -> Study:
@@ -57,20 +53,20 @@ def test_these_are_shipped() -> None:
 def test_it_begins_with_what_it_is_and_bears_its_files_name(name: str) -> None:
     text = shipped_spaces()[name].read_text(encoding="utf-8")
     assert text.startswith("# ") and text.partition("\n")[0].endswith(".")
-    assert loaded(name).study == name
+    assert shipped(name).study == name
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_round_trips(name: str, tmp_path: Path) -> None:
-    study = loaded(name)
+    study = shipped(name)
     path = tmp_path / "study.yaml"
     path.write_text(dump_yaml(study), encoding="utf-8")
-    assert loaded(path) == study
+    assert shipped(path) == study
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_twenty_sampled_trials_resolve_and_round_trip(name: str) -> None:
-    study = loaded(name)
+    study = shipped(name)
     assert set(study.objectives.values()) == {"min"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -87,13 +83,13 @@ def test_twenty_sampled_trials_resolve_and_round_trip(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if as_written(name).tune.sampler == "grid"])
 def test_a_grid_is_tried_whole(name: str) -> None:
-    study = loaded(name)
+    study = shipped(name)
     assert len(grid(study)) == study.tune.trials
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_test_waves_lie_inside_and_outside_of_the_training_box(name: str) -> None:
-    study = loaded(name)
+    study = shipped(name)
     problem = build_problem(study.problem)
     box = [(min(values), max(values)) for values in study.data.train.waves(problem).T.tolist()]
     waves = study.data.test.waves(problem).tolist()
@@ -102,7 +98,7 @@ def test_test_waves_lie_inside_and_outside_of_the_training_box(name: str) -> Non
 
 
 def test_the_main_job_gives_each_method_its_share() -> None:
-    study = loaded("helmholtz-quick")
+    study = shipped("helmholtz-quick")
     assert study.tune.balance == "training.method.name"
     distribution = study.search["training.method.name"].distribution
     assert isinstance(distribution, Choice)
@@ -112,7 +108,7 @@ def test_the_main_job_gives_each_method_its_share() -> None:
 
 
 def test_the_workbooks_experiments_have_its_settings() -> None:
-    a, b = loaded("workbook-a"), loaded("workbook-b")
+    a, b = shipped("workbook-a"), shipped("workbook-b")
     for study in (a, b):
         assert not study.problem.scaled
         assert isinstance(study.network, Modulated) and study.network.widths == (50,) * 5
