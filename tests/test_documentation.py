@@ -198,14 +198,27 @@ def test_studies_of_ones_own_run(study: str, tmp_path: Path, monkeypatch: pytest
     assert len([name for name in metrics if name.startswith("test/") and name.endswith("_mse")]) > 2
 
 
+SOLVING = (DOCS / "solving.md").read_text(encoding="utf-8")
+
+
 def test_pdes_are_solved_from_scratch() -> None:
-    examples = re.findall(r"```python\n(.*?)```", (DOCS / "solving.md").read_text(encoding="utf-8"), re.DOTALL)
+    examples = re.findall(r"```python\n(.*?)```", SOLVING, re.DOTALL)
     defined: dict[str, Any] = {}
-    for example, bound in zip(examples, (1e-5, 1e-4), strict=True):
+    for example, bound in zip(examples, (1e-6, 1e-6), strict=True):
         exec(compile(example, "docs/solving.md", "exec"), defined)
         assert defined["result"].status == "converged"
         assert float(defined["error"]) <= bound
     assert list(defined["result"].x.shape) == [225, 2]
+
+
+def test_a_study_file_solves_a_pde_without_training(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", SOLVING, re.DOTALL)
+    (path := tmp_path / "front.yaml").write_text(example, encoding="utf-8")
+    metrics = run_trial(load_trial(str(path), {}))
+    assert metrics["projection/status"] == "converged"
+    assert metrics["projection/steps"] > 0
+    assert float(metrics["test/relative_l2"]) > 0.5
+    assert float(metrics["projected/test/relative_l2"]) < 1e-3
 
 
 def test_the_map_of_the_house_names_only_what_is_there() -> None:
