@@ -9,8 +9,10 @@ from pathlib import Path
 from cnn_core.construction import fresh
 from cnn_core.methods.method import require_value
 from cnn_core.optimizers import WITHOUT_METRIC
-from cnn_core.problems import DATA, INTERIOR, PointSet, Problem
+from cnn_core.problems import DATA, INTERIOR, PointSet, Problem, by_region
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
+from cnn_core.renewal import Refinement
+from cnn_core.solvers import LeastSquaresSolver
 from cnn_core.tasks import require_read, role_of
 from search_spaces.blocks import write
 from search_spaces.data_files import find_file
@@ -245,12 +247,17 @@ def _check_candidates(study: Study) -> None:
     train = study.data.train
     waves = math.prod(map(len, train.parameters.values()))
     for region, refinement in study.training.refine.items():
-        points = waves * train.drawn.counts.get(region, 1) * refinement.candidates
-        if points > MOST_POINTS:
-            raise StudyFileError(
-                f"training.refine.{region}.candidates is {refinement.candidates}, which makes {points} points; "
-                f"write fewer, {MOST_POINTS} is the most"
-            )
+        _require_few(f"training.refine.{region}", refinement, waves * train.drawn.counts.get(region, 1))
+    if isinstance(study.projection, LeastSquaresSolver) and study.projection.refine is not None:
+        _require_few("projection.refine", study.projection.refine, by_region(study.projection.points)[INTERIOR])
+
+
+def _require_few(where: str, refinement: Refinement, points: int) -> None:
+    if (candidates := points * refinement.candidates) > MOST_POINTS:
+        raise StudyFileError(
+            f"{where}.candidates is {refinement.candidates}, which makes {candidates} points; write fewer, "
+            f"{MOST_POINTS} is the most"
+        )
 
 
 def _require_holdable(parameters: int) -> None:

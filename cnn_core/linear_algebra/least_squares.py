@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from cnn_core.linear_algebra.sides import Operator, Side, Space, cheaper_space, side_of
+from cnn_core.linear_algebra.sides import Operator, Side, Space, cheaper_space, fits, side_of
 
 FIRST_DAMPING = 1e-3
 """μ at the first step, relative to the mean diagonal of J Jᵀ."""
@@ -128,8 +128,9 @@ class Descent:
     def linearised(self, problem: LeastSquares, weights: Tensor) -> tuple[Linear, Side]:
         """The rows at θ to first order, and the same ready to be solved with."""
         at = problem.linearise(self.theta)
-        self.space = cheaper_space(len(weights), len(self.theta)) if self.space == "auto" else self.space
-        return at, side_of(at.jacobian, weights, self.space, scaled=self.scaled)
+        shape = len(weights), len(self.theta)
+        self.space = cheaper_space(*shape) if self.space == "auto" else self.space
+        return at, side_of(at.jacobian, weights, self.space, scaled=self.scaled and fits(*shape))
 
     def _step(self, problem: LeastSquares, at: Linear, side: Side, weights: Tensor) -> tuple[Tensor, float]:
         """Where the accelerated step leads, and by how much the plain one should lower the cost."""

@@ -39,6 +39,10 @@ LEAST_COLUMN = 1e-6
 """Columns smaller than this fraction of the largest are scaled as if they were as large."""
 
 
+LARGEST_FORMED = 2**28
+"""A J of so many entries is formed at most (2 GiB in float64). A larger one takes the space of rows, without units."""
+
+
 class Operator(Protocol):
     """A matrix J (R × P) by its products."""
 
@@ -87,8 +91,13 @@ class Side(Protocol):
 
 
 def cheaper_space(rows: int, parameters: int) -> Literal["rows", "parameters"]:
-    """Where the system is the smaller one."""
-    return "parameters" if parameters <= rows else "rows"
+    """Where the system is the smaller one; that of parameters needs a J that can be formed."""
+    return "parameters" if parameters <= rows and fits(rows, parameters) else "rows"
+
+
+def fits(rows: int, parameters: int) -> bool:
+    """Whether J (R × P) may be formed."""
+    return rows * parameters <= LARGEST_FORMED
 
 
 def side_of(jacobian: Operator, weights: Tensor, space: Literal["rows", "parameters"], *, scaled: bool = False) -> Side:

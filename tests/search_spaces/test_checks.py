@@ -227,6 +227,12 @@ def test_a_refinement_has_candidates_that_memory_holds(tmp_path: Path) -> None:
     assert error_of(tmp_path, searched).startswith(message)
 
 
+def test_a_projection_that_follows_the_residual_draws_no_more_points_than_a_split_may_have(tmp_path: Path) -> None:
+    solver = {"solver": "least-squares", "points": 1000, "refine": {"candidates": 10_000_000}}
+    message = "projection.refine.candidates is 10000000, which makes 10000000000 points; write fewer, 5000000"
+    assert error_of(tmp_path, {"projection": solver}).startswith(message)
+
+
 def test_data_that_there_is_not_cannot_teach(tmp_path: Path) -> None:
     (tmp_path / "rising.py").write_text(
         "from cnn_core.problems import Problem, Unknown\n"

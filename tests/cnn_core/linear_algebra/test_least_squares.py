@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.func import jacrev
 
 from cnn_core.jacobian import ExplicitJacobian
+from cnn_core.linear_algebra import sides
 from cnn_core.linear_algebra.least_squares import Descent, Linear
 from tests.cnn_core.cases import relative
 
@@ -86,3 +87,14 @@ def test_steps_that_are_not_finite_are_not_taken() -> None:
     start = torch.tensor([1e-3], dtype=torch.float64)
     descent = minimised(lambda theta: theta.log() - math.log(2.0), start, torch.ones(1, dtype=torch.float64))
     assert float(descent.theta) == pytest.approx(2.0, rel=1e-6)
+
+
+def test_a_problem_too_large_to_form_its_jacobian_is_solved_in_the_space_of_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sides, "LARGEST_FORMED", 3)
+    descent = Descent(torch.tensor([-1.2, 1.0], dtype=torch.float64), scaled=True)
+    monkeypatch.setattr(ExplicitJacobian, "matrix", lambda self: pytest.fail("J was formed"))
+    descent.minimise(Plain(rosenbrock), torch.ones(2, dtype=torch.float64), inner_tolerance=1e-14, max_steps=200)
+    assert descent.space == "rows"
+    assert descent.theta.tolist() == pytest.approx([1.0, 1.0], abs=1e-8)

@@ -75,8 +75,9 @@ def test_balanced_methods_are_judged_among_themselves() -> None:
     ended = [record("0000", 0.1, values=batch), record("0001", 0.1, values=batch), record("0002", 5.0, values=soft)]
     alone = schedulers.build(asha, ended)
     assert decisions(alone, result(1, 4.0, 1.0), values=soft) == [TrialScheduler.STOP]
-    for made in (schedulers.build(asha, ended, balance=path), schedulers.build(asha, [], balance=path)):
-        if not made.schedulers:
+    for known in (ended, []):
+        made = schedulers.build(asha, known, balance=path)
+        if not known:
             assert decisions(made, result(1, 0.1, 1.0), values=batch) == [TrialScheduler.CONTINUE]
             assert decisions(made, result(1, 5.0, 1.0), values=soft) == [TrialScheduler.CONTINUE]
         assert decisions(made, result(1, 4.0, 1.0), values=soft) == [TrialScheduler.CONTINUE]

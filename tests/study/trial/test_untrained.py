@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,8 @@ def study() -> Study:
         "training.method.name": "soft",
     }
     counts = {"train": 64, "validation": 81, "test": 100}
-    small = {f"data.{split}.points": {"interior": count, "boundary": 16} for split, count in counts.items()}
-    small["data.test.sampling"] = "random"
+    small: dict[str, Any] = {"data.test.sampling": "random"}
+    small |= {f"data.{split}.points": {"interior": count, "boundary": 16} for split, count in counts.items()}
     solver = LeastSquaresSolver(start="reaching", points={"interior": 100, "boundary": 40}, max_steps=60)
     return replace(resolve(load_study("poisson", {**spaces, **small}), {}), projection=solver)
 
