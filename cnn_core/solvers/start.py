@@ -2,7 +2,7 @@
 
 A fresh network is smooth: the features of its first layer hardly change over the domain. Where a solution has several
 waves, no combination of them comes near, J has almost no part in the directions that matter, and Levenberg–Marquardt
-rests at u = 0 for a hundred steps while the first layer's weights creep up. How far they should reach is told by J
+rests at u = 0 for up to a hundred steps while the first layer's weights creep up. How far they should reach is told by J
 itself: of θ with the first layer times 1, 2, 4, 8, 16 the best is that from which a step, damped alike, would leave
 least of the residual if it were linear,
 
