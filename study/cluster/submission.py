@@ -1,7 +1,8 @@
 """A study as a Ray job: the code and the study file travel to the cluster's head node, and the study runs there.
 
 The job is the command `cnn-study run`, in the folder `directory` of the head node, so that its results outlive the job:
-there `cnn-study status`, `report` and `resume` find them, and in `submitted/` what the study file names. This side only follows its log; closing it changes nothing.
+there `cnn-study status`, `report` and `resume` find them, and in `submitted/` what the study file names. This side only
+follows its log; closing it changes nothing.
 """
 
 import asyncio

@@ -16,6 +16,9 @@ from study.report.unknowns_table import unknowns_table
 
 FLAT_MARK = "*"
 MISSED_MARK = "†"
+SHOWN = 0.005
+"""The smallest relative error that two decimals show."""
+
 SEED = "training.seed"
 RELATIVE = "test/relative_l2"
 
@@ -49,18 +52,19 @@ FLAT_NOTE = (
 
 def leaderboard_table(analysis: Analysis) -> TextTable:
     """The best trial of every method, with its errors, and what the method costs."""
+    cost = any(row.cost is not None for row in analysis.leaderboard) or analysis.study.trains
     columns = (
         METHOD,
         Column("best\ntrial", "the best trial's name"),
         *_columns(analysis).values(),
-        Column("cost", f"median time of a trial in units of {BASELINE}'s"),
+        *([Column("cost", f"median time of a trial in units of {BASELINE}'s")] if cost else []),
     )
     rows = [
         (
             _name(row, missed=row.best is not None and row.best.missed),
             row.best.trial if row.best else "–",
             *_errors(row.best, _columns(analysis)),
-            "–" if row.cost is None else f"×{_short(row.cost)}",
+            *(["–" if row.cost is None else f"×{_short(row.cost)}"] if cost else []),
         )
         for row in analysis.leaderboard
     ]
@@ -109,11 +113,12 @@ def _spread_table(
 def trials_table(analysis: Analysis) -> TextTable:
     """How every method's trials ended, and how long they took."""
     seen = [status for status in TrialStatus if any(row.counts[status] for row in analysis.leaderboard)]
+    trains = analysis.study.trains
     columns = (
         METHOD,
         *(Column(ENDINGS[status], f"trials {status}") for status in seen),
-        Column("time", "median seconds of a completed trial's training"),
-        Column("with\nproj.", "the same with the projection of all its waves"),
+        Column("time", f"median seconds of a completed trial's {'training' if trains else 'projection'}"),
+        *([Column("with\nproj.", "the same with the projection of all its waves")] if trains else []),
     )
     seconds = {(row.method, row.projected): row.seconds for row in analysis.leaderboard}
     rows = [
@@ -121,7 +126,7 @@ def trials_table(analysis: Analysis) -> TextTable:
             row.method,
             *(str(row.counts[status] or "–") for status in seen),
             _seconds(row.seconds),
-            _seconds(seconds.get((row.method, True))),
+            *([_seconds(seconds.get((row.method, True)))] if trains else []),
         )
         for row in analysis.leaderboard
         if not row.projected
@@ -134,7 +139,7 @@ def pareto_table(analysis: Analysis) -> TextTable:
     columns = (
         Column("#", "the number in the plot"),
         Column("method", "training method", numeric=False),
-        Column("proj.", "whether the network was projected", numeric=False),
+        *([Column("proj.", "whether the network was projected", numeric=False)] if analysis.study.trains else []),
         Column("trial", "the trial's name", numeric=False),
         *_columns(analysis).values(),
     )
@@ -142,7 +147,7 @@ def pareto_table(analysis: Analysis) -> TextTable:
         (
             str(number),
             variant.method,
-            _marked("yes", variant.missed) if variant.projected else "",
+            *([_marked("yes", variant.missed) if variant.projected else ""] if analysis.study.trains else []),
             variant.trial,
             *_errors(variant, _columns(analysis)),
         )
@@ -221,7 +226,7 @@ def _error(variant: Variant | None, name: str) -> str:
     value = None if variant is None else variant.value(name)
     if variant is None or value is None or name != RELATIVE:
         return format_error(value)
-    return f"{value:.2f}{FLAT_MARK if variant.flat else ' '}"
+    return f"{value:.2f}{FLAT_MARK if variant.flat else ' '}" if value >= SHOWN else f"{format_error(value)} "
 
 
 def _notes(analysis: Analysis, variants: Sequence[Variant]) -> list[str]:

@@ -35,7 +35,9 @@ def test_the_job_is_the_command_run_in_a_folder_that_stays(tmp_path: Path) -> No
     python.chmod(0o755)
     (tmp_path / "submitted").mkdir()
     (tmp_path / "submitted" / "study.yaml").write_text("study: mine\n")
-    command = entrypoint("~/a folder", "mine-1", {"--name": "mine; rm -rf", "--hours": None, "--storage": "s3://bucket/x"})
+    command = entrypoint(
+        "~/a folder", "mine-1", {"--name": "mine; rm -rf", "--hours": None, "--storage": "s3://bucket/x"}
+    )
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path / "home")}
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True)
     run = ["-m", "study", "run", "submitted/mine-1/study.yaml", "--address", "auto"]

@@ -41,7 +41,7 @@ def why_not() -> str | None:
 
 
 class Machines:
-    """Head and worker, and the folder `folder` that both see; `hidden`, a folder of the head, is empty on the worker."""
+    """Head and worker, and the folder `folder` that both see; what the head has in `hidden` the worker does not see."""
 
     def __init__(self, folder: Path, *, hidden: Path | None = None) -> None:
         unique = secrets.token_hex(3)
