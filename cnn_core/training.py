@@ -57,7 +57,8 @@ class Training:
     def __post_init__(self) -> None:
         self.regions = dict(by_region(self.points))
         self.tasks = tasks(self.model, self.regions, self.roles)
-        require_need(self.method.name, self.method.needs, self.tasks)
+        if self.epochs:
+            require_need(self.method.name, self.method.needs, self.tasks)
         require_value(self.optimizer, self.method)
         if self.renewal is not None:
             require_renewal(self.renewal.resample, self.renewal.refine, self.drawn, self.method)

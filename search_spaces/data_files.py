@@ -1,7 +1,7 @@
 """The data of a split that has a file: its observations, as points of a problem.
 
 A file is looked for like a module: beside the study file, in the current folder, then beside the files that come with
-the package; on the nodes of a cluster, among the files that were sent there.
+the package; on the nodes of a cluster, and beside a study file that was sent there, among the files that were sent.
 """
 
 import os
@@ -27,8 +27,9 @@ DIGITS = 16
 
 def find_file(name: str) -> Path:
     """The file that a study file names. Raises StudyFileError where there is none."""
-    places = [Path(folder) / name for folder in (*modules.folders, Path.cwd(), Path(__file__).parent)]
-    sent = [Path(folder) / SENT / sent_as(name) for folder in (Path.cwd(), *sys.path)]
+    first = (*modules.folders, Path.cwd())
+    places = [Path(folder) / name for folder in (*first, Path(__file__).parent)]
+    sent = [Path(folder) / SENT / sent_as(name) for folder in (*first, *sys.path)]
     for path in (*places, *sent):
         if os.path.exists(path):  # pathlib raises where a name is too long to be one
             return path

@@ -263,6 +263,16 @@ class Study:
 
     __pydantic_config__ = CONFIG
 
+    @property
+    def trains(self) -> bool:
+        """Whether a trial has epochs, or may have; one without is projected from its first parameters on."""
+        return self.training.epochs > 0 or "training.epochs" in self.search or self.projection is None
+
+    @property
+    def method(self) -> str:
+        """What a trial's network comes from: the training's method, or, without training, the projection's solver."""
+        return self.training.method.name if self.trains or self.projection is None else self.projection.solver
+
     def feasible(self, metrics: Mapping[str, Any]) -> bool:
         """Whether a trial with these metrics keeps all bounds."""
         return all(metrics.get(name, float("inf")) <= bound for name, bound in self.bounds.items())

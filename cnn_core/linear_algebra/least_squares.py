@@ -87,8 +87,6 @@ class Descent:
         self.on_step = on_step
         self.damping = FIRST_DAMPING
         self.steps = 0
-        self.stuck = False
-        """Whether no step helped any more when the last minimisation ended."""
 
     def minimise(
         self,
@@ -104,7 +102,7 @@ class Descent:
         `weights` (R,) are the diagonal of W. `enough` is asked before every step.
         """
         at, side = self.linearised(problem, weights)
-        while self.steps < max_steps and self.damping < LARGEST_DAMPING and not enough():
+        while self.steps < max_steps and not self.stuck and not enough():
             before = self._cost(self.theta, weights * problem.select(at.quantities))
             theta, promised = self._step(problem, at, side, weights)
             quantities = problem.evaluate(theta)
@@ -118,7 +116,14 @@ class Descent:
                 break
             if accepted:
                 at, side = self.linearised(problem, weights)
-        self.stuck = self.damping >= LARGEST_DAMPING
+
+    @property
+    def stuck(self) -> bool:
+        """Whether no step helps any more."""
+        return self.damping >= LARGEST_DAMPING
+
+    def relax(self) -> None:
+        """Before another problem is minimised, where steps may help again."""
         self.damping = min(self.damping, 1.0)
 
     def begun_at(self, theta: Tensor) -> "Descent":
@@ -128,9 +133,12 @@ class Descent:
     def linearised(self, problem: LeastSquares, weights: Tensor) -> tuple[Linear, Side]:
         """The rows at θ to first order, and the same ready to be solved with."""
         at = problem.linearise(self.theta)
-        shape = len(weights), len(self.theta)
-        self.space = cheaper_space(*shape) if self.space == "auto" else self.space
-        return at, side_of(at.jacobian, weights, self.space, scaled=self.scaled and fits(*shape))
+        rows, parameters = len(weights), len(self.theta)
+        held = fits(rows, parameters)
+        self.space = cheaper_space(rows, parameters) if self.space == "auto" else self.space
+        if self.space == "parameters" and not held:
+            raise ValueError(f"points: {rows} rows for {parameters} parameters are too many to hold; write fewer")
+        return at, side_of(at.jacobian, weights, self.space, scaled=self.scaled and held)
 
     def _step(self, problem: LeastSquares, at: Linear, side: Side, weights: Tensor) -> tuple[Tensor, float]:
         """Where the accelerated step leads, and by how much the plain one should lower the cost."""

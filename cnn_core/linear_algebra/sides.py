@@ -40,7 +40,7 @@ LEAST_COLUMN = 1e-6
 
 
 LARGEST_FORMED = 2**28
-"""A J of so many entries is formed at most (2 GiB in float64). A larger one takes the space of rows, without units."""
+"""A J of so many entries is formed at most (2 GiB in float64). The space of rows does without, but for units."""
 
 
 class Operator(Protocol):
@@ -91,8 +91,8 @@ class Side(Protocol):
 
 
 def cheaper_space(rows: int, parameters: int) -> Literal["rows", "parameters"]:
-    """Where the system is the smaller one; that of parameters needs a J that can be formed."""
-    return "parameters" if parameters <= rows and fits(rows, parameters) else "rows"
+    """Where the system is the smaller one."""
+    return "parameters" if parameters <= rows else "rows"
 
 
 def fits(rows: int, parameters: int) -> bool:

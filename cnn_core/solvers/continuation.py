@@ -61,6 +61,7 @@ class Continuation:
         error, growth = error or self.wave.error, growth or self.growth
         weight, idle, last = self.first_weight, 0, math.inf
         while True:
+            self.descent.relax()
             self.descent.minimise(
                 rows, rows.weights(weight), inner_tolerance=self.inner_tolerance, max_steps=self.max_steps
             )

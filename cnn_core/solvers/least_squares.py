@@ -85,8 +85,7 @@ class LeastSquaresSolver:
         way = _Way(self, wave_of(model, x.double(), p.double(), conditions, general=False), theta)
         if not math.isfinite(way.course.errors[0]):
             return way.course.solution(theta, ProjectionStatus.DIVERGED)
-        status = way.travel()
-        return way.course.solution(way.descent.theta.to(theta.dtype), status, way.watched(), way.descent.space)
+        return way.arrived(theta, way.travel())
 
 
 class _Way:
@@ -100,7 +99,7 @@ class _Way:
         self.error = wave.error(before)
         """At the points of now."""
         self.course = Course(wave.part(U, before), self.error)
-        self.tolerance = max(settings.tolerance, wave.rounding(start, torch.finfo(theta.dtype).eps))
+        self.tolerance = max(settings.tolerance, self._rounding(theta))
         self.descent = Descent(start, space=settings.space, scaled=True, on_step=self._note)
         self.moves = 0
 
@@ -108,19 +107,30 @@ class _Way:
         """Descend until the constraints hold, no step is left, or none helps."""
         if self.settings.start == "reaching" and not self._met():
             self.descent.theta = reaching_start(self.noted.model, self.descent, *self._system())
+            self.error = self.wave.error(self.wave.evaluate(self.descent.theta))
         while True:
             self._descend()
             followed = self._follow()
             if self._met() and not followed:
                 return ProjectionStatus.CONVERGED
-            if self._late() or self.descent.steps >= self.settings.max_steps:
+            if self._late() or max(self.descent.steps, self.moves) >= self.settings.max_steps:
                 return ProjectionStatus.TOLERANCE_NOT_MET
             if self.descent.stuck and not followed:
                 return ProjectionStatus.LEAST_SQUARES
 
-    def watched(self) -> dict[str, float]:
-        """What is worth knowing of the way."""
-        return {"tolerance": self.tolerance, "points_moved": float(self.moves)}
+    def arrived(self, before: Tensor, status: ProjectionStatus) -> Solution:
+        """The result at the precision of `before` (P,), which may take what float64 had reached."""
+        theta = (self.descent.theta if self.descent.steps else before).to(before.dtype)
+        if theta.dtype != torch.float64:
+            self.tolerance = max(self.settings.tolerance, self._rounding(theta))
+            met = self.wave.error(self.wave.evaluate(theta.double())) <= self.tolerance
+            off = status is ProjectionStatus.CONVERGED or self.settings.refine is None
+            status = ProjectionStatus.CONVERGED if met and off else ProjectionStatus.TOLERANCE_NOT_MET
+        watched = {"tolerance": self.tolerance, "points_moved": float(self.moves)}
+        return self.course.solution(theta, status, watched, self.descent.space)
+
+    def _rounding(self, theta: Tensor) -> float:
+        return self.wave.rounding(theta.double(), torch.finfo(theta.dtype).eps)
 
     def _descend(self) -> None:
         """To the next look off the points, or to the end."""
@@ -146,11 +156,12 @@ class _Way:
         chosen = candidates[picked(off_points[None], count, self.moves)[0]]
         self.wave = self.wave.at(torch.cat([self.wave.points.x[kept], chosen]))
         self.error = self.wave.error(self.wave.evaluate(self.descent.theta))
+        self.descent.relax()
         return True
 
     def _sizes(self, x: Tensor) -> Tensor:
-        """|g| (n,) of the PDE at x (n, D)."""
-        return self.wave.at(x).constraints(self.descent.theta).norm(dim=1)
+        """The root mean squares (n,) of the PDE's residuals at x (n, D)."""
+        return self.wave.at(x).constraints(self.descent.theta).square().mean(dim=1).sqrt()
 
     def _candidates(self, refine: Refinement) -> Tensor:
         x, domain = self.noted.x, self.noted.model.problem.domain

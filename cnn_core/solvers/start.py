@@ -2,8 +2,8 @@
 
 A fresh network is smooth: the features of its first layer hardly change over the domain. Where a solution has several
 waves, no combination of them comes near, J has almost no part in the directions that matter, and Levenberg–Marquardt
-rests at u = 0 for up to a hundred steps while the first layer's weights creep up. How far they should reach is told by J
-itself: of θ with the first layer times 1, 2, 4, 8, 16 the best is that from which a step, damped alike, would leave
+rests at u = 0 for up to a hundred steps while the first layer's weights creep up. How far they should reach is told by
+J itself: of θ with the first layer times 1, 2, 4, 8, 16 the best is that from which a step, damped alike, would leave
 least of the residual if it were linear,
 
     min over gains of |F + J x|²,        x = argmin |F + J x|² + a |x|².
@@ -35,7 +35,7 @@ def reaching_start(model: ConstrainedNetwork, descent: Descent, rows: Rows, weig
         return descent.theta
     starts = [_scaled(model, descent.theta, gain) for gain in GAINS]
     left = [_left_over(descent.begun_at(start), rows, weights) for start in starts]
-    return starts[min(range(len(starts)), key=left.__getitem__)]
+    return starts[left.index(min(left))]
 
 
 def _scaled(model: ConstrainedNetwork, theta: Tensor, gain: float) -> Tensor:

@@ -61,7 +61,7 @@ def analyse(study: Study, records: Mapping[str, TrialRecord]) -> Analysis:
 
 def judged(study: Study, records: Iterable[TrialRecord]) -> list[Variant]:
     """The networks of these trials, each with whether it keeps the study's bounds."""
-    variants = (variant for record in records for variant in variants_of(record))
+    variants = (variant for record in records for variant in variants_of(record, trains=study.trains))
     return [replace(variant, feasible=keeps_bounds(study, variant)) for variant in variants]
 
 
@@ -90,6 +90,6 @@ def best_so_far(analysis: Analysis) -> dict[str, list[float | None]]:
 
 
 def _score(analysis: Analysis, record: TrialRecord) -> float | None:
-    trained = variants_of(record)[0]
+    trained = variants_of(record, trains=analysis.study.trains)[0]
     counts = record.status is TrialStatus.COMPLETED and keeps_bounds(analysis.study, trained)
     return trained.value(analysis.metric) if counts else None

@@ -1,4 +1,5 @@
 """A trial's networks, so that they can be compared: the one that was trained and, if the study projects, the projected.
+Where nothing is trained there is one: that to which the projection's solver came.
 
 Both carry their errors under the same names (`validation/data_mse`, `test/constraint_mse` …).
 """
@@ -60,14 +61,18 @@ class Variant:
         return (self.value("test/relative_l2") or 0.0) >= NO_BETTER_THAN_ZERO
 
 
-def variants_of(record: TrialRecord) -> list[Variant]:
+def variants_of(record: TrialRecord, *, trains: bool = True) -> list[Variant]:
     """The trial as trained and, where it was projected, as projected. A running trial shows its last epoch.
 
-    A projection leaves unknowns as they are, so that both have them.
+    A projection leaves unknowns as they are, so that both have them. One of a study that `trains` nothing has the
+    errors of its projected network for its own, and no others: those of random parameters say nothing.
     """
     metrics = {name: float(value) for name, value in record.latest.items() if isinstance(value, int | float)}
     projected = {name.removeprefix(PROJECTED): value for name, value in metrics.items() if name.startswith(PROJECTED)}
     how = {name: value for name, value in metrics.items() if name.startswith(("projection/", "unknown/"))}
+    if not trains:
+        solved = projected | how
+        return [Variant(record.trial, record.method, False, record.status, solved, metrics.get("time/projection_s"))]
     seconds = metrics.get("time/train_s")
     variants = [Variant(record.trial, record.method, False, record.status, metrics, seconds)]
     if projected:
@@ -83,7 +88,7 @@ def keeps_bounds(study: Study, variant: Variant) -> bool:
     """Whether a network's own errors are within the study's bounds; `projected/…` ones are for projected networks."""
     for name, bound in study.bounds.items():
         split, _, _ = name.partition("/")
-        if split == ("train" if variant.projected else "projected"):  # not measured of such a network
+        if split == ("train" if variant.projected or not study.trains else "projected"):  # not measured of such a one
             continue
         value = variant.value(name.removeprefix(PROJECTED))
         if value is None or value > bound:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import ray
@@ -29,6 +30,7 @@ from search_spaces.data_files import gather
 from search_spaces.errors import reason
 from search_spaces.modules import import_own
 from search_spaces.schema import Data, Resources
+from search_spaces.sources import own_sources
 from study.cluster import local_ray, node_probe
 from study.cluster.local_ray import SILENT, ClusterError
 
@@ -125,11 +127,20 @@ def _give_drafts_a_place() -> None:
 
 
 def modules(*names: str) -> list[str]:
-    """The folders and files that the nodes need a copy of: our packages, and the user's modules behind these names."""
-    found = [importlib.import_module(name) for name in PACKAGES]
-    found += [import_own(name.partition(":")[0].partition(".")[0]) for name in names if ":" in name]
-    places = [module.__path__[0] if hasattr(module, "__path__") else str(module.__file__) for module in found]
-    return list(dict.fromkeys(places))
+    """The folders and files that the nodes need a copy of: our packages, the user's modules behind these names, and
+    what those import from the same folder.
+    """
+    places = [_place(importlib.import_module(name)) for name in PACKAGES]
+    for name in names:
+        if ":" in name:
+            module = _place(import_own(name.partition(":")[0].partition(".")[0]))
+            beside = {Path(path).parts[0] for path in own_sources(name)}
+            places += [module, *(module.parent / top for top in sorted(beside))]
+    return list(dict.fromkeys(map(str, places)))
+
+
+def _place(module: ModuleType) -> Path:
+    return Path(module.__path__[0] if hasattr(module, "__path__") else str(module.__file__))
 
 
 def capacity(resources: Resources, nodes: Nodes, *, may_grow_to: Mapping[str, float] | None = None) -> int:

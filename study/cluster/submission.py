@@ -1,7 +1,8 @@
 """A study as a Ray job: the code and the study file travel to the cluster's head node, and the study runs there.
 
 The job is the command `cnn-study run`, in the folder `directory` of the head node, so that its results outlive the job:
-there `cnn-study status`, `report` and `resume` find them. This side only follows its log; closing it changes nothing.
+there `cnn-study status`, `report` and `resume` find them, and in `submitted/` what the study file names. This side only
+follows its log; closing it changes nothing.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ from study.cluster import cluster, local_ray, node_probe
 from study.cluster.cluster import ClusterError
 
 STUDY = "study.yaml"
+SUBMITTED = "submitted"
 SECONDS_TO_TRY_AGAIN = 5.0
 SECONDS_OF_SILENCE = 60.0
 """A study says something more often than this: the connection may have been lost while this machine slept."""
@@ -59,7 +61,7 @@ class Job:
         with tempfile.TemporaryDirectory() as folder:
             pack(study, Path(folder))
             environment: Any = {"working_dir": folder, "env_vars": ENVIRONMENT}
-            command = entrypoint(directory, options)
+            command = entrypoint(directory, job.ident, options)
             try:
                 job.client.submit_job(entrypoint=command, submission_id=job.ident, runtime_env=environment)
             except (RuntimeError, ConnectionError) as error:
@@ -101,22 +103,33 @@ class Job:
 
 
 def pack(study: Study, folder: Path) -> None:
-    """Put into `folder` what the job needs: the study file, its data files, our packages, and its own modules."""
-    (folder / STUDY).write_text(dump_yaml(study), encoding="utf-8")
-    gather(study.data, folder)
+    """Put into `folder` what the job needs: our packages, and in a folder of their own the study file, its data files
+    and its own modules.
+    """
+    own = folder / SUBMITTED
+    own.mkdir()
+    (own / STUDY).write_text(dump_yaml(study), encoding="utf-8")
+    gather(study.data, own)
+    packages = cluster.modules()
     for source in map(Path, cluster.modules(*own_names(study))):
+        target = folder if str(source) in packages else own
         if source.is_dir():
-            shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target / source.name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(source, folder)
+            shutil.copy(source, target)
 
 
-def entrypoint(directory: str, options: Mapping[str, str | None]) -> str:
-    """The job's shell command, which all can read who see the cluster's dashboard."""
+def entrypoint(directory: str, ident: str, options: Mapping[str, str | None]) -> str:
+    """The job's shell command, which all can read who see the cluster's dashboard.
+
+    The job's own folder goes with the cluster; what the study file names stays where a resume finds it.
+    """
     words: Sequence[str] = [word for name, value in options.items() if value for word in (name, value)]
     place = f'"$HOME"/{shlex.quote(directory[2:])}' if directory.startswith("~/") else shlex.quote(directory)
-    run = f'exec python -m study run "$STUDY" --address auto {shlex.join(words)}'
-    return f'STUDY="$PWD/{STUDY}" && mkdir -p {place} && cd {place} && {run}'.strip()
+    kept = shlex.quote(f"{SUBMITTED}/{ident}")
+    keep = f'mkdir -p {place}/{kept} && cp -R "$PWD/{SUBMITTED}/." {place}/{kept}'
+    run = f"exec python -m study run {kept}/{STUDY} --address auto {shlex.join(words)}"
+    return f"{keep} && cd {place} && {run}".strip()
 
 
 def _client(address: str) -> JobSubmissionClient:

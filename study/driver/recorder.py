@@ -58,7 +58,8 @@ class Recorder(Callback):
         ident, values = trial.config["trial"], trial.config["values"]
         if ident in self.running:  # again, on another node
             return
-        method = values.get("training.method.name", self.study.training.method.name)
+        tag = "training.method.name" if self.study.trains else "projection.solver"
+        method = values.get(tag, self.study.method)
         self._enter(self.journal.trial_start(ident, values=values, method=method))
         self.running.add(ident)
         self.progress.started(ident, method, epochs=values.get("training.epochs", self.study.training.epochs))

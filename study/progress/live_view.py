@@ -202,7 +202,12 @@ def _running_table(running: Mapping[str, Running], *, bars: bool = True) -> Tabl
     shown = list(running.items())[:BARS]
     for ident, trial in shown:
         bar = [_bar(trial.share, width=24)] if bars else []
-        table.add_row(Text(ident, style="cyan"), trial.method, *bar, f"epoch {trial.epoch}/{trial.epochs}")
+        table.add_row(
+            Text(ident, style="cyan"),
+            trial.method,
+            *bar,
+            f"epoch {trial.epoch}/{trial.epochs}" if trial.epochs else "projecting",
+        )
     if len(running) > len(shown):
         table.add_row("", Text(f"and {len(running) - len(shown)} more", style="dim"))
     return table

@@ -57,7 +57,9 @@ def trials_table(directory: Path) -> Group:
         values = [_shown(record.latest.get(name)) for name in study.objectives]
         status = Text(str(record.status), style=STYLES[record.status])
         trial, method = Text(record.trial), Text(record.method)
-        table.add_row(trial, method, status, f"{record.epoch}/{epochs}", *values, clock(record.seconds))
+        table.add_row(
+            trial, method, status, f"{record.epoch}/{epochs}" if epochs else "–", *values, clock(record.seconds)
+        )
         if record.error:
             errors.append(Text(f"trial {record.trial}: {record.error}", style=STYLES[record.status]))
     return Group(studies_table([directory]), "", Fitting(table), *(["", *errors] if errors else []))

@@ -43,7 +43,7 @@ def variant_rows(variants: Iterable[Variant], measured: Sequence[str]) -> list[d
 def trial_rows(records: Iterable[TrialRecord]) -> list[dict[str, Any]]:
     """Everything the journal knows of every trial, with the union of all values and metrics as columns."""
     rows = [
-        {"trial": record.trial, "method": record.method, "status": str(record.status), "epochs": len(record.history)}
+        {"trial": record.trial, "method": record.method, "status": str(record.status), "epochs": record.epoch}
         | {"started": record.started, "ended": record.ended, "error": record.error}
         | record.values
         | dict(record.latest)

@@ -8,6 +8,7 @@ import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -114,8 +115,20 @@ def all_plots(analysis: Analysis, trials: Path) -> Iterator[Plot]:
         "predictions",
         "Predictions",
         "The best trial of every method on the first wave of the test split.",
-        _from_files(predictions_by_method_plot, {method: path / PREDICTIONS for method, path in best.items()}),
+        _from_files(
+            partial(predictions_by_method_plot, trains=analysis.study.trains),
+            {method: path / PREDICTIONS for method, path in best.items()},
+        ),
     )
+    if analysis.study.trains:
+        yield from _trained_plots(analysis, best)
+    yield Plot("cost", "Cost", "Where the time of a trial went.", cost_plot(analysis))
+    yield Plot("progress", "Search", "What the search had found after how many trials.", progress_plot(analysis))
+    yield Plot("settings", "Settings", "Every completed trial, by the searched settings.", settings_plot(analysis))
+
+
+def _trained_plots(analysis: Analysis, best: Mapping[str, Path]) -> Iterator[Plot]:
+    """What there is to see of epochs; `best` is each method's best trial's folder."""
     yield Plot(
         "convergence",
         "Convergence",
@@ -128,9 +141,6 @@ def all_plots(analysis: Analysis, trials: Path) -> Iterator[Plot]:
         "How the magnitudes of the scaled residuals at training points were distributed in the best trials.",
         _from_files(percentile_plot, {method: path / PERCENTILES for method, path in best.items()}),
     )
-    yield Plot("cost", "Cost", "Where the time of a trial went.", cost_plot(analysis))
-    yield Plot("progress", "Search", "What the search had found after how many trials.", progress_plot(analysis))
-    yield Plot("settings", "Settings", "Every completed trial, by the searched settings.", settings_plot(analysis))
 
 
 def _truths(paths: Sequence[Path]) -> Mapping[str, float]:

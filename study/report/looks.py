@@ -27,9 +27,16 @@ METHOD_LOOKS: Mapping[str, Look] = {
     "null-space": Look("#B3A300", "*"),
 }
 
+SOLVER_LOOKS: Mapping[str, Look] = {
+    "adam": Look("#E69F00", "s"),
+    "lm": Look("#0072B2", "D"),
+    "least-squares": Look("#D55E00", "v"),
+}
+"""Where nothing is trained, trials are told apart by what solved them."""
+
 OTHER_LOOK = Look("#999999", "h")
 
 
 def look(method: str) -> Look:
     """A method's colour and marker, the same in all plots."""
-    return METHOD_LOOKS.get(method, OTHER_LOOK)
+    return {**SOLVER_LOOKS, **METHOD_LOOKS}.get(method, OTHER_LOOK)

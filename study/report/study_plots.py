@@ -103,12 +103,16 @@ def convergence_by_method_plot(analysis: Analysis, truths: Mapping[str, float] |
 
 
 @styled
-def predictions_by_method_plot(paths: Mapping[str, Path]) -> Figure:
-    """The first output on the first test wave, a panel for each labelled `predictions.npz`."""
+def predictions_by_method_plot(paths: Mapping[str, Path], *, trains: bool = True) -> Figure:
+    """The first output on the first test wave, a panel for each labelled `predictions.npz`: of the network as trained,
+    or, in a study that `trains` nothing, as projected.
+    """
     paths = {method: path for method, path in paths.items() if path.exists()}
     if not paths:
         return message_plot("no trial has recorded predictions yet")
     predictions = {method: read_predictions(path) for method, path in paths.items()}
+    if not trains:
+        predictions = {method: _as_solved(arrays) for method, arrays in predictions.items()}
     if all(on_planes(arrays) for arrays in predictions.values()):
         return _planes_by_method(predictions)
     curves = all(arrays["x"].shape[1] == 1 for arrays in predictions.values())
@@ -120,6 +124,12 @@ def predictions_by_method_plot(paths: Mapping[str, Path]) -> Figure:
         axes.set_title(method)
     add_legend(figure)
     return figure
+
+
+def _as_solved(arrays: Arrays) -> Arrays:
+    """With what was predicted after the projection in the place of what was before."""
+    solved = {name.replace("after", "before"): values for name, values in arrays.items() if "after" in name}
+    return {name: solved.get(name, values) for name, values in arrays.items() if "after" not in name}
 
 
 def _planes_by_method(predictions: Mapping[str, Arrays]) -> Figure:

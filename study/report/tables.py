@@ -16,6 +16,7 @@ from study.report.unknowns_table import unknowns_table
 
 FLAT_MARK = "*"
 MISSED_MARK = "†"
+
 SEED = "training.seed"
 RELATIVE = "test/relative_l2"
 
@@ -52,18 +53,19 @@ FLAT_NOTE = (
 
 def leaderboard_table(analysis: Analysis) -> TextTable:
     """The best trial of every method, with its errors, and what the method costs."""
+    cost = any(row.cost is not None for row in analysis.leaderboard) or analysis.study.trains
     columns = (
         METHOD,
         Column("best\ntrial", "the best trial's name"),
         *_columns(analysis).values(),
-        Column("cost", f"median time of a trial in units of {BASELINE}'s"),
+        *([Column("cost", f"median time of a trial in units of {BASELINE}'s")] if cost else []),
     )
     rows = [
         (
             _name(row, missed=row.best is not None and row.best.missed),
             row.best.trial if row.best else "–",
             *_errors(row.best, _columns(analysis)),
-            "–" if row.cost is None else f"×{_short(row.cost)}",
+            *(["–" if row.cost is None else f"×{_short(row.cost)}"] if cost else []),
         )
         for row in analysis.leaderboard
     ]
@@ -112,11 +114,12 @@ def _spread_table(
 def trials_table(analysis: Analysis) -> TextTable:
     """How every method's trials ended, and how long they took."""
     seen = [status for status in TrialStatus if any(row.counts[status] for row in analysis.leaderboard)]
+    trains = analysis.study.trains
     columns = (
         METHOD,
         *(Column(ENDINGS[status], f"trials {status}") for status in seen),
-        Column("time", "median seconds of a completed trial's training"),
-        Column("with\nproj.", "the same with the projection of all its waves"),
+        Column("time", f"median seconds of a completed trial's {'training' if trains else 'projection'}"),
+        *([Column("with\nproj.", "the same with the projection of all its waves")] if trains else []),
     )
     seconds = {(row.method, row.projected): row.seconds for row in analysis.leaderboard}
     rows = [
@@ -124,7 +127,7 @@ def trials_table(analysis: Analysis) -> TextTable:
             row.method,
             *(str(row.counts[status] or "–") for status in seen),
             _seconds(row.seconds),
-            _seconds(seconds.get((row.method, True))),
+            *([_seconds(seconds.get((row.method, True)))] if trains else []),
         )
         for row in analysis.leaderboard
         if not row.projected
@@ -137,7 +140,7 @@ def pareto_table(analysis: Analysis) -> TextTable:
     columns = (
         Column("#", "the number in the plot"),
         Column("method", "training method", numeric=False),
-        Column("proj.", "whether the network was projected", numeric=False),
+        *([Column("proj.", "whether the network was projected", numeric=False)] if analysis.study.trains else []),
         Column("trial", "the trial's name", numeric=False),
         *_columns(analysis).values(),
     )
@@ -145,7 +148,7 @@ def pareto_table(analysis: Analysis) -> TextTable:
         (
             str(number),
             variant.method,
-            _marked("yes", variant.missed) if variant.projected else "",
+            *([_marked("yes", variant.missed) if variant.projected else ""] if analysis.study.trains else []),
             variant.trial,
             *_errors(variant, _columns(analysis)),
         )

@@ -50,7 +50,7 @@ def draw(record: TrialRecord, folder: Path, target: Path) -> dict[str, str]:
     It takes half a second of a core, which no driver should spend.
     """
     drawn: dict[str, str] = {}
-    if record.history:
+    if record.epoch:  # what was never trained has no way to show
         drawn[CONVERGENCE] = _keep(lambda: convergence_plot(record, _truths(folder)), target / CONVERGENCE)
     if (folder / PREDICTIONS).exists():
         drawn[PREDICTION] = _keep(lambda: prediction_plot(folder / PREDICTIONS), target / PREDICTION)

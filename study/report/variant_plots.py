@@ -128,8 +128,9 @@ def _marker(variant: Variant, *, size: float = 7) -> dict[str, Any]:
 
 def _kind_handles(shown: Sequence[Variant]) -> list[Line2D]:
     style: dict[str, Any] = {"color": "#aaaaaa", "marker": "o", "linestyle": "none"}
-    handles = [legend_handle("as trained", **style)]
+    handles = []
     if any(variant.projected for variant in shown):
+        handles.append(legend_handle("as trained", **style))
         handles.append(legend_handle("projected", **style, markerfacecolor="white"))
     if any(variant.status in CUT_SHORT for variant in shown):
         handles.append(legend_handle("stopped early", **style, markersize=4, alpha=0.5))
@@ -194,8 +195,8 @@ def settings_plot(analysis: Analysis) -> Figure:
 
     It is that of the projected networks where the study's first objective is.
     """
-    settings = [name for name in analysis.study.search if name != "training.method.name"][:MOST_SETTINGS]
-    projected = next(iter(analysis.study.objectives), "").startswith("projected/")
+    settings = [name for name in analysis.study.search if _varies(analysis, name)][:MOST_SETTINGS]
+    projected = analysis.study.trains and next(iter(analysis.study.objectives), "").startswith("projected/")
     done = [one for one in analysis.variants if one.projected == projected and one.value(analysis.metric)]
     done = [variant for variant in done if variant.status is TrialStatus.COMPLETED]
     settings = [name for name in settings if any(name in analysis.records[variant.trial].values for variant in done)]
@@ -209,6 +210,13 @@ def settings_plot(analysis: Analysis) -> Figure:
     methods = dict.fromkeys(variant.method for variant in done)
     figure.legend(handles=method_handles(methods), loc="outside lower center", ncols=3)
     return figure
+
+
+def _varies(analysis: Analysis, name: str) -> bool:
+    """Whether a setting has several values, and is not the method, which colours and markers tell."""
+    distribution = analysis.study.search[name].distribution
+    several = not isinstance(distribution, Choice) or len(distribution.values) > 1
+    return several and name != ("training.method.name" if analysis.study.trains else "projection.solver")
 
 
 def _draw_setting(axes: Axes, analysis: Analysis, done: Sequence[Variant], name: str) -> None:

@@ -48,7 +48,7 @@ MOST_ROWS = 20
 
 def run_name(trial: str, settings: Study) -> str:
     """A trial's name in tables and plots: its number and its method."""
-    return f"{trial} {settings.training.method.name}"
+    return f"{trial} {settings.method}"
 
 
 def trial_parameters(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -66,12 +66,12 @@ def trial_tags(trial: str, settings: Study) -> dict[str, str]:
     """What trials are filtered and grouped by, and their method's colour in all charts."""
     return {
         "trial": trial,
-        "method": settings.training.method.name,
+        "method": settings.method,
         "problem": settings.problem.name,
         "projection": "none" if settings.projection is None else settings.projection.solver,
         "network": settings.network.name,
         "seed": str(settings.training.seed),
-        "mlflow.runColor": look(settings.training.method.name).colour,
+        "mlflow.runColor": look(settings.method).colour,
     }
 
 

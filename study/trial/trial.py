@@ -214,7 +214,8 @@ class Trial:
     def _project_on_the_way(self) -> Metrics:
         """What projections of the validation waves would give after this epoch, if the study asks for them now."""
         solver = self.study.projection
-        if solver is None or solver.every is None or self.epoch % solver.every or self.done:
+        over = self.training.status is not TrainingStatus.RUNNING
+        if solver is None or solver.every is None or self.epoch % solver.every or over:
             return {}
         metrics = self._project(solver, ("validation",))
         return {name: value for name, value in metrics.items() if not isinstance(value, str)}

@@ -127,6 +127,11 @@ def test_roles_that_leave_nothing_to_do_are_refused(method: Method, roles, messa
         make_training(method, roles=roles)
 
 
+def test_a_method_without_epochs_needs_nothing() -> None:
+    training = make_training(Unconstrained(), roles={"data": "measured"}, epochs=0)
+    assert training.status is TrainingStatus.COMPLETED
+
+
 @pytest.mark.parametrize("points", [{}, {"final": "x=0"}], ids=["none", "no residual there"])
 def test_points_where_nothing_is_asked_are_refused(points: Mapping[str, str]) -> None:
     known = channel_points(channel_model(inverse=True).problem)

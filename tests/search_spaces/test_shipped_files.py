@@ -30,9 +30,11 @@ FAMILIES = [name for name in OURS if build_problem(as_written(name).problem).giv
 def test_these_are_shipped() -> None:
     assert NAMES == [
         "beam",
+        "burgers-solve",
         "burgers",
         "heat-inverse",
         "heat",
+        "helmholtz-2d-solve",
         "helmholtz-2d",
         "helmholtz-projection",
         "helmholtz-quick",

@@ -89,12 +89,13 @@ def test_steps_that_are_not_finite_are_not_taken() -> None:
     assert float(descent.theta) == pytest.approx(2.0, rel=1e-6)
 
 
-def test_a_problem_too_large_to_form_its_jacobian_is_solved_in_the_space_of_rows(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_jacobian_too_large_to_form_is_refused_where_a_step_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The space of rows does without; there parameters have no units of their own then."""
     monkeypatch.setattr(sides, "LARGEST_FORMED", 3)
-    descent = Descent(torch.tensor([-1.2, 1.0], dtype=torch.float64), scaled=True)
+    start, weights = torch.tensor([-1.2, 1.0], dtype=torch.float64), torch.ones(2, dtype=torch.float64)
+    with pytest.raises(ValueError, match="points: 2 rows for 2 parameters are too many to hold"):
+        Descent(start).minimise(Plain(rosenbrock), weights, inner_tolerance=1e-14, max_steps=200)
     monkeypatch.setattr(ExplicitJacobian, "matrix", lambda self: pytest.fail("J was formed"))
-    descent.minimise(Plain(rosenbrock), torch.ones(2, dtype=torch.float64), inner_tolerance=1e-14, max_steps=200)
-    assert descent.space == "rows"
+    descent = Descent(start, space="rows", scaled=True)
+    descent.minimise(Plain(rosenbrock), weights, inner_tolerance=1e-14, max_steps=200)
     assert descent.theta.tolist() == pytest.approx([1.0, 1.0], abs=1e-8)

@@ -5,7 +5,6 @@ import torch
 from torch import Tensor
 
 from cnn_core.jacobian import ExplicitJacobian
-from cnn_core.linear_algebra import sides
 from cnn_core.linear_algebra.sides import Side, cheaper_space, side_of
 from tests.cnn_core.cases import relative
 
@@ -80,12 +79,6 @@ def test_where_nothing_depends_on_theta_nothing_moves(space) -> None:
         side(torch.zeros(5, 3, dtype=torch.float64), space, scaled=True).damped(1.0).shortest(torch.ones(5).double())
     )
     assert x.tolist() == [0.0] * 3 and change.tolist() == [0.0] * 5
-
-
-def test_a_jacobian_that_is_too_large_is_not_formed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sides, "LARGEST_FORMED", 100)
-    assert cheaper_space(rows=20, parameters=10) == "rows"
-    assert cheaper_space(rows=10, parameters=10) == "parameters"
 
 
 def test_the_smaller_system_is_the_cheaper_one() -> None:

@@ -116,7 +116,21 @@ def test_converged_means_off_the_points_too():
     assert 1 <= moved.watched["points_moved"] < 20
 
 
-def test_constraints_that_contradict_each_other_end_as_least_squares():
+def test_several_equations_are_looked_at_as_they_are_measured():
+    """What meets the tolerance at the points does so off them, however many equations there are."""
+    problem = Problem(
+        "flat",
+        Box({"x": (0.0, 1.0)}),
+        parameters=(),
+        outputs=("u",),
+        residual=lambda u, x, p: {"a": 8e-4 + 0 * u.value[0], "b": 8e-4 + 0 * u.value[0]},
+    )
+    settings = {"points": 50, "refine": Refinement(every=5), "tolerance": 1e-6, "max_steps": 20}
+    assert solved(model_of(problem, 4), **settings).status is ProjectionStatus.CONVERGED
+
+
+@pytest.mark.parametrize("refine", [None, Refinement(every=5)])
+def test_constraints_that_contradict_each_other_end_as_least_squares(refine):
     conditions = {
         "one": Condition("x=0", lambda u, x, p: {"one": u.value[0] - 1}),
         "two": Condition("x=0", lambda u, x, p: {"two": u.value[0] + 1}),
@@ -129,7 +143,7 @@ def test_constraints_that_contradict_each_other_end_as_least_squares():
         residual=lambda u, x, p: {"g": u["x"][0]},
         conditions=conditions,
     )
-    result = solved(model_of(problem, 8), points={"interior": 10, "x=0": 1}, max_steps=300)
+    result = solved(model_of(problem, 8), points={"interior": 10, "x=0": 1}, max_steps=300, refine=refine)
     assert result.status is ProjectionStatus.LEAST_SQUARES
     assert result.residual_on == pytest.approx(2.0, rel=1e-3)
 
@@ -167,6 +181,8 @@ def test_float32_networks_stop_at_what_rounding_allows():
     result = solved(model, points=SQUARE, start="reaching", max_steps=300, tolerance=1e-30)
     assert result.theta.dtype == torch.float32
     assert result.watched["tolerance"] > 1e-15
+    converged = result.residual_on <= result.watched["tolerance"]
+    assert converged == (result.status is ProjectionStatus.CONVERGED)
 
 
 @pytest.mark.parametrize(

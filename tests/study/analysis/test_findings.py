@@ -8,7 +8,7 @@ from study.analysis.findings import analyse, best_so_far, read_analysis, selecti
 from study.analysis.variants import CONSTRAINT
 from study.journal.files import STUDY
 from study.journal.journal import TrialStatus
-from tests.study import synthetic_journal
+from tests.study import solved, synthetic_journal
 from tests.study.analysis.made_up import record
 
 
@@ -92,3 +92,21 @@ def test_a_folder_without_a_study_is_an_error_of_one_line(tmp_path: Path) -> Non
     with pytest.raises(StudyFileError) as caught:
         read_analysis(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_where_nothing_is_trained_every_solver_has_one_network_with_the_errors_that_it_came_to() -> None:
+    found = solved.analysis()
+    assert [(row.method, row.projected, row.seconds) for row in found.leaderboard] == [
+        ("least-squares", False, 4.0),
+        ("lm", False, 4.0),
+    ]
+    best = found.leaderboard[1].best
+    assert best is not None
+    assert (best.trial, best.value("validation/constraint_mse"), best.value("validation/data_mse")) == ("0", 2e-3, 2e-3)
+    assert {method: record.trial for method, record in found.best_trials().items()} == {"lm": "0", "least-squares": "1"}
+
+
+def test_bounds_hold_for_what_was_solved() -> None:
+    found = solved.analysis(bounds={"projected/validation/constraint_mse": 1e-3})
+    assert [variant.feasible for variant in found.variants] == [False, True, False]
+    assert best_so_far(found) == {"lm": [None, None], "least-squares": [1e-4]}

@@ -74,6 +74,19 @@ def test_nodes_get_our_packages_and_the_users_module() -> None:
     assert cluster.modules("tests.study.own_problems:two_nodes_meet") == [*ours, str(ROOT / "tests")]
 
 
+def test_nodes_get_what_the_users_module_imports_from_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "shore_lines").mkdir()
+    (tmp_path / "shore_lines" / "__init__.py").touch()
+    (tmp_path / "ebb_scale.py").write_text("import math\n", encoding="utf-8")
+    (tmp_path / "another.py").touch()
+    (tmp_path / "ebb_waves.py").write_text("import ebb_scale\nimport shore_lines\nimport cnn_core\n", encoding="utf-8")
+    own = [str(tmp_path / name) for name in ("ebb_waves.py", "ebb_scale.py", "shore_lines")]
+    assert cluster.modules("ebb_waves:tides") == [*cluster.modules(), *own]
+
+
 @pytest.mark.slow
 @pytest.mark.ray
 def test_a_study_runs_on_two_nodes_with_half_a_gpu_for_each_trial(tmp_path: Path) -> None:

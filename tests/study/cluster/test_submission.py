@@ -21,8 +21,10 @@ from tests.study.small_study import small_study
 def test_the_job_holds_the_study_our_packages_and_the_users_module(tmp_path: Path) -> None:
     study = small_study(problem=ProblemChoice("tests.study.own_problems:two_nodes_meet"))
     pack(study, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"study.yaml", "cnn_core", "search_spaces", "study", "tests"}
-    assert load_recorded(tmp_path / "study.yaml") == study
+    own = tmp_path / "submitted"
+    assert {path.name for path in tmp_path.iterdir()} == {"submitted", "cnn_core", "search_spaces", "study"}
+    assert {path.name for path in own.iterdir()} == {"study.yaml", "tests"}
+    assert load_recorded(own / "study.yaml") == study
     assert (tmp_path / "search_spaces" / "helmholtz-quick.yaml").exists()
     assert not list(tmp_path.rglob("__pycache__"))
 
@@ -31,16 +33,22 @@ def test_the_job_is_the_command_run_in_a_folder_that_stays(tmp_path: Path) -> No
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\nprintf "%s\\n" "$PWD" "$@"\n')
     python.chmod(0o755)
-    command = entrypoint("~/a folder", {"--name": "mine; rm -rf", "--hours": None, "--storage": "s3://bucket/x"})
+    (tmp_path / "submitted").mkdir()
+    (tmp_path / "submitted" / "study.yaml").write_text("study: mine\n")
+    command = entrypoint(
+        "~/a folder", "mine-1", {"--name": "mine; rm -rf", "--hours": None, "--storage": "s3://bucket/x"}
+    )
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path / "home")}
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    run = ["-m", "study", "run", f"{tmp_path}/study.yaml", "--address", "auto"]
+    run = ["-m", "study", "run", "submitted/mine-1/study.yaml", "--address", "auto"]
     options = ["--name", "mine; rm -rf", "--storage", "s3://bucket/x"]
-    assert done.stdout.splitlines() == [f"{tmp_path}/home/a folder", *run, *options]
+    place = tmp_path / "home" / "a folder"
+    assert done.stdout.splitlines() == [str(place), *run, *options]
+    assert (place / "submitted" / "mine-1" / "study.yaml").read_text() == "study: mine\n"
 
 
 def test_a_folder_that_is_no_home_is_quoted() -> None:
-    assert f"cd {shlex.quote('/data/a b')} &&" in entrypoint("/data/a b", {})
+    assert f"cd {shlex.quote('/data/a b')} &&" in entrypoint("/data/a b", "mine-1", {})
 
 
 @pytest.mark.parametrize("address", ["auto", "10.0.0.1:6379", "ray://host:10001", "http://"])

@@ -1,6 +1,7 @@
 """A study on two real Ray nodes in two network namespaces: submitted from one, run on the other, cut off and back."""
 
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from study.journal.journal import Journal, TrialRecord, TrialStatus
-from tests.study.cluster.two_machines import DASHBOARD, HEAD, PORT, Machines, arguments, two_machines, why_not
+from tests.study.cluster.two_machines import DASHBOARD, HEAD, PORT, ROOT, Machines, arguments, two_machines, why_not
 
 REASON = why_not()
 pytestmark = [
@@ -34,7 +35,9 @@ EPOCHS = 600
 
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
-    with two_machines(tmp_path_factory.mktemp("machines")) as both:
+    folder = tmp_path_factory.mktemp("machines")
+    (folder / "mine").mkdir()
+    with two_machines(folder, hidden=folder / "mine") as both:
         yield both
 
 
@@ -111,6 +114,56 @@ def test_a_worker_that_is_cut_off_comes_back_and_every_trial_ends_once(machines:
     assert [[epoch for epoch, _, _ in record.history] for record in records.values()] == [[*range(1, EPOCHS + 1)]] * 8
     ends = [event["trial"] for _, event in journal.events() if event["event"] == "trial-end"]
     assert sorted(ends) == sorted(records)
+
+
+STUDY = """
+study: tide
+problem: {name: "tide_waves:tides"}
+data:
+  train: {file: seen/heat.csv, diffusivity: [0.1], share: [0.0, 0.6], points: {interior: 20, initial: 5, boundary: 5}}
+  validation: {file: seen/heat.csv, diffusivity: [0.1], share: [0.6, 0.8], points: 20}
+  test: {file: seen/heat.csv, diffusivity: [0.1], share: [0.8, 1.0], points: 20}
+network: {name: dense, widths: [8], activation: tanh}
+training: {method: {name: soft}, epochs: 2}
+search: {training.optimizer.learning_rate: {log_uniform: [1.0e-3, 1.0e-2]}}
+objectives: {validation/data_mse: min}
+tune: {trials: 2, sampler: random, scheduler: {name: none}}
+resources: {cpu: 1, gpu: 0.5}
+"""
+PROBLEM = """
+from pathlib import Path
+
+from cnn_core.problems import heat
+from tide_marks import MARKS
+
+def tides():
+    with open(MARKS, "a", encoding="utf-8") as marks:
+        print(Path({mine!r}, "there").exists(), file=marks)
+    return heat()
+"""
+
+
+def test_files_that_only_the_submitter_has_reach_the_nodes_and_a_resume(machines: Machines) -> None:
+    mine, marks = machines.folder / "mine", machines.folder / "marks"
+    laptop, there = mine / "laptop", mine / "there"
+    (laptop / "seen").mkdir(parents=True)
+    (laptop / "tide.yaml").write_text(STUDY, encoding="utf-8")
+    (laptop / "tide_waves.py").write_text(PROBLEM.format(mine=str(mine)), encoding="utf-8")
+    (laptop / "tide_marks.py").write_text(f"MARKS = {str(marks)!r}\n", encoding="utf-8")
+    shutil.copy(ROOT / "search_spaces" / "data" / "heat.csv", laptop / "seen")
+    submitted = machines.run(
+        machines.head,
+        f"cd {laptop} && cnn-study submit tide.yaml --address http://{HEAD}:{DASHBOARD} "
+        f"--storage {machines.folder}/shared --directory {there}",
+    )
+    assert "2/2 trials (2 completed)" in submitted.stdout, submitted.stdout + submitted.stderr
+    shutil.rmtree(laptop)
+    machines.forget_jobs()
+    resumed = machines.run(machines.head, f"cd {there} && cnn-study resume tide --trials 1")
+    assert "3/3 trials (3 completed)" in resumed.stderr, resumed.stdout + resumed.stderr
+    records = Journal(there / "runs" / "tide").trials()
+    assert [record.status for record in records.values()] == [TrialStatus.COMPLETED] * 3
+    assert set(marks.read_text(encoding="utf-8").split()) == {"True", "False"}, "the worker saw the head's folder"
 
 
 def wait_for_epoch(journal: Journal, epoch: int, seconds: float = 120.0) -> None:

@@ -41,13 +41,14 @@ def why_not() -> str | None:
 
 
 class Machines:
-    """Head and worker, and the folder `folder` that both see."""
+    """Head and worker, and the folder `folder` that both see; what the head has in `hidden` the worker does not see."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, hidden: Path | None = None) -> None:
         unique = secrets.token_hex(3)
         self.head, self.worker = f"cnn-{unique}-a", f"cnn-{unique}-b"
         self.cables = f"cnn{unique}a", f"cnn{unique}b"
-        self.folder = folder
+        self.folder, self.hidden = folder, hidden
+        self.temporary = Path(f"/tmp/cnn-{self.head[-8:]}")  # short: it holds sockets
         self.started: list[subprocess.Popen[bytes]] = []
         token = folder / "token"
         token.write_text(secrets.token_hex(32))
@@ -90,18 +91,18 @@ class Machines:
 
     def start_ray(self) -> None:
         """A head, and a worker that is started again whenever it ends, as a service manager would do it."""
-        temporary = f"/tmp/cnn-{self.head[-8:]}"  # short: it holds sockets
         memory = "--object-store-memory=100000000"
         self._start(
             self.head,
             f"ray start --head --num-cpus=1 --num-gpus=0 --node-ip-address={HEAD} --port={PORT} "
-            f"--dashboard-host={HEAD} --dashboard-port={DASHBOARD} --temp-dir={temporary} {memory} --block",
+            f"--dashboard-host={HEAD} --dashboard-port={DASHBOARD} --temp-dir={self.temporary} {memory} --block",
         )
         self.wait_for(f"ray status --address={HEAD}:{PORT}")
         node = (
             f"ray start --address={HEAD}:{PORT} --node-ip-address={WORKER} --num-cpus=4 --num-gpus=1 {memory} --block"
         )
-        self._start(self.worker, f"while true; do {node}; sleep 2; done")
+        hide = "true" if self.hidden is None else f"mount -t tmpfs none {self.hidden}"  # `ip` has unshared the mounts
+        self._start(self.worker, f"{hide} && while true; do {node}; sleep 2; done")
         self.wait_for(f"ray status --address={HEAD}:{PORT} | grep -q /1.0.GPU")
 
     def wait_for(self, command: str, seconds: float = 90.0) -> None:
@@ -136,6 +137,11 @@ class Machines:
             finally:
                 process.kill()
 
+    def forget_jobs(self) -> None:
+        """Remove the files of the jobs that have ended, as a new start of the cluster does."""
+        for files in self.temporary.glob("session_2*/runtime_resources/working_dir_files"):
+            shutil.rmtree(files)
+
     def log(self) -> str:
         """What the Ray nodes said."""
         return (self.folder / "ray.log").read_text(encoding="utf-8")
@@ -162,13 +168,13 @@ class Machines:
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
         for process in self.started:
             process.wait(timeout=30)
-        shutil.rmtree(f"/tmp/cnn-{self.head[-8:]}", ignore_errors=True)
+        shutil.rmtree(self.temporary, ignore_errors=True)
 
 
 @contextmanager
-def two_machines(folder: Path) -> Iterator[Machines]:
+def two_machines(folder: Path, *, hidden: Path | None = None) -> Iterator[Machines]:
     """Both machines, with Ray running on them; nothing of them is left at the end."""
-    machines = Machines(folder)
+    machines = Machines(folder, hidden=hidden)
     try:
         machines.join()
         machines.start_ray()

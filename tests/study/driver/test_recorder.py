@@ -2,7 +2,7 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
@@ -12,6 +12,7 @@ from study.driver.recorder import Listener, Recorder, ending
 from study.journal.journal import Journal, TrialRecord, TrialStatus
 from study.progress.live_view import Progress
 from study.trial import trial_folder
+from tests.study import solved
 from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
 
 DONE = {"epoch": 3, "metrics": {"validation/data_mse": 0.1}, "final": {"status": "completed", "test/data_mse": 0.2}}
@@ -242,3 +243,14 @@ def test_a_traceback_goes_with_an_end_that_was_none(recorder: Recorder) -> None:
     complete(again, DONE)
     assert again.failure() is None
     assert not (recorder.directory / "trials" / "0000" / "traceback.txt").exists()
+
+
+def test_a_trial_that_trains_nothing_is_known_by_its_solver(tmp_path: Path) -> None:
+    study = solved.study()
+    recorder = Recorder(
+        study, tmp_path, {}, Progress("small", study.objectives, trials=1),
+        folder=str(tmp_path / "trials"), on_end=lambda _: None, on_step=lambda: None,
+    )  # fmt: skip
+    config = {"trial": "0000", "values": {"projection.solver": "lm"}}
+    recorder.on_trial_start(0, [], cast(Any, SimpleNamespace(config=config)))
+    assert recorder.journal.trials()["0000"].method == "lm"

@@ -8,9 +8,9 @@ from search_spaces.load import StudyFileError, dump_yaml
 from study.analysis.findings import read_analysis
 from study.journal.files import REPORT, STUDY
 from study.report.csv_rows import leaderboard_rows, trial_rows, variant_rows
-from study.report.files import write_csv, write_report
+from study.report.files import all_plots, write_csv, write_report
 from study.report.page import PAGE
-from tests.study import conditioned, synthetic_journal
+from tests.study import conditioned, solved, synthetic_journal
 
 PLOTS = ("pareto", "errors", "predictions", "convergence", "residuals", "cost", "progress", "settings")
 
@@ -80,3 +80,8 @@ def test_a_directory_without_a_study_is_an_error_of_one_line(tmp_path: Path) -> 
     with pytest.raises(StudyFileError) as caught:
         write_report(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_where_nothing_is_trained_no_plot_is_about_epochs(tmp_path: Path) -> None:
+    plots = [plot.name for plot in all_plots(solved.analysis(), tmp_path)]
+    assert plots == [name for name in PLOTS if name not in ("convergence", "residuals")]

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -39,6 +40,15 @@ def test_predictions_of_the_best_trials(dimensions: int, tmp_path: Path) -> None
     paths = {method: tmp_path / TRIALS / record.trial / PREDICTIONS for method, record in best.items()}
     figure = drawn(predictions_by_method_plot(paths))
     assert [axes.get_title(loc="left") for axes in figure.axes[: len(paths)]] == list(paths)
+
+
+def test_where_nothing_is_trained_the_predictions_are_those_that_were_solved_for(tmp_path: Path) -> None:
+    path = tmp_path / PREDICTIONS
+    x, before, after = np.linspace(0.0, 1.0, 5)[:, None], np.zeros((5, 1)), np.full((5, 1), 3.0)
+    np.savez(path, x=x, u=after, before=before, after=after, outputs=["u"], coordinates=["x"])
+    [axes] = drawn(predictions_by_method_plot({"lm": path}, trains=False)).axes
+    drawn_values = [float(np.max(np.asarray(line.get_ydata(), dtype=float))) for line in axes.lines]
+    assert drawn_values and set(drawn_values) == {3.0}
 
 
 def test_matplotlib_s_settings_are_left_alone(analysis: Analysis) -> None:

@@ -8,7 +8,7 @@ from study.analysis.findings import analyse
 from study.journal.journal import TrialStatus
 from study.report.tables import ENDINGS, all_tables, trials_table
 from study.report.text_table import TextTable, format_error
-from tests.study import conditioned, synthetic_journal
+from tests.study import conditioned, solved, synthetic_journal
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,16 @@ def test_endings_that_no_trial_had_get_no_column(tmp_path: Path) -> None:
     headings = [column.heading for column in made.columns]
     assert "done" in headings
     assert not (set(ENDINGS.values()) - {"done"}) & set(headings)
+
+
+def test_where_nothing_is_trained_no_column_is_about_training() -> None:
+    tables = {table.title: table for table in all_tables(solved.analysis())}
+    best = tables["Best trial of every method by validation/constraint_mse"]
+    assert headings(best) == ["method", "best trial", "val. data", "val. constr.", "test rel.L2"]
+    assert [row[0] for row in best.rows] == ["least-squares", "lm"]
+    assert [row[-1] for row in best.rows] == ["1e-4 ", "2e-3 "], "too small for two decimals"
+    front = tables["Pareto set of data error against constraint error"]
+    assert headings(front)[:3] == ["#", "method", "trial"] and len(front.rows[0]) == len(front.columns)
+    times = tables["Trials and their time"]
+    assert headings(times) == ["method", "done", "time"]
+    assert times.rows == [("least-squares", "1", "4.0 s"), ("lm", "2", "4.0 s")]

@@ -23,7 +23,7 @@ from study.report.trial_plots import (
 )
 from study.trial.files import PERCENTILES, PREDICTIONS
 from study.trial.trial import Trial
-from tests.study import conditioned, synthetic_journal, tracked_study
+from tests.study import conditioned, solved, synthetic_journal, tracked_study
 from tests.study.report.rendering import drawn
 
 WAVES = {"amplitude": (1.0,), "frequency": (1.0,), "phase": (0.0,)}
@@ -169,3 +169,7 @@ def test_a_plot_that_cannot_be_drawn_is_told(directory: Path, tmp_path: Path) ->
     drawn = draw(Journal(directory).trials()["0002"], folder, tmp_path)
     assert drawn[CONVERGENCE] == ""
     assert drawn[PREDICTION].startswith("ValueError: ")
+
+
+def test_a_trial_that_was_never_trained_has_no_convergence(tmp_path: Path) -> None:
+    assert draw(solved.record("0", "lm", 1e-3), tmp_path, tmp_path) == {}
