@@ -35,7 +35,7 @@ def test_a_shipped_name_and_its_path_give_the_same_study() -> None:
     [
         ("helmholtz-quik", "helmholtz-quik: this study file does not exist; write helmholtz-quick, or a file's path"),
         ("folder/workboook-a.yaml", "folder/workboook-a.yaml: this study file does not exist; write workbook-a"),
-        ("zzz", "zzz: this study file does not exist; write one of: beam, burgers, heat"),
+        ("zzz", "zzz: this study file does not exist; write one of: beam, burgers-solve, burgers"),
         (".", ".: this study file is a folder; write"),
     ],
 )
