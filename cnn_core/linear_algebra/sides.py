@@ -34,10 +34,8 @@ SPACES: tuple[Space, ...] = get_args(Space)
 KNOWN = 1e-14
 """Below this fraction of the trace of JᵀJ its smallest eigenvalues are made of rounding errors."""
 
-
 LEAST_COLUMN = 1e-6
 """Columns smaller than this fraction of the largest are scaled as if they were as large."""
-
 
 LARGEST_FORMED = 2**28
 """A J of so many entries is formed at most (2 GiB in float64). The space of rows does without, but for units."""
@@ -74,8 +72,6 @@ class Damped(Protocol):
 class Side(Protocol):
     """J at some θ, its rows weighted, ready to be solved with."""
 
-    @property
-    def space(self) -> Literal["rows", "parameters"]: ...
     @property
     def square(self) -> float:
         """|J|², the sum of the squares of all entries."""
@@ -154,10 +150,6 @@ class _ScaledSide:
     units: Tensor
 
     @property
-    def space(self) -> Literal["rows", "parameters"]:
-        return self.side.space
-
-    @property
     def square(self) -> float:
         return self.side.square
 
@@ -183,7 +175,6 @@ class _RowsSide:
     jacobian: Operator
     weights: Tensor
     gram: Tensor
-    space: Literal["rows", "parameters"] = "rows"
 
     @property
     def square(self) -> float:
@@ -210,7 +201,6 @@ class _DampedRows:
 class _ParametersSide:
     rows: Tensor
     gram: Tensor
-    space: Literal["rows", "parameters"] = "parameters"
 
     @property
     def square(self) -> float:

@@ -124,8 +124,8 @@ class _Way:
         if theta.dtype != torch.float64:
             self.tolerance = max(self.settings.tolerance, self._rounding(theta))
             met = self.wave.error(self.wave.evaluate(theta.double())) <= self.tolerance
-            off = status is ProjectionStatus.CONVERGED or self.settings.refine is None
-            status = ProjectionStatus.CONVERGED if met and off else ProjectionStatus.TOLERANCE_NOT_MET
+            met_off = status is ProjectionStatus.CONVERGED or self.settings.refine is None
+            status = ProjectionStatus.CONVERGED if met and met_off else ProjectionStatus.TOLERANCE_NOT_MET
         watched = {"tolerance": self.tolerance, "points_moved": float(self.moves)}
         return self.course.solution(theta, status, watched, self.descent.space)
 

@@ -93,11 +93,12 @@ def project_split(
     count = max(part.waves for part in points.values())
     waves = [_wave(points, index) for index in range(count if solver.waves == "all" else min(count, solver.waves))]
     known = {} if known is None else known
-    parameters = {tuple(p.tolist()): p for p in (next(iter(wave.values())).p[0] for wave in waves)}
-    if new := {key: p for key, p in parameters.items() if key not in known}:
+    parameters = [next(iter(wave.values())).p[0] for wave in waves]
+    keys = [tuple(p.tolist()) for p in parameters]
+    if new := {key: p for key, p in zip(keys, parameters, strict=True) if key not in known}:
         projected = project(model, theta, torch.stack(list(new.values())), solver, seed=seed)
         known.update(zip(new, projected, strict=True))
-    results = [known[tuple(next(iter(wave.values())).p[0].tolist())] for wave in waves]
+    results = [known[key] for key in keys]
     before = [_errors(model, theta, wave) for wave in waves]
     after = [_errors(model, result.theta, wave) for result, wave in zip(results, waves, strict=True)]
     return ProjectedSplit(results, _means(before), _means(after))
