@@ -106,7 +106,8 @@ class _Way:
     def travel(self) -> ProjectionStatus:
         """Descend until the constraints hold, no step is left, or none helps."""
         if self.settings.start == "reaching" and not self._met():
-            self.descent.theta = reaching_start(self.noted.model, self.descent, *self._system())
+            off = self.wave.at(self._drawn(len(self.noted.x)))
+            self.descent.theta = reaching_start(self.noted.model, self.descent, _rows(self.wave), _rows(off))
             self.error = self.wave.error(self.wave.evaluate(self.descent.theta))
         while True:
             self._descend()
@@ -137,15 +138,16 @@ class _Way:
         refine, last = self.settings.refine, self.settings.max_steps
         if refine is not None:
             last = min(last, self.descent.steps + refine.every)
+        rows = _rows(self.wave)
         self.descent.minimise(
-            *self._system(), inner_tolerance=0.0, max_steps=last, enough=lambda: self._met() or self._late()
+            rows, rows.weights(1.0), inner_tolerance=0.0, max_steps=last, enough=lambda: self._met() or self._late()
         )
 
     def _follow(self) -> bool:
         """Look off the points, and gather them anew where that is called for; whether it was."""
         if (refine := self.settings.refine) is None:
             return False
-        candidates = self._candidates(refine)
+        candidates = self._drawn(refine.candidates * len(self.noted.x))
         at_points, off_points = (self._sizes(x) for x in (self.wave.points.x, candidates))
         on, off = (float(sizes.square().mean()) for sizes in (at_points, off_points))
         if off <= (self.tolerance if self._met() else FOLLOWED * on):
@@ -163,14 +165,10 @@ class _Way:
         """The root mean squares (n,) of the PDE's residuals at x (n, D)."""
         return self.wave.at(x).constraints(self.descent.theta).square().mean(dim=1).sqrt()
 
-    def _candidates(self, refine: Refinement) -> Tensor:
-        x, domain = self.noted.x, self.noted.model.problem.domain
-        drawn = domain.sample(INTERIOR, refine.candidates * len(x), "random", seed=SEED_STEP * (1 + self.moves))
-        return drawn.x.to(x)
-
-    def _system(self) -> tuple[Rows, Tensor]:
-        rows = Rows([self.wave.rows(growing={CONSTRAINTS: 1}), *self.wave.conditions])
-        return rows, rows.weights(1.0)
+    def _drawn(self, count: int) -> Tensor:
+        """So many points (count, D) of the PDE's domain, others after every move."""
+        drawn = self.noted.model.problem.domain.sample(INTERIOR, count, "random", seed=SEED_STEP * (1 + self.moves))
+        return drawn.x.to(self.noted.x)
 
     def _met(self) -> bool:
         return self.error <= self.tolerance
@@ -185,3 +183,8 @@ class _Way:
                 prediction = self.noted.model.predict(self.descent.theta, self.noted.x, self.noted.p)
         self.error = self.wave.error(quantities)
         self.course.note(self.error, prediction)
+
+
+def _rows(wave: Wave) -> Rows:
+    """All constraints of a wave as rows."""
+    return Rows([wave.rows(growing={CONSTRAINTS: 1}), *wave.conditions])

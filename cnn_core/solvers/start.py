@@ -4,11 +4,12 @@ A fresh network is smooth: the features of its first layer hardly change over th
 waves, no combination of them comes near, J has almost no part in the directions that matter, and Levenberg–Marquardt
 rests at u = 0 for up to a hundred steps while the first layer's weights creep up. How far they should reach is told by
 J itself: of θ with the first layer times 1, 2, 4, 8, 16 the best is that from which a step, damped alike, would leave
-least of the residual if it were linear,
+least of the residual *off the points* if it were linear,
 
-    min over gains of |F + J x|²,        x = argmin |F + J x|² + a |x|².
+    min over gains of |F' + J' x|²,        x = argmin |F + J x|² + a |x|²,
 
-Each costs as much as a step.
+with F and J at the points, F' and J' at others: features that change within the distance of two points fit anything at
+the points and nothing between them. Each costs about as much as two steps.
 """
 
 import math
@@ -22,19 +23,19 @@ from cnn_core.solvers.rows import Rows
 
 GAINS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
-DAMPING = 1e-4
+DAMPING = 1e-5
 """a relative to the mean square of J's columns."""
 
 
-def reaching_start(model: ConstrainedNetwork, descent: Descent, rows: Rows, weights: Tensor) -> Tensor:
-    """The θ (P,) of `descent` with its first layer as large as serves `rows`, weighted by `weights` (R,).
+def reaching_start(model: ConstrainedNetwork, descent: Descent, rows: Rows, off: Rows) -> Tensor:
+    """The θ (P,) of `descent` with its first layer as large as serves `rows`, judged at `off`, the same rows elsewhere.
 
     Networks that are not of ours stay as they are.
     """
     if not model.layered:
         return descent.theta
     starts = [_scaled(model, descent.theta, gain) for gain in GAINS]
-    left = [_left_over(descent.begun_at(start), rows, weights) for start in starts]
+    left = [_left_over(descent.begun_at(start), rows, off) for start in starts]
     return starts[left.index(min(left))]
 
 
@@ -44,10 +45,12 @@ def _scaled(model: ConstrainedNetwork, theta: Tensor, gain: float) -> Tensor:
     return model.layout.flatten({**parameters, **first})
 
 
-def _left_over(descent: Descent, rows: Rows, weights: Tensor) -> float:
-    """What a step would leave of |F|² if F were linear; infinite where F is not finite."""
+def _left_over(descent: Descent, rows: Rows, off: Rows) -> float:
+    """What a step would leave of |F'|² if F and F' were linear; infinite where F is not finite."""
+    weights = rows.weights(1.0)
     at, side = descent.linearised(rows, weights)
-    values = weights * rows.select(at.quantities)
-    change = side.damped(DAMPING * side.square / len(descent.theta)).shortest(values)[1]
-    left = float((values + change).square().sum())
+    step, _ = side.damped(DAMPING * side.square / len(descent.theta)).shortest(weights * rows.select(at.quantities))
+    elsewhere = off.linearise(descent.theta)
+    values = off.weights(1.0) * (off.select(elsewhere.quantities) + elsewhere.jacobian.times(step))
+    left = float(values.square().sum())
     return left if left >= 0 else math.inf

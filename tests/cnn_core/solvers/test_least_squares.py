@@ -71,13 +71,19 @@ def test_several_waves_need_a_start_that_reaches():
 def test_the_start_scales_the_first_layer_alone():
     problem = helmholtz_2d(1, 4)
     model = model_of(problem, 20, 20)
-    points = problem.domain.sample("interior", 100, "uniform").x
-    rows = Rows([condition_block(Points(model, points, points[:, :0]))])
-    start = reaching_start(model, Descent(model.begin, scaled=True), rows, rows.weights(1.0))
+    on, off = (problem.domain.sample("interior", 100, sampling).x for sampling in ("uniform", "random"))
+    rows, others = (Rows([condition_block(Points(model, points, points[:, :0]))]) for points in (on, off))
+    start = reaching_start(model, Descent(model.begin, scaled=True), rows, others)
     before, after = (model.layout.unflatten(theta) for theta in (model.begin, start))
     gains = {name: float((after[name] / before[name]).mean()) for name in before}
     assert gains.pop("hidden.0.weight") == gains.pop("hidden.0.bias") in GAINS[1:]
     assert set(gains.values()) == {1.0}
+
+
+def test_the_start_is_judged_between_the_points():
+    model = model_of(helmholtz_2d(1, 4), 20, 20, seed=6)  # a first layer times 16 fits 400 points best, and 8 off them
+    result = solved(model, start="reaching", points={"interior": 400, "boundary": 100}, max_steps=120)
+    assert relative_error(model, result.theta) < 0.02
 
 
 def test_a_trained_network_goes_on_from_where_it_is():
