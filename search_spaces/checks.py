@@ -73,6 +73,8 @@ def check_settings(study: Study) -> None:
     check_sizes(study)
     _check_objectives(study)
     _check_scheduler(study)
+    if study.training.epochs == 0 and study.projection is None:
+        raise StudyFileError("training.epochs is 0 and projection is null, so that nothing happens; write one of them")
     if study.resources.gpu > 0 and study.training.device == "cpu":
         raise StudyFileError(
             f"resources.gpu is {study.resources.gpu}, but training.device is cpu; write device: auto, or gpu: 0"

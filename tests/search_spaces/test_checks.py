@@ -31,6 +31,10 @@ CASES: dict[str, tuple[Changes, str]] = {
         {"study": "a/b"},
         "study is 'a/b', which is no folder name; write letters, digits, '.', '_' and '-'",
     ),
+    "neither training nor projection": (
+        {"training.epochs": 0},
+        "training.epochs is 0 and projection is null, so that nothing happens; write one of them",
+    ),
     "an empty name": ({"study": ""}, "study is '', which is no folder name"),
     "a hidden folder": ({"study": ".."}, "study is '..', which is no folder name"),
     # data

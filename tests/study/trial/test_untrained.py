@@ -1,12 +1,10 @@
 """Trials without training: the PDE is solved from random parameters by the projection alone."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cnn_core.solvers import LeastSquaresSolver
 from search_spaces.load import load_study, resolve
 from search_spaces.schema import Study
 from study.trial.trial import Trial, run_trial
@@ -24,8 +22,8 @@ def study() -> Study:
     counts = {"train": 64, "validation": 81, "test": 100}
     small: dict[str, Any] = {"data.test.sampling": "random"}
     small |= {f"data.{split}.points": {"interior": count, "boundary": 16} for split, count in counts.items()}
-    solver = LeastSquaresSolver(start="reaching", points={"interior": 100, "boundary": 40}, max_steps=60)
-    return replace(resolve(load_study("poisson", {**spaces, **small}), {}), projection=solver)
+    solver = {"solver": "least-squares", "start": "reaching", "points": {"interior": 100, "boundary": 40}}
+    return resolve(load_study("poisson", {**spaces, **small, "projection": solver | {"max_steps": 60}}), {})
 
 
 def test_it_measures_once_before_and_after(study: Study) -> None:
