@@ -34,7 +34,7 @@ from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.construction import fresh
 from cnn_core.domains import Box
 from cnn_core.networks import Dense
-from cnn_core.problems import Condition, Problem, burgers, heat, helmholtz_2d, kdv, kovasznay, poisson
+from cnn_core.problems import Condition, Problem, burgers, heat, heat_source, helmholtz_2d, kdv, kovasznay, poisson
 from cnn_core.projection import ProjectionResult, project
 from cnn_core.renewal import Refinement
 from cnn_core.solvers import LeastSquaresSolver
@@ -73,43 +73,17 @@ def tanh(*widths: int, periodic: tuple[str, ...] = ()) -> Dense:
     return Dense(widths=widths, activation="tanh", periodic=periodic)
 
 
-def heat_source(seed: int) -> Problem:
-    """u_t = ((4 + x²) u_x)_x + f(x) 5e^(−3t) on [0, 1]², f unknown; u(x, 1) was observed with 5 % noise.
-
-    u* = 5e^(−3t) sin πx. The second output reads x and t, and is told not to change with t.
-    """
-    generator = torch.Generator().manual_seed(seed)
+def observed_source(seed: int) -> Problem:
+    """The problem `heat_source` with 128 observations of u(x, 1) that have 5 % noise."""
+    generator, problem = torch.Generator().manual_seed(seed), heat_source()
     x = (torch.arange(128, dtype=torch.float64) + 0.5)[:, None] / 128
-    exact = 5 * math.exp(-3) * torch.sin(pi * x)
-    observed = exact * (1 + 0.05 * torch.randn(128, 1, generator=generator, dtype=torch.float64))
-
-    def residual(u: Any, x: Tensor, p: Tensor) -> dict[str, Tensor]:
-        flux = (4 + x[0] ** 2) * u["xx"][0] + 2 * x[0] * u["x"][0]
-        return {"heat": u["t"][0] - flux - u.value[1] * 5 * torch.exp(-3 * x[1]), "steady": u["t"][1]}
-
-    def solution(x: Tensor, p: Tensor) -> Tensor:
-        source = (pi**2 * (4 + x[0] ** 2) - 3) * torch.sin(pi * x[0]) - 2 * pi * x[0] * torch.cos(pi * x[0])
-        return torch.stack([5 * torch.exp(-3 * x[1]) * torch.sin(pi * x[0]), source])
-
-    return Problem(
-        name="heat-source",
-        coordinates=Box({"x": (0.0, 1.0), "t": (0.0, 1.0)}, time="t"),
-        parameters=(),
-        outputs=("u", "f"),
-        residual=residual,
-        solution=solution,
-        scale=lambda p: {"heat": 5 * pi**2, "steady": 5 * pi**2},
-        conditions={
-            "start": Condition("initial", lambda u, x, p: {"start": u.value[0] / 5 - torch.sin(pi * x[0])}),
-            "walls": Condition("boundary", lambda u, x, p: {"walls": u.value[0] / 5}),
-            "observed": Condition(
-                torch.cat([x, torch.ones_like(x)], dim=1),
-                lambda u, x, p: {"observed": u.value[0]},
-                values=observed,
-                scale=lambda p: {"observed": 5.0},
-            ),
-        },
+    exact = math.exp(-3) * torch.sin(pi * x)
+    observed = Condition(
+        torch.cat([x, torch.ones_like(x)], dim=1),
+        lambda u, x, p: {"observed": u.value[0]},
+        values=exact * (1 + 0.05 * torch.randn(128, 1, generator=generator, dtype=torch.float64)),
     )
+    return replace(problem, conditions={**problem.conditions, "observed": observed})
 
 
 POISSON = {"interior": 900, "boundary": 120}
@@ -151,7 +125,7 @@ CASES = {
         slabs=8,
     ),
     "heat-source": Case(
-        heat_source,
+        observed_source,
         tanh(40),
         {"interior": 1024, "initial": 64, "boundary": 128},
         Peer("PECANN-CAPU, noise drawn anew", 3.13e-3, 1176),

@@ -9,6 +9,7 @@ from cnn_core.problems.burgers import burgers
 from cnn_core.problems.condition import Condition
 from cnn_core.problems.functions import ProblemError, Residual, Scale, Solution
 from cnn_core.problems.heat import heat
+from cnn_core.problems.heat_source import heat_source
 from cnn_core.problems.helmholtz_plane import helmholtz_2d
 from cnn_core.problems.known import with_known
 from cnn_core.problems.korteweg_de_vries import kdv
@@ -41,6 +42,7 @@ PROBLEMS: Mapping[str, Callable[..., Problem]] = {
     "poisson-hole": poisson_hole,
     "helmholtz-2d": helmholtz_2d,
     "heat": heat,
+    "heat-source": heat_source,
     "burgers": burgers,
     "kovasznay": kovasznay,
     "kdv": kdv,
@@ -66,6 +68,7 @@ __all__ = [
     "by_region",
     "collocation_points",
     "heat",
+    "heat_source",
     "helmholtz",
     "helmholtz_2d",
     "kdv",

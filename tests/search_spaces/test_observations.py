@@ -1,5 +1,6 @@
 """Observations from files: columns, gaps, deviations, shares; what is wrong is told with its row and column."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -274,13 +275,21 @@ def test_points_outside_are_told_by_the_first_of_the_file(inside: list[bool], fi
     assert str(caught.value).startswith(words)
 
 
-HEAT = Path(observations.__file__).parent / "data" / "heat.csv"
+DATA = Path(observations.__file__).parent / "data"
 
 
 def test_the_shipped_data_are_noisy_heat() -> None:
-    found = read_observations(HEAT, coordinates=("x", "t"), parameters=(), outputs=("u",))
+    found = read_observations(DATA / "heat.csv", coordinates=("x", "t"), parameters=(), outputs=("u",))
     assert found.x.shape == (200, 2) and found.x.min() >= 0.0 and found.x.max() <= 1.0
     assert found.deviation is not None and (found.deviation == 0.01).all()
     x, t = found.x.T
     noise = found.u[:, 0] - torch.exp(-0.1 * torch.pi**2 * t) * torch.sin(torch.pi * x)
     assert noise.abs().max() < 0.04 and float(noise.std()) == pytest.approx(0.01, rel=0.15)
+
+
+def test_the_shipped_data_of_a_source_are_its_end() -> None:
+    found = read_observations(DATA / "heat-source.csv", coordinates=("x", "t"), parameters=(), outputs=("u", "f"))
+    x, t = found.x.T
+    assert found.x.shape == (128, 2) and (t == 1.0).all() and found.u[:, 1].isnan().all()
+    noise = found.u[:, 0] / (math.exp(-3) * torch.sin(torch.pi * x)) - 1
+    assert float(noise.std()) == pytest.approx(0.05, rel=0.15)

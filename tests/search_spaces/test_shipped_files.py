@@ -33,6 +33,7 @@ def test_these_are_shipped() -> None:
         "burgers-solve",
         "burgers",
         "heat-inverse",
+        "heat-source",
         "heat",
         "helmholtz-2d-solve",
         "helmholtz-2d",

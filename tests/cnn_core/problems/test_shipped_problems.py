@@ -110,6 +110,8 @@ def test_wrong_solutions_do_not(name: str) -> None:
         each = residuals_of(problem, wrong, points).square().mean(dim=0).sqrt()
         if name == "viscous-flow":  # a profile in y alone stays free of divergence and at rest across the plate
             each = each[1:2] if wrong is stretched else each
+        if name == "heat-source":  # a source that is stretched is steady, too
+            each = each[:1] if wrong is stretched else each
         assert (each > 1e-3).all()
 
 
