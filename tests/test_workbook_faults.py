@@ -40,7 +40,8 @@ SOLVED = ("burgers-solve", "helmholtz-2d-solve")
 """Studies without training, in which no penalty weighs anything."""
 
 ONE_WAVE = (
-    "beam", "burgers", "heat-inverse", "heat-source", "helmholtz-2d", "kdv", "kovasznay", "poisson", "poisson-hole", *SOLVED
+    "beam", "burgers", "heat-inverse", "heat-source", "helmholtz-2d", "kdv", "kovasznay", "poisson", "poisson-hole",
+    *SOLVED,
 )  # fmt: skip
 FAMILIES = [name for name in shipped_spaces() if name not in ONE_WAVE]
 
