@@ -29,12 +29,13 @@ from numpy.typing import ArrayLike
 from scipy.stats import t, wilcoxon
 
 from study.statistics.bootstrap import RESAMPLES
+from study.statistics.degrees import degrees_of_freedom
 from study.statistics.estimate import Estimate, Over, seeds_interval
 from study.statistics.holm import holm
 from study.statistics.improvement import probability_of_improvement
 from study.statistics.middles import Middle, median
 from study.statistics.runs import Decades, decades, undone
-from study.statistics.units import degrees_of_freedom, varying
+from study.statistics.units import varying
 
 LEVEL = 0.05
 

@@ -13,7 +13,7 @@ searches even all 27 resamples lie between the least and the largest, which hold
 One search says nothing of other searches. Then the interval is a bootstrap of its seeds, and tells of this search's
 configuration only; fewer than FEWEST_SEEDS have none. `over` says which of the two it is.
 
-Coverage of 95 % intervals in percent: `python -m benchmarks.coverage`, 4000 repetitions, lognormal errors, searches
+Coverage of 95 % intervals in percent: `python -m benchmarks.coverage`, 2000 repetitions, lognormal errors, searches
 that spread `between` times as much as the seeds of one.
 
 COVERAGE_TABLE

@@ -23,9 +23,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import t
 
+from study.statistics.degrees import degrees_of_freedom
 from study.statistics.estimate import Estimate, Over
 from study.statistics.runs import Decades, decades
-from study.statistics.units import degrees_of_freedom, varying
+from study.statistics.units import varying
 
 
 def probability_of_improvement(errors: ArrayLike, baseline: ArrayLike, *, confidence: float = 0.95) -> Estimate:
