@@ -38,7 +38,7 @@ def nearest_in_cone(step: Tensor, rows: Tensor, metric: Tensor | None = None) ->
 
 
 def nonnegative(products: Tensor, slopes: Tensor) -> Tensor:
-    """The y (T,) ≥ 0 that minimises ½ yᵀ A y + bᵀ y for a positive semidefinite A (T, T) of unit diagonal, and b (T,)."""
+    """The y (T,) ≥ 0 of least ½ yᵀ A y + bᵀ y, for a positive semidefinite A (T, T) of unit diagonal, and b (T,)."""
     solution, active = torch.zeros_like(slopes), torch.zeros_like(slopes, dtype=torch.bool)
     tolerance = ROUNDING * float(slopes.abs().max())
     for _ in range(MOST_CHANGES * len(slopes)):

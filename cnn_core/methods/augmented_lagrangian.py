@@ -71,9 +71,7 @@ class AugmentedLagrangian:
         for part in step.parts:
             here = {name: kept[part.task.region][part.batch.index] for name, kept in held.items()}
             shares = part.task.shares(step.theta)
-            pulled = step.gradient(
-                part, _lagrangian, part.u, part.batch.weight, shares, here["multipliers"], penalty
-            )
+            pulled = step.gradient(part, _lagrangian, part.u, part.batch.weight, shares, here["multipliers"], penalty)
             pulls.append(pulled)
             with step.clock.section("step"):
                 moved.append(self._moved(here, part.task.constraint_part(pulled.residuals), penalty, step))

@@ -9,8 +9,8 @@ be, λ̂, from the next step on:
   networks"): λ̂_i = mean over the terms j of |∇L_j| / |∇L_i|, so that all terms pull alike. The paper has the sum, its
   code the mean, with which terms that do pull alike keep λ = 1. It has 1000 steps as interval, in runs of 10⁵.
 * Learning-rate annealing (Wang, Teng & Perdikaris 2021, "Understanding and mitigating gradient flow pathologies in
-  physics-informed neural networks"): λ̂_i = max |∇L_r| / mean |∇L_i| over the entries of θ, with L_r the PDE's residuals,
-  which keep λ = 1. This is the paper's formula; its code has λ_i L_i below the line.
+  physics-informed neural networks"): λ̂_i = max |∇L_r| / mean |∇L_i| over the entries of θ, with L_r the sum of the
+  PDE's terms, which keep λ = 1. Their published code has λ_i L_i in the place of L_i.
 
 A vanishing gradient's λ̂ is bounded, as in the former's code: a term that is solved weighs at most 10⁵ times as much.
 

@@ -34,6 +34,9 @@ from cnn_core.reductions import Lp, Reduction
 from cnn_core.schedules import value_at
 from cnn_core.tasks import Need, Task
 
+SAME = 1e-12
+"""The square of an angle, in radians, below which gradients are the same, or opposite."""
+
 
 @dataclass(frozen=True)
 class ConflictFree:
@@ -74,8 +77,9 @@ def same_angle(gradients: Tensor) -> Tensor:
     products = unit @ unit.T
     if not torch.isfinite(products).all():
         return gradients.sum(dim=0)  # for the training to see
-    shares = torch.linalg.pinv(products, hermitian=True, rtol=1e-12) @ unit.new_ones(len(unit))
-    towards = _unit((shares @ unit)[None])[0]
+    shares = torch.linalg.pinv(products, hermitian=True, rtol=SAME) @ unit.new_ones(len(unit))
+    towards = shares @ unit  # of length 1 at least where all cosines are equal
+    towards = torch.where(towards.norm() > SAME, _unit(towards[None])[0], 0.0)
     return ((gradients.double() @ towards).sum() * towards).to(gradients)
 
 
