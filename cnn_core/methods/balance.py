@@ -88,8 +88,8 @@ def start_balance(balance: Balance, tasks: Sequence[Task], like: Tensor) -> Stat
     of_pde = terms_of_pde(tasks)
     if isinstance(balance, LearningRateAnnealing) and not any(of_pde):
         raise ProblemError(
-            f"balance {balance.name} compares with the PDE's residuals, and none is a constraint; write roles that "
-            "make one, or balance: {name: gradient-norms}"
+            f"method soft: balance {balance.name} compares with the PDE's residuals, and none is a constraint; write "
+            "roles that make one, or balance: {name: gradient-norms}"
         )
     return {"age": 0, "weights": like.new_ones(len(of_pde))}
 
