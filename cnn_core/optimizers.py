@@ -31,7 +31,8 @@ class Stepper(Protocol):
 class Optimizer(Protocol):
     """A description of an optimizer; `learning_rate` may be a schedule in epochs.
 
-    `searches` says whether a step looks along a line for lower values, for which it asks for value and gradient anew.
+    `searches` says whether a step looks along a line for lower values, for which it asks for value and gradient anew;
+    those of an optimizer with a `switch` do so from that time on.
     """
 
     searches: ClassVar[bool]
@@ -169,6 +170,69 @@ class Lbfgs:
         raise ValueError("lbfgs has no diagonal metric; use the metric of adam, or the identity")
 
 
+@dataclass(frozen=True)
+class AdamLbfgs:
+    """Adam for the first `switch` epochs, then L-BFGS, as many train networks to obey a PDE (Raissi, Perdikaris &
+    Karniadakis 2019): far from a minimum noise does no harm, near it curvature is worth its price.
+
+    `learning_rate` is Adam's; L-BFGS begins every search at 1, without memory of what was before.
+    """
+
+    learning_rate: Schedule = 1e-3
+    switch: float = 20.0
+    max_iterations: int = 20
+    history: int = 50
+    name: Literal["adam-lbfgs"] = "adam-lbfgs"
+    searches: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _ = self.phases  # which refuse what cannot be
+        if self.switch < 0:
+            raise ValueError(f"switch must be 0 or more epochs, got {self.switch}")
+
+    @property
+    def phases(self) -> tuple[Adam, Lbfgs]:
+        """What is one after the other."""
+        return Adam(self.learning_rate), Lbfgs(max_iterations=self.max_iterations, history=self.history)
+
+    def build(self, theta: Tensor, shapes: Sequence[torch.Size] = ()) -> "Phases":
+        walking, searching = self.phases
+        return Phases(walking.build(theta), searching.build(theta))
+
+    def precondition(self, gradient: Tensor, state: Moments) -> tuple[Tensor, Tensor | None, Moments]:
+        """Raises ValueError: its metric is no diagonal one."""
+        raise ValueError("adam-lbfgs has no diagonal metric; use the metric of adam, or the identity")
+
+
+class Phases:
+    """Two steppers of one θ: the second moves it when it may ask for values, the first when it may not."""
+
+    def __init__(self, walking: Stepper, searching: Stepper) -> None:
+        self._walking, self._searching = walking, searching
+
+    @property
+    def param_groups(self) -> list[Group]:
+        return self._walking.param_groups
+
+    def step(self, closure: Any = None, /) -> None:
+        if closure is None:
+            self._walking.step()
+        else:
+            self._searching.step(closure)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"walking": self._walking.state_dict(), "searching": self._searching.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
+        self._walking.load_state_dict(state_dict["walking"])
+        self._searching.load_state_dict(state_dict["searching"])
+
+
+def searches_at(optimizer: Optimizer, epoch: float) -> bool:
+    """Whether a step at this time in epochs asks for values."""
+    return optimizer.searches and epoch >= getattr(optimizer, "switch", 0.0)
+
+
 class OnTensors:
     """An optimizer of the tensors that θ (P,) is made of: they are views of θ, so that what it moves is θ itself.
 
@@ -219,7 +283,13 @@ def _require_moments(learning_rate: Schedule, betas: tuple[float, float], epsilo
         raise ValueError(f"epsilon must be positive, got {epsilon}")
 
 
-OPTIMIZERS: Mapping[str, type[Optimizer]] = {"adam": Adam, "sgd": Sgd, "soap": Soap, "lbfgs": Lbfgs}
+OPTIMIZERS: Mapping[str, type[Optimizer]] = {
+    "adam": Adam,
+    "sgd": Sgd,
+    "soap": Soap,
+    "lbfgs": Lbfgs,
+    "adam-lbfgs": AdamLbfgs,
+}
 
-WITHOUT_METRIC = ("soap", "lbfgs")
+WITHOUT_METRIC = ("soap", "lbfgs", "adam-lbfgs")
 """Optimizers whose metric is no diagonal matrix, so that `precondition` has none to give."""

@@ -20,7 +20,7 @@ from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.divergence import UNEXPLAINED, cause
 from cnn_core.methods.method import Direction, Method, MiniBatch, Part, State, Step, Watch, require_value
-from cnn_core.optimizers import Adam, Optimizer
+from cnn_core.optimizers import Adam, Optimizer, searches_at
 from cnn_core.problems import PointSet, by_region
 from cnn_core.renewal import Renewal, require_renewal
 from cnn_core.schedules import value_at
@@ -136,7 +136,7 @@ class Training:
         self.theta.grad = self.gradient
         for group in self.stepper.param_groups:
             group["lr"] = value_at(self.optimizer.learning_rate, step.epoch)
-        if not self.optimizer.searches:
+        if not searches_at(self.optimizer, step.epoch):
             with self.clock.section("step"):
                 self.stepper.step()
             return

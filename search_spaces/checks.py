@@ -278,6 +278,11 @@ def _check_metric_of_optimizer(study: Study) -> None:
             f"training.method.preconditioner is optimizer, but {optimizer} has no diagonal metric; write "
             "preconditioner: identity, or optimizer: {name: adam}"
         )
+    if optimizer in WITHOUT_METRIC and getattr(method, "project", None) == "update":
+        raise StudyFileError(
+            f"training.method.project is update, but {optimizer} has no diagonal metric; write project: gradient, or "
+            "optimizer: {name: adam}"
+        )
 
 
 def _check_objectives(study: Study) -> None:

@@ -28,7 +28,9 @@ def check_training(study: Study, problem: Problem, points: Mapping[str, PointSet
         model = Cast(build_network(study.network), 0, study.training.dtype).model(problem, narrow=True)
         method = study.training.method
         if study.training.epochs:
-            require_need(method.name, method.needs, tasks(model, points, study.training.roles))
+            found = tasks(model, points, study.training.roles)
+            require_need(method.name, method.needs, found)
+            method.start(found, points)  # which refuses what cannot be
         drawn = [region for region in points if region in problem.domain.regions]
         require_renewal(study.training.resample, study.training.refine, drawn, method)
     if isinstance(study.training.batch_size, Mapping):

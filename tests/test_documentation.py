@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from cnn_core.methods import METHODS
+from cnn_core.methods.balance import Balance
 from cnn_core.metrics import METRICS
 from cnn_core.networks import NETWORKS
 from cnn_core.optimizers import OPTIMIZERS
@@ -55,6 +56,7 @@ VARIANTS: Mapping[str, Mapping[str, type]] = {
     "`training.method`": METHODS,
     "`training.optimizer`": OPTIMIZERS,
     "`reduction`": {cls().name: cls for cls in get_args(Reduction)},
+    "`balance`": {cls().name: cls for cls in get_args(Balance)},
     "Schedules": {one.name: one for one in get_args(Schedule) if one is not float},
     "`projection`": SOLVERS,
 }

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from cnn_core.methods.augmented_lagrangian import AugmentedLagrangian
 from cnn_core.methods.batch import Batch
 from cnn_core.methods.broyden import Broyden
+from cnn_core.methods.conflict_free import ConflictFree
 from cnn_core.methods.method import Direction, Method, State, Step
 from cnn_core.methods.no_loss import NoLoss
 from cnn_core.methods.non_projecting import NonProjecting
@@ -25,6 +26,7 @@ METHODS: Mapping[str, type[Method]] = {
     "broyden": Broyden,
     "augmented-lagrangian": AugmentedLagrangian,
     "null-space": NullSpace,
+    "conflict-free": ConflictFree,
 }
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "AugmentedLagrangian",
     "Batch",
     "Broyden",
+    "ConflictFree",
     "Direction",
     "Method",
     "NoLoss",

@@ -158,7 +158,7 @@ class Step:
                 losses.append(objective(evaluation.prediction, evaluation.residuals, part.u, part.batch.weight, shares))
             if task.constraints:
                 numbers.append(by_condition(task, reduction(task.constraint_part(evaluation.residuals))))
-        return added(losses, 0 * self.theta.sum()), at_once(numbers)
+        return added(losses, 0 * self.theta.sum()), at_once(numbers) if numbers else self.theta.new_zeros(0)
 
     def pull(self, multipliers: Tensor, points: Points) -> Tensor:
         """Jᵀλ (P,) for λ (R,) and the constraints at any points by region, by one backward pass."""

@@ -25,6 +25,7 @@ METHOD_LOOKS: Mapping[str, Look] = {
     "broyden": Look("#8C5A2B", "p"),
     "augmented-lagrangian": Look("#D55E00", "v"),
     "null-space": Look("#B3A300", "*"),
+    "conflict-free": Look("#6A51A3", ">"),
 }
 
 SOLVER_LOOKS: Mapping[str, Look] = {

@@ -11,7 +11,8 @@ from cnn_core import compilation
 from cnn_core.compilation import CompilationError, compiled
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.derivatives import Field
-from cnn_core.methods import METHODS, AugmentedLagrangian, Batch, Method, Sample, Soft
+from cnn_core.methods import METHODS, AugmentedLagrangian, Batch, ConflictFree, Method, Sample, Soft
+from cnn_core.methods.balance import GradientNorms
 from cnn_core.networks import Modulated
 from cnn_core.optimizers import Adam
 from cnn_core.problems import PointSet, Problem
@@ -110,6 +111,9 @@ def test_what_varies_between_trials_compiles_nothing_anew() -> None:
         lambda value: Soft(weight=value, reduction=Huber(value)),
         lambda value: Soft(weight=value, reduction=Lp(2 + value)),
         lambda value: AugmentedLagrangian(penalty=value),
+        lambda value: AugmentedLagrangian(penalty=value, proportional_rate=value),
+        lambda value: Soft(weight=value, balance=GradientNorms(memory=0.1 * value)),
+        lambda value: ConflictFree(project="update", reduction=Huber(value)),
         lambda value: Batch(gain=value, damping=0.1 * value),
         lambda value: Sample(gain=value, objective_rate=value, damping=0.1 * value),
     ):
@@ -178,7 +182,15 @@ def test_what_cannot_be_compiled_says_so() -> None:
         compiled(hopeless)(torch.ones(2))
 
 
-@pytest.mark.parametrize(("inverse", "method"), [(False, Soft(weights={"out": 2.0})), (True, Batch(damping=1e-3))])
+@pytest.mark.parametrize(
+    ("inverse", "method"),
+    [
+        (False, Soft(weights={"out": 2.0})),
+        (False, Soft(balance=GradientNorms())),
+        (False, ConflictFree()),
+        (True, Batch(damping=1e-3)),
+    ],
+)
 def test_regions_pairs_and_unknowns_compile(inverse: bool, method: Method) -> None:
     model = channel_model(inverse=inverse)
     points = channel_points(model.problem, {"interior": 2, "y=-1": 2})

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_core.optimizers import OPTIMIZERS, Adam, Lbfgs, Optimizer, Sgd, Soap
+from cnn_core.optimizers import OPTIMIZERS, Adam, AdamLbfgs, Lbfgs, Optimizer, Sgd, Soap, searches_at
 
 GRADIENTS = [torch.tensor(values, dtype=torch.float64) for values in ([1.0, -2.0], [0.5, 3.0], [-1.0, 0.1])]
 
@@ -44,7 +44,7 @@ def test_adam() -> None:
 
 def test_defaults_and_registry() -> None:
     assert (Adam().learning_rate, Adam().betas, Adam().epsilon) == (1e-3, (0.9, 0.999), 1e-8)
-    assert {kind().name: kind for kind in (Adam, Sgd, Soap, Lbfgs)} == OPTIMIZERS
+    assert {kind().name: kind for kind in (Adam, Sgd, Soap, Lbfgs, AdamLbfgs)} == OPTIMIZERS
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,9 @@ def test_defaults_and_registry() -> None:
         (lambda: Adam(epsilon=0.0), "epsilon must be positive, got 0.0"),
         (lambda: Soap(-1.0), "learning_rate must not be negative, got -1.0"),
         (lambda: Soap(refresh_interval=0), "refresh_interval must be at least 1, got 0"),
+        (lambda: AdamLbfgs(-1.0), "learning_rate must not be negative, got -1.0"),
+        (lambda: AdamLbfgs(switch=-1.0), "switch must be 0 or more epochs, got -1.0"),
+        (lambda: AdamLbfgs(history=0), "max_iterations and history must be at least 1, got 20 and 0"),
         (lambda: Sgd(-1.0), "learning_rate must not be negative, got -1.0"),
         (lambda: Sgd(momentum=1.0), r"momentum must lie in \[0, 1\), got 1.0"),
     ],
@@ -115,6 +118,14 @@ def test_a_step_of_soap_that_is_not_finite_makes_theta_so(bad: float) -> None:
     assert not torch.isfinite(theta).all()
 
 
-def test_soap_has_no_metric_to_give() -> None:
-    with pytest.raises(ValueError, match="soap has no diagonal metric; use the metric of adam, or the identity"):
-        Soap().precondition(GRADIENTS[0], {})
+@pytest.mark.parametrize("kind", [Soap, Lbfgs, AdamLbfgs], ids=lambda kind: kind().name)
+def test_some_have_no_metric_to_give(kind: type[Soap | Lbfgs | AdamLbfgs]) -> None:
+    message = f"{kind().name} has no diagonal metric; use the metric of adam, or the identity"
+    with pytest.raises(ValueError, match=message):
+        kind().precondition(GRADIENTS[0], {})
+
+
+def test_when_an_optimizer_searches() -> None:
+    assert [searches_at(AdamLbfgs(switch=2.5), epoch) for epoch in (0.0, 2.4, 2.5, 9.0)] == [False, False, True, True]
+    assert searches_at(Lbfgs(), 0.0)
+    assert not searches_at(Adam(), 100.0)

@@ -12,7 +12,7 @@ from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods import METHODS, Batch, NullSpace, Soft, Unconstrained
 from cnn_core.methods.method import Method
 from cnn_core.networks import Dense, Modulated
-from cnn_core.optimizers import WITHOUT_METRIC, Adam, Lbfgs, Optimizer, Sgd, Soap
+from cnn_core.optimizers import WITHOUT_METRIC, Adam, AdamLbfgs, Lbfgs, Optimizer, Sgd, Soap
 from cnn_core.problems import PointSet
 from cnn_core.schedules import Linear, Step, WarmUp
 from cnn_core.training import Training, TrainingStatus, train
@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_parameters(method: str) -> None:
 
 OPTIMIZERS = [
     Adam(1e-4), Sgd(1e-4), Sgd(1e-4, momentum=0.9), Adam(Linear(1e-4, 1e-5, 4)), Soap(1e-3, refresh_interval=2),
-    Lbfgs(0.5, max_iterations=3),
+    Lbfgs(0.5, max_iterations=3), *(AdamLbfgs(1e-4, switch=when, max_iterations=3) for when in (1.0, 2.0, 2.4, 3.0)),
 ]  # fmt: skip
 PAIRS = [
     (method, optimizer)
@@ -234,3 +234,23 @@ def test_a_line_search_needs_values_and_lowers_them() -> None:
     assert values[-1] < 0.5 * values[0]
     with pytest.raises(ValueError, match="optimizer lbfgs searches along lines for lower values, and method batch"):
         make_training(METHODS["batch"](), Lbfgs())
+    with pytest.raises(ValueError, match="optimizer adam-lbfgs searches along lines for lower values, and method ba"):
+        make_training(METHODS["batch"](), AdamLbfgs())
+
+
+def test_one_optimizer_after_the_other() -> None:
+    """Until the switch it is Adam bit by bit; from then on L-BFGS from where Adam ended, as if it began there."""
+    both = make_training(Soft(), AdamLbfgs(1e-3, switch=2.0), epochs=4)
+    alone = make_training(Soft(), Adam(1e-3), epochs=4)
+    for _ in range(2):
+        both.run_epoch()
+        alone.run_epoch()
+    assert torch.equal(both.theta, alone.theta)
+    after = make_training(Soft(), Lbfgs(), epochs=4)
+    with torch.no_grad():
+        after.theta.copy_(alone.theta)
+    after.shuffler.set_state(alone.shuffler.get_state())
+    both.run_epoch()
+    after.run_epoch()
+    assert torch.equal(both.theta, after.theta)
+    assert both.stepper.param_groups[0]["lr"] == 1e-3

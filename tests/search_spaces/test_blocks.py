@@ -30,7 +30,7 @@ def test_a_block_becomes_the_variant_that_its_name_says() -> None:
 
 
 def test_tags_are_written_first() -> None:
-    assert list(write(Soft())) == ["name", "weight", "weights", "reduction"]
+    assert list(write(Soft())) == ["name", "weight", "weights", "reduction", "balance"]
 
 
 def test_a_split_is_flat_in_the_file(tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from cnn_core.methods import Soft
+from cnn_core.methods.balance import GradientNorms
 from cnn_core.metrics import METRICS
-from search_spaces.load import StudyFileError, load_trial
+from cnn_core.optimizers import AdamLbfgs
+from search_spaces.load import StudyFileError, load_trial, resolve
 from search_spaces.measured import AFTER_PROJECTION, EVERY_EPOCH
 from tests.search_spaces.files import HEAT, WAVES, error_of, load
 
@@ -175,6 +178,38 @@ def test_an_optimizer_without_a_diagonal_metric_gives_none_to_null_space(tmp_pat
         "or optimizer: {name: adam}"
     )
     assert load(tmp_path, soap | {"training.method.preconditioner": "identity"})
+
+
+def test_an_optimizer_without_a_diagonal_metric_gives_none_to_an_update(tmp_path: Path) -> None:
+    soap = {"training.optimizer": {"name": "soap"}, "training.method": {"name": "conflict-free"}}
+    assert load(tmp_path, soap)
+    assert error_of(tmp_path, soap | {"training.method.project": "update"}) == (
+        "training.method.project is update, but soap has no diagonal metric; write project: gradient, or optimizer: "
+        "{name: adam}"
+    )
+
+
+def test_a_line_search_is_for_methods_with_a_value(tmp_path: Path) -> None:
+    both = {"training.optimizer": {"name": "adam-lbfgs", "switch": 3.0}}
+    assert load(tmp_path, both).training.optimizer == AdamLbfgs(switch=3.0)
+    assert error_of(tmp_path, both | {"training.method": {"name": "conflict-free"}}).startswith(
+        "training.optimizer adam-lbfgs searches along lines for lower values, and method conflict-free gives"
+    )
+
+
+def test_a_balance_may_be_searched(tmp_path: Path) -> None:
+    path = "training.method.balance"
+    searched = {f"search:{path}.name": {"choice": ["none", "gradient-norms", "learning-rate-annealing"]}}
+    searched |= {f"search:{path}.memory": {"uniform": [0.5, 0.99], "when": {f"{path}.name": "gradient-norms"}}}
+    study = load(tmp_path, searched)
+    tried = {f"{path}.name": "gradient-norms", f"{path}.memory": 0.7}
+    assert resolve(study, tried).training.method == Soft(balance=GradientNorms(0.7))
+    assert error_of(tmp_path, {path: {"name": "norms"}}).startswith(f"{path}.name is the text 'norms'; write")
+    measured = {"training.roles": {"helmholtz": "measured"}, path: {"name": "learning-rate-annealing"}}
+    assert error_of(tmp_path, measured) == (
+        "training.method soft: balance learning-rate-annealing compares with the PDE's residuals, and none is a "
+        "constraint; write roles that make one, or balance: {name: gradient-norms}"
+    )
 
 
 def test_weights_are_of_what_should_hold(tmp_path: Path) -> None:

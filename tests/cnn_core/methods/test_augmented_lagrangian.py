@@ -109,3 +109,58 @@ def test_only_the_batchs_own_multipliers_move() -> None:
     training = Training(model, points, method, Sgd(1e-3), batch_size=2, epochs=1, seed=0)
     training.take_step(next(iter(training.batches())), 0.0)
     assert (training.method_state["multipliers"]["interior"].abs().sum(dim=1) > 0).sum() == 2
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.8])
+def test_multipliers_are_proportional_and_integral(smoothing: float) -> None:
+    """After t visits of a point λ = rate·μ·Σ g + proportional_rate·μ·ξ, with its own ξ; θ by hand."""
+    model = make_model(make_problem("viscous-flow"), NETWORK)
+    points = grid_points(model.problem, 7)
+    method = AugmentedLagrangian(penalty=1.5, multiplier_rate=0.4, proportional_rate=0.7, smoothing=smoothing)
+    training = Training(model, points, method, Sgd(1e-3), batch_size=3, epochs=3, seed=4)
+    for _ in range(3):
+        training.run_epoch()
+
+    theta, shuffler = theta_of(model), torch.Generator().manual_seed(4)
+    integral, smoothed = torch.zeros(2, 7, len(model.problem.constraints), dtype=torch.float64)
+    for _ in range(3):
+        for index in torch.randperm(7, generator=shuffler).split(3):
+            evaluation = model.evaluate(theta, points.x[index], points.p[index])
+            residuals, multipliers = evaluation.residuals, 0.6 * integral[index] + 1.05 * smoothed[index]
+            loss = (evaluation.prediction - points.u[index]).square().mean()
+            loss = loss + (multipliers * residuals + 0.75 * residuals**2).sum() / len(index)
+            gradient = torch.autograd.grad(loss, theta)[0]
+            integral[index] += residuals.detach()
+            smoothed[index] = smoothing * smoothed[index] + (1 - smoothing) * residuals.detach()
+            theta = (theta - 1e-3 * gradient).detach().requires_grad_()
+    assert relative(training.theta, theta) < 1e-13
+    assert relative(training.method_state["multipliers"]["interior"], 0.6 * integral + 1.05 * smoothed) < 1e-12
+
+
+def test_without_a_proportional_part_nothing_is_smoothed() -> None:
+    model = make_model(make_problem("helmholtz"), NETWORK)
+    points = grid_points(model.problem, 4)
+    assert set(start(AugmentedLagrangian(), model, points)) == {"multipliers"}
+    assert set(start(AugmentedLagrangian(proportional_rate=0.1), model, points)) == {"multipliers", "smoothed"}
+
+
+def test_a_proportional_part_damps_what_the_integral_overshoots() -> None:
+    """The multiplier of the problem above at a rate at which it swings: its largest value beyond the limit shrinks."""
+    x = torch.tensor([[0.0], [0.2], [0.5], [0.9]], dtype=torch.float64)
+    points = PointSet(x, torch.ones(4, 1, dtype=torch.float64), 3 * x, 1)
+    limit, overshoots = 2 * float(x.var(correction=0)), []
+    for proportional in (0.0, 4.0):
+        method = AugmentedLagrangian(penalty=0.1, multiplier_rate=1.0, proportional_rate=proportional)
+        training = Training(ConstrainedNetwork(steep(), Line()), points, method, Sgd(0.1), batch_size=4, epochs=900)
+        seen = []
+        for _ in range(900):
+            training.run_epoch()
+            seen.append(float(training.method_state["multipliers"]["interior"][0, 0]))
+        assert seen[-1] == pytest.approx(limit, rel=0.05)
+        overshoots.append(max(seen) - limit)
+    assert overshoots[1] < 0.5 * overshoots[0]
+
+
+def test_meaningless_smoothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"smoothing must lie in \[0, 1\), got 1.0"):
+        AugmentedLagrangian(smoothing=1.0)

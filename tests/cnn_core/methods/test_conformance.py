@@ -133,6 +133,7 @@ REDUCED = {
     "unconstrained": data_error,
     "soft": lambda *where: data_error(*where) + constraint_error(*where),
     "augmented-lagrangian": lambda *where: data_error(*where) + constraint_error(*where),
+    "conflict-free": lambda *where: data_error(*where) + constraint_error(*where),
     "batch": constraint_error,
     "reduction": constraint_error,
     "no-loss": constraint_error,
@@ -162,6 +163,7 @@ def schedule_fields() -> list[tuple[str, str]]:
 def test_every_rate_weight_and_damping_may_be_a_schedule() -> None:
     assert set(schedule_fields()) >= {
         ("soft", "weight"), ("augmented-lagrangian", "penalty"), ("augmented-lagrangian", "multiplier_rate"),
+        ("augmented-lagrangian", "proportional_rate"),
         *((method, field) for method in ("batch", "reduction", "sample", "non-projecting", "broyden")
           for field in ("gain", "objective_rate", "damping")),
         ("no-loss", "gain"), ("no-loss", "damping"),
