@@ -6,15 +6,13 @@ from pathlib import Path
 import pytest
 from optuna.storages import InMemoryStorage
 
-from search_spaces.load import StudyFileError, dump_yaml, load_text, resolve
-from study.analysis.findings import analyse
+from search_spaces.load import StudyFileError, dump_yaml, load_text, resolve, settings_of
+from study.analysis.findings import analyse, read_analysis
 from study.journal.journal import TrialRecord, TrialStatus
 from study.report.tables import all_tables
-from study.search.confirmation import SEED, confirming
+from study.search.confirmation import confirming
 from study.search.optuna_search import OptunaSearch
 from tests.study import tracked_study
-
-METHOD = "training.method.name"
 
 
 @pytest.fixture
@@ -25,20 +23,20 @@ def earlier(tmp_path: Path) -> Path:
 
 
 def test_every_best_trial_runs_with_every_new_seed_and_nothing_else(earlier: Path) -> None:
-    study = confirming(earlier, seeds=3)
+    study = confirming({"earlier": read_analysis(earlier)}, seeds=3)
     search = OptunaSearch(study, InMemoryStorage())
     asked = [search.suggest(str(number)) for number in range(search.trials)]
     values = [suggestion["values"] for suggestion in asked if isinstance(suggestion, dict)]
-    assert [(point[METHOD], point[SEED]) for point in values] == [
+    trials = [resolve(study, point) for point in values]
+    assert [(trial.method, trial.training.seed) for trial in trials] == [
         (method, seed) for seed in (1, 2, 3) for method in ("soft", "batch")
     ]
-    best = tracked_study.SOFT | {"training.method.weight": 0.5}
-    assert {name: value for name, value in values[0].items() if name != SEED} == best
-    assert resolve(study, values[0]).training.seed == 1
+    best = resolve(tracked_study.study(), tracked_study.SOFT | {"training.method.weight": 0.5})
+    assert settings_of(trials[0]) == settings_of(replace(best, training=replace(best.training, seed=1)))
 
 
 def test_it_is_a_study_file(earlier: Path) -> None:
-    study = confirming(earlier, seeds=6)
+    study = confirming({"earlier": read_analysis(earlier)}, seeds=6)
     assert load_text(dump_yaml(study)) == study
 
 
@@ -46,11 +44,11 @@ def test_a_study_without_a_completed_trial_has_nothing_to_confirm(earlier: Path)
     (earlier / "records.jsonl").unlink()
     message = "earlier: no method has a completed trial to confirm; finish it with: cnn-study resume earlier"
     with pytest.raises(StudyFileError, match=message):
-        confirming(earlier, seeds=6)
+        confirming({"earlier": read_analysis(earlier)}, seeds=6)
 
 
 def test_its_report_has_the_medians_of_the_test_errors(earlier: Path) -> None:
-    study = confirming(earlier, seeds=6)
+    study = confirming({"earlier": read_analysis(earlier)}, seeds=6)
     records = {
         name: TrialRecord(name, {}, "soft", TrialStatus.COMPLETED, metrics={"test/data_mse": seed / 10})
         for seed, name in enumerate(("0001", "0002", "0003", "0004", "0005", "0006"), start=1)

@@ -1,6 +1,7 @@
 """CPU seconds of training and of projection: told apart, counted on by a trial that is resumed."""
 
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def test_training_and_projection_are_told_apart_in_every_epoch_and_at_the_end() 
     trial = Trial(small_study(projection=PROJECTING))
     figures: list[Any] = [trial.step() for _ in range(3)]
     figures.append(trial.finish())
-    for earlier, later in zip(figures, figures[1:], strict=False):
+    for earlier, later in pairwise(figures):
         assert all(0 < earlier[name] <= later[name] for name in (TRAINING, BOTH))
     assert figures[-1][TRAINING] == figures[-2][TRAINING]  # nothing is trained at the end
     assert figures[-1][PROJECTION] > figures[-2][PROJECTION] > 0
