@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from search_spaces.checks import check_sizes
-from search_spaces.contestants import CONTESTANT, of_contestant, plain_studies
+from search_spaces.contestants import CONTESTANT, of_contestant
 from search_spaces.errors import StudyFileError, nearest, shown
 from search_spaces.overrides import CONTESTANTS, OF_A_CONTESTANT, together
 from search_spaces.schema import OF_A_TRIAL, Study
@@ -32,12 +32,13 @@ def check_contestants(study: Study) -> None:
     tried = tried_in(study)
     for name in study.contestants:
         _check_contestant(study, name, tried)
-    used = {path for plain in plain_studies(study).values() for path in plain.search}
+    contestants = study.contestants.items()
+    used = {path for name, one in contestants for path in {*of_contestant(study, name).search} - {*one.search}}
     for path in study.search:
         if path not in used:
             raise StudyFileError(
-                f"search.{path} is searched by no contestant: each of them sets it, or its `when` never holds; "
-                "remove it"
+                f"search.{path} is searched by no contestant: each of them sets it or searches it its own way, or its "
+                "`when` never holds; remove it"
             )
 
 

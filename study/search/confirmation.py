@@ -31,10 +31,10 @@ def read_earlier(directory: Path) -> Analysis:
 
 
 def confirming(earlier: Mapping[str, Analysis], *, seeds: int) -> Study:
-    """The study of the best trials in the `earlier` ones, by name; each with the same `seeds` seeds, new to all of them.
+    """The study of the best trials in the `earlier` ones, by name; each with the same `seeds` seeds, new to all.
 
-    A contestant is the best trial of a method or contestant as trained, called like it: `soft`, or `soft.1`, `soft.2`, …
-    of several studies. Of contestants that project, `soft.projected` is the best as projected, where that is another
+    A contestant is the best trial of a method or contestant as trained, called like it: `soft`, or of several studies
+    `soft.1`, `soft.2`, …. Of contestants that project, `soft.projected` is the best as projected, where that is another
     trial. Raises StudyFileError if no method has a completed trial, or for studies of different problems or data.
     """
     first, *others = earlier.values()
