@@ -21,29 +21,56 @@ SOFT = "contestants:soft"
         ({f"contestants:{'a' * 61}": {}}, "contestants has a name of 61 letters; write at most 60"),
         ({f"contestants:c{index}": {} for index in range(101)}, "there are 104 contestants; write at most 100"),
         ({f"{SOFT}:sett": {}}, "contestants.soft.sett is not known; write set"),
-        ({f"{SOFT}:set:tune.trials": 3}, "contestants.soft.set.tune.trials is no setting of a trial; write a path in one"),
+        (
+            {f"{SOFT}:set:tune.trials": 3},
+            "contestants.soft.set.tune.trials is no setting of a trial; write a path in one",
+        ),
         ({f"{SOFT}:set:training.epohcs": 3}, "contestants.soft.set.training.epohcs is not known; write epochs"),
         ({f"{SOFT}:set:training.epochs": "3"}, "contestants.soft.set.training.epochs is the text '3'"),
-        ({f"{SOFT}:set:training.epochs.x": 3}, "contestants.soft.set.training.epochs.x cannot be set: training.epochs is"),
+        (
+            {f"{SOFT}:set:training.epochs.x": 3},
+            "contestants.soft.set.training.epochs.x cannot be set: training.epochs is",
+        ),
         ({f"{SOFT}:set:training.method": {"name": "batch"}}, "contestants.soft.set.training.method.name is set to"),
         ({f"{SOFT}:set:{WEIGHT}": -1.0}, "contestants.soft.set.training.method: "),
-        ({f"{SOFT}:set:data.test.points": 9}, "contestants.soft.set changes data.test, by which contestants are compared"),
+        (
+            {f"{SOFT}:set:data.test.points": 9},
+            "contestants.soft.set changes data.test, by which contestants are compared",
+        ),
         ({f"{SOFT}:set:problem.name": "truth"}, "contestants.soft.set changes problem.name, by which contestants are"),
-        ({f"{SOFT}:search:{GAIN}": {"uniform": [0, 1]}}, "contestants.soft.search.training.method.gain is not known for"),
-        ({f"{SOFT}:search:{RATE}": {"uniform": [1, 0]}}, "contestants.soft.search.training.optimizer.learning_rate: the"),
+        (
+            {f"{SOFT}:search:{GAIN}": {"uniform": [0, 1]}},
+            "contestants.soft.search.training.method.gain is not known for",
+        ),
+        (
+            {f"{SOFT}:search:{RATE}": {"uniform": [1, 0]}},
+            "contestants.soft.search.training.optimizer.learning_rate: the",
+        ),
         ({f"{SOFT}:search:tune.seed": {"int": [0, 1]}}, "contestants.soft.search.tune.seed is no setting of a trial"),
         (
             {f"{SOFT}:search:training.batch_size": {"int": [1, 2], "when": {METHOD: "batch"}}},
             "contestants.soft.search.training.batch_size.when.training.method.name never holds: ",
         ),
-        ({f"search:{GAIN}": {"uniform": [0, 1]}}, "contestants.soft: search.training.method.gain is not known for soft"),
+        (
+            {f"search:{GAIN}": {"uniform": [0, 1]}},
+            "contestants.soft: search.training.method.gain is not known for soft",
+        ),
         (
             {f"search:{GAIN}": {"uniform": [0, 1], "when": {METHOD: "reduction"}}},
             "search.training.method.gain is searched by no contestant: each of them sets it or searches it its own way, or",
         ),
-        ({"tune.balance": RATE}, "tune.balance has no effect beside contestants, who share the trials equally already;"),
-        ({"tune.sampler": "grid"}, "contestants.soft: search.training.optimizer.learning_rate: a grid needs every value"),
-        ({"tune.first": [{RATE: 1.0e-3}]}, "tune.first[0].contestant is missing; write whose point it is, one of: soft,"),
+        (
+            {"tune.balance": RATE},
+            "tune.balance has no effect beside contestants, who share the trials equally already;",
+        ),
+        (
+            {"tune.sampler": "grid"},
+            "contestants.soft: search.training.optimizer.learning_rate: a grid needs every value",
+        ),
+        (
+            {"tune.first": [{RATE: 1.0e-3}]},
+            "tune.first[0].contestant is missing; write whose point it is, one of: soft,",
+        ),
         ({"tune.first": [{CONTESTANT: "sofd"}]}, "tune.first[0].contestant is the text 'sofd'; write soft"),
         (
             {"tune.first": [{CONTESTANT: "soft", GAIN: 0.5}]},
@@ -58,15 +85,21 @@ SOFT = "contestants:soft"
             "contestants.soft: objectives.projected/validation/data_mse is not measured in a trial without projection",
         ),
         ({"tune.seconds": 0}, "tune.seconds is 0; write"),
-        ({"objectives": {"test/data_mse": "min"}}, "objectives.test/data_mse is a test metric, and hyperparameters are"),
-        ({"bounds": {"test/data_mse": 1.0}}, "bounds.test/data_mse is a test metric, and hyperparameters are selected on"),
+        (
+            {"objectives": {"test/data_mse": "min"}},
+            "objectives.test/data_mse is a test metric, and hyperparameters are",
+        ),
+        (
+            {"bounds": {"test/data_mse": 1.0}},
+            "bounds.test/data_mse is a test metric, and hyperparameters are selected on",
+        ),
         (
             {"tune.scheduler": {"name": "asha", "metric": "test/data_mse"}},
             "tune.scheduler.metric is 'test/data_mse', which is a test metric, and hyperparameters are selected on",
         ),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_makes_no_sense_is_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
     together = {**CONTESTANTS, "contestants": {**CONTESTANTS["contestants"]}, **changes}
     assert error_of(tmp_path, together).startswith(message)
