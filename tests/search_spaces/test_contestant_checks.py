@@ -57,7 +57,7 @@ SOFT = "contestants:soft"
         ),
         (
             {f"search:{GAIN}": {"uniform": [0, 1], "when": {METHOD: "reduction"}}},
-            "search.training.method.gain is searched by no contestant: each of them sets it or searches it its own way, or",
+            "search.training.method.gain is searched by no contestant: each of them sets it or searches it its own",
         ),
         (
             {"tune.balance": RATE},

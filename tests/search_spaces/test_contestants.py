@@ -36,14 +36,16 @@ def test_it_searches_what_the_file_does_and_its_own(study: Study) -> None:
 
 def test_what_can_never_be_active_is_not_searched(tmp_path: Path) -> None:
     conditional = {"log_uniform": [0.1, 1.0], "when": {METHOD: "batch"}}
-X    assert [GAIN in one.search for one in plain_studies(study).values()] == [False, True, False]
+    own = {f"contestants:batch.sgd:search:{GAIN}": conditional, "contestants:momentum": {"set": {METHOD: "batch"}}}
+    study = load(tmp_path, {**CONTESTANTS, f"search:{GAIN}": conditional, **own})
+    assert [GAIN in one.search for one in plain_studies(study).values()] == [False, True, False, True]
 
 
 def test_conditions_may_name_what_the_contestant_searches(tmp_path: Path) -> None:
     both = {"search": {METHOD: {"choice": ["soft", "unconstrained"]}}}
-    own = {f"contestants:batch.sgd:search:{GAIN}": conditional, "contestants:momentum": {"set": {METHOD: "batch"}}}
-    study = load(tmp_path, {**CONTESTANTS, f"search:{GAIN}": conditional, **own})
-    assert [GAIN in one.search for one in plain_studies(study).values()] == [False, True, False, True]
+    file = {f"search:{WEIGHT}": {"uniform": [0, 1], "when": {METHOD: "soft"}}, "contestants": {"both": both}}
+    study = load(tmp_path, {**file, "training.method": {"name": "unconstrained"}})
+    assert [*of_contestant(study, "both").search] == [WEIGHT, METHOD]
 
 
 def test_one_that_trains_nothing_has_no_scheduler(tmp_path: Path) -> None:
