@@ -10,7 +10,7 @@ from search_spaces.checks import check_sizes
 from search_spaces.contestants import CONTESTANT, of_contestant
 from search_spaces.errors import StudyFileError, nearest, shown
 from search_spaces.overrides import CONTESTANTS, OF_A_CONTESTANT, together
-from search_spaces.schema import OF_A_TRIAL, Study
+from search_spaces.schema import OF_A_TRIAL, ProblemChoice, Study
 from search_spaces.search_checks import check_plain_search, tried_in
 
 MOST_CONTESTANTS = 100
@@ -81,14 +81,20 @@ def _check_contestant(study: Study, name: str, tried: set[str]) -> None:
 
 
 def _check_same_terms(study: Study, plain: Study, where: str) -> None:
-    """All are judged on one problem, by the same data."""
+    """All have one problem, the same observations to learn from, and the same data to be judged by."""
     for what, own, common in (
-        ("problem.name", plain.problem.name, study.problem.name),
+        ("problem", _asked(plain.problem), _asked(study.problem)),
+        ("data.train.file", plain.data.train.file, study.data.train.file),
         ("data.validation", plain.data.validation, study.data.validation),
         ("data.test", plain.data.test, study.data.test),
     ):
         if own != common:
-            raise StudyFileError(f"{where}.set changes {what}, by which contestants are compared; leave it as it is")
+            raise StudyFileError(f"{where}.set changes {what}, which contestants have in common; leave it as it is")
+
+
+def _asked(problem: ProblemChoice) -> ProblemChoice:
+    """A problem whatever it is scaled by in training, which its metrics are not, and wherever its unknowns begin."""
+    return ProblemChoice(problem.name, options=problem.options)
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def unconfirmed(earlier: Mapping[str, Analysis]) -> list[str]:
         "it is not confirmed"
         for name, analysis in earlier.items()
         for method in dict.fromkeys((*analysis.study.contestants, *(row.method for row in analysis.leaderboard)))
-        if method not in analysis.best_trials()
+        if not any(found.method == method for _, found in _best(analysis, ""))
     ]
 
 
@@ -82,7 +82,7 @@ def _best(analysis: Analysis, ending: str) -> Iterator[tuple[str, TrialRecord]]:
     for method in [*(analysis.study.contestants or trained)]:
         if method in trained:
             yield f"{method}{ending}", trained[method]
-        if method in projected and projected[method].trial != trained[method].trial:
+        if method in projected and projected[method] is not trained.get(method):
             yield f"{method}{ending}.projected", projected[method]
 
 

@@ -35,9 +35,12 @@ SOFT = "contestants:soft"
         ({f"{SOFT}:set:{WEIGHT}": -1.0}, "contestants.soft.set.training.method: "),
         (
             {f"{SOFT}:set:data.test.points": 9},
-            "contestants.soft.set changes data.test, by which contestants are compared",
+            "contestants.soft.set changes data.test, which contestants have in common; leave it as it is",
         ),
-        ({f"{SOFT}:set:problem.name": "truth"}, "contestants.soft.set changes problem.name, by which contestants are"),
+        (
+            {f"{SOFT}:set:problem.name": "truth"},
+            "contestants.soft.set changes problem, which contestants have in common; leave it as it is",
+        ),
         (
             {f"{SOFT}:search:{GAIN}": {"uniform": [0, 1]}},
             "contestants.soft.search.training.method.gain is not known for",

@@ -143,3 +143,12 @@ def test_who_has_no_completed_trial_is_told(earlier: Path) -> None:
     assert unconfirmed({"earlier": read_earlier(earlier)}) == [
         "earlier: unconstrained has no completed trial; it is not confirmed"
     ]
+
+
+def test_bounds_that_only_projected_networks_keep_leave_those() -> None:
+    study = competing(bounds={"validation/data_mse": 0.35})
+    trial = record("0000", HEAVY, data=0.4, also=projected(0.3))
+    assert [*confirming({"first": found(study, trial)}, seeds=1).contestants] == ["heavy.projected"]
+    assert unconfirmed({"first": found(study, trial)}) == [
+        "first: plain has no completed trial within the bounds; it is not confirmed"
+    ]
