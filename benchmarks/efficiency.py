@@ -60,9 +60,9 @@ def long_study(trials: int) -> Study:
     study = load_study("helmholtz-quick", SETTINGS | {"tune.trials": trials, "training.epochs": 2})
     trial = Trial(resolve(study, {}))
     trial.step()
-    before = trial.seconds
+    before = trial.seconds.clock
     trial.step()
-    epochs = max(2, round(SECONDS_OF_TRAINING / (trial.seconds - before)))
+    epochs = max(2, round(SECONDS_OF_TRAINING / (trial.seconds.clock - before)))
     return load_study("helmholtz-quick", SETTINGS | {"tune.trials": trials, "training.epochs": epochs})
 
 

@@ -14,7 +14,19 @@ if TYPE_CHECKING:
 
 def suggest(study: Study, trial: BaseTrial) -> Values:
     """Ask Optuna for the values of one trial, define-by-run: inactive parameters are not asked for."""
-    return next(assignments(study, lambda path: [_ask(trial, path, study.search[path].distribution)]))
+    return next(assignments(study, lambda path: [ask(trial, path, study.search[path].distribution)]))
+
+
+def ask(trial: BaseTrial, path: str, distribution: Distribution) -> Any:
+    """Ask Optuna for one value."""
+    match distribution:
+        case Uniform(low, high, log):
+            return trial.suggest_float(path, low, high, log=log)
+        case Integer(low, high, log):
+            return trial.suggest_int(path, low, high, log=log)
+        case Choice(values):
+            by_stored = {_stored(value): value for value in values}
+            return by_stored[trial.suggest_categorical(path, list(by_stored))]
 
 
 def stored(values: Mapping[str, Any]) -> Values:
@@ -41,17 +53,6 @@ def is_possible(value: Any, distribution: Distribution) -> bool:
             return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
         case Uniform(low, high):
             return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-
-def _ask(trial: BaseTrial, path: str, distribution: Distribution) -> Any:
-    match distribution:
-        case Uniform(low, high, log):
-            return trial.suggest_float(path, low, high, log=log)
-        case Integer(low, high, log):
-            return trial.suggest_int(path, low, high, log=log)
-        case Choice(values):
-            by_stored = {_stored(value): value for value in values}
-            return by_stored[trial.suggest_categorical(path, list(by_stored))]
 
 
 def _stored(value: Any) -> Any:

@@ -4,6 +4,7 @@ import torch
 
 from cnn_core.misfit import misfits
 from cnn_core.problems import PointSet
+from search_spaces.contestants import plain_studies, searched
 from search_spaces.problems import build_problem
 from search_spaces.schema import Choice, Study
 from search_spaces.splits import points_of
@@ -24,8 +25,9 @@ def doubts(study: Study) -> list[str]:
 
 def lacking(study: Study) -> list[str]:
     """A line if trials of this study need a GPU and this machine has none: it may be meant for another one."""
-    searched = study.search.get("training.device")
-    devices = searched.distribution.values if searched and isinstance(searched.distribution, Choice) else ()
-    if "cuda" not in (study.training.device, *devices) or torch.cuda.is_available():
+    found = searched(study).get("training.device")
+    devices = found.values if isinstance(found, Choice) else ()
+    fixed = [plain.training.device for plain in plain_studies(study).values()]
+    if "cuda" not in (*fixed, *devices) or torch.cuda.is_available():
         return []
     return ["training.device is cuda, and torch sees no GPU on this machine: run the study on one that has a GPU"]

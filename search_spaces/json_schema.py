@@ -28,6 +28,7 @@ def json_schema() -> dict[str, Any]:
             definition["required"] = tags + definition.get("required", [])
     schema["properties"]["problem"] = {"anyOf": [{"type": "string"}, schema["properties"]["problem"]]}
     named = {"pattern": "^(train|validation|projected/validation)/.+_mse$", "description": "a residual or condition"}
+    schema["properties"]["contestants"]["propertyNames"] = {"pattern": "^[A-Za-z][A-Za-z0-9._-]*$"}
     schema["properties"]["objectives"]["propertyNames"] = {
         "anyOf": [{"enum": [*EVERY_EPOCH, *AFTER_PROJECTION]}, named]
     }

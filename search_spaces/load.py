@@ -13,6 +13,8 @@ import yaml
 
 from search_spaces.blocks import read, write
 from search_spaces.checks import check_data, check_network, check_settings, check_sizes
+from search_spaces.contestant_checks import check_contestants
+from search_spaces.contestants import CONTESTANT, of_trial, set_twice, settings_in
 from search_spaces.errors import StudyFileError
 from search_spaces.json_schema import json_schema
 from search_spaces.measured import with_objectives
@@ -59,17 +61,21 @@ def load_study(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Stu
     if not overrides:
         return study
     with _naming(f"{path.name} with the settings given"):
-        return _checked(release(applied(study, overrides), blocks_set(overrides)))
+        changed = applied(study, overrides)
+        for line in set_twice(changed, overrides):
+            raise StudyFileError(line)
+        return _checked(release(changed, blocks_set(overrides)))
 
 
 def load_trial(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Study:
     """One trial of a study file: its settings with overrides, nothing searched, whatever the search would need.
 
-    Raises StudyFileError.
+    The override `contestant` makes it one of this contestant's; without it, it is nobody's. Raises StudyFileError.
     """
     study = load_study(space)
     with _naming(f"{find(space).name} with the settings given"):
-        trial = applied(_without_search(study), overrides)
+        plain = of_trial(study, overrides) if CONTESTANT in overrides else study
+        trial = applied(_without_search(plain), settings_in(overrides) if study.contestants else overrides)
         check_sizes(trial)
         check_network(trial)
         check_data(trial)
@@ -91,6 +97,8 @@ def load_recorded(path: Path) -> Study:
 def resolve(study: Study, values: Mapping[str, Any]) -> Study:
     """One trial of a study: the values (dotted path → value) applied, nothing left to search. Raises StudyFileError."""
     with _naming(study.study):
+        if study.contestants:
+            study, values = of_trial(study, values), settings_in(values)
         return applied(_without_search(study), values)
 
 
@@ -120,7 +128,7 @@ def _naming(source: str) -> Iterator[None]:
 
 
 def _without_search(study: Study) -> Study:
-    return replace(study, search={}, tune=replace(study.tune, balance=None))
+    return replace(study, search={}, contestants={}, tune=replace(study.tune, balance=None))
 
 
 def _checked(study: Study) -> Study:
@@ -128,5 +136,5 @@ def _checked(study: Study) -> Study:
     check_network(study)
     check_data(study)
     study = with_objectives(study)
-    check_search(study)
+    (check_contestants if study.contestants else check_search)(study)
     return study

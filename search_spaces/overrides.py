@@ -3,7 +3,8 @@
 Setting a `name` (or `solver`) starts its block afresh with the new variant's defaults; a block that has that name
 already keeps its settings. Outer blocks are set before inner ones, and a block's name before its other keys, whatever
 order they were written in. A path under null creates the block; `solver: null` removes it. What stands after `search.`,
-`objectives.` or `bounds.` is one key.
+`objectives.` or `bounds.` is one key, which null removes; so is what stands after `contestants.NAME.set.` and
+`contestants.NAME.search.`, and NAME, which may hold dots.
 """
 
 import copy
@@ -17,6 +18,9 @@ from search_spaces.yaml_text import value_of
 
 ONE_KEY = ("search", "objectives", "bounds")
 """Blocks whose keys hold dots or slashes themselves."""
+
+CONTESTANTS, OF_A_CONTESTANT = "contestants", ("set", "search")
+"""The block whose blocks have such keys in these two."""
 
 BY_REGION = ("points", "sampling", "batch_size", "resample")
 """What stands alone, or is a block by region."""
@@ -66,20 +70,34 @@ def apply(raw: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
 
 def blocks_set(values: Mapping[str, Any]) -> list[str]:
     """The paths that the values decide; a block that is removed or replaced counts as a whole."""
-    removed = {path for path, value in values.items() if value is None and keys_of(path)[-1] in TAGS}
+    removed = {path for path, value in values.items() if value is None and _names_block(keys_of(path))}
     return [path.rpartition(".")[0] if path in removed else path for path in values]
 
 
 def keys_of(path: str) -> list[str]:
     """The keys that a dotted path goes through."""
     first, _, rest = path.partition(".")
+    if first == CONTESTANTS and rest:
+        return [first, *_keys_of_contestant(rest.split("."))]
     return [first, rest] if first in ONE_KEY and rest else path.split(".")
+
+
+def _keys_of_contestant(words: list[str]) -> list[str]:
+    """A contestant's name, which may hold dots but neither of these two words, the block in it, and the one key."""
+    place = next((place for place, word in enumerate(words) if word in OF_A_CONTESTANT), len(words))
+    name, block, key = words[:place], words[place : place + 1], words[place + 1 :]
+    return [*filter(None, (".".join(name), *block, ".".join(key)))]
+
+
+def _names_block(keys: list[str]) -> bool:
+    """Whether the value at these keys chooses a block's variant."""
+    return keys[-1] in TAGS and keys[0] not in (*ONE_KEY, CONTESTANTS)
 
 
 def _holds(raw: Mapping[str, Any], path: str, value: Any) -> bool:
     """Whether a mapping says at this path what was set there, and maybe more inside it."""
     keys = keys_of(path)
-    if value is None and keys[-1] in TAGS:
+    if value is None and _names_block(keys):
         keys = keys[:-1] or keys
     node: Any = raw
     for key in keys:
@@ -95,16 +113,16 @@ def _is_within(value: Any, node: Any) -> bool:
 
 def _turn(path: str) -> tuple[int, bool, str]:
     keys = keys_of(path)
-    names_block = keys[-1] in TAGS
+    names_block = _names_block(keys)
     return len(keys) - names_block, not names_block, path
 
 
 def _set(node: dict[str, Any], keys: list[str], value: Any, path: str) -> None:
     *outer, last = keys
-    if last in TAGS and outer:
+    if outer and _names_block(keys):
         return _start_afresh(node, keys, value, path)
     block = _descend(node, outer, path)
-    if value is None and outer and outer[0] in ONE_KEY:
+    if value is None and outer and outer[0] in (*ONE_KEY, CONTESTANTS):
         block.pop(last, None)
     else:
         block[last] = value

@@ -202,6 +202,17 @@ class SearchedParameter:
 
 
 @dataclass(frozen=True)
+class Contestant:
+    """A named bundle of settings that competes with others: what it sets over the file, and what it searches besides.
+
+    `set` is dotted path → value, as of --set.
+    """
+
+    set: Mapping[str, Any] = field(default_factory=dict)
+    search: Mapping[str, SearchedParameter] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Scheduler:
     """Early stopping of poor trials. `metric` is one that is reported every epoch.
 
@@ -220,8 +231,10 @@ class Scheduler:
 class Tune:
     """How the search runs. `balance` names a searched choice whose values share the trials equally.
 
-    `first` are points to try before any other, dotted path → value; what they leave out the sampler chooses. A trial
-    saves itself every `checkpoint_seconds`: so much is lost at most when its process or node is.
+    `first` are points to try before any other, dotted path → value; what they leave out the sampler chooses. `seconds`
+    of the CPU are what each contestant, each balanced value, or the whole search may use for training and projection;
+    whoever has used them gets no more trials. A trial saves itself every `checkpoint_seconds`: so much is lost at most
+    when its process or node is.
     """
 
     trials: Annotated[int, Field(ge=1)] = 32
@@ -231,6 +244,7 @@ class Tune:
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
     balance: str | None = None
     first: tuple[Mapping[str, Value], ...] = ()
+    seconds: Annotated[float, Field(gt=0)] | None = None
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 60.0
 
 
@@ -246,6 +260,8 @@ class Resources:
 class Study:
     """A study file. With `search` empty it is one trial.
 
+    `contestants` share its trials equally: each makes a study of its own of it (`search_spaces.contestants`).
+
     The usual objectives are the errors of the data and of the constraints, as far as these are measured.
     """
 
@@ -256,6 +272,7 @@ class Study:
     training: Training
     projection: _one_of(SOLVERS, "solver") | None = None  # type: ignore[valid-type]
     search: Mapping[str, SearchedParameter] = field(default_factory=dict)
+    contestants: Mapping[str, Contestant] = field(default_factory=dict)
     objectives: Mapping[str, Literal["min", "max"]] = field(default_factory=lambda: dict.fromkeys(USUAL, "min"))
     bounds: Mapping[str, float] = field(default_factory=dict)
     tune: Tune = field(default_factory=Tune)
@@ -265,8 +282,12 @@ class Study:
 
     @property
     def trains(self) -> bool:
-        """Whether a trial has epochs, or may have; one without is projected from its first parameters on."""
-        return self.training.epochs > 0 or "training.epochs" in self.search or self.projection is None
+        """Whether a trial has epochs, or may have; one without is projected from its first parameters on.
+
+        Among contestants some may have none.
+        """
+        searched = "training.epochs" in self.search or bool(self.contestants)
+        return self.training.epochs > 0 or searched or self.projection is None
 
     @property
     def method(self) -> str:

@@ -36,6 +36,16 @@ MOST_DATA = 50
 
 def check_search(study: Study) -> None:
     """Raises StudyFileError where the search block, the sampler or the balance makes no sense."""
+    check_plain_search(study, tried_in(study))
+
+
+def tried_in(study: Study) -> set[str]:
+    """What the checks of a study's own settings have tried: its network, and its data."""
+    return {_built(study), _rehearsed(study)}
+
+
+def check_plain_search(study: Study, tried: set[str]) -> None:
+    """The same; networks and data that were `tried` are not tried again, and those that are tried here were then."""
     for path in study.search:
         _check_path(path)
         _check_conditions(study, path)
@@ -46,10 +56,10 @@ def check_search(study: Study) -> None:
     bare = replace(study, search={}, tune=replace(study.tune, balance=None))
     trials = [_check_trial(study, bare, values) for values in _samples(study)]
     for key, check in ((_built, check_network), (_rehearsed, check_data)):
-        different = {key(trial): trial for trial in trials}
-        different.pop(key(study), None)
+        different = {own: trial for trial in trials if (own := key(trial)) not in tried}
         for trial in _spread([*different.values()], MOST_DATA):
             check(trial)
+        tried |= different.keys()
 
 
 def _check_path(path: str) -> None:

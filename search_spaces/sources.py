@@ -14,6 +14,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
+from search_spaces.contestants import plain_studies
 from search_spaces.errors import StudyFileError
 from search_spaces.own import import_named
 from search_spaces.schema import Choice, Study
@@ -26,8 +27,10 @@ Sources = Mapping[str, bytes]
 
 
 def own_names(study: Study) -> dict[str, str]:
-    """What a study names by `package.module:attribute`, those among which it searches included → in which block."""
+    """What a study names by `package.module:attribute` → in which block; what it searches, and contestants', too."""
     names: dict[str, str] = {}
+    for plain in plain_studies(study).values() if study.contestants else ():
+        names |= own_names(plain)
     for block, own in (("problem", study.problem.name), ("network", study.network.name)):
         searched = study.search.get(f"{block}.name")
         choices = searched.distribution.values if searched and isinstance(searched.distribution, Choice) else ()

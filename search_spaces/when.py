@@ -4,14 +4,14 @@ A parameter is active when every condition in its `when` holds: the other parame
 or the study file's setting has. Parameters are visited in file order, each behind those that its conditions name.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from search_spaces.blocks import write
 from search_spaces.errors import StudyFileError
 from search_spaces.overrides import keys_of
-from search_spaces.schema import Study
+from search_spaces.schema import Contestant, SearchedParameter, Study
 
 Values = dict[str, Any]
 """Dotted path → value, of the active parameters."""
@@ -67,18 +67,31 @@ def setting(settings: Mapping[str, Any], path: str) -> Any:
     return tuple(node) if isinstance(node, list) else node
 
 
-def release(study: Study, fixed: Sequence[str]) -> Study:
+def is_set(settings: Mapping[str, Any], path: str, allowed: tuple[Any, ...]) -> bool:
+    """Whether a study file's mapping has one of these values at a dotted path."""
+    try:
+        return setting(settings, path) in allowed
+    except KeyError:
+        return False
+
+
+def release(study: Study, fixed: Sequence[str], *, kept: Collection[str] = ()) -> Study:
     """The study that no longer searches `fixed` paths, what lies under or over them, and what then is never active.
 
-    Points to try first that agree with what is fixed are kept, without it.
+    Points to try first that agree with what is fixed are kept, without it. What is to be `kept` is searched all the
+    same.
     """
-    kept = [path for path in study.search if not any(_touch(path, other) for other in fixed)]
-    search = {path: study.search[path] for path in kept}
+    if study.contestants:
+        return _release_contestants(study, fixed)
+    free = [path for path in study.search if path in kept or not touched(path, fixed)]
+    search = {path: study.search[path] for path in free}
     settings = write(study)
 
     def impossible(path: str) -> bool:
+        if path in kept:
+            return False
         when = search[path].when
-        return any(other not in search and not _allowed(settings, other, when[other]) for other in when)
+        return any(other not in search and not is_set(settings, other, when[other]) for other in when)
 
     while dropped := [path for path in search if impossible(path)]:
         for path in dropped:
@@ -87,17 +100,27 @@ def release(study: Study, fixed: Sequence[str]) -> Study:
     first = tuple(
         {path: value for path, value in point.items() if path in search}
         for point in study.tune.first
-        if all(path in search or _allowed(settings, path, (value,)) for path, value in point.items())
+        if all(path in search or is_set(settings, path, (value,)) for path, value in point.items())
     )
     return replace(study, search=search, tune=replace(study.tune, balance=balance, first=first))
 
 
-def _touch(path: str, other: str) -> bool:
-    return f"{path}.".startswith(f"{other}.") or other.startswith(f"{path}.")
+def touched(path: str, others: Collection[str]) -> bool:
+    """Whether one of the others is this path, lies under it, or over it."""
+    return any(f"{path}.".startswith(f"{other}.") or other.startswith(f"{path}.") for other in others)
 
 
-def _allowed(settings: Mapping[str, Any], path: str, allowed: tuple[Any, ...]) -> bool:
-    try:
-        return setting(settings, path) in allowed
-    except KeyError:
-        return False
+def _release_contestants(study: Study, fixed: Sequence[str]) -> Study:
+    """The same for the file's search and for those of all contestants; what is never active each finds for itself."""
+    settings = write(study)
+
+    def free(search: Mapping[str, SearchedParameter]) -> dict[str, SearchedParameter]:
+        return {path: parameter for path, parameter in search.items() if not touched(path, fixed)}
+
+    contestants = {name: Contestant(one.set, free(one.search)) for name, one in study.contestants.items()}
+    first = tuple(
+        {path: value for path, value in point.items() if not touched(path, fixed)}
+        for point in study.tune.first
+        if all(not touched(path, fixed) or is_set(settings, path, (value,)) for path, value in point.items())
+    )
+    return replace(study, search=free(study.search), contestants=contestants, tune=replace(study.tune, first=first))

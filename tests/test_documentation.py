@@ -24,7 +24,7 @@ from cnn_core.solvers import SOLVERS
 from search_spaces.blocks import TAGS, read, write
 from search_spaces.forms import DISTRIBUTIONS
 from search_spaces.load import load_study, load_trial, resolve
-from search_spaces.schema import DataSplit, ProblemChoice, Resources, Scheduler, Study, Training, Tune
+from search_spaces.schema import Contestant, DataSplit, ProblemChoice, Resources, Scheduler, Study, Training, Tune
 from study.cli.group import cli
 from study.trial.trial import run_trial
 
@@ -38,6 +38,7 @@ BLOCKS: Mapping[str, type] = {
     "`problem`": ProblemChoice,
     "`data`": DataSplit,
     "`training`": Training,
+    "`contestants`": Contestant,
     "`tune`": Tune,
     "`tune.scheduler`": Scheduler,
     "`resources`": Resources,
@@ -178,6 +179,13 @@ def test_the_example_is_a_study_file() -> None:
     example = re.search(r"^```yaml\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL)
     assert example
     assert read(Study, yaml.safe_load(example[1])).study == "my-waves"
+
+
+def test_the_example_of_contestants_competes(tmp_path: Path) -> None:
+    file, contestants = re.findall(r"^```yaml\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL)[:2]
+    both = yaml.safe_load(file) | {"search": {}} | yaml.safe_load(contestants)
+    (path := tmp_path / "study.yaml").write_text(yaml.safe_dump(both, sort_keys=False), encoding="utf-8")
+    assert [*load_study(path).contestants] == ["soft-adam", "null-space", "from-scratch"]
 
 
 FILES = {

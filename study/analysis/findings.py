@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cnn_core.methods import METHODS
+from search_spaces.contestants import CONTESTANT, plain_studies
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
 from study.analysis.leaderboard import LeaderboardRow, leaderboard, loss
@@ -41,7 +43,14 @@ class Analysis:
 
     def best_trials(self) -> dict[str, TrialRecord]:
         """The best trial of every method that has one, chosen as trained."""
-        best = {row.method: row.best for row in self.leaderboard if not row.projected}
+        return self._best(projected=False)
+
+    def best_projected(self) -> dict[str, TrialRecord]:
+        """The best trial of every method that projects, chosen by the same metric as projected."""
+        return self._best(projected=True)
+
+    def _best(self, *, projected: bool) -> dict[str, TrialRecord]:
+        best = {row.method: row.best for row in self.leaderboard if row.projected == projected}
         return {method: self.records[variant.trial] for method, variant in best.items() if variant}
 
 
@@ -55,13 +64,21 @@ def analyse(study: Study, records: Mapping[str, TrialRecord]) -> Analysis:
     measured = metrics_of(records.values())
     metric, mode = selection(study, measured)
     variants = judged(study, records.values())
-    rows = leaderboard(variants, metric=metric, mode=mode)
+    rows = leaderboard(variants, metric=metric, mode=mode, order=[*(study.contestants or METHODS)])
     return Analysis(study, records, variants, rows, pareto_set(variants), metric, mode, measured)
 
 
 def judged(study: Study, records: Iterable[TrialRecord]) -> list[Variant]:
     """The networks of these trials, each with whether it keeps the study's bounds."""
-    variants = (variant for record in records for variant in variants_of(record, trains=study.trains))
+    plain = plain_studies(study)
+    return [
+        variant for record in records for variant in _judged(plain.get(record.values.get(CONTESTANT), study), record)
+    ]
+
+
+def _judged(study: Study, record: TrialRecord) -> list[Variant]:
+    """The networks of a trial of this plain study."""
+    variants = variants_of(record, trains=study.trains)
     return [replace(variant, feasible=keeps_bounds(study, variant)) for variant in variants]
 
 
@@ -80,16 +97,17 @@ def selection(study: Study, measured: Collection[str] = ()) -> tuple[str, str]:
 def best_so_far(analysis: Analysis) -> dict[str, list[float | None]]:
     """Per method, the best selected value after each of its trials that ended, in the order in which they ended."""
     curves: dict[str, list[float | None]] = {}
+    plain = plain_studies(analysis.study)
     ended = [record for record in analysis.records.values() if record.status is not TrialStatus.RUNNING]
     for record in sorted(ended, key=lambda record: record.ended or record.started):
         curve = curves.setdefault(record.method, [])
-        values = (curve[-1] if curve else None, _score(analysis, record))
+        of = plain.get(record.values.get(CONTESTANT), analysis.study)
+        values = (curve[-1] if curve else None, _score(of, record, analysis.metric))
         known = [value for value in values if value is not None]
         curve.append(min(known, key=lambda value: loss(value, analysis.mode)) if known else None)
     return curves
 
 
-def _score(analysis: Analysis, record: TrialRecord) -> float | None:
-    trained = variants_of(record, trains=analysis.study.trains)[0]
-    counts = record.status is TrialStatus.COMPLETED and keeps_bounds(analysis.study, trained)
-    return trained.value(analysis.metric) if counts else None
+def _score(study: Study, record: TrialRecord, metric: str) -> float | None:
+    trained = _judged(study, record)[0]
+    return trained.value(metric) if record.status is TrialStatus.COMPLETED and trained.feasible else None

@@ -16,7 +16,8 @@ from optuna.trial import FixedTrial
 
 from cnn_core.metrics import WORST
 from search_spaces import convert
-from search_spaces.schema import Study
+from search_spaces.contestants import CONTESTANT, searched
+from search_spaces.schema import Choice, Study
 from study.analysis.leaderboard import loss
 from study.journal.journal import TrialRecord, TrialStatus
 
@@ -36,7 +37,7 @@ def importances(study: Study, records: Iterable[TrialRecord]) -> dict[str, dict[
     ended = [record for record in records if record.status in (TrialStatus.COMPLETED, TrialStatus.DIVERGED)]
     asked = [(record, trial) for record in ended if (trial := _asked(study, record)) is not None]
     counts = Counter(name for _, trial in asked for name in trial.params)
-    known = [name for name in study.search if counts[name] >= FEWEST_TRIALS]
+    known = [name for name in _names(study) if counts[name] >= FEWEST_TRIALS]
     if len(known) < 2:
         return {}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -61,12 +62,25 @@ def _shares(asked: Sequence[FixedTrial], values: Sequence[float]) -> dict[str, f
         return get_param_importances(trials, evaluator=PedAnovaImportanceEvaluator(target_quantile=BEST_SHARE))
 
 
+def _names(study: Study) -> list[str]:
+    """What trials may differ in: who the contestant is, and what is searched."""
+    return [*([CONTESTANT] if study.contestants else []), *searched(study)]
+
+
 def _asked(study: Study, record: TrialRecord) -> FixedTrial | None:
-    """The trial as Optuna was asked for it; None if this study would not have asked."""
+    """The trial as Optuna was asked for it; None if this study would not have asked.
+
+    Contestants that search a setting in different ranges are asked for it in one that has them all.
+    """
     trial = FixedTrial(convert.stored(record.values))
     try:
         with warnings.catch_warnings(action="ignore"):
-            convert.suggest(study, trial)
+            if study.contestants:
+                among = {CONTESTANT: Choice(tuple(study.contestants))} | searched(study)
+                for path in record.values:
+                    convert.ask(trial, path, among[path])
+            else:
+                convert.suggest(study, trial)
             optuna.create_trial(params=trial.params, distributions=trial.distributions, value=0.0)
     except (ValueError, KeyError):
         return None

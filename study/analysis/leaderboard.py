@@ -40,8 +40,13 @@ class LeaderboardRow:
     unknowns: Mapping[str, Spread] = field(default_factory=dict)
 
 
-def leaderboard(variants: Iterable[Variant], *, metric: str = DATA, mode: str = "min") -> list[LeaderboardRow]:
-    """A row per method and, below it, one for its projected networks; the method with the best trial first."""
+def leaderboard(
+    variants: Iterable[Variant], *, metric: str = DATA, mode: str = "min", order: Sequence[str] = tuple(METHODS)
+) -> list[LeaderboardRow]:
+    """A row per method and, below it, one for its projected networks; the method with the best trial first.
+
+    Methods without one stand in this `order`, others behind them.
+    """
     groups: dict[tuple[str, bool], list[Variant]] = {}
     for variant in variants:
         groups.setdefault((variant.method, variant.projected), []).append(variant)
@@ -56,7 +61,8 @@ def leaderboard(variants: Iterable[Variant], *, metric: str = DATA, mode: str = 
         method, projected = key
         trained = rows.get((method, False))
         best = trained.best.value(metric) if trained and trained.best else None
-        return best is None, loss(best or 0.0, mode), _method_order(method), method, projected
+        place = order.index(method) if method in order else len(order)
+        return best is None, loss(best or 0.0, mode), place, method, projected
 
     return [rows[key] for key in sorted(rows, key=rank)]
 
@@ -116,8 +122,3 @@ def _seconds(group: Sequence[Variant]) -> float | None:
         variant.seconds for variant in group if variant.status is TrialStatus.COMPLETED and variant.seconds is not None
     ]
     return median(seconds) if seconds else None
-
-
-def _method_order(method: str) -> int:
-    names = list(METHODS)
-    return names.index(method) if method in names else len(names)

@@ -15,7 +15,6 @@ from rich.console import Console
 
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
-from search_spaces.space import planned
 from study.cli.exit_codes import Ended, RunFailed, mendable, unwritten
 from study.cli.interrupts import INTERRUPTED, interruptible
 from study.cli.options import TRACKING_URI
@@ -23,6 +22,7 @@ from study.cli.tracked_at import tracked_at
 from study.driver import runner
 from study.driver.runner import Outcome
 from study.journal import study_folder
+from study.journal.budget import Budget
 from study.journal.files import STUDY
 from study.journal.journal import Journal
 from study.report.files import write_report
@@ -121,11 +121,17 @@ def _resume_command(directory: Path) -> str:
 def _what_is_left(directory: Path) -> str:
     """How many trials are still to be run, or why there are fewer than were asked for; empty if all were."""
     study = load_recorded(directory / STUDY)
-    ended = sum(record.status.final for record in Journal(directory).trials().values())
-    if (settings := planned(study)) > ended:
-        return f"left     {settings - ended} trials; go on with: {_resume_command(directory)}"
-    if settings >= study.tune.trials or not study.search:
+    records = Journal(directory).trials()
+    ended, budget = sum(record.status.final for record in records.values()), Budget(study, records)
+    if (settings := budget.at_most()) > ended:
+        most = "" if study.tune.seconds is None else "at most "
+        return f"left     {most}{settings - ended} trials; go on with: {_resume_command(directory)}"
+    if spent := budget.told():
+        return f"left     nothing: {'; '.join(spent)}"
+    if settings >= study.tune.trials or not (study.search or study.contestants):
         return ""
+    if study.contestants:
+        return f"left     nothing: only {settings} of {study.tune.trials} trials differ; some contestants are used up"
     if study.tune.balance is not None:
         few = f"only {settings} of {study.tune.trials} trials differ"
         return f"left     nothing: {few}; some of the balanced values are used up"

@@ -13,6 +13,7 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
+from search_spaces.contestants import CONTESTANT, plain_studies
 from search_spaces.errors import one_line
 from search_spaces.schema import Study
 from study.driver.losses import Losses, last_failure, raised, words_about
@@ -47,6 +48,7 @@ class Recorder(Callback):
     ) -> None:
         self.study, self.directory, self.records, self.progress = study, directory, records, progress
         self.folder, self.on_end, self.on_step = folder, on_end, on_step
+        self.plain = plain_studies(study)
         self.journal = Journal(directory)
         self.running: set[str] = set()
         self.losses = Losses()
@@ -58,11 +60,12 @@ class Recorder(Callback):
         ident, values = trial.config["trial"], trial.config["values"]
         if ident in self.running:  # again, on another node
             return
-        tag = "training.method.name" if self.study.trains else "projection.solver"
-        method = values.get(tag, self.study.method)
+        plain = self.plain[values.get(CONTESTANT)]
+        tag = "training.method.name" if plain.trains else "projection.solver"
+        method = values.get(CONTESTANT) or values.get(tag, plain.method)
         self._enter(self.journal.trial_start(ident, values=values, method=method))
         self.running.add(ident)
-        self.progress.started(ident, method, epochs=values.get("training.epochs", self.study.training.epochs))
+        self.progress.started(ident, method, epochs=values.get("training.epochs", plain.training.epochs))
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any

@@ -20,10 +20,11 @@ from ray.tune.schedulers import TrialScheduler
 from rich.console import Console
 
 from search_spaces import modules
+from search_spaces.contestants import CONTESTANT
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
 from search_spaces.sources import own_names
-from search_spaces.space import planned
+from search_spaces.space import parts, planned
 from study.cluster import cluster, preflight
 from study.cluster.preflight import Preflight
 from study.driver.losses import IN_A_ROW
@@ -123,8 +124,8 @@ def lengthened(directory: Path, more: int) -> Study:
     study = load_recorded(directory / STUDY)
     longer = replace(study, tune=replace(study.tune, trials=study.tune.trials + more))
     settings, before = planned(longer), planned(study)
-    # With a balance one value may have no more settings, and the others go on.
-    if more and settings < longer.tune.trials and (study.tune.balance is None or settings == before):
+    # Of several searches one may have no more settings, and the others go on.
+    if more and settings < longer.tune.trials and (len(parts(study)) == 1 or settings == before):
         raise StudyFileError(
             f"{directory.name}: {more} trials more are too many for a search that has {settings} settings, of which "
             f"{before} are planned already; run a study with more values, and --warm-start it from this one"
@@ -160,8 +161,8 @@ class StudyRun:
                 records = {record.trial: record for record in usable}
                 ready = replace(ready, warnings=[*ready.warnings, *journal.complaints])
                 search = OptunaSearch(self.study, optuna_file.result(), records)
-                tune = self.study.tune
-                scheduler = schedulers.build(tune.scheduler, records.values(), balance=tune.balance)
+                apart = CONTESTANT if self.study.contestants else self.study.tune.balance
+                scheduler = schedulers.build(self.study.tune.scheduler, records.values(), balance=apart)
                 return self._run(search, scheduler, records, ready)
 
     def _preflight(self) -> Preflight:
@@ -190,6 +191,8 @@ class StudyRun:
                 recorder.end("KILLED" if stopping.by_user else "FAILED")
                 raise
             finally:
+                for line in search.budget.told():
+                    progress.say(line)
                 if lacking := search.close():
                     progress.say(f"{OPTUNA} could not be written and lacks {lacking} trials; a resume adds them")
             error = recorder.failure()

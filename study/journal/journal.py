@@ -39,6 +39,8 @@ UNKNOWN = "unknown"
 
 MOST_LINES_NAMED = 3
 
+CLOCKS = ("time/train_s", "time/projection_s")
+
 Metrics = Mapping[str, float | str]
 
 
@@ -85,6 +87,12 @@ class TrialRecord:
     def seconds(self) -> float:
         """How long it has run, as far as was heard of it: without the time in which its study did not run."""
         return self.before + max(0.0, self.last_sign - self.since)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """What it has used of the CPU for training and projection; of earlier versions seconds by the clock."""
+        known, names = self.latest, ("time/cpu_s",) if "time/cpu_s" in self.latest else CLOCKS
+        return sum(float(known.get(name, 0.0)) for name in names)
 
     def forget_epochs(self) -> None:
         """Keep the last epoch only, where nobody asks for the others any more."""

@@ -2,16 +2,17 @@
 
 import re
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from search_spaces.contestants import CONTESTANT, plain_studies
 from search_spaces.load import StudyFileError, load_recorded
 from search_spaces.schema import Study
-from search_spaces.space import planned
+from study.journal.budget import Budget
 from study.journal.files import STUDY
 from study.journal.journal import Event, Journal, Reader, TrialRecord, TrialStatus
 from study.progress.live_view import STYLES, clock
@@ -37,7 +38,7 @@ def studies_table(directories: Iterable[Path]) -> Group:
             complaints.append(f"{directory.name}: cannot be read: {error}")
             continue
         complaints += journal.complaints
-        standing = _standing(study, journal.records.values())
+        standing = _standing(study, journal.records)
         counts = [f"{count} {status}" for status, count in standing.counts()] or ["none yet"]
         best = [(name, f"{found.value:.3g} ({found.trial} {found.method})") for name, found in standing.best.items()]
         trials, sign = f"{standing.over}/{standing.trials}", last_sign(journal.last)
@@ -52,8 +53,10 @@ def trials_table(directory: Path) -> Group:
     study = load_recorded(directory / STUDY)
     table = _table("trial", "method", "status", "epoch", *map(_broken, study.objectives), "time")
     errors: list[Text] = []
+    plain = plain_studies(study)
     for record in Journal(directory).trials().values():
-        epochs = record.values.get("training.epochs", study.training.epochs)
+        own = plain.get(record.values.get(CONTESTANT), study)
+        epochs = record.values.get("training.epochs", own.training.epochs)
         values = [_shown(record.latest.get(name)) for name in study.objectives]
         status = Text(str(record.status), style=STYLES[record.status])
         trial, method = Text(record.trial), Text(record.method)
@@ -95,11 +98,13 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _standing(study: Study, records: Collection[TrialRecord]) -> Standing:
-    standing = Standing(study.objectives, planned(study, begun=len(records)), feasible=study.feasible)
-    for record in records:
+def _standing(study: Study, records: Mapping[str, TrialRecord]) -> Standing:
+    standing = Standing(study.objectives, Budget(study, records).at_most(), feasible=study.feasible)
+    plain = plain_studies(study)
+    for record in records.values():
         if record.status is TrialStatus.RUNNING:
-            standing.running[record.trial] = Running(record.method, study.training.epochs, record.epoch)
+            own = plain.get(record.values.get(CONTESTANT), study)
+            standing.running[record.trial] = Running(record.method, own.training.epochs, record.epoch)
         else:
             standing.end(record.trial, record.method, record.status, record.metrics)
     return standing

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter, NullLocator
 
 from cnn_core.metrics import WORST
-from study.report.looks import look
+from study.report.looks import Looks, look
 
 STYLE: Any = {  # of matplotlib.typing.RcKeyType
     "font.size": 10,
@@ -137,9 +137,9 @@ def add_legend(figure: Figure) -> None:
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(5, len(handles)))
 
 
-def method_handles(methods: Iterable[str]) -> list[Line2D]:
+def method_handles(methods: Iterable[str], looks: Looks = look) -> list[Line2D]:
     """Legend entries of methods: a filled marker in the method's colour."""
     return [
-        legend_handle(method, color=look(method).colour, marker=look(method).marker, linestyle="none")
+        legend_handle(method, color=looks(method).colour, marker=looks(method).marker, linestyle="none")
         for method in methods
     ]

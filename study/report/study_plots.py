@@ -12,7 +12,7 @@ from study.analysis.measured import TRADE_OFF, UNKNOWN, errors_in, unknowns_in
 from study.analysis.variants import CONSTRAINT, DATA
 from study.journal.journal import TrialStatus
 from study.report.curve_plots import draw_curves, draw_parity
-from study.report.looks import look
+from study.report.looks import looks_of
 from study.report.plane_plots import Row, draw_exact, draw_predicted
 from study.report.plot_style import (
     add_legend,
@@ -39,9 +39,9 @@ def progress_plot(analysis: Analysis) -> Figure:
     if not any(curves.values()):
         return message_plot("no trial has completed yet")
     figure = new_figure(8.5, 4)
-    axes = figure.subplots()
+    axes, looks = figure.subplots(), looks_of(analysis.study)
     for method, points in curves.items():
-        colour, marker = look(method)
+        colour, marker = looks(method)
         numbers, values = [number for number, _ in points], [value for _, value in points]
         axes.step(numbers, values, where="post", color=colour, marker=marker, markersize=5, label=method)
     logarithmic(axes, [value for points in curves.values() for _, value in points])
@@ -84,11 +84,12 @@ def convergence_by_method_plot(analysis: Analysis, truths: Mapping[str, float] |
     errors = {name: TITLES[name] for name in TRADE_OFF if name in errors_in(analysis.measured)}
     unknowns = {f"{UNKNOWN}{name}": name for name in unknowns_in(analysis.measured)}
     figure, panels = new_panels(len(errors) + len(unknowns), columns=2, height=3.4, frame=0.6)
+    looks = looks_of(analysis.study)
     for axes, name in zip(panels, (*errors, *unknowns), strict=True):
         every: list[float] = []
         for method, record in best.items():
             epochs, values = series(record, name)
-            axes.plot(epochs, values, color=look(method).colour, label=method)
+            axes.plot(epochs, values, color=looks(method).colour, label=method)
             every += values
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("epoch")

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from search_spaces.space import planned
+from search_spaces.contestants import searched
 from study.analysis.findings import Analysis
 from study.analysis.importance import BEST_SHARE, FEWEST_TRIALS, importances
 from study.analysis.leaderboard import BASELINE, LeaderboardRow
 from study.analysis.measured import errors_in, unknowns_in
 from study.analysis.spread import Spread
 from study.analysis.variants import CONSTRAINT, DATA, Variant
+from study.journal.budget import Budget
 from study.journal.journal import TrialStatus
 from study.report.text_table import METHOD, Column, TextTable, format_error, one_digit
 from study.report.unknowns_table import unknowns_table
@@ -182,7 +183,7 @@ def importance_table(analysis: Analysis) -> TextTable:
 
 def all_tables(analysis: Analysis) -> tuple[TextTable, ...]:
     """The tables of a study in the order in which they are read; none about what it does not measure."""
-    confirms = SEED in analysis.study.search
+    confirms = SEED in searched(analysis.study)
     unknowns = [unknowns_table(analysis, seeds=confirms)] if unknowns_in(analysis.measured) else []
     front = [pareto_table(analysis)] if analysis.may_trade_off else []
     seeds = [seeds_table(analysis)] if confirms else []
@@ -201,7 +202,7 @@ def counts_text(analysis: Analysis) -> str:
     """How many trials ended how, of how many planned."""
     statuses = [record.status for record in analysis.records.values()]
     counts = [f"{statuses.count(status)} {status}" for status in TrialStatus if status in statuses]
-    of = planned(analysis.study, begun=len(statuses))
+    of = Budget(analysis.study, analysis.records).at_most()
     return f"{len(statuses)} of {of} trials" + (f": {', '.join(counts)}" if counts else "")
 
 

@@ -10,13 +10,14 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from search_spaces.schema import Choice, Integer, Uniform
+from search_spaces.contestants import searched
+from search_spaces.schema import Choice, Distribution, Integer, Uniform
 from study.analysis.findings import Analysis
 from study.analysis.leaderboard import LeaderboardRow
 from study.analysis.measured import TRADE_OFF, errors_in
 from study.analysis.variants import CONSTRAINT, DATA, Variant
 from study.journal.journal import TrialStatus
-from study.report.looks import look
+from study.report.looks import Looks, looks_of
 from study.report.plot_style import (
     EXACT,
     MUTED,
@@ -47,35 +48,37 @@ def pareto_plot(analysis: Analysis) -> Figure:
     if not shown:
         return message_plot("no trial has ended yet")
     figure = new_figure(8.5, 6)
-    axes = figure.subplots()
+    axes, looks = figure.subplots(), looks_of(analysis.study)
     limits = {
         name: logarithmic(axes, [variant.metrics[name] for variant in shown], axis=axis)
         for axis, name in (("x", DATA), ("y", CONSTRAINT))
     }
-    _draw_finite(axes, [one for one in shown if one.status is not TrialStatus.DIVERGED and one.moved], limits)
-    _draw_diverged(axes, [one for one in shown if one.status is TrialStatus.DIVERGED and not one.projected])
+    _draw_finite(axes, [one for one in shown if one.status is not TrialStatus.DIVERGED and one.moved], limits, looks)
+    _draw_diverged(axes, [one for one in shown if one.status is TrialStatus.DIVERGED and not one.projected], looks)
     _draw_front(axes, analysis.pareto, limits)
     axes.set(xlabel=LABELS[DATA], ylabel=LABELS[CONSTRAINT], title="Trade-off between data and constraint error")
     methods = list(dict.fromkeys(row.method for row in analysis.leaderboard))
-    handles = [*method_handles(methods), legend_handle("", linestyle="none"), *_kind_handles(shown)]
+    handles = [*method_handles(methods, looks), legend_handle("", linestyle="none"), *_kind_handles(shown)]
     figure.legend(handles=handles, loc="outside right upper")
     return figure
 
 
-def _draw_finite(axes: Axes, finite: Sequence[Variant], limits: Mapping[str, tuple[float, float]]) -> None:
+def _draw_finite(
+    axes: Axes, finite: Sequence[Variant], limits: Mapping[str, tuple[float, float]], looks: Looks
+) -> None:
     """A marker each, and a thin line from a network to the same one after projection."""
     moves = [(before, after) for before, after in pairwise(finite) if before.trial == after.trial]
     ends = [[(variant.metrics[DATA], variant.metrics[CONSTRAINT]) for variant in move] for move in moves]
-    colours = [look(before.method).colour for before, _ in moves]
+    colours = [looks(before.method).colour for before, _ in moves]
     axes.add_collection(LineCollection(ends, colors=colours, linewidths=0.8, alpha=0.35, zorder=1), autolim=False)
     data, constraint = (clip([one.metrics[name] for one in finite], limits[name]) for name in (DATA, CONSTRAINT))
-    _draw_markers(axes, finite, data, constraint, zorder=3)
+    _draw_markers(axes, finite, data, constraint, looks, zorder=3)
 
 
-def _draw_diverged(axes: Axes, diverged: Sequence[Variant]) -> None:
+def _draw_diverged(axes: Axes, diverged: Sequence[Variant], looks: Looks) -> None:
     """Their errors count as worst: they stand side by side at the upper border."""
     places = [0.985 - 0.025 * index for index in range(len(diverged))]
-    _draw_markers(axes, diverged, places, [1.0] * len(diverged), transform=axes.transAxes, zorder=3)
+    _draw_markers(axes, diverged, places, [1.0] * len(diverged), looks, transform=axes.transAxes, zorder=3)
     if diverged:
         text = f"diverged: {len(diverged)} (at the border)"
         axes.text(0.985, 0.975, text, transform=axes.transAxes, ha="right", va="top", color=MUTED, fontsize=9)
@@ -102,18 +105,25 @@ def _draw_front(axes: Axes, front: Sequence[Variant], limits: Mapping[str, tuple
 
 
 def _draw_markers(
-    axes: Axes, variants: Sequence[Variant], x: Iterable[float], y: Iterable[float], *, size: float = 7, **style: Any
+    axes: Axes,
+    variants: Sequence[Variant],
+    x: Iterable[float],
+    y: Iterable[float],
+    looks: Looks,
+    *,
+    size: float = 7,
+    **style: Any,
 ) -> None:
     """A marker for each network, all of one look in one go: a line of matplotlib's for each takes a millisecond."""
     places: dict[tuple[tuple[str, Any], ...], list[tuple[float, float]]] = {}
     for variant, *place in zip(variants, x, y, strict=True):
-        places.setdefault(tuple(_marker(variant, size=size).items()), []).append((place[0], place[1]))
+        places.setdefault(tuple(_marker(variant, looks, size=size).items()), []).append((place[0], place[1]))
     for marker, alike in places.items():
         axes.plot(*zip(*alike, strict=True), **dict(marker), **style)
 
 
-def _marker(variant: Variant, *, size: float = 7) -> dict[str, Any]:
-    colour, marker = look(variant.method)
+def _marker(variant: Variant, looks: Looks, *, size: float = 7) -> dict[str, Any]:
+    colour, marker = looks(variant.method)
     ended = variant.status in (TrialStatus.COMPLETED, TrialStatus.DIVERGED)
     return {
         "color": colour,
@@ -147,7 +157,7 @@ def error_plot(analysis: Analysis) -> Figure:
     names = [name for name in TRADE_OFF if name in errors_in(analysis.measured)]
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
-        _draw_errors(axes, analysis.variants, rows, name)
+        _draw_errors(axes, analysis.variants, rows, name, looks_of(analysis.study))
         axes.set(xlabel="mean square, validation", title="Data error" if name == DATA else "Constraint error")
     labels = ["  + projection" if row.projected else row.method for row in rows]
     panels[0].set_yticks(range(len(rows)), labels)
@@ -164,14 +174,16 @@ def error_plot(analysis: Analysis) -> Figure:
     return figure
 
 
-def _draw_errors(axes: Axes, variants: Sequence[Variant], rows: Sequence[LeaderboardRow], name: str) -> None:
+def _draw_errors(
+    axes: Axes, variants: Sequence[Variant], rows: Sequence[LeaderboardRow], name: str, looks: Looks
+) -> None:
     """A row's errors on a line of its own, and a bar at their median."""
     groups = [_group(variants, row.method, row.projected, name) for row in rows]
     limits = logarithmic(axes, [variant.metrics[name] for group in groups for variant in group], axis="x")
     for position, (row, group) in enumerate(zip(rows, groups, strict=True)):
         jitter = np.linspace(-0.18, 0.18, len(group)) if len(group) > 1 else [0.0]
         errors = clip([variant.metrics[name] for variant in group], limits)
-        _draw_markers(axes, group, errors, [position + offset for offset in jitter], size=5)
+        _draw_markers(axes, group, errors, [position + offset for offset in jitter], looks, size=5)
         middle = row.data if name == DATA else row.constraint
         if middle and middle.count > 1:
             centre = clip([middle.median], limits)
@@ -195,7 +207,8 @@ def settings_plot(analysis: Analysis) -> Figure:
 
     It is that of the projected networks where the study's first objective is.
     """
-    settings = [name for name in analysis.study.search if _varies(analysis, name)][:MOST_SETTINGS]
+    among = {name: one for name, one in searched(analysis.study).items() if _varies(analysis, name, one)}
+    settings = [*among][:MOST_SETTINGS]
     projected = analysis.study.trains and next(iter(analysis.study.objectives), "").startswith("projected/")
     done = [one for one in analysis.variants if one.projected == projected and one.value(analysis.metric)]
     done = [variant for variant in done if variant.status is TrialStatus.COMPLETED]
@@ -204,23 +217,23 @@ def settings_plot(analysis: Analysis) -> Figure:
         return message_plot("no completed trial with searched settings yet")
     figure, panels = new_panels(len(settings), columns=3, height=2.5, frame=0.8, sharey=True)
     for axes, name in zip(panels, settings, strict=True):
-        _draw_setting(axes, analysis, done, name)
+        _draw_setting(axes, analysis, done, name, among[name])
     logarithmic(panels[0], [variant.metrics[analysis.metric] for variant in done])
     figure.supylabel(f"projected/{analysis.metric}" if projected else analysis.metric, fontsize=10)
     methods = dict.fromkeys(variant.method for variant in done)
-    figure.legend(handles=method_handles(methods), loc="outside lower center", ncols=3)
+    figure.legend(handles=method_handles(methods, looks_of(analysis.study)), loc="outside lower center", ncols=3)
     return figure
 
 
-def _varies(analysis: Analysis, name: str) -> bool:
+def _varies(analysis: Analysis, name: str, distribution: Distribution) -> bool:
     """Whether a setting has several values, and is not the method, which colours and markers tell."""
-    distribution = analysis.study.search[name].distribution
     several = not isinstance(distribution, Choice) or len(distribution.values) > 1
     return several and name != ("training.method.name" if analysis.study.trains else "projection.solver")
 
 
-def _draw_setting(axes: Axes, analysis: Analysis, done: Sequence[Variant], name: str) -> None:
-    distribution = analysis.study.search[name].distribution
+def _draw_setting(
+    axes: Axes, analysis: Analysis, done: Sequence[Variant], name: str, distribution: Distribution
+) -> None:
     values = [(variant, analysis.records[variant.trial].values.get(name)) for variant in done]
     if isinstance(distribution, Choice):
         positions = _place_choices(axes, distribution, values)
@@ -228,7 +241,7 @@ def _draw_setting(axes: Axes, analysis: Analysis, done: Sequence[Variant], name:
         positions = _place_numbers(axes, distribution, values)
     shown = [variant for variant, _ in positions]
     values = [variant.metrics[analysis.metric] for variant in shown]
-    _draw_markers(axes, shown, [position for _, position in positions], values, size=5)
+    _draw_markers(axes, shown, [position for _, position in positions], values, looks_of(analysis.study), size=5)
     axes.set_xlabel(name.removeprefix("training."))
 
 

@@ -1,44 +1,101 @@
-"""A study that confirms another: the best settings of every method, trained again with seeds that chose nothing.
+"""A study that confirms others: the best settings of every method, trained again with seeds that chose nothing.
 
 The best of many trials looks better than it is, by luck. Trained again with new seeds, which draw other points, other
 first parameters and other batches, its errors are honest: their medians and intervals are what to compare methods by.
+
+Each of these settings is a contestant, and all have the same seeds. Several searches for the same thing, which differ
+by their luck alone, are confirmed together: how their best ones differ says how far a search is to be trusted.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
-from search_spaces.load import StudyFileError
+from search_spaces.contestants import CONTESTANT, plain_studies
+from search_spaces.load import StudyFileError, resolve, settings_of
 from search_spaces.modules import look_in
-from search_spaces.schema import Choice, Scheduler, SearchedParameter, Study, Value
-from study.analysis.findings import read_analysis
+from search_spaces.schema import Choice, Contestant, Scheduler, SearchedParameter, Study
+from study.analysis.findings import Analysis, read_analysis
+from study.journal.journal import TrialRecord
 from study.journal.study_folder import whereabouts
 
 SEED = "training.seed"
 
 
-def confirming(earlier: Path, *, seeds: int) -> Study:
-    """The study of the best trial of every method in `earlier`, each with `seeds` seeds that no trial there had.
+def read_earlier(directory: Path) -> Analysis:
+    """What the study in `directory` found, with its own modules at hand. Raises StudyFileError without a study."""
+    look_in(*whereabouts(directory).modules)
+    return read_analysis(directory)
 
-    All of its trials are points to try first, one seed after another. Raises StudyFileError if no method has a
-    completed trial.
+
+def confirming(earlier: Mapping[str, Analysis], *, seeds: int) -> Study:
+    """The study of the best trials in the `earlier` ones, by name; each with the same `seeds` seeds, new to all.
+
+    A contestant is the best trial of a method or contestant as trained, called like it: `soft`, or of several studies
+    `soft.1`, `soft.2`, …. Of contestants that project, `soft.projected` is the best as projected, where that is another
+    trial. Raises StudyFileError if no method has a completed trial, or for studies of different problems or data.
     """
-    look_in(*whereabouts(earlier).modules)
-    analysis = read_analysis(earlier)
-    study, best = analysis.study, analysis.best_trials().values()
+    first, *others = earlier.values()
+    for name, analysis in earlier.items():
+        if (analysis.study.problem, analysis.study.data) != (first.study.problem, first.study.data):
+            raise StudyFileError(
+                f"{name} has another problem, or other data, than {next(iter(earlier))}; confirm it alone"
+            )
+    best: dict[str, dict[str, Any]] = {}
+    for place, analysis in enumerate(earlier.values(), start=1):
+        for name, record in _best(analysis, f".{place}" if others else ""):
+            if name in best:
+                raise StudyFileError(f"two contestants of the new study would be called {name}; name them otherwise")
+            best[name] = _set(first.study, analysis.study, record)
     if not best:
+        name = next(iter(earlier))
         raise StudyFileError(
-            f"{earlier}: no method has a completed trial to confirm; finish it with: cnn-study resume {earlier.name}"
+            f"{name}: no method has a completed trial to confirm; finish it with: cnn-study resume {name}"
         )
-    used = {record.values.get(SEED, study.training.seed) for record in analysis.records.values()}
+    used = {seed for analysis in earlier.values() for seed in _seeds(analysis)}
     new = tuple(islice((seed for seed in count() if seed not in used), seeds))
-    values = [{path: _listed(value) for path, value in record.values.items()} for record in best]
-    first = tuple(settings | {SEED: seed} for seed in new for settings in values)
-    tune = replace(study.tune, trials=len(first), first=first, sampler="random", scheduler=Scheduler(), balance=None)
-    search = {**study.search, SEED: SearchedParameter(Choice(new))}
-    return replace(study, search=search, tune=tune)
+    search = {SEED: SearchedParameter(Choice(new))}
+    tune = replace(
+        first.study.tune, trials=len(new) * len(best), first=(), sampler="grid", scheduler=Scheduler(), balance=None,
+        seconds=None,
+    )  # fmt: skip
+    contestants = {name: Contestant(settings, search) for name, settings in best.items()}
+    return replace(first.study, search={}, contestants=contestants, tune=tune)
 
 
-def _listed(value: Value | list[Value]) -> Value:
-    """A journal has lists where a study has tuples."""
-    return tuple(value) if isinstance(value, list) else value  # type: ignore[return-value]
+def unconfirmed(earlier: Mapping[str, Analysis]) -> list[str]:
+    """A line for every contestant or method that was tried and has no completed trial to confirm."""
+    return [
+        f"{name}: {method} has no completed trial{' within the bounds' if analysis.study.bounds else ''}; "
+        "it is not confirmed"
+        for name, analysis in earlier.items()
+        for method in dict.fromkeys((*analysis.study.contestants, *(row.method for row in analysis.leaderboard)))
+        if not any(found.method == method for _, found in _best(analysis, ""))
+    ]
+
+
+def _best(analysis: Analysis, ending: str) -> Iterator[tuple[str, TrialRecord]]:
+    trained = analysis.best_trials()
+    projected = analysis.best_projected() if analysis.study.contestants else {}
+    for method in [*(analysis.study.contestants or trained)]:
+        if method in trained:
+            yield f"{method}{ending}", trained[method]
+        if method in projected and projected[method] is not trained.get(method):
+            yield f"{method}{ending}.projected", projected[method]
+
+
+def _set(base: Study, study: Study, record: TrialRecord) -> dict[str, Any]:
+    """The blocks in which a trial differs from what stands in the study file to come; its seed is searched."""
+    common, own = settings_of(base), settings_of(resolve(study, record.values))
+    own["training"]["seed"] = common["training"]["seed"]
+    return {block: settings for block, settings in own.items() if settings != common[block]}
+
+
+def _seeds(analysis: Analysis) -> Iterator[Any]:
+    """The seeds of all trials of a study."""
+    plain = plain_studies(analysis.study)
+    for record in analysis.records.values():
+        own = plain.get(record.values.get(CONTESTANT), analysis.study)
+        yield record.values.get(SEED, own.training.seed)

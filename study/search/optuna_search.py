@@ -3,8 +3,9 @@
 * A trial's id is its number, with four digits; Optuna keeps it as the attribute `trial`.
 * What became of a trial is told as it was: completed, or diverged with the worst values; pruned, with its values so far
   (several objectives: its last ones, as the attribute `figures`); failed. How far it exceeds the `bounds` is told, too.
-* With `balance`, every value of that choice has an Optuna study of its own, and they are asked in turn: they share the
-  trials equally, and none is tuned by what suits another.
+* Every contestant, or with `balance` every value of that choice, has an Optuna study of its own, and they are asked in
+  turn: they share the trials equally, and none is tuned by what suits another. Who has used its `seconds` is asked no
+  more.
 * A trial is queued with its id, and with what must be tried (a point of a grid, one to try first, the balanced value),
   just before it is asked for.
 * No setting is tried twice with one seed. A proposal that was tried before is told Optuna as failed, of which samplers
@@ -19,14 +20,13 @@
 """
 
 import math
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import count, islice, repeat
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
@@ -34,11 +34,15 @@ from ray.tune.search import Searcher
 
 from cnn_core.metrics import WORST
 from search_spaces import convert, space
+from search_spaces.contestants import CONTESTANT, settings_in
 from search_spaces.errors import StudyFileError, shown
 from search_spaces.schema import Study
+from search_spaces.space import Part
 from search_spaces.when import Values
+from study.journal.budget import Budget
 from study.journal.journal import Metrics, TrialRecord, TrialStatus
 from study.search.optuna_file import IDENT, OptunaFile
+from study.search.samplers import NOT_REPLAYED, samplers
 
 DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
 WORST_OF = {"min": WORST, "max": -WORST}
@@ -49,28 +53,11 @@ PROPOSALS, RANDOM_PROPOSALS = 20, 200
 NO_RECORDS: Mapping[str, TrialRecord] = {}
 
 
-def _tpe(seed: int, random_trials: int) -> BaseSampler:
-    return TPESampler(seed=seed, n_startup_trials=random_trials, multivariate=True, group=True, constant_liar=True)
-
-
-def _gp(seed: int, random_trials: int) -> BaseSampler:
-    return GPSampler(seed=seed, n_startup_trials=random_trials)
-
-
-SAMPLERS: Mapping[str, Callable[[int, int], BaseSampler]] = {
-    "tpe": _tpe,
-    "gp": _gp,
-    "nsga2": lambda seed, _: NSGAIISampler(seed=seed),
-    "random": lambda seed, _: RandomSampler(seed=seed),
-    "grid": lambda seed, _: RandomSampler(seed=seed),  # every value is queued; nothing is left to sample
-}
-
-NOT_REPLAYED = ("grid", "gp")
-"""Samplers that are not asked again for what the journal has: one has no state, and one takes seconds a trial."""
-
-
 class OptunaSearch(Searcher):
-    """Suggests the trials of `study`, goes on from the journal's `records` of it, keeps what ended in `storage`."""
+    """Suggests the trials of `study`, goes on from the journal's `records` of it, keeps what ended in `storage`.
+
+    Whoever runs the trials keeps the `records` up to date, from which it knows what parts have used of their seconds.
+    """
 
     def __init__(self, study: Study, storage: BaseStorage, records: Mapping[str, TrialRecord] = NO_RECORDS) -> None:
         super().__init__()
@@ -79,32 +66,26 @@ class OptunaSearch(Searcher):
         self.parts = space.parts(study)
         begun = Counter(int(ident) % len(self.parts) for ident in records)
         self.replays = study.tune.max_concurrent == 1 and study.tune.sampler not in NOT_REPLAYED
-        self.samplers = self._samplers(Counter() if self.replays else begun)
+        self.samplers = samplers(study.tune, len(self.parts), Counter() if self.replays else begun)
         self.searches = [self._search(index) for index in range(len(self.parts))]
         self.files = [OptunaFile(search, storage) for search in self.searches]
         self.numbers: set[int] = set()
         self.tried: set[str] = set()
-        self.walks = [space.new_points(study, self.tried, part) for part in self.parts]
+        self.walks = [part.new_points(self.tried) for part in self.parts]
         self.asked: dict[str, optuna.Trial] = {}
         self.unfinished: list[TrialRecord] = []
         for ident in sorted(records):
             if self.replays and not self._replay(records[ident]):
-                self.replays, self.samplers = False, self._samplers(begun)
+                self.replays, self.samplers = False, samplers(study.tune, len(self.parts), begun)
             self._enter(records[ident])
         self.to_try = space.to_try(study, tried=self.tried, begun=begun)
-
-    def _samplers(self, begun: Mapping[int, int]) -> list[BaseSampler]:
-        """One for each search; so many trials of it `begun` before, and are not asked for again."""
-        share, make = self.study.tune.trials // len(self.parts), SAMPLERS[self.study.tune.sampler]
-        seeds = [self.study.tune.seed + index + begun.get(index, 0) for index in range(len(self.parts))]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return [make(seed, min(10, max(4, share // 4))) for seed in seeds]
+        self.budget = Budget(study, records)
+        self._keep_within_budget()
 
     def _search(self, index: int) -> optuna.Study:
         """One of the searches, empty."""
-        value = self.parts[index].get(str(self.study.tune.balance))
-        name = f"{self.study.study}/{value}" if self.parts[index] else self.study.study
+        part = self.parts[index].name
+        name = self.study.study if part is None else f"{self.study.study}/{part}"
         directions = [DIRECTIONS[mode] for mode in self.study.objectives.values()]
         return optuna.create_study(study_name=name, directions=directions, sampler=self.samplers[index])
 
@@ -128,13 +109,14 @@ class OptunaSearch(Searcher):
         if self.unfinished:
             record = self.unfinished.pop(0)
             return {"trial": record.trial, "values": record.values}
+        self._keep_within_budget()
         while any(self.to_try):
             number = next(
                 number for number in count() if number not in self.numbers and self.to_try[self._part(number)]
             )
             if (values := self._ask(number)) is not None:
                 self.to_try[self._part(number)] -= 1
-                return {"trial": _name(number), "values": values}
+                return {"trial": _name(number), "values": self.parts[self._part(number)].values_of(values)}
             self.to_try[self._part(number)] = 0
         return Searcher.FINISHED
 
@@ -161,6 +143,10 @@ class OptunaSearch(Searcher):
     def restore(self, checkpoint_path: str) -> None:
         """Nothing was saved."""
 
+    def _keep_within_budget(self) -> None:
+        """Ask no more for trials of those who have used their seconds."""
+        self.to_try = [0 if self.budget.is_spent(index) else left for index, left in enumerate(self.to_try)]
+
     def _part(self, number: int) -> int:
         """Which of the searches the trial of this number belongs to."""
         return number % len(self.parts)
@@ -168,13 +154,14 @@ class OptunaSearch(Searcher):
     def _ask(self, number: int) -> Values | None:
         """Ask for a trial that is new; None if none is found."""
         search, ident = self.searches[self._part(number)], _name(number)
+        part = self.parts[self._part(number)]
         for fixed, sampler in self._proposals(number):
             search.enqueue_trial(convert.stored(fixed), user_attrs={IDENT: ident})
             search.sampler = sampler
             trial = search.ask()
-            values = convert.suggest(self.study, trial)
+            values = convert.suggest(part.study, trial)
             search.sampler = self.samplers[self._part(number)]
-            if (own := space.identity(self.study, values)) not in self.tried:
+            if (own := part.identity(values)) not in self.tried:
                 self._begin(number, trial, own)
                 return values
             search.tell(trial, state=TrialState.FAIL)
@@ -187,13 +174,13 @@ class OptunaSearch(Searcher):
 
     def _proposals(self, number: int) -> Iterator[tuple[Values, BaseSampler]]:
         """What to fix, and whom to ask for the rest, until a trial is new."""
-        part = self.parts[index := self._part(number)]
+        fixed = self.parts[index := self._part(number)].fixed
         if self.study.tune.sampler != "grid":
             first, at_random = self._first(number), RandomSampler(seed=self.study.tune.seed + number)
-            yield from repeat((part | first, self.samplers[index]), PROPOSALS)
+            yield from repeat((fixed | first, self.samplers[index]), PROPOSALS)
             if first:
-                yield from repeat((part, self.samplers[index]), PROPOSALS)
-            yield from repeat((part, at_random), RANDOM_PROPOSALS)
+                yield from repeat((fixed, self.samplers[index]), PROPOSALS)
+            yield from repeat((fixed, at_random), RANDOM_PROPOSALS)
         try:
             yield from ((values, self.samplers[index]) for _, values in self.walks[index])
         except space.EndlessError:
@@ -202,7 +189,7 @@ class OptunaSearch(Searcher):
     def _first(self, number: int) -> Values:
         """The point that the trial of this number must try, if there is one."""
         part = self.parts[self._part(number)]
-        points = [point for point in self.study.tune.first if part.items() <= point.items()]
+        points = [point for point in part.study.tune.first if part.fixed.items() <= point.items()]
         return dict(next(islice(points, number // len(self.parts), None), {}))
 
     def _replay(self, record: TrialRecord) -> bool:
@@ -210,11 +197,12 @@ class OptunaSearch(Searcher):
         values = self._ask(int(record.trial)) if record.known else None
         if values is None:
             return False
-        if convert.stored(values) == convert.stored(record.values):
+        part = self.parts[self._part(int(record.trial))]
+        if convert.stored(part.values_of(values)) == convert.stored(record.values):
             return True
         trial = self.asked.pop(record.trial)
         trial.study.tell(trial, state=TrialState.FAIL)
-        self.tried.remove(space.identity(self.study, values))
+        self.tried.remove(part.identity(values))
         return False
 
     def _enter(self, record: TrialRecord) -> None:
@@ -224,7 +212,8 @@ class OptunaSearch(Searcher):
             return
         if record.trial not in self.asked:
             trial = self._add(record)
-            self._begin(int(record.trial), trial, space.identity(self.study, record.values))
+            own = self.parts[self._part(int(record.trial))].identity(settings_in(record.values))
+            self._begin(int(record.trial), trial, own)
         if record.status.final:
             self.tell(record)
         else:
@@ -234,14 +223,14 @@ class OptunaSearch(Searcher):
         """Enter a trial of which the journal does not say what it tried; on a grid its number does."""
         self.numbers.add(number)
         if self.study.tune.sampler == "grid":
-            point = islice(space.new_points(self.study, (), {}), number, number + 1)
-            self.tried.update(own for own, _ in point)
+            place = number // len(self.parts)
+            self.tried.update(own for own, _ in islice(self.parts[self._part(number)].new_points(()), place, place + 1))
 
     def _add(self, record: TrialRecord) -> optuna.Trial:
         """A trial that Optuna did not choose, with the values that the journal has."""
-        part = self._part(int(record.trial))
-        search, kept = self.searches[part], self.files[part].kept.get(record.trial)
-        known = self._known(record)
+        index = self._part(int(record.trial))
+        search, kept = self.searches[index], self.files[index].kept.get(record.trial)
+        known = self._known(record, self.parts[index])
         search.add_trial(
             create_trial(
                 state=TrialState.RUNNING,
@@ -253,17 +242,19 @@ class OptunaSearch(Searcher):
         )
         return optuna.Trial(search, _trials(search)[-1]._trial_id)
 
-    def _known(self, record: TrialRecord) -> FixedTrial:
+    def _known(self, record: TrialRecord, part: Part) -> FixedTrial:
         """A trial's values as Optuna knows them. Raises StudyFileError if this search does not take them any more."""
-        known = FixedTrial(convert.stored(record.values))
-        if (strange := convert.strange(self.study, record.values)) is not None:
+        own = settings_in(record.values) if part.contestant else record.values
+        known = FixedTrial(convert.stored(own))
+        strange = convert.strange(part.study, own) if part.has(record.values) else CONTESTANT
+        if strange is not None:
             value = shown(record.values[strange]) if strange in record.values else "not given"
             raise StudyFileError(
                 f"{self.study.study}: trial {record.trial} cannot go on: its {strange} is {value}, which the search in "
                 "this study's study.yaml does not take; undo what was changed there, or run the changed one as a study "
                 "of its own"
             )
-        convert.suggest(self.study, known)
+        convert.suggest(part.study, known)
         return known
 
     def _tell_bounds(self, trial: optuna.Trial, metrics: Metrics) -> None:

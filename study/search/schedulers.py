@@ -3,8 +3,8 @@
 A costly method looks bad epoch by epoch at first, even if it is the better one per second. With `grace_seconds` no
 trial is stopped before it has trained for so long; it is then judged at the next epoch at which the rule judges.
 
-Where values of a choice share the trials equally, each value's trials are judged among themselves: methods that compete
-for trials would otherwise end each other's, and the slower starters would never be tuned.
+Where contestants, or values of a choice, share the trials equally, each one's trials are judged among themselves:
+methods that compete for trials would otherwise end each other's, and the slower starters would never be tuned.
 """
 
 import math
@@ -86,7 +86,10 @@ class AmongThemselves(FIFOScheduler):
 
 
 def build(scheduler: Scheduler, records: Iterable[TrialRecord] = (), *, balance: str | None = None) -> TrialScheduler:
-    """The scheduler of a study file, as it was after the epochs in `records`; values of `balance` have one each."""
+    """The scheduler of a study file, as it was after the epochs in `records`; values of `balance` have one each.
+
+    `balance` names what trials are told apart by: a setting that is searched, or their contestants.
+    """
     records = list(records)
     if balance is None or scheduler.name == "none":
         return _build(scheduler, records)

@@ -21,7 +21,7 @@ from study.tracking.names import fit
 LONGEST_TEXT = 6000
 """MLflow's limit for a parameter; tags may be a little longer."""
 
-STUDY_SECTIONS = ("study", "search", "objectives", "tune", "resources")
+STUDY_SECTIONS = ("study", "search", "contestants", "objectives", "tune", "resources")
 """Keys of a study file that say nothing about one trial."""
 
 RUN_STATUS = {
@@ -46,9 +46,9 @@ GAP = "&emsp;"
 MOST_ROWS = 20
 
 
-def run_name(trial: str, settings: Study) -> str:
-    """A trial's name in tables and plots: its number and its method."""
-    return f"{trial} {settings.method}"
+def run_name(trial: str, settings: Study, *, contestant: str | None = None) -> str:
+    """A trial's name in tables and plots: its number and its contestant or method."""
+    return f"{trial} {contestant or settings.method}"
 
 
 def trial_parameters(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -62,16 +62,22 @@ def study_parameters(settings: Mapping[str, Any]) -> dict[str, str]:
     return {path: text for path, text in flat.items() if path != "tune.trials"}
 
 
-def trial_tags(trial: str, settings: Study) -> dict[str, str]:
-    """What trials are filtered and grouped by, and their method's colour in all charts."""
+def trial_tags(
+    trial: str, settings: Study, *, contestant: str | None = None, among: Sequence[str] = ()
+) -> dict[str, str]:
+    """What trials are filtered and grouped by, and their method's colour in all charts.
+
+    A `contestant` is in the place of a method; its colour is its own `among` the others.
+    """
+    method = contestant or settings.method
     return {
         "trial": trial,
-        "method": settings.method,
+        "method": method,
         "problem": settings.problem.name,
         "projection": "none" if settings.projection is None else settings.projection.solver,
         "network": settings.network.name,
         "seed": str(settings.training.seed),
-        "mlflow.runColor": look(settings.method).colour,
+        "mlflow.runColor": look(method, among).colour,
     }
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from search_spaces.contestants import CONTESTANT
 from search_spaces.load import dump, resolve
 from search_spaces.schema import Study
 from search_spaces.space import planned
@@ -230,7 +231,8 @@ class Mirror:
 
     def _trial_start(self, event: Event) -> None:
         trial, settings = event["trial"], resolve(self.study, event["values"])
-        parameters = content.trial_parameters(dump(settings))
+        contestant = event["values"].get(CONTESTANT)
+        parameters = content.trial_parameters(({CONTESTANT: contestant} if contestant else {}) | dump(settings))
         for waiting in (self.bookmark.unfiled, self.bookmark.drawn, self.bookmark.published):
             if trial in waiting:
                 waiting.remove(trial)
@@ -240,8 +242,9 @@ class Mirror:
             self.store.untag(self.trial_runs[trial], "error")
             self._settle(self.trial_runs[trial], parameters)
             return
-        tags = content.trial_tags(trial, settings) | self._code_tags() | RUNNING
-        name, parent = content.run_name(trial, settings), {"mlflow.parentRunId": self.bookmark.study_run}
+        own = content.trial_tags(trial, settings, contestant=contestant, among=[*self.study.contestants])
+        tags, name = own | self._code_tags() | RUNNING, content.run_name(trial, settings, contestant=contestant)
+        parent = {"mlflow.parentRunId": self.bookmark.study_run}
         run = self._create(self.bookmark.experiment, name, event["time"], tags | parent)
         self.trial_runs[trial] = run
         self.store.log(run, parameters=parameters)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from search_spaces.contestants import CONTESTANT, plain_studies, searched
 from search_spaces.schema import Study
 from study.analysis.measured import UNKNOWN, unknowns_in
 from study.analysis.variants import CONSTRAINT, DATA
@@ -54,9 +55,10 @@ def key(name: str, view: str) -> str:
 
 
 def _trials(study: Study, known: Collection[str], name: str) -> dict[str, Any]:
-    searched = [path for path in study.search if path != "training.method.name"]
+    own = [CONTESTANT] if study.contestants else []
+    paths = own + [path for path in searched(study) if path != "training.method.name"]
     shown = dict.fromkeys([metric for metric in (*study.objectives, *METRICS) if metric in known] + _unknowns(known))
-    metrics, settings = [f"metrics.`{metric}`" for metric in shown], [f"params.`{fit(path)}`" for path in searched]
+    metrics, settings = [f"metrics.`{metric}`" for metric in shown], [f"params.`{fit(path)}`" for path in paths]
     columns = ["tags.`status`", *metrics, *settings]
     return {
         "searchFilter": f"tags.study = '{name}' and tags.method != ''",
@@ -90,11 +92,19 @@ def _view(title: str, state: Mapping[str, Any], created: int) -> str:
     return json.dumps({"name": title, "createdAt": created, "updatedAt": created, "state": json.dumps(state)})
 
 
+def _common(study: Study) -> list[str]:
+    """What every trial of a study has among its values."""
+    plain = [*plain_studies(study).values()]
+    always = [{path for path, parameter in one.search.items() if not parameter.when} for one in plain]
+    own = [CONTESTANT] if study.contestants else []
+    return own + [path for path in plain[0].search if all(path in paths for paths in always)]
+
+
 def _charts(study: Study, known: Collection[str]) -> list[dict[str, Any]]:
     axes = {"xaxis": {"key": DATA, "type": "METRIC"}, "yaxis": {"key": CONSTRAINT, "type": "METRIC"}}
     curves = [metric for metric in CURVES if metric in known]
     # A trial without one of the parameters would be left out.
-    common = [fit(path) for path, parameter in study.search.items() if not parameter.when]
+    common = [fit(path) for path in _common(study)]
     charts = [
         *([{"type": "SCATTER", **axes}] if len(curves) > 1 else []),
         *({"type": "LINE", "metricKey": metric, "scaleType": "log", "lineSmoothness": 0} for metric in curves),

@@ -1,6 +1,5 @@
 """Projections of a split's waves, and what they are worth: errors before and after, on the same waves."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -13,6 +12,7 @@ from cnn_core.metrics import errors_of_regions, finite, measure_regions, percent
 from cnn_core.projection import ProjectionResult, project
 from cnn_core.solvers import ProjectionStatus, Solver
 from cnn_core.tasks import Points
+from study.trial.seconds import Seconds
 
 PROJECTED = ("validation", "test")
 """The splits whose waves are projected at the end of a trial."""
@@ -48,7 +48,7 @@ class Projected:
     kept: bool
     metrics: Mapping[str, float | str]
     difference: list[float]
-    seconds: float
+    seconds: Seconds
 
 
 def project_splits(
@@ -58,19 +58,19 @@ def project_splits(
 
     Those of `validation` decide whether the projections are kept.
     """
-    started = time.perf_counter()
-    known: Known = {}
-    projected = {
-        name: project_split(model, theta, points, solver, seed=seed, known=known) for name, points in splits.items()
-    }
-    kept = accepted(solver, projected["validation"])
-    results = list({id(result): result for split in projected.values() for result in split.results}.values())
-    metrics = projection_metrics(results) | {"projection/accepted": float(kept)}
-    for name, split in projected.items():
-        errors_kept = split.after if kept else split.before
-        metrics |= {f"projected/{name}/{metric}": value for metric, value in errors_kept.items()}
-    difference = percentiles(torch.stack([result.theta - theta for result in results]))
-    return Projected(projected, kept, metrics, difference, time.perf_counter() - started)
+    seconds, known = Seconds(), Known()
+    with seconds.counting():
+        projected = {
+            name: project_split(model, theta, points, solver, seed=seed, known=known) for name, points in splits.items()
+        }
+        kept = accepted(solver, projected["validation"])
+        results = list({id(result): result for split in projected.values() for result in split.results}.values())
+        metrics = projection_metrics(results) | {"projection/accepted": float(kept)}
+        for name, split in projected.items():
+            errors_kept = split.after if kept else split.before
+            metrics |= {f"projected/{name}/{metric}": value for metric, value in errors_kept.items()}
+        difference = percentiles(torch.stack([result.theta - theta for result in results]))
+    return Projected(projected, kept, metrics, difference, seconds)
 
 
 Known = dict[tuple[float, ...], ProjectionResult]

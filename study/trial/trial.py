@@ -4,7 +4,6 @@
 """
 
 import csv
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +40,7 @@ from study.trial.identity import code_changes, differences_in_kind, settings_of
 from study.trial.machine import choose_device, peak_memory_mib, threads
 from study.trial.predictions import predictions
 from study.trial.projecting import PROJECTED, PROJECTION_SECONDS, Projected, project_splits
+from study.trial.seconds import BOTH, PROJECTION, TRAINING, Seconds, most
 
 Metrics = dict[str, float | str]
 
@@ -90,7 +90,7 @@ class Trial:
         self.projected: Projected | None = None
         self.percentiles: list[tuple[int, str, list[float]]] = []
         self.history: list[Metrics] = []
-        self.seconds = self.projection_seconds = 0.0
+        self.seconds, self.projection_seconds = Seconds(), Seconds()
 
     @property
     def epoch(self) -> int:
@@ -112,10 +112,9 @@ class Trial:
 
         Where `projection.every` says so, also project the validation waves: projected/validation/…, projection/….
         """
-        started = time.perf_counter()
         if self.training.status is TrainingStatus.RUNNING:
-            self.training.run_epoch()
-        self.seconds += time.perf_counter() - started
+            with self.seconds.counting():
+                self.training.run_epoch()
         training = self._measure(self.measured_train)
         self._watch(training)
         validation = self._measure(self.splits["validation"])
@@ -128,8 +127,8 @@ class Trial:
             metrics = dict.fromkeys(metrics, WORST)
         watched = {f"method/{key}": finite(value) for key, value in self.training.watched.items()}
         watched["method/taylor_mode"] = float(self.training.model.path == "layers")
-        costs = self._costs() | {"diverged": float(diverged)}
-        self.history.append(metrics | self._unknowns() | watched | costs | self._project_on_the_way())
+        metrics |= self._unknowns() | watched | {"diverged": float(diverged)} | self._project_on_the_way()
+        self.history.append(metrics | self._costs())
         return self.history[-1]
 
     def finish(self) -> Metrics:
@@ -187,16 +186,17 @@ class Trial:
             ) from error
         if self.epoch and not state["history"]:
             raise ValueError("the checkpoint has lost its history; begin a new trial")
-        self.seconds, self.history = state["seconds"], state["history"]
-        spent = (float(metrics.get(PROJECTION_SECONDS, 0.0)) for metrics in self.history)
-        self.projection_seconds = max(spent, default=0.0)
+        clock, self.history = state["seconds"], state["history"]
+        self.seconds = Seconds(clock, most(self.history, TRAINING, clock))
+        clock = most(self.history, PROJECTION_SECONDS)
+        self.projection_seconds = Seconds(clock, most(self.history, PROJECTION, clock))
         self.percentiles = [(epoch, quantity, values) for epoch, quantity, values in state["percentiles"]]
 
     def _state(self) -> dict[str, Any]:
         return {
             "settings": settings_of(self.study),
             "training": self.training.state_dict(),
-            "seconds": self.seconds,
+            "seconds": self.seconds.clock,
             "history": self.history,
             "percentiles": self.percentiles,
         }
@@ -209,7 +209,7 @@ class Trial:
         others = [entry for entry in self.percentiles if entry[:2] != now]  # finished before it was resumed
         self.percentiles = [*others, (*now, projected.difference)]
         self.projection_seconds += projected.seconds
-        return {**projected.metrics, PROJECTION_SECONDS: self.projection_seconds}
+        return {**projected.metrics, PROJECTION_SECONDS: self.projection_seconds.clock}
 
     def _project_on_the_way(self) -> Metrics:
         """What projections of the validation waves would give after this epoch, if the study asks for them now."""
@@ -276,7 +276,10 @@ class Trial:
 
     def _costs(self) -> Metrics:
         sections: Metrics = {f"time/{name}_s": self.training.clock.seconds[name] for name in SECTIONS}
-        seconds: Metrics = {"time/train_s": self.seconds}
+        cpu = (self.seconds + self.projection_seconds).cpu
+        seconds: Metrics = {"time/train_s": self.seconds.clock, TRAINING: self.seconds.cpu, BOTH: cpu}
+        if self.study.projection is not None:
+            seconds[PROJECTION] = self.projection_seconds.cpu
         if self.study.training.compile:
             seconds["time/compile_s"] = self.compiling
         return sections | seconds | {"memory/peak_mib": peak_memory_mib(self.device)}

@@ -45,6 +45,10 @@ def test_shipped_files_follow_it_as_written_and_as_dumped(name: str) -> None:
         ("search:training.epochs", {"int": [1, 2], "uniform": [1, 2]}),
         ("search:training.epochs", {"when": {}}),
         ("objectives", {"test/data_mse": "min"}),
+        ("contestants", {"a b": {}}),
+        ("contestants", {"a": {"sett": {}}}),
+        ("contestants:a:search:training.epochs", {"int": [1.5, 2]}),
+        ("tune.seconds", 0),
     ],
     ids=str,
 )
@@ -67,6 +71,8 @@ def test_mistakes_do_not(path: str, value: Any) -> None:
             {"choice": {"linspace": [0.0, 1.0, 3]}, "when": {"training.method.name": "soft"}},
         ),
         ("search:network.widths", {"choice": [[4], [5, 5]]}),
+        ("contestants", {"a.1": {"set": {"training.epochs": 3}, "search": {"training.seed": {"int": [0, 3]}}}}),
+        ("tune.seconds", 60),
     ],
     ids=str,
 )

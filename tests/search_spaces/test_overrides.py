@@ -139,3 +139,30 @@ def test_a_setting_that_is_none(text: str, message: str) -> None:
     with pytest.raises(StudyFileError) as caught:
         parse_setting(text)
     assert str(caught.value).startswith(message)
+
+
+COMPETING = {"contestants": {"a.1": {"set": {"b.name": "x", "b.p": None}, "search": {"b.q": {"int": [1, 2]}}}}}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        (
+            "contestants.a.1.set.b.name",
+            "y",
+            {"a.1": {"set": {"b.name": "y", "b.p": None}, "search": {"b.q": {"int": [1, 2]}}}},
+        ),
+        ("contestants.a.1.set.b.name", None, {"a.1": {"set": {"b.p": None}, "search": {"b.q": {"int": [1, 2]}}}}),
+        ("contestants.a.1.search.b.q", None, {"a.1": {"set": {"b.name": "x", "b.p": None}, "search": {}}}),
+        ("contestants.a.1.set", {}, {"a.1": {"set": {}, "search": {"b.q": {"int": [1, 2]}}}}),
+        ("contestants.a.1", None, {}),
+        ("contestants.name", {"set": {}}, {**COMPETING["contestants"], "name": {"set": {}}}),
+        ("contestants.solver.set.b.solver", "s", {**COMPETING["contestants"], "solver": {"set": {"b.solver": "s"}}}),
+        ("contestants", {}, {}),
+    ],
+    ids=str,
+)
+def test_contestants_have_names_with_dots_and_one_key_after_them(path: str, value: Any, expected: Any) -> None:
+    assert apply(COMPETING, {path: value}) == {"contestants": expected}
+    assert together([(path, value)]) == {path: value}
+    assert blocks_set({path: value}) == [path]

@@ -4,12 +4,15 @@ from pathlib import Path
 import pytest
 
 from search_spaces.load import StudyFileError, dump_yaml
+from search_spaces.schema import Contestant
 from study.analysis.findings import analyse, best_so_far, read_analysis, selection
 from study.analysis.variants import CONSTRAINT
 from study.journal.files import STUDY
 from study.journal.journal import TrialStatus
 from tests.study import solved, synthetic_journal
 from tests.study.analysis.made_up import record
+from tests.study.competing import PLAIN, competing
+from tests.study.competing import record as competing_record
 
 
 @pytest.mark.parametrize(
@@ -110,3 +113,32 @@ def test_bounds_hold_for_what_was_solved() -> None:
     found = solved.analysis(bounds={"projected/validation/constraint_mse": 1e-3})
     assert [variant.feasible for variant in found.variants] == [False, True, False]
     assert best_so_far(found) == {"lm": [None, None], "least-squares": [1e-4]}
+
+
+def test_contestants_are_compared_some_trained_and_some_only_solved() -> None:
+    """One that trains nothing has the errors of its projection for its own."""
+    scratch = Contestant({"training.epochs": 0, "projection.solver": "lm"})
+    study = competing(contestants=competing().contestants | {"scratch": scratch})
+    made = [
+        competing_record("0000", {"contestant": "heavy"}, data=0.3),
+        competing_record("0001", {"contestant": "plain"}, data=0.2, also={"projected/validation/data_mse": 0.25}),
+        competing_record("0002", {"contestant": "scratch"}, data=9.0, also={"projected/validation/data_mse": 0.1}),
+        competing_record("0003", {"contestant": "heavy"}, data=0.4),
+        competing_record("0004", {"contestant": "plain"}, data=0.5, also={"projected/validation/data_mse": 0.05}),
+    ]
+    analysis = analyse(study, {one.trial: replace(one, ended=float(one.trial)) for one in made})
+    rows = [(row.method, row.projected) for row in analysis.leaderboard]
+    assert rows == [("scratch", False), ("plain", False), ("plain", True), ("heavy", False)]
+    assert {name: one.trial for name, one in analysis.best_trials().items()} == {
+        "scratch": "0002", "plain": "0001", "heavy": "0000",
+    }  # fmt: skip
+    assert {name: one.trial for name, one in analysis.best_projected().items()} == {"plain": "0004"}
+    assert best_so_far(analysis) == {"heavy": [0.3, 0.3], "plain": [0.2, 0.2], "scratch": [0.1]}
+
+
+def test_contestants_without_a_best_trial_stand_as_in_the_file() -> None:
+    names = ("zebra", "soft", "ant")
+    study = competing(contestants=dict.fromkeys(names, PLAIN))
+    failed = [competing_record(f"000{index}", {"contestant": name}, status=TrialStatus.FAILED) for index, name in
+              enumerate(reversed(names))]  # fmt: skip
+    assert tuple(row.method for row in analyse(study, {one.trial: one for one in failed}).leaderboard) == names

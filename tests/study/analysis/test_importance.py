@@ -1,11 +1,13 @@
 """Which settings mattered, in made-up studies where it is known."""
 
 import random
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 from search_spaces.schema import Choice, SearchedParameter, Study, Uniform
 from study.analysis.importance import FEWEST_TRIALS, importances
 from study.journal.journal import TrialRecord, TrialStatus
+from tests.study.competing import PLAIN, competing
 from tests.study.small_study import small_study
 
 OBJECTIVE = "validation/data_mse"
@@ -68,3 +70,23 @@ def test_trials_of_another_search_space_are_left_out() -> None:
     trials[0].values["training.optimizer.learning_rate"] = 7.0
     trials[1].values["training.method.name"] = "sample"
     assert importances(study(), trials) == importances(study(), trials[2:])
+
+
+def test_of_contestants_it_counts_who_competes_and_what_each_searches() -> None:
+    """One searches the rate in a range of its own; the error depends on the contestant alone."""
+    generator, made = random.Random(0), []
+    own = {"training.optimizer.learning_rate": SearchedParameter(Uniform(1e-2, 1.0, log=True))}
+    contestants = competing().contestants | {"plain": replace(PLAIN, search=own)}
+    for index in range(120):
+        name = ("heavy", "plain")[index % 2]
+        values: dict[str, Any] = {"contestant": name}
+        values["training.optimizer.learning_rate"] = 10 ** generator.uniform(
+            *((-3, -2) if name == "heavy" else (-2, 0))
+        )
+        if name == "heavy":
+            values["training.method.weight"] = 10 ** generator.uniform(-1, 1)
+        error = {"heavy": 1.0, "plain": 2.0}[name] + generator.uniform(0, 0.5)
+        made.append(TrialRecord(str(index), values, name, TrialStatus.COMPLETED, metrics={OBJECTIVE: error}))
+    shares = importances(competing(contestants=contestants, objectives={OBJECTIVE: "min"}), made)[OBJECTIVE]
+    assert set(shares) == {"contestant", "training.optimizer.learning_rate", "training.method.weight"}
+    assert shares["contestant"] > shares["training.method.weight"]

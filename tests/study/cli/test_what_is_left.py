@@ -11,6 +11,7 @@ from study.cli.conclusion import _what_is_left
 from study.driver.runner import lengthened
 from study.journal.journal import Journal, TrialStatus
 from study.progress.status import studies_table
+from tests.study.competing import PLAIN, competing
 from tests.study.progress.test_status import text_of
 from tests.study.small_study import LEARNING_RATE, small_study
 
@@ -61,3 +62,29 @@ def test_a_balanced_value_that_is_used_up_is_said_and_the_others_can_go_on(tmp_p
         "left     nothing: only 4 of 6 trials differ; some of the balanced values are used up"
     )
     assert lengthened(tmp_path, 2).tune.trials == 8
+
+
+def contestants_ended(directory: Path, study: Study, seconds: float) -> Path:
+    (directory / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
+    for number, name in enumerate(("heavy", "plain", "heavy", "plain")):
+        Journal(directory).trial_start(f"{number:04d}", values={"contestant": name}, method=name)
+        Journal(directory).trial_end(f"{number:04d}", TrialStatus.COMPLETED, {"time/cpu_s": seconds})
+    return directory
+
+
+def test_who_has_used_its_seconds_is_said(tmp_path: Path) -> None:
+    directory = contestants_ended(tmp_path, competing(trials=30, tune={"seconds": 4.0}), 2.0)
+    used = "left     nothing: heavy used its 4 s after 2 trials; plain used its 4 s after 2 trials"
+    assert _what_is_left(directory) == used
+
+
+def test_what_may_be_left_of_contestants_is_said(tmp_path: Path) -> None:
+    directory = contestants_ended(tmp_path, competing(trials=30, tune={"seconds": 5.0}), 2.0)
+    assert _what_is_left(directory).startswith("left     at most 26 trials; go on with: ")
+
+
+def test_a_contestant_that_is_used_up_is_said(tmp_path: Path) -> None:
+    alone = competing(trials=30, search={}, contestants={"heavy": PLAIN, "plain": PLAIN})
+    assert _what_is_left(contestants_ended(tmp_path, alone, 1.0)) == (
+        "left     nothing: only 4 of 30 trials differ; some contestants are used up"
+    )

@@ -6,10 +6,12 @@ import pytest
 from rich.console import Console, RenderableType
 
 from search_spaces.load import dump_yaml, load_study
+from search_spaces.schema import Contestant
 from study.journal.files import STUDY
 from study.journal.journal import Journal, TrialStatus
 from study.progress.status import last_sign, studies_table, trials_table
 from tests.study import tracked_study
+from tests.study.competing import competing
 from tests.study.small_study import COMPLETES, LEARNING_RATE, small_study
 
 
@@ -108,3 +110,17 @@ def test_when_a_study_was_last_heard_of() -> None:
     assert last_sign({"event": "epoch", "time": time.time() - 65}) == "1:05 ago"
     endings = {"FINISHED": "ended", "KILLED": "stopped", "FAILED": "failed"}
     assert {status: last_sign({"event": "study-end", "status": status}) for status in endings} == endings
+
+
+def test_of_contestants_with_seconds_the_trials_that_may_be_are_counted(tmp_path: Path) -> None:
+    contestants = competing().contestants | {"scratch": Contestant({"training.epochs": 0, "projection.solver": "lm"})}
+    study = competing(trials=30, tune={"seconds": 5.0}, contestants=contestants)
+    (tmp_path / STUDY).write_text(dump_yaml(study), encoding="utf-8")
+    journal = Journal(tmp_path)
+    for ident, name in (("0000", "heavy"), ("0001", "plain"), ("0002", "scratch")):
+        journal.trial_start(ident, values={"contestant": name}, method=name)
+    for ident, seconds in (("0000", 6.0), ("0001", 1.0)):
+        journal.trial_end(ident, TrialStatus.COMPLETED, {"time/cpu_s": seconds, "validation/data_mse": seconds})
+    text = text_of(trials_table(tmp_path))
+    assert "2/21" in text  # one of heavy's, which has used its seconds, and ten each of the others
+    assert [line.split()[1:4] for line in text.splitlines() if line.startswith("0002")] == [["scratch", "running", "–"]]

@@ -15,7 +15,8 @@ from cnn_core.networks import Dense
 from search_spaces.schema import Choice, Integer, SearchedParameter, Study, Tune, Uniform
 from study.journal.journal import UNKNOWN, TrialRecord, TrialStatus
 from study.search.optuna_file import database
-from study.search.optuna_search import SAMPLERS, OptunaSearch
+from study.search.optuna_search import OptunaSearch
+from study.search.samplers import SAMPLERS
 from tests.study.small_study import LEARNING_RATE, small_study
 
 METHOD, WEIGHT = "training.method.name", "training.method.weight"

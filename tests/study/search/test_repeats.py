@@ -11,7 +11,8 @@ from optuna.trial import TrialState
 
 from search_spaces.schema import Choice, Integer, SearchedParameter, Study, Tune, Uniform
 from study.journal.journal import TrialRecord, TrialStatus
-from study.search.optuna_search import SAMPLERS, OptunaSearch
+from study.search.optuna_search import OptunaSearch
+from study.search.samplers import SAMPLERS
 from tests.study.small_study import LEARNING_RATE, small_study
 
 METHOD, WEIGHT, ACTIVATION = "training.method.name", "training.method.weight", "network.activation"

@@ -6,8 +6,10 @@ from typing import Any, cast
 
 import pytest
 
+from search_spaces.contestants import CONTESTANT
 from search_spaces.load import StudyFileError, dump_yaml
-from search_spaces.schema import Choice, SearchedParameter, Study, Tune, Uniform
+from search_spaces.schema import Choice, Contestant, SearchedParameter, Study, Tune, Uniform
+from study.journal.journal import Journal, TrialStatus
 from study.search.warm_start import best_points
 from tests.study import tracked_study
 
@@ -68,3 +70,30 @@ def test_there_is_a_study_file_at_least(earlier: Path) -> None:
     assert dump_yaml(tracked_study.study()) == (earlier / "study.yaml").read_text(encoding="utf-8")
     with pytest.raises(StudyFileError, match="0 methods have a best trial"):
         best_points(searching(), earlier)
+
+
+def contestants(**named: Contestant) -> Study:
+    study = replace(tracked_study.study(), search={RATE: SearchedParameter(Uniform(1e-4, 0.1, log=True))}, tune=Tune())
+    return replace(study, contestants=named)
+
+
+WEIGHTS = {WEIGHT: SearchedParameter(Uniform(0.1, 10.0))}
+
+
+def test_contestants_take_points_of_trials_of_their_kind(earlier: Path) -> None:
+    study = contestants(heavy=Contestant({METHOD: "soft"}, WEIGHTS), bare=Contestant({METHOD: "unconstrained"}))
+    assert best_points(study, earlier) == [{CONTESTANT: "heavy", RATE: 0.001, WEIGHT: 0.5}]
+
+
+def test_contestants_take_points_of_those_of_their_name(tmp_path: Path) -> None:
+    """Whatever these set: another number of epochs is no other contestant."""
+    study = contestants(heavy=Contestant({METHOD: "soft"}, WEIGHTS), other=Contestant({METHOD: "soft"}, WEIGHTS))
+    (tmp_path / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
+    values = {CONTESTANT: "heavy", RATE: 0.002, WEIGHT: 2.0}
+    Journal(tmp_path).trial_start("0000", values=values, method="heavy")
+    Journal(tmp_path).trial_end("0000", TrialStatus.COMPLETED, {"validation/data_mse": 0.5})
+    longer = contestants(
+        heavy=Contestant({METHOD: "soft", "training.epochs": 900}, WEIGHTS), other=Contestant({}, WEIGHTS)
+    )
+    assert best_points(longer, tmp_path) == [values]
+    assert best_points(searching(), tmp_path) == [{METHOD: "soft", RATE: 0.002, WEIGHT: 2.0}]

@@ -7,7 +7,9 @@ import pytest
 from search_spaces.load import dump, resolve
 from study.analysis.findings import analyse
 from study.journal.journal import TrialRecord, TrialStatus
+from study.report.looks import look
 from study.tracking import content
+from tests.study.competing import competing
 from tests.study.tracked_study import SOFT, study
 
 
@@ -72,3 +74,12 @@ def test_the_description_fits_into_a_tag() -> None:
     )
     assert len(text) < 8000
     assert "500 completed" in text
+
+
+def test_a_contestant_stands_in_the_place_of_a_method() -> None:
+    trial = resolve(competing(), {"contestant": "heavy", "training.method.weight": 2.0})
+    tags = content.trial_tags("0004", trial, contestant="heavy", among=["heavy", "plain"])
+    assert (tags["method"], content.run_name("0004", trial, contestant="heavy")) == ("heavy", "0004 heavy")
+    assert tags["mlflow.runColor"] == look("heavy", ["heavy", "plain"]).colour
+    assert content.study_parameters(dump(competing()))["contestants.heavy.set.training.method.name"] == "soft"
+    assert content.study_tags(competing())["planned_trials"] == "6"

@@ -8,6 +8,7 @@ from search_spaces.load import dump, resolve
 from study.analysis.variants import CONSTRAINT, DATA
 from study.tracking.content import trial_parameters
 from study.tracking.views import COMPARISON, TAG, TRIALS, key, views
+from tests.study.competing import competing
 from tests.study.tracked_study import SOFT, study
 
 MEASURED = (
@@ -55,3 +56,14 @@ def test_columns_and_charts_are_of_what_is_measured() -> None:
     charts = state(COMPARISON, measured)["compareRunCharts"]
     assert [chart["metricKey"] for chart in charts if chart["type"] == "BAR"] == ["test/constraint_mse"]
     assert "unknown/rate" in [chart["metricKey"] for chart in charts if chart["type"] == "LINE"]
+
+
+def test_contestants_are_columns_and_what_all_of_them_search_is_compared() -> None:
+    tags = views(competing(), MEASURED, name="first", created=1000)
+    shown = {view: json.loads(json.loads(tags[f"{TAG}{key('first', view)}"])["state"]) for view in (TRIALS, COMPARISON)}
+    columns = shown[TRIALS]["selectedColumns"]
+    assert [column for column in columns if column.startswith("params.")] == [
+        "params.`contestant`", "params.`training.optimizer.learning_rate`", "params.`training.method.weight`",
+    ]  # fmt: skip
+    (chart,) = [chart for chart in shown[COMPARISON]["compareRunCharts"] if chart["type"] == "PARALLEL"]
+    assert chart["selectedParams"] == ["contestant", "training.optimizer.learning_rate"]

@@ -1,0 +1,84 @@
+"""Contestants: named bundles of settings that share a study's trials equally, each with a search of its own.
+
+A contestant's *plain study* is the file with what the contestant sets laid over it, as by --set, and with what it
+searches beside what the file does: what it sets is no longer searched, and what it searches itself it searches its own
+way. A trial's values name their contestant under `contestant`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from search_spaces.errors import StudyFileError, nearest, shown
+from search_spaces.overrides import applied, blocks_set
+from search_spaces.schema import Choice, Distribution, Integer, Scheduler, Study, Uniform
+from search_spaces.when import Values, release, touched
+
+CONTESTANT = "contestant"
+"""What names the contestant among a trial's values, and in a point to try first."""
+
+
+def of_contestant(study: Study, name: str) -> Study:
+    """The plain study of a contestant, with its share of the trials. Raises StudyFileError if it sets what cannot be.
+
+    One that trains nothing has no scheduler, which judges epochs.
+    """
+    one, place = study.contestants[name], list(study.contestants).index(name)
+    share = len(range(place, study.tune.trials, len(study.contestants)))
+    tune = replace(study.tune, balance=None, first=(), trials=max(1, share))
+    laid = applied(replace(study, contestants={}, tune=tune), one.set)
+    plain = release(replace(laid, search={**laid.search, **one.search}), blocks_set(one.set), kept=one.search)
+    first = tuple(settings_in(point) for point in study.tune.first if point.get(CONTESTANT) == name)
+    untrained = plain.training.epochs == 0 and "training.epochs" not in plain.search
+    scheduler = Scheduler() if untrained else plain.tune.scheduler
+    return replace(plain, tune=replace(plain.tune, first=first, scheduler=scheduler))
+
+
+def plain_studies(study: Study) -> dict[str | None, Study]:
+    """Every contestant's plain study, in the order of the file; without contestants the study itself, under None."""
+    return {name: of_contestant(study, name) for name in study.contestants} or {None: study}
+
+
+def of_trial(study: Study, values: Mapping[str, Any]) -> Study:
+    """The plain study that a trial with these values belongs to. Raises StudyFileError where they do not name it."""
+    if not study.contestants:
+        return study
+    if (name := values.get(CONTESTANT)) not in study.contestants:
+        raise StudyFileError(f"{CONTESTANT} is {shown(name)}; {nearest(name, study.contestants)}")
+    return of_contestant(study, name)
+
+
+def settings_in(values: Mapping[str, Any]) -> Values:
+    """A trial's values without its contestant's name: what its plain study searches."""
+    return {path: value for path, value in values.items() if path != CONTESTANT}
+
+
+def searched(study: Study) -> dict[str, Distribution]:
+    """All that a study searches: of a path that several contestants search, all values that one of them may take."""
+    found: dict[str, Distribution] = {}
+    for plain in plain_studies(study).values():
+        for path, parameter in plain.search.items():
+            found[path] = _together(found.get(path, parameter.distribution), parameter.distribution)
+    return found
+
+
+def set_twice(study: Study, overrides: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each setting given by --set that a contestant sets itself: it would stay as the contestant has it."""
+    fixed = blocks_set(overrides)
+    for name, one in study.contestants.items():
+        for path in one.set:
+            own = f"contestants.{name}.set.{path}"
+            if touched(path, fixed) and own not in overrides:
+                yield f"the contestant {name} sets {path} itself; write --set {own}=…, too, or {own}=null"
+
+
+def _together(one: Distribution, other: Distribution) -> Distribution:
+    """What takes the values of both; of a list and a range the first alone."""
+    match one, other:
+        case Choice(values), Choice(others):
+            return Choice(tuple(dict.fromkeys((*values, *others))))
+        case ((Uniform() | Integer()), (Uniform() | Integer())):
+            kind = Integer if isinstance(one, Integer) and isinstance(other, Integer) else Uniform
+            low, high = min(one.low, other.low), max(one.high, other.high)
+            return kind(low, high, one.log and other.log)  # type: ignore[arg-type]
+    return one
