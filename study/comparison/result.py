@@ -12,6 +12,9 @@ from typing import Any
 
 from cnn_core.metrics import WORST
 
+PROJECTED = " + projection"
+"""What the projected networks of a contestant are called behind its name."""
+
 ErrorTable = tuple[tuple[float, ...], ...]
 """Errors by search and seed: R rows of K values."""
 
@@ -88,7 +91,7 @@ class EntryResult:
     @property
     def label(self) -> str:
         """How people call it."""
-        return f"{self.contestant} + projection" if self.projected else self.contestant
+        return f"{self.contestant}{PROJECTED}" if self.projected else self.contestant
 
     @property
     def confirmed(self) -> tuple[Confirmed, ...]:

@@ -21,7 +21,7 @@ ADAPTER = TypeAdapter(Comparison)
 
 def to_json(comparison: Comparison) -> str:
     """The comparison as text; `from_json` is the inverse."""
-    return json.dumps(_plain(asdict(comparison)), indent=1, ensure_ascii=False, allow_nan=False)
+    return json.dumps(_plain(asdict(comparison)), ensure_ascii=False, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
