@@ -98,9 +98,10 @@ class EntryResult:
         """The runs with fresh seeds of all searches."""
         return tuple(run for search in self.searches for run in search.confirmed)
 
-    def errors(self, metric: str, *, seeds: int) -> ErrorTable:
-        """Test errors of `seeds` runs for each search, by seed; inf for what is missing."""
-        return tuple(_row(search.confirmed, metric, seeds) for search in self.searches)
+    def errors(self, metric: str, *, studies: int, seeds: int) -> ErrorTable:
+        """Test errors of `studies` searches by `seeds` runs, by seed; inf for what is missing."""
+        rows = [_row(search.confirmed, metric, seeds) for search in self.searches]
+        return (*rows, *[(math.inf,) * seeds] * (studies - len(rows)))
 
 
 def _row(confirmed: Sequence[Confirmed], metric: str, seeds: int) -> tuple[float, ...]:

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from study.comparison.estimates import Estimate
-from study.comparison.standing import Decision, Overall
+from study.comparison.standing import Overall
+from study.statistics.comparison import Decision
+from study.statistics.estimate import Estimate
 
 MOST_NAMES = 2
 """So many problems are called by their names."""

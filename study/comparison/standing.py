@@ -2,37 +2,32 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-from study.comparison.estimates import Estimate
-
-LEVEL = 0.05
-"""Of the tests, after Holm's correction for all comparisons of a problem."""
-
-
-class Decision(StrEnum):
-    """What a problem's runs say of an entry beside baselines; ALONE where there is none to compare it with."""
-
-    BETTER = "better"
-    UNDECIDED = "undecided"
-    WORSE = "worse"
-    ALONE = "alone"
+from study.statistics.comparison import Decision
+from study.statistics.estimate import Estimate
 
 
 @dataclass(frozen=True)
 class Against:
-    """An entry beside one baseline: the probability that a run of it has the smaller error, and the corrected p."""
+    """An entry beside one baseline: the ratio of their errors, the probability that a run of it has the smaller one.
+
+    `corrected` is the p-value after Holm's correction for all baselines beside this entry, and decides.
+    """
 
     baseline: str
+    ratio: Estimate
     improvement: Estimate
-    p: float
+    p_value: float
+    corrected: float
+    decision: Decision
 
-    @property
-    def decision(self) -> Decision:
-        """Undecided unless p is below the level."""
-        if not self.p < LEVEL:
-            return Decision.UNDECIDED
-        return Decision.BETTER if self.improvement.value > 0.5 else Decision.WORSE
+
+@dataclass(frozen=True)
+class Claim:
+    """Better than every baseline, worse than at least one, or undecided; p is corrected for all claims on a problem."""
+
+    decision: Decision
+    p_value: float
 
 
 @dataclass(frozen=True)
@@ -51,37 +46,40 @@ class Seconds:
 
 @dataclass(frozen=True)
 class Standing:
-    """How an entry stands on one problem. `best` is the best other baseline, which the ratios are to; or None."""
+    """How an entry stands on one problem: beside all other baselines, the best first, of which there may be none.
+
+    The two last ratios are to the best baseline; None without one, or where constraints are not apart from the error.
+    """
 
     problem: str
     label: str
     median: Estimate
-    iqm: Estimate
+    mean: Estimate
     constraint: Estimate | None
     failures: Estimate
     seconds: Seconds
     against: tuple[Against, ...]
-    best: str | None = None
-    ratio: Estimate | None = None
-    constraint_ratio: float | None = None
-    cost_ratio: float | None = None
+    claim: Claim | None
+    constraint_ratio: float | None
+    cost_ratio: float | None
 
     @property
-    def decision(self) -> Decision:
-        """Better than every baseline, worse than at least one, or neither."""
-        decisions = {one.decision for one in self.against}
-        if not decisions:
-            return Decision.ALONE
-        if Decision.WORSE in decisions:
-            return Decision.WORSE
-        return Decision.BETTER if decisions == {Decision.BETTER} else Decision.UNDECIDED
+    def best(self) -> Against | None:
+        """Beside the best of the other baselines."""
+        return self.against[0] if self.against else None
+
+    @property
+    def decision(self) -> Decision | None:
+        """That of the claim; None where there is nothing to compare with."""
+        return self.claim.decision if self.claim else None
 
 
 @dataclass(frozen=True)
 class Overall:
     """How an entry stands on all problems that it took part in, and why it did not in others.
 
-    Ratios to each problem's best baseline are medians over problems; `failures` is a share of all runs.
+    `ratio` is the interquartile mean over problems and runs of its error over the median of each problem's best
+    baseline; the other ratios are medians over problems; `failures` is a share of all runs.
     """
 
     label: str
@@ -95,4 +93,4 @@ class Overall:
 
     def problems(self, decision: Decision) -> tuple[str, ...]:
         """Where it is decided so."""
-        return tuple(standing.problem for standing in self.standings if standing.decision is decision)
+        return tuple(standing.problem for standing in self.standings if standing.decision == decision)

@@ -1,20 +1,29 @@
 """The verdict of a comparison: how every entry stands on each problem, and on all of them, beside tuned baselines.
 
-A *baseline* is a contestant, as trained, that the comparison names as such. An entry is *better* on a problem if the
-test says so against every baseline, *worse* if it says so against at least one, else *undecided*: what the seeds cannot
-tell is not told. The *best* baseline is the one with the smallest median test error. That chooses by test data, which
-flatters the baseline, never the entry.
+A *baseline* is a contestant, as trained, that the comparison names as such. Of each entry one thing is claimed on a
+problem: that it is better than every baseline, if all ratios of errors say so, or else worse than at least one. "Better
+than every" needs each comparison to hold, so its p is the largest of theirs (an intersection–union test, Berger 1982,
+Technometrics 24); that of "worse than at least one" is the smallest after Holm's correction for the baselines. Claims of
+all entries on a problem are corrected by Holm in turn, so that any of them is false with a probability of 5 % at most.
+What the runs cannot tell is undecided.
+
+The *best* baseline is the one with the smallest median test error. That chooses by test data, which flatters the
+baseline, never the entry.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 
-from study.comparison.estimates import failure_rate, holm, improvement, iqm, p_value, ratio
-from study.comparison.estimates import median as median_estimate
 from study.comparison.result import PROJECTED, Comparison, EntryResult, ErrorTable, ProblemResult
-from study.comparison.standing import Against, Decision, Overall, Seconds, Standing
+from study.comparison.standing import Against, Claim, Overall, Seconds, Standing
+from study.statistics.aggregate import aggregate
+from study.statistics.comparison import LEVEL, Decision, compare, decide
+from study.statistics.estimate import Estimate, estimate
+from study.statistics.failures import failure_rate
+from study.statistics.holm import holm
+from study.statistics.middles import interquartile_mean
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Tables:
 
 def judge(comparison: Comparison) -> Verdict:
     """The verdict, from the test errors of the runs with fresh seeds alone."""
-    tables = {problem.name: _tables(problem, comparison.seeds) for problem in comparison.problems}
+    tables = {problem.name: _tables(comparison, problem) for problem in comparison.problems}
     problems = {
         problem.name: _standings(problem, tables[problem.name], comparison.baselines) for problem in comparison.problems
     }
@@ -43,52 +52,73 @@ def judge(comparison: Comparison) -> Verdict:
     return Verdict(problems, tuple(sorted(overall, key=_rank)))
 
 
-def _tables(problem: ProblemResult, seeds: int) -> Tables:
-    errors = {entry.label: entry.errors(problem.error, seeds=seeds) for entry in problem.entries}
-    metric = problem.constraint if problem.trades_off else None
-    return Tables(errors, {one.label: one.errors(metric, seeds=seeds) for one in problem.entries} if metric else {})
+def _tables(comparison: Comparison, problem: ProblemResult) -> Tables:
+    errors, constraint = (
+        {one.label: one.errors(metric, studies=comparison.studies, seeds=comparison.seeds) for one in problem.entries}
+        for metric in (problem.error, problem.constraint or "")
+    )
+    return Tables(errors, constraint if problem.trades_off else {})
 
 
 def _standings(problem: ProblemResult, tables: Tables, baselines: Sequence[str]) -> tuple[Standing, ...]:
     ranked = sorted(
         (name for name in tables.errors if name in baselines), key=lambda name: _middle(tables.errors[name])
     )
-    against = _comparisons(tables.errors, ranked)
-    standings = [_standing(problem, tables, entry, against[entry.label]) for entry in problem.entries]
+    against = {label: _against(label, tables.errors, ranked) for label in tables.errors}
+    claims = _claims(against)
+    standings = [
+        _standing(problem, tables, entry, against[entry.label], claims.get(entry.label)) for entry in problem.entries
+    ]
     return tuple(sorted(standings, key=lambda standing: standing.median.value))
 
 
-def _comparisons(errors: Mapping[str, ErrorTable], baselines: Sequence[str]) -> dict[str, tuple[Against, ...]]:
-    """Every entry against every other baseline, the best first; Holm corrects for all of them."""
-    pairs = [(label, baseline) for label in errors for baseline in baselines if baseline != label]
-    corrected = holm([p_value(errors[label], errors[baseline]) for label, baseline in pairs])
-    found: dict[str, list[Against]] = {label: [] for label in errors}
-    for (label, baseline), p in zip(pairs, corrected, strict=True):
-        found[label].append(Against(baseline, improvement(errors[label], errors[baseline]), p))
-    return {label: tuple(among) for label, among in found.items()}
+def _against(label: str, errors: Mapping[str, ErrorTable], baselines: Sequence[str]) -> tuple[Against, ...]:
+    """The entry beside every other baseline, in their order."""
+    compared = {name: compare(errors[label], errors[name]) for name in baselines if name != label}
+    decided = decide(compared)
+    return tuple(
+        Against(name, one.ratio, one.improvement, one.p_value, decided[name].p_value, decided[name].decision)
+        for name, one in compared.items()
+    )
 
 
-def _standing(problem: ProblemResult, tables: Tables, entry: EntryResult, against: tuple[Against, ...]) -> Standing:
+def _claims(against: Mapping[str, Sequence[Against]]) -> dict[str, Claim]:
+    """Each entry's claim that has baselines to be compared with, corrected for all of them."""
+    tentative = {label: _tentative(among) for label, among in against.items() if among}
+    corrected = holm([claim.p_value for claim in tentative.values()])
+    return {
+        label: Claim(claim.decision if p_value <= LEVEL else Decision.UNDECIDED, p_value)
+        for (label, claim), p_value in zip(tentative.items(), corrected, strict=True)
+    }
+
+
+def _tentative(among: Sequence[Against]) -> Claim:
+    """What would be claimed of an entry alone."""
+    if all(one.ratio.value < 1 for one in among):
+        return Claim(Decision.BETTER, max(one.p_value for one in among))
+    worse = [one.corrected for one in among if one.ratio.value > 1]
+    return Claim(Decision.WORSE, min(worse)) if worse else Claim(Decision.UNDECIDED, 1.0)
+
+
+def _standing(
+    problem: ProblemResult, tables: Tables, entry: EntryResult, against: tuple[Against, ...], claim: Claim | None
+) -> Standing:
     errors, constraint, seconds = tables.errors[entry.label], tables.constraint.get(entry.label), seconds_of(entry)
-    standing = Standing(
+    best = problem.by_label[against[0].baseline] if against else None
+    return Standing(
         problem=problem.name,
         label=entry.label,
-        median=median_estimate(errors),
-        iqm=iqm(errors),
-        constraint=median_estimate(constraint) if constraint else None,
+        median=estimate(errors),
+        mean=estimate(errors, interquartile_mean),
+        constraint=estimate(constraint) if constraint else None,
         failures=failure_rate(errors),
         seconds=seconds,
         against=against,
-    )
-    if not against:
-        return standing
-    best = against[0].baseline
-    return replace(
-        standing,
-        best=best,
-        ratio=ratio([(errors, tables.errors[best])]),
-        constraint_ratio=quotient(_middle(constraint), _middle(tables.constraint[best])) if constraint else None,
-        cost_ratio=quotient(seconds.network, seconds_of(problem.by_label[best]).network),
+        claim=claim,
+        constraint_ratio=quotient(_middle(constraint), _middle(tables.constraint[best.label]))
+        if constraint and best
+        else None,
+        cost_ratio=quotient(seconds.network, seconds_of(best).network) if best else None,
     )
 
 
@@ -112,7 +142,6 @@ def _overall(
     comparison: Comparison, problems: Mapping[str, Sequence[Standing]], tables: Mapping[str, Tables], label: str
 ) -> Overall:
     own = tuple(one for standings in problems.values() for one in standings if one.label == label)
-    beside = [(tables[one.problem].errors, one.best) for one in own if one.best]
     failed = [value == math.inf for one in own for row in tables[one.problem].errors[label] for value in row]
     contestant = label.removesuffix(PROJECTED)
     return Overall(
@@ -120,11 +149,21 @@ def _overall(
         baseline=comparison.is_baseline(label),
         standings=own,
         refused={one.name: one.refused[contestant] for one in comparison.problems if contestant in one.refused},
-        ratio=ratio([(errors[label], errors[best]) for errors, best in beside]) if beside else None,
+        ratio=_ratio(own, tables),
         constraint_ratio=_over_problems(one.constraint_ratio for one in own),
         cost_ratio=_over_problems(one.cost_ratio for one in own),
         failures=sum(failed) / len(failed),
     )
+
+
+def _ratio(standings: Iterable[Standing], tables: Mapping[str, Tables]) -> Estimate | None:
+    """Errors over the best baseline's median, on all problems where there is one."""
+    normalised = [
+        [[quotient(error, _middle(errors[one.best.baseline])) for error in row] for row in errors[one.label]]
+        for one in standings
+        if one.best and (errors := tables[one.problem].errors)
+    ]
+    return aggregate(normalised) if normalised else None
 
 
 def _rank(overall: Overall) -> tuple[int, int, float]:
