@@ -5,6 +5,7 @@ from statistics import median
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from study.comparison.interval_plots import kind_handles
 from study.comparison.looks import entry_look, face
@@ -33,6 +34,9 @@ def cost_plot(comparison: Comparison, overall: Sequence[Overall]) -> Figure:
 
 def _draw(axes: Axes, comparison: Comparison, shown: Sequence[Overall], cost: Callable[[Seconds], float]) -> None:
     low, _ = logarithmic(axes, [value for one in shown for value in _seconds(one, cost)], axis="x")
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
     for place, one in enumerate(shown):
         look, values = entry_look(comparison, one.label), [max(value, low) for value in _seconds(one, cost)]
         style = {"marker": look.marker, "color": look.colour, "markerfacecolor": face(look, one.label)}

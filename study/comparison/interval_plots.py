@@ -90,7 +90,8 @@ def _row(axes: Axes, place: int, estimate: Estimate, look: Look, label: str, low
         clip_on=False,
     )
     if failed:
-        axes.text(high, place, "failed  ", ha="right", va="center", color=MUTED, fontsize=8)
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axes.text(high, place, "failed  ", ha="right", va="center", color=MUTED, fontsize=8, bbox=box)
 
 
 def kind_handles(comparison: Comparison) -> list[Line2D]:

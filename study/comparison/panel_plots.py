@@ -36,8 +36,8 @@ def _budget_plot(
     if not curves:
         return message_plot("no trial has ended yet")
     figure, panels = _panels(curves)
-    limits = logarithmic(panels[0], [value for curve in curves.values() for value in curve.middle])
     last = max(curve.budget[-1] for curve in curves.values())
+    limits = logarithmic(panels[0], [value for curve in curves.values() for value in _later(curve, last)])
 
     def draw(axes: Axes, label: str, *, ahead: bool) -> None:
         curve = curves[label]
@@ -49,11 +49,16 @@ def _budget_plot(
         axes.step(budgets, middle, where="post", **_line(comparison, label, ahead=ahead))
 
     _fill(panels, curves, draw)
-    panels[0].set_xlim(min(curve.budget[0] for curve in curves.values()), last)
+    panels[0].set(xscale="log", xlim=(min(curve.budget[0] for curve in curves.values()), last))
     figure.supylabel(f"best {problem.validation}", fontsize=10)
     figure.supxlabel(budget, fontsize=10)
     _legend(figure, curves)
     return figure
+
+
+def _later(curve: Curve, last: float) -> list[float]:
+    """The values from a twentieth of the budget on: the first trials may be decades away."""
+    return [value for budget, value in zip(curve.budget, curve.middle, strict=True) if budget >= last / 20]
 
 
 @styled
@@ -69,7 +74,8 @@ def profile_plot(comparison: Comparison, profiles: Mapping[str, Profile]) -> Fig
         axes.step(factors, shares, where="post", **_line(comparison, label, ahead=ahead))
 
     _fill(panels, profiles, draw)
-    panels[0].set(xlim=(1, LARGEST_FACTOR), ylim=(-0.03, 1.03))
+    last = max([2 * LARGEST_FACTOR, *(factor for profile in profiles.values() for factor in profile.factors)])
+    panels[0].set(xscale="log", xlim=(1, last), ylim=(-0.03, 1.03))
     figure.supylabel("share of problems", fontsize=10)
     figure.supxlabel("times the shortest time to the target", fontsize=10)
     _legend(figure, profiles)
@@ -81,6 +87,7 @@ def _panels(labels: Iterable[str]) -> tuple[Figure, list[Axes]]:
     figure, panels = new_panels(len(names), columns=COLUMNS, height=HEIGHT, frame=0.8, sharex=True, sharey=True)
     for axes, name in zip(panels, names, strict=True):
         axes.set_title(name, fontsize=9)
+        axes.tick_params(labelsize=8)
     return figure, panels
 
 
@@ -111,4 +118,4 @@ def _legend(figure: Figure, labels: Iterable[str]) -> None:
     handles.append(legend_handle("all others", color=BACKGROUND, linewidth=0.8))
     if not any(label.endswith(PROJECTED) for label in labels):
         del handles[1]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    figure.legend(handles=handles, loc="outside upper left", ncols=3)
