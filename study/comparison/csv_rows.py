@@ -1,4 +1,4 @@
-"""The CSV files beside a comparison's page: every figure with all its digits, and the MLflow runs that it comes from."""
+"""The CSV files beside a comparison's page: every figure with all its digits, and the MLflow runs that it is from."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
