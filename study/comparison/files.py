@@ -1,4 +1,4 @@
-"""A comparison as files: its page, and beside it CSV tables, plots as PNG, and comparison.json to draw all of it anew."""
+"""A comparison as files: its page, CSV tables, plots as PNG, and comparison.json from which all are drawn anew."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -73,8 +73,8 @@ def all_plots(comparison: Comparison, verdict: Verdict) -> Iterator[tuple[str, P
 
 
 INTERVALS = (
-    "Median test errors with 95 % intervals, the smallest first; those without one had too few runs. The dotted line is "
-    "the smallest median of a baseline. Intervals that leave the plot go on to the end of its axis."
+    "Median test errors with 95 % intervals, the smallest first; those without one had too few runs. The dotted line "
+    "is the smallest median of a baseline. Intervals that leave the plot go on to the end of its axis."
 )
 SECONDS = "The best validation value so far: the median over searches, and their range."
 TRIALS = (
@@ -82,7 +82,7 @@ TRIALS = (
     "median over searches, and their range. A line begins where no draw of so many can have failed altogether."
 )
 PROFILES = (
-    "How many problems' targets an entry reached within so many times the shortest time of any entry. The target is the "
-    "validation value that the best baseline's median search ended at."
+    "How many problems' targets an entry reached within so many times the shortest time of any entry. The target is "
+    "the validation value that the best baseline's median search ended at."
 )
 COST = "Medians on every problem: of training and projecting one network, and of the search for its settings."

@@ -1,4 +1,4 @@
-"""The page of a comparison: one HTML file that needs no other and no network. The verdict first, then what it is from."""
+"""The page of a comparison: one HTML file that needs no other and no network. The verdict comes first."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -21,6 +21,7 @@ PAGE = "comparison.html"
 Links = Callable[[str], str | None]
 
 OWN_STYLE = """
+body { max-width: 70rem; }
 h3 { margin: 1.5rem 0 .3rem; font-size: 1rem; }
 ul { padding-left: 1.2rem; margin: .4rem 0; }
 li { margin: .35rem 0; max-width: 54rem; }
@@ -28,6 +29,7 @@ small { color: #555; }
 a { color: #00527f; }
 td { vertical-align: top; }
 .scroll { margin: .5rem 0; }
+.matrix th, .matrix td { padding: .3rem .55rem; }
 .matrix th:first-child, .matrix td:first-child { position: sticky; left: 0; background: #fff; }
 .runs td:last-child { white-space: normal; min-width: 20rem; }
 th[aria-sort="ascending"]::after { content: " ↑"; }
@@ -40,6 +42,7 @@ th button:focus-visible { outline: 2px solid #0072b2; }
 #beside[hidden] { display: none; }
 @media (max-width: 45rem) {
   body { padding: 1rem .8rem 2rem; }
+  .matrix td:first-child { white-space: normal; min-width: 8rem; }
   figure { overflow-x: auto; }
   figure img { max-width: none; width: 44rem; }
   figcaption { position: sticky; left: 0; max-width: calc(100vw - 2rem); }
@@ -79,15 +82,17 @@ $sections
 """)
 
 READING = (
-    "Errors are those of test data, medians over all searches and seeds; a run that failed counts as worse than any other. "
+    "Errors are those of test data, medians over all searches and seeds; a run that failed is worse than any other. "
     "Searches and their trials never saw test data.",
     "▲ better than every other baseline, ▽ worse than at least one, · undecided: the runs cannot tell. Each claim on a "
-    "problem is false with a probability of 5 % at most, for all entries of that problem together "
-    "(Welch's test of the searches' medians in decades; of one search each, Wilcoxon's of its seeds; Holm's correction).",
+    "problem is false with a probability of 5 % at most, for all entries of that problem together: "
+    "Welch's test of the searches' medians in decades, or Wilcoxon's of the seeds of one search, corrected by Holm.",
     "An interval holds the value for other searches with a probability of 95 %; where there was one search, for other "
     "seeds of the settings that it found.",
     "The best baseline is that of the smallest median test error on the problem, a choice that flatters the baseline.",
 )
+
+HYPERVOLUMES = "Square decades that an entry's points dominate, up to the largest errors of any point: more is better."
 
 
 def page(
@@ -139,7 +144,7 @@ def _notices(comparison: Comparison) -> Iterator[str]:
     if not comparison.baselines:
         yield "There is no baseline, so nothing is called better or worse."
     if comparison.studies == 1:
-        yield "One search of each: intervals and decisions are about the settings that it found, not about other searches."
+        yield "One search of each: intervals and decisions are about the settings that it found, not about others."
     if comparison.studies == 2:
         yield "Two searches of each can decide nothing, however far apart they are; three can, five do so more often."
 
@@ -153,7 +158,7 @@ def _sections(
 ) -> Iterator[str]:
     labels, profiles = [one.label for one in verdict.overall], profiles_of(comparison)
     yield from _verdict(comparison, verdict.overall)
-    yield "<h2>How to read this</h2>\n" + _list(READING)
+    yield "<h2>How to read this</h2>\n" + _list(list(map(escape, READING)))
     yield "<h2>Test errors</h2>"
     yield _matrix(tables.errors_table(comparison, verdict.problems, labels))
     yield "<h2>All problems together</h2>"
@@ -166,7 +171,7 @@ def _sections(
             yield _matrix(tables.targets_table(comparison, times_to_target(comparison), labels))
         yield from (f"<h3>{escape(plot.title)}</h3>\n{figure(plot)}" for plot in plots)
         if title == "Intervals":
-            yield from _fronts(comparison, links)
+            yield from _fronts(comparison, labels, links)
     yield from _folded("Chosen settings", comparison, tables.settings_table, links)
     yield from _folded("Runs behind each figure", comparison, tables.runs_table, links)
     yield (
@@ -188,7 +193,7 @@ def _verdict(comparison: Comparison, overall: Sequence[Overall]) -> Iterator[str
     yield "<h2>Verdict</h2>"
     for kind, among in kinds.items():
         if among:
-            yield f"<h3>{kind}</h3>\n{_list(map(sentence, among))}"
+            yield f"<h3>{kind}</h3>\n{_list(map(_quoted, among))}"
 
 
 def _of_baseline(comparison: Comparison, label: str) -> bool:
@@ -200,20 +205,21 @@ def _of_baseline(comparison: Comparison, label: str) -> bool:
 
 
 def _list(lines: Sequence[str] | Iterator[str]) -> str:
-    return "<ul>\n" + "\n".join(f"<li>{_bold(line)}</li>" for line in lines) + "\n</ul>"
+    return "<ul>\n" + "\n".join(f"<li>{line}</li>" for line in lines) + "\n</ul>"
 
 
-def _bold(line: str) -> str:
-    """What stands before a colon of a verdict, in bold."""
-    name, colon, rest = line.partition(": ")
-    return f"<strong>{escape(name)}</strong>{colon}{escape(rest)}" if colon else escape(line)
+def _quoted(overall: Overall) -> str:
+    """Its sentence, with the name in bold; numbers stay with their signs."""
+    text = escape(sentence(overall), quote=False).replace(" ×", "&nbsp;×").replace(" %", "&nbsp;%")
+    name = escape(overall.label)
+    return f"<strong>{name}</strong>{text.removeprefix(name)}"
 
 
 def _matrix(table: str) -> str:
     return f'<div class="matrix sortable">{table}</div>'
 
 
-def _fronts(comparison: Comparison, links: Links) -> Iterator[str]:
+def _fronts(comparison: Comparison, labels: Sequence[str], links: Links) -> Iterator[str]:
     """The trade-off of each problem that has one: interactive, and a table of its Pareto set."""
     yield (
         '<h2>Trade-off</h2>\n<p class="note">A point for each search: medians over its seeds. Orange squares are '
@@ -225,6 +231,9 @@ def _fronts(comparison: Comparison, links: Links) -> Iterator[str]:
         if drawn := front_svg.front_svg(comparison, problem, links):
             yield f'<h3>{escape(problem.name)}</h3>\n<div class="scroll">{drawn}</div>'
             yield tables.front_table(problem, links)
+    yield "<h3>Hypervolumes</h3>"
+    yield f'<p class="note">{HYPERVOLUMES}</p>'
+    yield _matrix(tables.hypervolume_table(comparison, labels))
 
 
 def _folded(

@@ -36,12 +36,10 @@ def _decisions(overall: Overall) -> str:
         claim = next(decision for decision, names in decided.items() if names)
         return _alone(claim, other=other, problem=overall.standings[0].problem)
     total = sum(map(len, decided.values()))
-    said = [
-        f"{claim.format(other=other)} on {_count(decided[decision], total, first=decision is Decision.BETTER)}"
-        for decision, claim in CLAIMS.items()
-        if decided[decision] or decision is Decision.BETTER
-    ]
-    return ", ".join(said)
+    said = [(claim.format(other=other), decided[decision]) for decision, claim in CLAIMS.items() if decided[decision]]
+    if said[0][0] == CLAIMS[Decision.WORSE]:
+        said[0] = f"worse than at least one {other}tuned baseline", said[0][1]
+    return ", ".join(f"{claim} on {_count(names, total, first=not index)}" for index, (claim, names) in enumerate(said))
 
 
 def _alone(decision: Decision, *, other: str, problem: str) -> str:
@@ -55,8 +53,10 @@ def _alone(decision: Decision, *, other: str, problem: str) -> str:
 
 
 def _count(names: Sequence[str], total: int, *, first: bool) -> str:
-    count = f"{len(names) or 'none'} of {total} problems" if first else str(len(names))
-    return f"{count} ({', '.join(names)})" if 0 < len(names) <= MOST_NAMES else count
+    if len(names) == total:
+        return f"all {total} problems"
+    count = f"{len(names)} of {total} problems" if first else str(len(names))
+    return f"{count} ({', '.join(names)})" if len(names) <= MOST_NAMES else count
 
 
 def _sizes(overall: Overall) -> Iterator[str]:
@@ -77,7 +77,7 @@ def _sizes(overall: Overall) -> Iterator[str]:
 def _errors(ratio: Estimate) -> str:
     if ratio.value == math.inf:
         return "its median run failed"
-    return f"error {number(ratio.value)} × the best baseline's{_interval(ratio)}"
+    return f"median error {number(ratio.value)} × the best baseline's{_interval(ratio)}"
 
 
 def _error(middle: Estimate) -> str:

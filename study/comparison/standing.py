@@ -78,8 +78,8 @@ class Standing:
 class Overall:
     """How an entry stands on all problems that it took part in, and why it did not in others.
 
-    `ratio` is the interquartile mean over problems and runs of its error over the median of each problem's best
-    baseline; the other ratios are medians over problems; `failures` is a share of all runs.
+    `ratio` is the median, over all runs on all problems, of its error over the median of each problem's best baseline;
+    the other ratios are medians over problems; `failures` is a share of all runs.
     """
 
     label: str

@@ -50,7 +50,9 @@ def error(value: float) -> str:
 def _interval(estimate: Estimate, form: Callable[[float], str]) -> str:
     if estimate.interval is None:
         return "no interval"
-    return " to ".join("∞" if end == math.inf else form(end) for end in estimate.interval)
+    if estimate.interval[0] == math.inf:
+        return NOTHING
+    return " to ".join("∞" if end == math.inf else form(end) if end else "0" for end in estimate.interval)
 
 
 def overall_table(overall: Sequence[Overall], profiles: Mapping[str, Profile]) -> str:
@@ -60,10 +62,10 @@ def overall_table(overall: Sequence[Overall], profiles: Mapping[str, Profile]) -
         Column("better", "problems on which it is better than every other baseline"),
         Column("undecided", "problems on which the runs cannot tell"),
         Column("worse", "problems on which it is worse than at least one baseline"),
-        Column("error ×", "interquartile mean of its error over the median of the best baseline"),
+        Column("error\nratio", "median over all runs of its error over the median of the best baseline"),
         Column("95 %\ninterval", "of that ratio, for other searches on these problems"),
-        Column("constraint\nerror ×", "ratio of the medians, median over problems"),
-        Column("CPU s ×", "training and projection beside the best baseline's, median over problems"),
+        Column("constraint\nratio", "ratio of the medians, median over problems"),
+        Column("CPU s\nratio", "training and projection beside the best baseline's, median over problems"),
         Column("failed", "share of all runs with fresh seeds"),
         Column("time to\ntarget", "score: mean height of the performance profile up to a factor of 4; 1 is the best"),
     ]
@@ -111,6 +113,19 @@ def front_table(problem: ProblemResult, links: Links) -> str:
             f"{dominated[point.label]:.2f}",
         ]
         for index, point in enumerate(front(among), start=1)
+    ]
+    return grid(columns, rows)
+
+
+def hypervolume_table(comparison: Comparison, labels: Iterable[str]) -> str:
+    """Square decades that an entry's points dominate, by problem."""
+    shown = [problem for problem in comparison.problems if problem.trades_off]
+    dominated = {problem.name: hypervolumes(points(problem)) for problem in shown}
+    columns = [ENTRY, *(Column(one.name, "hypervolume of the entry's points, in square decades") for one in shown)]
+    rows = [
+        [escape(label), *(f"{dominated[one.name].get(label, 0.0):.2f}" for one in shown)]
+        for label in labels
+        if any(label in found for found in dominated.values())
     ]
     return grid(columns, rows)
 

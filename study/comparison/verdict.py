@@ -24,6 +24,7 @@ from study.statistics.estimate import Estimate, estimate
 from study.statistics.failures import failure_rate
 from study.statistics.holm import holm
 from study.statistics.middles import interquartile_mean
+from study.statistics.middles import median as middle_of_all
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def _ratio(standings: Iterable[Standing], tables: Mapping[str, Tables]) -> Estim
         for one in standings
         if one.best and (errors := tables[one.problem].errors)
     ]
-    return aggregate(normalised) if normalised else None
+    return aggregate(normalised, middle_of_all) if normalised else None
 
 
 def _rank(overall: Overall) -> tuple[int, int, float]:

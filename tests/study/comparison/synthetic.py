@@ -86,7 +86,8 @@ class Maker:
 
     def search(self, study: str, name: str, one: Made, projected: bool) -> SearchResult:
         """Trials at or above the search's level, and confirmed runs around it."""
-        here = replace(one, error=one.error * self.off(self.between), constraint=one.constraint * self.off(self.between))
+        error, constraint = (value * self.off(self.between) for value in (one.error, one.constraint))
+        here = replace(one, error=error, constraint=constraint)
         tried, clock = [], 0.0
         for index in range(self.trials):
             clock += SECONDS * one.seconds * self.off(0.3) * (1 + PROJECTION.seconds * projected)
