@@ -23,6 +23,7 @@ OPTIONAL_IMPORTS = {"cnn_core/domains/polygon.py": {"shapely"}}
 
 STUDY_ROOMS = {
     "terminal": set(),
+    "statistics": set(),
     "journal": set(),
     "trial": set(),
     "cluster": set(),

@@ -1,0 +1,38 @@
+"""The stratified bootstrap, with an interval that is wide enough for few units.
+
+Strata are kept as they are (problems, in rliable); the units of each, searches or seeds, are drawn with replacement. A
+percentile interval of few units is too short for two reasons: of n units a resample varies less than those of another
+experiment would, by √((n − 1)/n), and where a normal distribution has 2.5 % beyond z = 1.96 standard deviations,
+Student's t has more. So both of its ends are moved away from the estimate by the factor
+
+    √(n/(n − 1)) · t/z,    t with S (n − 1) degrees of freedom for S strata.
+
+Hesterberg's expanded percentiles make up for the same two, but end at the least and the largest resample, which are too
+near where there are few. What is left is asymmetric as percentiles are, and goes to inf only where that many resamples
+do.
+
+References: Davison & Hinkley 1997, Bootstrap methods and their application; Hesterberg 2015, What teachers should know
+about the bootstrap, The American Statistician 69; Agarwal et al. 2021, arXiv:2108.13264 (rliable).
+"""
+
+import numpy as np
+from scipy.stats import norm, t
+
+from study.statistics.middles import Middle
+from study.statistics.runs import Decades
+
+RESAMPLES = 5000
+
+
+def bootstrap_interval(
+    units: Decades, middle: Middle, *, confidence: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float]:
+    """The interval of the middle of all values of `units`, (S strata, n units, m values in each), n ≥ 2."""
+    strata, count, _ = units.shape
+    drawn = np.random.default_rng(seed).integers(count, size=(resamples, strata, count))
+    found = middle(units[np.arange(strata)[:, None], drawn].reshape(resamples, -1))
+    tail, centre = (1.0 - confidence) / 2.0, float(middle(units.ravel()))
+    ends = np.quantile(found, [tail, 1.0 - tail], method="closest_observation")
+    stretch = t.ppf(tail, strata * (count - 1)) / norm.ppf(tail) * np.sqrt(count / (count - 1))
+    low, high = centre + stretch * (ends - centre)
+    return float(low), float(high)

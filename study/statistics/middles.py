@@ -1,0 +1,27 @@
+"""The middle of many values: the median, and the interquartile mean.
+
+The interquartile mean is the mean of the middle half. It uses more of the values than the median and is hardly less
+robust; of n values that four does not divide, the outermost ones count in part.
+
+Reference: Agarwal et al. 2021, Deep reinforcement learning at the edge of the statistical precipice, arXiv:2108.13264.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from study.statistics.runs import Decades
+
+Middle = Callable[[Decades], Decades]
+"""(…, n) → (…)."""
+
+
+def median(values: Decades) -> Decades:
+    """The median over the last axis, (…, n) → (…)."""
+    return np.median(values, axis=-1)
+
+
+def interquartile_mean(values: Decades) -> Decades:
+    """The mean over the last axis between the first and the third quartile, (…, n) → (…)."""
+    shares = np.linspace(0.0, 1.0, values.shape[-1] + 1).clip(0.25, 0.75)
+    return np.sort(values, axis=-1) @ (2.0 * np.diff(shares))
