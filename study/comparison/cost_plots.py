@@ -7,8 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from study.comparison.interval_plots import kind_handles
-from study.comparison.looks import entry_look, face
+from study.comparison.markers import kind_handles, marker_style
 from study.comparison.result import Comparison
 from study.comparison.standing import Overall, Seconds
 from study.report.plot_style import EXACT, legend_handle, logarithmic, message_plot, new_figure, styled
@@ -38,8 +37,7 @@ def _draw(axes: Axes, comparison: Comparison, shown: Sequence[Overall], cost: Ca
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
     for place, one in enumerate(shown):
-        look, values = entry_look(comparison, one.label), [max(value, low) for value in _seconds(one, cost)]
-        style = {"marker": look.marker, "color": look.colour, "markerfacecolor": face(look, one.label)}
+        values, style = [max(value, low) for value in _seconds(one, cost)], marker_style(comparison, one.label)
         axes.plot(values, [place] * len(values), markersize=5, alpha=0.8, linestyle="none", **style)
         axes.plot(median(values), place, "|", color=EXACT, markersize=13, markeredgewidth=1.6)
 

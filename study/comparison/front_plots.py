@@ -3,8 +3,7 @@
 from matplotlib.figure import Figure
 
 from study.comparison.fronts import front, points
-from study.comparison.interval_plots import kind_handles
-from study.comparison.looks import entry_look, face
+from study.comparison.markers import kind_handles, marker_style
 from study.comparison.result import Comparison, ProblemResult
 from study.report.plot_style import EXACT, legend_handle, logarithmic, message_plot, new_figure, styled
 
@@ -20,9 +19,7 @@ def front_plot(comparison: Comparison, problem: ProblemResult) -> Figure:
     _, right = logarithmic(axes, [point.error for point in among], axis="x")
     _, top = logarithmic(axes, [point.constraint for point in among])
     for point in among:
-        look = entry_look(comparison, point.label)
-        style = {"marker": look.marker, "color": look.colour, "markerfacecolor": face(look, point.label)}
-        axes.plot(point.error, point.constraint, markersize=6, zorder=3, **style)
+        axes.plot(point.error, point.constraint, markersize=6, zorder=3, **marker_style(comparison, point.label))
     best = front(among)
     errors, constraints = [point.error for point in best], [point.constraint for point in best]
     steps = [errors[0], *errors, right], [top, *constraints, constraints[-1]]

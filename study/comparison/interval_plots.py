@@ -1,21 +1,21 @@
 """Test errors on a problem: every entry's median with its interval, the smallest first."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from study.comparison.looks import BASELINE, entry_look, face
+from study.comparison.looks import BASELINE
+from study.comparison.markers import kind_handles, marker_style
 from study.comparison.result import Comparison, ProblemResult
 from study.comparison.standing import Standing
-from study.report.looks import Look
-from study.report.plot_style import EXACT, MUTED, legend_handle, logarithmic, message_plot, new_figure, styled
+from study.report.plot_style import EXACT, MUTED, clip, legend_handle, logarithmic, message_plot, new_figure, styled
 from study.statistics.comparison import Decision
 from study.statistics.estimate import Estimate
 
-SIGNS = {Decision.BETTER: " ▲", Decision.WORSE: " ▽", Decision.UNDECIDED: " ·"}
+SIGNS: Mapping[Decision | None, str] = {None: "", Decision.BETTER: " ▲", Decision.WORSE: " ▽", Decision.UNDECIDED: " ·"}
 """Behind an entry's name: better than every baseline, worse than one, undecided."""
 
 
@@ -33,7 +33,7 @@ def interval_plot(comparison: Comparison, problem: ProblemResult, standings: Seq
     if problem.trades_off:
         _draw(panels[1], comparison, standings, [one.constraint for one in standings])
         panels[1].set(title="Constraint error", xlabel=problem.constraint)
-    panels[0].set_yticks(range(len(standings)), [one.label + SIGNS.get(one.decision, "") for one in standings])
+    panels[0].set_yticks(range(len(standings)), [one.label + SIGNS[one.decision] for one in standings])
     panels[0].set_ylim(len(standings) - 0.4, -0.6)
     mean = legend_handle("interquartile mean", color=EXACT, marker="|", linestyle="none")
     figure.legend(handles=[*kind_handles(comparison), mean], loc="outside lower center", ncols=3)
@@ -49,20 +49,16 @@ def _draw(
     ticks: Sequence[float] = (),
 ) -> None:
     known = [one for one in estimates if one]
-    ends = [end for one in known for end in (one.value, *(one.interval or ()))]
-    low, high = logarithmic(axes, _near(known) or ends, axis="x")
+    limits = logarithmic(axes, _near(known), axis="x")
     for place, (standing, estimate) in enumerate(zip(standings, estimates, strict=True)):
         if estimate:
-            _row(axes, place, estimate, entry_look(comparison, standing.label), standing.label, low, high)
-    for place, tick in enumerate(ticks):
-        axes.plot(min(max(tick, low), high), place, "|", color=EXACT, markersize=9, clip_on=False)
-    best = min(
-        (one for one, of in zip(estimates, standings, strict=True) if one and comparison.is_baseline(of.label)),
-        key=lambda one: one.value,
-        default=None,
-    )
-    if best and low < best.value < high:
-        axes.axvline(best.value, color=BASELINE.colour, linewidth=1, linestyle=":", zorder=1)
+            _row(axes, place, estimate, marker_style(comparison, standing.label), limits)
+    if ticks:
+        axes.plot(clip(ticks, limits), range(len(ticks)), "|", color=EXACT, markersize=9, clip_on=False)
+    baselines = [one for one, of in zip(estimates, standings, strict=True) if one and comparison.is_baseline(of.label)]
+    best = min((one.value for one in baselines), default=math.inf)
+    if limits[0] < best < limits[1]:
+        axes.axvline(best, color=BASELINE.colour, linewidth=1, linestyle=":", zorder=1)
 
 
 def _near(known: Sequence[Estimate]) -> list[float]:
@@ -75,33 +71,13 @@ def _near(known: Sequence[Estimate]) -> list[float]:
     return [*values, *(end for end in ends if min(values) / reach**0.5 < end < max(values) * reach**0.5)]
 
 
-def _row(axes: Axes, place: int, estimate: Estimate, look: Look, label: str, low: float, high: float) -> None:
+def _row(axes: Axes, place: int, estimate: Estimate, style: dict[str, Any], limits: tuple[float, float]) -> None:
     if estimate.interval:
-        ends = [min(max(end, low), high) for end in estimate.interval]
-        axes.plot(ends, [place, place], color=look.colour, linewidth=1.6, solid_capstyle="butt", clip_on=False)
+        ends = clip(estimate.interval, limits)
+        axes.plot(ends, [place, place], color=style["color"], linewidth=1.6, solid_capstyle="butt", clip_on=False)
     failed = estimate.value == math.inf
-    axes.plot(
-        min(max(estimate.value, low), high),
-        place,
-        marker="x" if failed else look.marker,
-        color=look.colour,
-        markerfacecolor=face(look, label),
-        markersize=6,
-        clip_on=False,
-    )
+    shown: dict[str, Any] = style | ({"marker": "x"} if failed else {})
+    axes.plot(clip([estimate.value], limits), [place], markersize=6, clip_on=False, **shown)
     if failed:
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-        axes.text(high, place, "failed  ", ha="right", va="center", color=MUTED, fontsize=8, bbox=box)
-
-
-def kind_handles(comparison: Comparison) -> list[Line2D]:
-    """Legend entries of the looks that entries of this comparison have."""
-    kinds = {}
-    for label in comparison.labels:
-        look = entry_look(comparison, label)
-        filled = face(look, label) == look.colour
-        name = ("baseline" if look is BASELINE else "constrained") + ("" if filled else " + projection")
-        kinds[name] = legend_handle(
-            name, color=look.colour, marker=look.marker, markerfacecolor=face(look, label), linestyle="none"
-        )
-    return list(kinds.values())
+        axes.text(limits[1], place, "failed  ", ha="right", va="center", color=MUTED, fontsize=8, bbox=box)

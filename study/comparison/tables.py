@@ -35,11 +35,8 @@ def errors_table(comparison: Comparison, problems: Mapping[str, Sequence[Standin
 def _median(standing: Standing | None) -> str:
     if standing is None:
         return NOTHING
-    return f"{error(standing.median.value)}{_sign(standing)}<br><small>{_interval(standing.median, error)}</small>"
-
-
-def _sign(standing: Standing) -> str:
-    return SIGNS.get(standing.decision, "") if standing.decision else ""
+    middle = standing.median
+    return f"{error(middle.value)}{SIGNS[standing.decision]}<br><small>{_interval(middle, error)}</small>"
 
 
 def error(value: float) -> str:
