@@ -34,8 +34,8 @@ td { vertical-align: top; }
 .runs td:last-child { white-space: normal; min-width: 20rem; }
 th[aria-sort="ascending"]::after { content: " ↑"; }
 th[aria-sort="descending"]::after { content: " ↓"; }
-th button { all: unset; cursor: pointer; white-space: pre-line; }
-th button:focus-visible { outline: 2px solid #0072b2; }
+th[tabindex] { cursor: pointer; }
+th:focus-visible { outline: 2px solid #0072b2; }
 #highlight { margin: .5rem 0; }
 #beside { position: absolute; z-index: 1; margin: 0; max-width: 22rem; padding: .5rem .7rem; font-size: .8rem;
   white-space: pre-wrap; background: #fff; border: 1px solid #555; pointer-events: none; }
@@ -49,17 +49,18 @@ th button:focus-visible { outline: 2px solid #0072b2; }
 }
 @page { margin: 14mm; }
 @media print {
-  body { max-width: none; padding: 0; font-size: 9pt; }
+  html { font-size: 9pt; }
+  body { max-width: none; padding: 0; font-size: 1rem; }
   .scroll { overflow: visible; }
   table { font-size: 6.5pt; }
   th, td { padding: .12rem .35rem; }
-  .matrix th:first-child { position: static; }
+  .matrix th:first-child, .matrix td:first-child { position: static; }
   .front { min-width: 0; max-width: 15cm; }
   figure, tr, li { break-inside: avoid; }
   figure img { max-height: 23cm; }
   h2, h3 { break-after: avoid; }
   a { color: inherit; text-decoration: none; }
-  #highlight, #beside, details { display: none; }
+  #highlight, #beside, .folded { display: none; }
 }
 """
 
@@ -239,7 +240,8 @@ def _fronts(comparison: Comparison, labels: Sequence[str], links: Links) -> Iter
 def _folded(
     title: str, comparison: Comparison, table: Callable[[ProblemResult, Links], str], links: Links
 ) -> Iterator[str]:
-    yield f"<h2>{escape(title)}</h2>"
+    yield f'<section class="folded">\n<h2>{escape(title)}</h2>'
     for problem in comparison.problems:
         name = escape(problem.name)
         yield f'<details class="runs"><summary>{name}</summary>\n{table(problem, links)}\n</details>'
+    yield "</section>"

@@ -1,8 +1,11 @@
 """Small multiples: a panel for each contestant, with all the others in grey behind it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from study.comparison.budget import best_after_seconds, best_after_trials
@@ -12,6 +15,9 @@ from study.comparison.targets import LARGEST_FACTOR
 from study.report.plot_style import EXACT, clip, legend_handle, logarithmic, message_plot, new_panels, styled
 from study.statistics.budget import Curve
 from study.statistics.targets import Profile
+
+Line = tuple[Sequence[float], Sequence[float]]
+"""Budgets, and what there is from each of them on."""
 
 COLUMNS = 4
 HEIGHT = 1.5
@@ -38,22 +44,22 @@ def _budget_plot(
     figure, panels = _panels(curves)
     last = max(curve.budget[-1] for curve in curves.values())
     limits = logarithmic(panels[0], [value for curve in curves.values() for value in _later(curve, last)])
-
-    def draw(axes: Axes, label: str, *, ahead: bool) -> None:
-        curve = curves[label]
-        budgets = [*curve.budget, last]
-        middle, low, high = (clip([*row, row[-1]], limits) for row in (curve.middle, curve.low, curve.high))
-        if ahead:
-            colour = entry_look(comparison, label).colour
-            axes.fill_between(budgets, low, high, step="post", color=colour, alpha=0.2, linewidth=0)
-        axes.step(budgets, middle, where="post", **_line(comparison, label, ahead=ahead))
-
-    _fill(panels, curves, draw)
+    lines = {label: ([*curve.budget, last], _level(curve.middle, limits)) for label, curve in curves.items()}
+    _fill(comparison, panels, lines)
+    for axes, name in zip(panels, _contestants(curves), strict=True):
+        for label in _own(curves, name):
+            low, high = (_level(row, limits) for row in (curves[label].low, curves[label].high))
+            style: dict[str, Any] = {"color": entry_look(comparison, label).colour, "alpha": 0.2, "linewidth": 0}
+            axes.fill_between(lines[label][0], low, high, step="post", **style)
     panels[0].set(xscale="log", xlim=(min(curve.budget[0] for curve in curves.values()), last))
     figure.supylabel(f"best {problem.validation}", fontsize=10)
     figure.supxlabel(budget, fontsize=10)
-    _legend(figure, curves)
     return figure
+
+
+def _level(row: Sequence[float], limits: tuple[float, float]) -> list[float]:
+    """Values within the plot, level to its end."""
+    return clip([*row, row[-1]], limits).tolist()
 
 
 def _later(curve: Curve, last: float) -> list[float]:
@@ -67,18 +73,16 @@ def profile_plot(comparison: Comparison, profiles: Mapping[str, Profile]) -> Fig
     if not profiles:
         return message_plot("no problem has been measured yet")
     figure, panels = _panels(profiles)
-
-    def draw(axes: Axes, label: str, *, ahead: bool) -> None:
-        profile = profiles[label]
-        factors, shares = [1.0, *profile.factors, 1e9], [0.0, *profile.shares, ([0.0, *profile.shares])[-1]]
-        axes.step(factors, shares, where="post", **_line(comparison, label, ahead=ahead))
-
-    _fill(panels, profiles, draw)
     last = max([2 * LARGEST_FACTOR, *(factor for profile in profiles.values() for factor in profile.factors)])
+    shares = {label: [0.0, *profile.shares] for label, profile in profiles.items()}
+    _fill(
+        comparison,
+        panels,
+        {label: ([1.0, *one.factors, last], [*shares[label], shares[label][-1]]) for label, one in profiles.items()},
+    )
     panels[0].set(xscale="log", xlim=(1, last), ylim=(-0.03, 1.03))
     figure.supylabel("share of problems", fontsize=10)
     figure.supxlabel("times the shortest time to the target", fontsize=10)
-    _legend(figure, profiles)
     return figure
 
 
@@ -95,27 +99,26 @@ def _contestants(labels: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(label.removesuffix(PROJECTED) for label in labels))
 
 
-def _fill(panels: Sequence[Axes], labels: Iterable[str], draw: Callable[..., None]) -> None:
-    """In each contestant's panel all entries, its own ones in front."""
-    for axes, name in zip(panels, _contestants(labels), strict=True):
-        own = [label for label in labels if label.removesuffix(PROJECTED) == name]
-        for label in labels:
-            if label not in own:
-                draw(axes, label, ahead=False)
+def _own(labels: Iterable[str], contestant: str) -> list[str]:
+    return [label for label in labels if label.removesuffix(PROJECTED) == contestant]
+
+
+def _fill(comparison: Comparison, panels: Sequence[Axes], lines: Mapping[str, Line]) -> None:
+    """In each contestant's panel the steps of all entries, its own in front; and a legend above all panels."""
+    for axes, name in zip(panels, _contestants(lines), strict=True):
+        own = _own(lines, name)
+        behind = [_corners(*line) for label, line in lines.items() if label not in own]
+        axes.add_collection(LineCollection(behind, colors=BACKGROUND, linewidths=0.6, zorder=1), autolim=False)
         for label in own:
-            draw(axes, label, ahead=True)
+            style = "--" if label.endswith(PROJECTED) else "-"
+            colour = entry_look(comparison, label).colour
+            axes.step(*lines[label], where="post", color=colour, linestyle=style, zorder=3)
+    handles = {"as trained": "-", "projected": "--"}
+    shown = [legend_handle(name, color=EXACT, linestyle=style) for name, style in handles.items()]
+    behind = legend_handle("all others", color=BACKGROUND, linewidth=0.8)
+    panels[0].figure.legend(handles=[*shown, behind], loc="outside upper left", ncols=3)
 
 
-def _line(comparison: Comparison, label: str, *, ahead: bool) -> dict:
-    style = "--" if label.endswith(PROJECTED) else "-"
-    if not ahead:
-        return {"color": BACKGROUND, "linewidth": 0.6, "zorder": 1}
-    return {"color": entry_look(comparison, label).colour, "linestyle": style, "linewidth": 1.8, "zorder": 3}
-
-
-def _legend(figure: Figure, labels: Iterable[str]) -> None:
-    handles = [legend_handle("as trained", color=EXACT), legend_handle("projected", color=EXACT, linestyle="--")]
-    handles.append(legend_handle("all others", color=BACKGROUND, linewidth=0.8))
-    if not any(label.endswith(PROJECTED) for label in labels):
-        del handles[1]
-    figure.legend(handles=handles, loc="outside upper left", ncols=3)
+def _corners(x: Sequence[float], y: Sequence[float]) -> np.ndarray:
+    """The corners of steps that go on from each value, (n,) twice → (2n − 1, 2)."""
+    return np.column_stack([np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]])

@@ -60,17 +60,17 @@ for (const table of document.querySelectorAll(".sortable table")) {
     return x === y ? one.localeCompare(other, "en") : x - y;
   };
   [...table.tHead.rows[0].cells].forEach((head, column) => {
-    const button = document.createElement("button");
-    button.append(...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => {
+    const sort = () => {
       const down = head.getAttribute("aria-sort") === "ascending";
       for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       const rows = [...table.tBodies[0].rows];
       rows.sort((one, other) => (down ? -1 : 1) * compare(text(one, column), text(other, column)));
       table.tBodies[0].append(...rows);
-    });
+    };
+    head.tabIndex = 0;
+    head.addEventListener("click", sort);
+    head.addEventListener("keydown", (event) => { if (event.key === "Enter") sort(); });
   });
 }
 """

@@ -50,7 +50,7 @@ SETTINGS = {LEARNING_RATE: 3.2e-3, "training.method.weight": 12.5, "network.widt
 
 @dataclass(frozen=True)
 class Maker:
-    """What makes the figures: how many, and the standard deviations of log errors."""
+    """What makes the figures: how many, and the standard deviations of log errors (`spread`: over problems)."""
 
     random: np.random.Generator
     studies: int
@@ -58,6 +58,8 @@ class Maker:
     trials: int
     between: float
     within: float
+    spread: float
+    projects: bool
 
     def off(self, spread: float) -> float:
         """A factor around 1."""
@@ -66,12 +68,12 @@ class Maker:
     def problem(self, name: str, contestants: Mapping[str, Made], *, solved: bool) -> ProblemResult:
         """A problem on which each contestant is off its usual factor; where nothing is `solved` there is no data."""
         ease = 10.0 ** self.random.uniform(-4, -1.5)
-        here = {key: replace(one, error=one.error * self.off(0.7)) for key, one in contestants.items()}
+        here = {key: replace(one, error=one.error * self.off(self.spread)) for key, one in contestants.items()}
         refused = {} if solved or "unconstrained" not in here else {"unconstrained": "there is no data"}
         entries = [
             self.entry(name, key, one, ease, projected=projected)
             for key, one in here.items()
-            for projected in ((True,) if key == "from-scratch" else (False, True))
+            for projected in ((True,) if key == "from-scratch" else (False, True)[: 1 + self.projects])
             if key not in refused
         ]
         return ProblemResult(name, RELATIVE if solved else CONSTRAINT, CONSTRAINT, VALIDATION, tuple(entries), refused)
@@ -124,10 +126,12 @@ def comparison(
     trials: int = 30,
     between: float = 0.3,
     within: float = 0.4,
+    spread: float = 0.7,
+    projects: bool = True,
     seed: int = 0,
 ) -> Comparison:
     """A finished one; "heat-inverse" has no known solution."""
-    maker = Maker(np.random.default_rng(seed), studies, seeds, trials, between, within)
+    maker = Maker(np.random.default_rng(seed), studies, seeds, trials, between, within, spread, projects)
     return Comparison(
         "made-up",
         tuple(maker.problem(name, contestants, solved=name != UNSOLVED) for name in problems),
