@@ -31,6 +31,7 @@ STUDY_ROOMS = {
     "prediction": {"journal", "trial"},
     "progress": {"journal", "terminal"},
     "report": {"analysis", "journal", "terminal", "trial"},
+    "comparison": {"report", "statistics"},
     "search": {"analysis", "journal"},
     "tracking": {"analysis", "journal", "prediction", "report", "trial"},
     "driver": {"cluster", "journal", "progress", "search", "trial"},

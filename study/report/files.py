@@ -20,7 +20,8 @@ from search_spaces.load import dump_yaml
 from study.analysis.findings import Analysis, read_analysis
 from study.journal.files import REPORT, TRIALS
 from study.report.csv_rows import leaderboard_rows, trial_rows, variant_rows
-from study.report.page import PAGE, Illustration, page
+from study.report.html_parts import Illustration
+from study.report.page import PAGE, page
 from study.report.plot_style import message_plot
 from study.report.predictions import read_predictions, truths
 from study.report.study_plots import (

@@ -71,13 +71,13 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def new_panels(
-    count: int, *, columns: int, height: float, frame: float, sharey: bool = False
+    count: int, *, columns: int, height: float, frame: float, sharex: bool = False, sharey: bool = False
 ) -> tuple[Figure, list[Axes]]:
     """A figure of `count` panels of this height in inches, at most `columns` in a row; `frame` is the height around."""
     columns = min(columns, count)
     rows = -(-count // columns)
     figure = new_figure(8.5, height * rows + frame)
-    panels = list(figure.subplots(rows, columns, squeeze=False, sharey=sharey).flat)
+    panels = list(figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).flat)
     for unused in panels[count:]:
         unused.set_axis_off()
     return figure, panels[:count]

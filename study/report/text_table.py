@@ -51,3 +51,10 @@ def _short(value: float | None, form: str) -> str:
 def format_value(value: float | None) -> str:
     """A value in its own right, in four digits."""
     return "–" if value is None else f"{value:.4g}"
+
+
+def format_duration(seconds: float) -> str:
+    """In hours, minutes and seconds, as far as one looks at them."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -1,0 +1,88 @@
+"""A comparison as files: its page, CSV tables, plots as PNG, and comparison.json from which all are drawn anew."""
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from study.comparison.cost_plots import cost_plot
+from study.comparison.csv_rows import all_rows
+from study.comparison.front_plots import front_plot
+from study.comparison.interval_plots import interval_plot
+from study.comparison.page import PAGE, Links, page
+from study.comparison.panel_plots import profile_plot, seconds_plot, trials_plot
+from study.comparison.result import Comparison
+from study.comparison.saved import FILE, to_json
+from study.comparison.targets import profiles_of
+from study.comparison.verdict import Verdict, judge
+from study.report.files import DOTS_PER_INCH, PLOTS, Plot, write_csv
+from study.report.html_parts import Illustration
+
+COLOURS = 128
+"""Of a picture: enough for lines and their smooth edges, in a third of the bytes."""
+
+
+def write_comparison(comparison: Comparison, folder: Path, *, links: Links = lambda run: None) -> Path:
+    """Write the page with all that is beside it into `folder`, which is made; returns the page's path.
+
+    `links` says the address of an MLflow run's page. Raises OSError where there is no room.
+    """
+    verdict = judge(comparison)
+    (plots := folder / PLOTS).mkdir(parents=True, exist_ok=True)
+    (folder / FILE).write_text(to_json(comparison), encoding="utf-8")
+    rows = all_rows(comparison, verdict)
+    for name, table in rows.items():
+        write_csv(folder / name, table)
+    illustrations: dict[str, list[Illustration]] = {}
+    for section, plot in all_plots(comparison, verdict):
+        png = _png(plot.figure)
+        (plots / f"{plot.name}.png").write_bytes(png)
+        illustrations.setdefault(section, []).append(Illustration(plot.title, plot.caption, png))
+    for problem in comparison.problems:
+        if problem.trades_off:
+            (plots / f"front-{problem.name}.png").write_bytes(_png(front_plot(comparison, problem)))
+    html = page(comparison, verdict, illustrations=illustrations, files=[*rows, FILE], links=links)
+    path = folder / PAGE
+    path.write_text(html, encoding="utf-8")
+    return path
+
+
+def _png(figure: Figure) -> bytes:
+    drawn, small = BytesIO(), BytesIO()
+    figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH)
+    Image.open(drawn).convert("RGB").quantize(COLOURS).save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+def all_plots(comparison: Comparison, verdict: Verdict) -> Iterator[tuple[str, Plot]]:
+    """The page's plots with their sections, in the order in which they are looked at."""
+    for problem in comparison.problems:
+        drawn = interval_plot(comparison, problem, verdict.problems[problem.name])
+        yield "Intervals", Plot(f"intervals-{problem.name}", problem.name, INTERVALS, drawn)
+    for problem in comparison.problems:
+        drawn = seconds_plot(comparison, problem)
+        yield "Best against CPU seconds", Plot(f"seconds-{problem.name}", problem.name, SECONDS, drawn)
+    for problem in comparison.problems:
+        drawn = trials_plot(comparison, problem)
+        yield "Expected best against trials", Plot(f"trials-{problem.name}", problem.name, TRIALS, drawn)
+    drawn = profile_plot(comparison, profiles_of(comparison))
+    yield "Time to target", Plot("profiles", "Performance profiles", PROFILES, drawn)
+    yield "Cost", Plot("cost", "CPU seconds", COST, cost_plot(comparison, verdict.overall))
+
+
+INTERVALS = (
+    "Median test errors with 95 % intervals, the smallest first; those without one had too few runs. The dotted line "
+    "is the smallest median of a baseline. Intervals that leave the plot go on to the end of its axis."
+)
+SECONDS = "The best validation value so far: the median over searches, and their range."
+TRIALS = (
+    "The best validation value that so many of a search's trials may be expected to come to, averaged in decades: the "
+    "median over searches, and their range. A line begins where no draw of so many can have failed altogether."
+)
+PROFILES = (
+    "How many problems' targets an entry reached within so many times the shortest time of any entry. The target is "
+    "the validation value that the best baseline's median search ended at."
+)
+COST = "Medians on every problem: of training and projecting one network, and of the search for its settings."

@@ -1,0 +1,247 @@
+"""The page of a comparison: one HTML file that needs no other and no network. The verdict comes first."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from html import escape
+from string import Template
+
+from study.comparison import front_svg, tables
+from study.comparison.result import Comparison, ProblemResult
+from study.comparison.script import SCRIPT
+from study.comparison.sentences import sentence
+from study.comparison.standing import Overall
+from study.comparison.targets import profiles_of, times_to_target
+from study.comparison.verdict import Verdict
+from study.report.html_parts import STYLE, Illustration, figure
+from study.report.text_table import format_duration
+
+PAGE = "comparison.html"
+"""Its name in the folder of the comparison."""
+
+Links = Callable[[str], str | None]
+
+OWN_STYLE = """
+body { max-width: 70rem; }
+h3 { margin: 1.5rem 0 .3rem; font-size: 1rem; }
+ul { padding-left: 1.2rem; margin: .4rem 0; }
+li { margin: .35rem 0; max-width: 54rem; }
+small { color: #555; }
+a { color: #00527f; }
+td { vertical-align: top; }
+.scroll { margin: .5rem 0; }
+.matrix th, .matrix td { padding: .3rem .55rem; }
+.matrix th:first-child, .matrix td:first-child { position: sticky; left: 0; background: #fff; }
+.runs td:last-child { white-space: normal; min-width: 20rem; }
+th[aria-sort="ascending"]::after { content: " ↑"; }
+th[aria-sort="descending"]::after { content: " ↓"; }
+th[tabindex] { cursor: pointer; }
+th:focus-visible { outline: 2px solid #0072b2; }
+#highlight { margin: .5rem 0; }
+#beside { position: absolute; z-index: 1; margin: 0; max-width: 22rem; padding: .5rem .7rem; font-size: .8rem;
+  white-space: pre-wrap; background: #fff; border: 1px solid #555; pointer-events: none; }
+#beside[hidden] { display: none; }
+@media (max-width: 45rem) {
+  body { padding: 1rem .8rem 2rem; }
+  .matrix td:first-child { white-space: normal; min-width: 8rem; }
+  figure { overflow-x: auto; }
+  figure img { max-width: none; width: 44rem; }
+  figcaption { position: sticky; left: 0; max-width: calc(100vw - 2rem); }
+}
+@page { margin: 14mm; }
+@media print {
+  html { font-size: 9pt; }
+  body { max-width: none; padding: 0; font-size: 1rem; }
+  .scroll { overflow: visible; }
+  table { font-size: 6.5pt; }
+  th, td { padding: .12rem .35rem; }
+  .matrix th:first-child, .matrix td:first-child { position: static; }
+  .front { min-width: 0; max-width: 15cm; }
+  figure, tr, li { break-inside: avoid; }
+  figure img { max-height: 23cm; }
+  h2, h3 { break-after: avoid; }
+  a { color: inherit; text-decoration: none; }
+  #highlight, #beside, .folded { display: none; }
+}
+"""
+
+TEMPLATE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$name</title>
+<style>
+$style</style>
+</head>
+<body>
+<h1>$name</h1>
+$facts
+$sections
+<script>$script</script>
+</body>
+</html>
+""")
+
+READING = (
+    "Errors are those of test data, medians over all searches and seeds; a run that failed is worse than any other. "
+    "Searches and their trials never saw test data.",
+    "▲ better than every other baseline, ▽ worse than at least one, · undecided: the runs cannot tell. Each claim on a "
+    "problem is false with a probability of 5 % at most, for all entries of that problem together: "
+    "Welch's test of the searches' medians in decades, or Wilcoxon's of the seeds of one search, corrected by Holm.",
+    "An interval holds the value for other searches with a probability of 95 %; where there was one search, for other "
+    "seeds of the settings that it found.",
+    "The best baseline is that of the smallest median test error on the problem, a choice that flatters the baseline.",
+)
+
+HYPERVOLUMES = "Square decades that an entry's points dominate, up to the largest errors of any point: more is better."
+
+
+def page(
+    comparison: Comparison,
+    verdict: Verdict,
+    *,
+    illustrations: Mapping[str, Sequence[Illustration]],
+    files: Sequence[str],
+    links: Links,
+) -> str:
+    """The page; `illustrations` has plots by section, `files` are those beside it, `links` leads to MLflow's runs."""
+    sections = _sections(comparison, verdict, illustrations, files, links)
+    return TEMPLATE.substitute(
+        name=escape(comparison.name),
+        style=STYLE.lstrip() + OWN_STYLE.lstrip() + front_svg.STYLE.lstrip(),
+        facts=_facts(comparison),
+        sections="\n".join(sections),
+        script=SCRIPT,
+    )
+
+
+def _facts(comparison: Comparison) -> str:
+    contestants = len({entry.contestant for problem in comparison.problems for entry in problem.entries})
+    budget = [f"{comparison.trials} trials"] if comparison.trials is not None else []
+    budget += [f"{comparison.cpu_seconds:g} CPU seconds"] if comparison.cpu_seconds is not None else []
+    lines = [
+        f"{_some(len(comparison.problems), 'problem')}, {_some(contestants, 'contestant')}; of each "
+        f"{_some(comparison.studies, 'search', 'searches')} with {' and '.join(budget) or 'no bound on its budget'}, "
+        f"whose best by validation data was trained again with {_some(comparison.seeds, 'fresh seed')}.",
+        f"Baselines: {', '.join(comparison.baselines) or 'none'}.",
+        f"Started {datetime.fromtimestamp(comparison.started):%Y-%m-%d %H:%M}{_took(comparison)}. "
+        f"Machine: {comparison.machine}. Version: {comparison.version}.",
+    ]
+    facts = "\n".join(f'<p class="facts">{escape(line)}</p>' for line in lines)
+    return "\n".join([facts, *(f'<p class="notice">{escape(notice)}</p>' for notice in _notices(comparison))])
+
+
+def _some(count: int, one: str, more: str | None = None) -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"
+
+
+def _took(comparison: Comparison) -> str:
+    return "" if comparison.ended is None else f", took {format_duration(comparison.ended - comparison.started)}"
+
+
+def _notices(comparison: Comparison) -> Iterator[str]:
+    if comparison.ended is None:
+        yield "Not finished: what is missing of an entry that has begun counts as failed."
+    if not comparison.baselines:
+        yield "There is no baseline, so nothing is called better or worse."
+    if comparison.studies == 1:
+        yield "One search of each: intervals and decisions are about the settings that it found, not about others."
+    if comparison.studies == 2:
+        yield "Two searches of each can decide nothing, however far apart they are; three can, five do so more often."
+
+
+def _sections(
+    comparison: Comparison,
+    verdict: Verdict,
+    illustrations: Mapping[str, Sequence[Illustration]],
+    files: Sequence[str],
+    links: Links,
+) -> Iterator[str]:
+    labels, profiles = [one.label for one in verdict.overall], profiles_of(comparison)
+    yield from _verdict(comparison, verdict.overall)
+    yield "<h2>How to read this</h2>\n" + _list(list(map(escape, READING)))
+    yield "<h2>Test errors</h2>"
+    yield _matrix(tables.errors_table(comparison, verdict.problems, labels))
+    yield "<h2>All problems together</h2>"
+    yield _matrix(tables.overall_table(verdict.overall, profiles))
+    if refused := tables.refused_table(comparison):
+        yield f"<h2>Who did not take part</h2>\n{refused}"
+    for title, plots in illustrations.items():
+        yield f"<h2>{escape(title)}</h2>"
+        if title == "Time to target":
+            yield _matrix(tables.targets_table(comparison, times_to_target(comparison), labels))
+        yield from (f"<h3>{escape(plot.title)}</h3>\n{figure(plot)}" for plot in plots)
+        if title == "Intervals":
+            yield from _fronts(comparison, labels, links)
+    yield from _folded("Chosen settings", comparison, tables.settings_table, links)
+    yield from _folded("Runs behind each figure", comparison, tables.runs_table, links)
+    yield (
+        "<h2>Files</h2>\n<p>Every figure with all its digits, and the ids of its runs: "
+        + ", ".join(f'<a href="{escape(name)}">{escape(name)}</a>' for name in files)
+        + '. Plots as PNG: <a href="plots/">plots</a>.</p>'
+    )
+
+
+def _verdict(comparison: Comparison, overall: Sequence[Overall]) -> Iterator[str]:
+    """A sentence for each entry, the best of its kind first."""
+    projected = {entry.label for problem in comparison.problems for entry in problem.entries if entry.projected}
+    own = [one for one in overall if not one.baseline and not _of_baseline(comparison, one.label)]
+    kinds = {
+        "Constrained": own,
+        "Baselines": [one for one in overall if one.baseline],
+        "Baselines, projected": [one for one in overall if one not in own and one.label in projected],
+    }
+    yield "<h2>Verdict</h2>"
+    for kind, among in kinds.items():
+        if among:
+            yield f"<h3>{kind}</h3>\n{_list(map(_quoted, among))}"
+
+
+def _of_baseline(comparison: Comparison, label: str) -> bool:
+    return any(
+        entry.label == label and entry.contestant in comparison.baselines
+        for problem in comparison.problems
+        for entry in problem.entries
+    )
+
+
+def _list(lines: Sequence[str] | Iterator[str]) -> str:
+    return "<ul>\n" + "\n".join(f"<li>{line}</li>" for line in lines) + "\n</ul>"
+
+
+def _quoted(overall: Overall) -> str:
+    """Its sentence, with the name in bold; numbers stay with their signs."""
+    text = escape(sentence(overall), quote=False).replace(" ×", "&nbsp;×").replace(" %", "&nbsp;%")
+    name = escape(overall.label)
+    return f"<strong>{name}</strong>{text.removeprefix(name)}"
+
+
+def _matrix(table: str) -> str:
+    return f'<div class="matrix sortable">{table}</div>'
+
+
+def _fronts(comparison: Comparison, labels: Sequence[str], links: Links) -> Iterator[str]:
+    """The trade-off of each problem that has one: interactive, and a table of its Pareto set."""
+    yield (
+        '<h2>Trade-off</h2>\n<p class="note">A point for each search: medians over its seeds. Orange squares are '
+        "baselines, blue diamonds the others; open ones are projected networks. The staircase is the Pareto set. A "
+        "point says its trial and settings when the mouse is over it, or with Tab and the arrow keys.</p>\n"
+        '<div id="highlight"></div>'
+    )
+    for problem in comparison.problems:
+        if drawn := front_svg.front_svg(comparison, problem, links):
+            yield f'<h3>{escape(problem.name)}</h3>\n<div class="scroll">{drawn}</div>'
+            yield tables.front_table(problem, links)
+    yield "<h3>Hypervolumes</h3>"
+    yield f'<p class="note">{HYPERVOLUMES}</p>'
+    yield _matrix(tables.hypervolume_table(comparison, labels))
+
+
+def _folded(
+    title: str, comparison: Comparison, table: Callable[[ProblemResult, Links], str], links: Links
+) -> Iterator[str]:
+    yield f'<section class="folded">\n<h2>{escape(title)}</h2>'
+    for problem in comparison.problems:
+        name = escape(problem.name)
+        yield f'<details class="runs"><summary>{name}</summary>\n{table(problem, links)}\n</details>'
+    yield "</section>"

@@ -1,0 +1,122 @@
+"""The verdict in words: one sentence for each entry, which says no more than the runs do."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from study.comparison.standing import Overall
+from study.statistics.comparison import Decision
+from study.statistics.estimate import Estimate
+
+MOST_NAMES = 2
+"""So many problems are called by their names."""
+
+CLAIMS = {
+    Decision.BETTER: "better than every {other}tuned baseline",
+    Decision.UNDECIDED: "undecided",
+    Decision.WORSE: "worse than at least one",
+}
+"""In the order in which they are said."""
+
+
+def sentence(overall: Overall) -> str:
+    """What a colleague would quote of this entry: where it is better, by how much, and at which cost."""
+    if not overall.standings:
+        return f"{overall.label}: took part in no problem{_refused(overall)}."
+    parts = [_decisions(overall), *_sizes(overall)]
+    return f"{overall.label}: {'; '.join(parts)}{_refused(overall)}."
+
+
+def _decisions(overall: Overall) -> str:
+    """Better than every tuned baseline on 4 of 6 problems, undecided on 1 (burgers), worse than at least one on 1."""
+    decided = {decision: overall.problems(decision) for decision in CLAIMS}
+    if not any(decided.values()):
+        return "no tuned baseline to compare it with"
+    other = "other " if overall.baseline else ""
+    if len(overall.standings) == 1:
+        claim = next(decision for decision, names in decided.items() if names)
+        return _alone(claim, other=other, problem=overall.standings[0].problem)
+    total = sum(map(len, decided.values()))
+    said = [(claim.format(other=other), decided[decision]) for decision, claim in CLAIMS.items() if decided[decision]]
+    if said[0][0] == CLAIMS[Decision.WORSE]:
+        said[0] = f"worse than at least one {other}tuned baseline", said[0][1]
+    return ", ".join(f"{claim} on {_count(names, total, first=not index)}" for index, (claim, names) in enumerate(said))
+
+
+def _alone(decision: Decision, *, other: str, problem: str) -> str:
+    if decision is Decision.UNDECIDED:
+        return f"neither better than every {other}tuned baseline nor worse than one on {problem}: undecided"
+    return (
+        CLAIMS[decision].format(other=other)
+        + (f" {other}tuned baseline" * (decision is Decision.WORSE))
+        + f" on {problem}"
+    )
+
+
+def _count(names: Sequence[str], total: int, *, first: bool) -> str:
+    if len(names) == total:
+        return f"all {total} problems"
+    count = f"{len(names)} of {total} problems" if first else str(len(names))
+    return f"{count} ({', '.join(names)})" if len(names) <= MOST_NAMES else count
+
+
+def _sizes(overall: Overall) -> Iterator[str]:
+    """Errors, failures and cost beside the best baseline's."""
+    if overall.ratio:
+        yield _errors(overall.ratio)
+    elif len(overall.standings) == 1:
+        middle = overall.standings[0].median
+        yield "the median run failed" if middle.value == math.inf else f"median error {_error(middle)}"
+    if overall.constraint_ratio is not None:
+        yield f"constraint error {_times(overall.constraint_ratio, smaller='smaller', larger='larger')}"
+    if overall.failures:
+        yield f"{_percent(overall.failures)} of its runs failed"
+    if overall.cost_ratio is not None and math.isfinite(overall.cost_ratio):
+        yield f"costs {number(overall.cost_ratio)} × the CPU seconds"
+
+
+def _errors(ratio: Estimate) -> str:
+    if ratio.value == math.inf:
+        return "its median run failed"
+    return f"median error {number(ratio.value)} × the best baseline's{_interval(ratio)}"
+
+
+def _error(middle: Estimate) -> str:
+    return f"{middle.value:.2g}{_interval(middle)}"
+
+
+def _interval(estimate: Estimate) -> str:
+    if estimate.interval is None:
+        return " (too few runs for an interval)"
+    low, high = estimate.interval
+    return f" (95 % interval {number(low)} to {number(high)})"
+
+
+def _times(ratio: float, *, smaller: str, larger: str) -> str:
+    if ratio == 0:
+        return "0"
+    if ratio == math.inf:
+        return "not measured, since runs failed"
+    return f"{number(1 / ratio)} × {smaller}" if ratio < 1 else f"{number(ratio)} × {larger}"
+
+
+def _refused(overall: Overall) -> str:
+    reasons = [f"{problem} ({reason})" for problem, reason in overall.refused.items()]
+    return f"; does not take part in {' and '.join(reasons)}" if reasons else ""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else "under 1 %"
+
+
+def number(value: float) -> str:
+    """In two digits, as one says it: 0.21, 2.1, 340, 1.2e6."""
+    if value == math.inf:
+        return "∞"
+    if not value:
+        return "0"
+    short = f"{value:.1e}"
+    exponent = int(short.partition("e")[2])
+    if not -4 <= exponent <= 5:
+        return f"{short.partition('e')[0]}e{exponent}"
+    rounded = float(short)
+    return f"{rounded:.0f}" if exponent >= 1 else f"{rounded:.{1 - exponent}f}"

@@ -1,0 +1,96 @@
+"""How an entry stands beside baselines: on one problem, and on all of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from study.statistics.comparison import Decision
+from study.statistics.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class Against:
+    """An entry beside one baseline: the ratio of their errors, the probability that a run of it has the smaller one.
+
+    `corrected` is the p-value after Holm's correction for all baselines beside this entry, and decides.
+    """
+
+    baseline: str
+    ratio: Estimate
+    improvement: Estimate
+    p_value: float
+    corrected: float
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Better than every baseline, worse than at least one, or undecided; p is corrected for all claims on a problem."""
+
+    decision: Decision
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """CPU seconds: medians of a network's training and projection, and of the search for its settings."""
+
+    training: float
+    projection: float
+    tuning: float
+
+    @property
+    def network(self) -> float:
+        """What one network costs whose settings are known."""
+        return self.training + self.projection
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How an entry stands on one problem: beside all other baselines, the best first, of which there may be none.
+
+    The two last ratios are to the best baseline; None without one, or where constraints are not apart from the error.
+    """
+
+    problem: str
+    label: str
+    median: Estimate
+    mean: Estimate
+    constraint: Estimate | None
+    failures: Estimate
+    seconds: Seconds
+    against: tuple[Against, ...]
+    claim: Claim | None
+    constraint_ratio: float | None
+    cost_ratio: float | None
+
+    @property
+    def best(self) -> Against | None:
+        """Beside the best of the other baselines."""
+        return self.against[0] if self.against else None
+
+    @property
+    def decision(self) -> Decision | None:
+        """That of the claim; None where there is nothing to compare with."""
+        return self.claim.decision if self.claim else None
+
+
+@dataclass(frozen=True)
+class Overall:
+    """How an entry stands on all problems that it took part in, and why it did not in others.
+
+    `ratio` is the median, over all runs on all problems, of its error over the median of each problem's best baseline;
+    the other ratios are medians over problems; `failures` is a share of all runs.
+    """
+
+    label: str
+    baseline: bool
+    standings: tuple[Standing, ...]
+    refused: Mapping[str, str]
+    ratio: Estimate | None
+    constraint_ratio: float | None
+    cost_ratio: float | None
+    failures: float
+
+    def problems(self, decision: Decision) -> tuple[str, ...]:
+        """Where it is decided so."""
+        return tuple(standing.problem for standing in self.standings if standing.decision == decision)

@@ -1,0 +1,219 @@
+"""The tables of a comparison's page, as HTML."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
+
+from study.comparison.fronts import front, hypervolumes, points
+from study.comparison.interval_plots import SIGNS
+from study.comparison.result import Comparison, Confirmed, ProblemResult, SearchResult, Source
+from study.comparison.sentences import number
+from study.comparison.standing import Overall, Standing
+from study.report.html_parts import grid
+from study.report.text_table import Column, format_error
+from study.statistics.comparison import Decision
+from study.statistics.estimate import Estimate
+from study.statistics.targets import Profile
+
+Links = Callable[[str], str | None]
+
+ENTRY = Column("entry", "a contestant, as trained or as projected", numeric=False)
+NOTHING = "–"
+
+
+def errors_table(comparison: Comparison, problems: Mapping[str, Sequence[Standing]], labels: Sequence[str]) -> str:
+    """Medians with intervals: a row for each entry, a column for each problem."""
+    found = {(one.problem, one.label): one for standings in problems.values() for one in standings}
+    columns = [ENTRY, *(Column(one.name, f"median of {one.error}") for one in comparison.problems)]
+    rows = [
+        [escape(label), *(_median(found.get((problem.name, label))) for problem in comparison.problems)]
+        for label in labels
+    ]
+    return grid(columns, rows)
+
+
+def _median(standing: Standing | None) -> str:
+    if standing is None:
+        return NOTHING
+    middle = standing.median
+    return f"{error(middle.value)}{SIGNS[standing.decision]}<br><small>{_interval(middle, error)}</small>"
+
+
+def error(value: float) -> str:
+    """An error, or that the run failed."""
+    return "failed" if value == math.inf else format_error(value)
+
+
+def _interval(estimate: Estimate, form: Callable[[float], str]) -> str:
+    if estimate.interval is None:
+        return "no interval"
+    if estimate.interval[0] == math.inf:
+        return NOTHING
+    return " to ".join("∞" if end == math.inf else form(end) if end else "0" for end in estimate.interval)
+
+
+def overall_table(overall: Sequence[Overall], profiles: Mapping[str, Profile]) -> str:
+    """All problems together: how often an entry is better, and by how much."""
+    columns = [
+        ENTRY,
+        Column("better", "problems on which it is better than every other baseline"),
+        Column("undecided", "problems on which the runs cannot tell"),
+        Column("worse", "problems on which it is worse than at least one baseline"),
+        Column("error\nratio", "median over all runs of its error over the median of the best baseline"),
+        Column("95 %\ninterval", "of that ratio, for other searches on these problems"),
+        Column("constraint\nratio", "ratio of the medians, median over problems"),
+        Column("CPU s\nratio", "training and projection beside the best baseline's, median over problems"),
+        Column("failed", "share of all runs with fresh seeds"),
+        Column("time to\ntarget", "score: mean height of the performance profile up to a factor of 4; 1 is the best"),
+    ]
+    return grid(columns, [_overall(one, profiles) for one in overall if one.standings])
+
+
+def _overall(one: Overall, profiles: Mapping[str, Profile]) -> list[str]:
+    return [
+        escape(one.label),
+        *(str(len(one.problems(decision))) for decision in (Decision.BETTER, Decision.UNDECIDED, Decision.WORSE)),
+        _ratio(one.ratio and one.ratio.value),
+        _interval(one.ratio, number) if one.ratio else NOTHING,
+        _ratio(one.constraint_ratio),
+        _ratio(one.cost_ratio),
+        f"{100 * one.failures:.0f} %",
+        f"{profiles[one.label].score:.2f}" if one.label in profiles else NOTHING,
+    ]
+
+
+def _ratio(value: float | None) -> str:
+    return NOTHING if value is None else number(value)
+
+
+def front_table(problem: ProblemResult, links: Links) -> str:
+    """The Pareto set by its numbers in the plot, and what each of its entries' own points dominate."""
+    among = points(problem)
+    dominated = hypervolumes(among)
+    columns = [
+        Column("#", "the number in the plot"),
+        ENTRY,
+        Column("search", "which of the searches"),
+        Column("trial", "the trial that it chose", numeric=False),
+        Column("error", f"median of {problem.error} over the seeds"),
+        Column("constraint\nerror", f"median of {problem.constraint} over the seeds"),
+        Column("hypervolume", "square decades that the entry's points dominate"),
+    ]
+    rows = [
+        [
+            str(index),
+            escape(point.label),
+            str(point.number),
+            _source(point.search.chosen, links),
+            error(point.error),
+            error(point.constraint),
+            f"{dominated[point.label]:.2f}",
+        ]
+        for index, point in enumerate(front(among), start=1)
+    ]
+    return grid(columns, rows)
+
+
+def hypervolume_table(comparison: Comparison, labels: Iterable[str]) -> str:
+    """Square decades that an entry's points dominate, by problem."""
+    shown = [problem for problem in comparison.problems if problem.trades_off]
+    dominated = {problem.name: hypervolumes(points(problem)) for problem in shown}
+    columns = [ENTRY, *(Column(one.name, "hypervolume of the entry's points, in square decades") for one in shown)]
+    rows = [
+        [escape(label), *(f"{dominated[one.name].get(label, 0.0):.2f}" for one in shown)]
+        for label in labels
+        if any(label in found for found in dominated.values())
+    ]
+    return grid(columns, rows)
+
+
+def targets_table(comparison: Comparison, times: Mapping[str, Mapping[str, float]], labels: Iterable[str]) -> str:
+    """CPU seconds to each problem's target."""
+    columns = [ENTRY, *(Column(one.name, "CPU seconds of the median search") for one in comparison.problems)]
+    rows = [
+        [escape(label), *(_seconds(times[label].get(problem.name)) for problem in comparison.problems)]
+        for label in labels
+        if label in times
+    ]
+    return grid(columns, rows)
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return NOTHING
+    return "never" if value == math.inf else f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def settings_table(problem: ProblemResult, links: Links) -> str:
+    """What each search chose."""
+    columns = [
+        ENTRY,
+        Column("search", "which of the searches"),
+        Column("trial", "the trial that it chose", numeric=False),
+        Column("settings", "searched settings of that trial", numeric=False),
+    ]
+    rows = [
+        [escape(entry.label), str(index), _source(search.chosen, links), _settings(search)]
+        for entry in problem.entries
+        for index, search in enumerate(entry.searches, start=1)
+    ]
+    return grid(columns, rows)
+
+
+def _settings(search: SearchResult) -> str:
+    return "<br>".join(f"{escape(name)}: {escape(setting(value))}" for name, value in search.settings.items())
+
+
+def setting(value: object) -> str:
+    """A setting's value, as people write it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def runs_table(problem: ProblemResult, links: Links) -> str:
+    """The runs behind every figure: those of the chosen trial, and with each fresh seed."""
+    columns = [
+        ENTRY,
+        Column("search", "which of the searches"),
+        Column("trial", "the trial that it chose", numeric=False),
+        Column("runs by seed", "the same settings with fresh seeds", numeric=False),
+    ]
+    rows = [
+        [
+            escape(entry.label),
+            str(index),
+            _source(search.chosen, links),
+            " ".join(_run(run, links) for run in search.confirmed),
+        ]
+        for entry in problem.entries
+        for index, search in enumerate(entry.searches, start=1)
+    ]
+    return grid(columns, rows)
+
+
+def _run(run: Confirmed, links: Links) -> str:
+    text = f"{run.seed}{' (failed)' if run.failed else ''}"
+    return _link(text, run.source, links)
+
+
+def _source(source: Source | None, links: Links) -> str:
+    return "none completed" if source is None else _link(f"{source.study} {source.trial}", source, links)
+
+
+def _link(text: str, source: Source, links: Links) -> str:
+    address = links(source.run) if source.run else None
+    return f'<a href="{escape(address)}">{escape(text)}</a>' if address else escape(text)
+
+
+def refused_table(comparison: Comparison) -> str:
+    """Which contestants a problem has no place for, and why; empty if there is none."""
+    columns = [
+        Column("problem", "a problem of the comparison", numeric=False),
+        Column("contestant", "which it refused", numeric=False),
+        Column("reason", "why", numeric=False),
+    ]
+    rows = [
+        [escape(problem.name), escape(name), escape(reason)]
+        for problem in comparison.problems
+        for name, reason in problem.refused.items()
+    ]
+    return grid(columns, rows) if rows else ""

@@ -1,0 +1,191 @@
+"""The verdict of a comparison: how every entry stands on each problem, and on all of them, beside tuned baselines.
+
+A *baseline* is a contestant, as trained, that the comparison names as such. Of each entry one thing is claimed on a
+problem: that it is better than every baseline, if all ratios of errors say so, or else worse than at least one. "Better
+than every" needs each comparison to hold, so its p is the largest of theirs (an intersection–union test, Berger 1982,
+Technometrics 24); that of "worse than at least one" is the smallest after Holm's correction for the baselines. The
+claims of all entries on a problem are corrected by Holm in turn, so that any of them is false with a probability of
+5 % at most. What the runs cannot tell is undecided.
+
+The *best* baseline is the one with the smallest median test error. That chooses by test data, which flatters the
+baseline, never the entry.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from study.comparison.result import PROJECTED, Comparison, EntryResult, ErrorTable, ProblemResult
+from study.comparison.standing import Against, Claim, Overall, Seconds, Standing
+from study.statistics.aggregate import aggregate
+from study.statistics.comparison import LEVEL, Decision, compare, decide
+from study.statistics.estimate import Estimate, estimate
+from study.statistics.failures import failure_rate
+from study.statistics.holm import holm
+from study.statistics.middles import interquartile_mean
+from study.statistics.middles import median as middle_of_all
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All standings by problem, the smallest median first, and each entry's overall, the best first."""
+
+    problems: dict[str, tuple[Standing, ...]]
+    overall: tuple[Overall, ...]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The test errors on one problem by entry, and those of the constraints, as far as they are measured."""
+
+    errors: dict[str, ErrorTable]
+    constraint: dict[str, ErrorTable]
+
+
+def judge(comparison: Comparison) -> Verdict:
+    """The verdict, from the test errors of the runs with fresh seeds alone."""
+    tables = {problem.name: _tables(comparison, problem) for problem in comparison.problems}
+    problems = {
+        problem.name: _standings(problem, tables[problem.name], comparison.baselines) for problem in comparison.problems
+    }
+    overall = [_overall(comparison, problems, tables, label) for label in comparison.labels]
+    return Verdict(problems, tuple(sorted(overall, key=_rank)))
+
+
+def _tables(comparison: Comparison, problem: ProblemResult) -> Tables:
+    errors, constraint = (
+        {one.label: one.errors(metric, studies=comparison.studies, seeds=comparison.seeds) for one in problem.entries}
+        for metric in (problem.error, problem.constraint or "")
+    )
+    return Tables(errors, constraint if problem.trades_off else {})
+
+
+def _standings(problem: ProblemResult, tables: Tables, baselines: Sequence[str]) -> tuple[Standing, ...]:
+    ranked = sorted(
+        (name for name in tables.errors if name in baselines), key=lambda name: _middle(tables.errors[name])
+    )
+    against = {label: _against(label, tables.errors, ranked) for label in tables.errors}
+    claims = _claims(against)
+    standings = [
+        _standing(problem, tables, entry, against[entry.label], claims.get(entry.label)) for entry in problem.entries
+    ]
+    return tuple(sorted(standings, key=lambda standing: standing.median.value))
+
+
+def _against(label: str, errors: Mapping[str, ErrorTable], baselines: Sequence[str]) -> tuple[Against, ...]:
+    """The entry beside every other baseline, in their order."""
+    compared = {name: compare(errors[label], errors[name]) for name in baselines if name != label}
+    decided = decide(compared)
+    return tuple(
+        Against(name, one.ratio, one.improvement, one.p_value, decided[name].p_value, decided[name].decision)
+        for name, one in compared.items()
+    )
+
+
+def _claims(against: Mapping[str, Sequence[Against]]) -> dict[str, Claim]:
+    """Each entry's claim that has baselines to be compared with, corrected for all of them."""
+    tentative = {label: _tentative(among) for label, among in against.items() if among}
+    corrected = holm([claim.p_value for claim in tentative.values()])
+    return {
+        label: Claim(claim.decision if p_value <= LEVEL else Decision.UNDECIDED, p_value)
+        for (label, claim), p_value in zip(tentative.items(), corrected, strict=True)
+    }
+
+
+def _tentative(among: Sequence[Against]) -> Claim:
+    """What would be claimed of an entry alone."""
+    if all(one.ratio.value < 1 for one in among):
+        return Claim(Decision.BETTER, max(one.p_value for one in among))
+    worse = [one.corrected for one in among if one.ratio.value > 1]
+    return Claim(Decision.WORSE, min(worse)) if worse else Claim(Decision.UNDECIDED, 1.0)
+
+
+def _standing(
+    problem: ProblemResult, tables: Tables, entry: EntryResult, against: tuple[Against, ...], claim: Claim | None
+) -> Standing:
+    errors, constraint, seconds = tables.errors[entry.label], tables.constraint.get(entry.label), seconds_of(entry)
+    best = problem.by_label[against[0].baseline] if against else None
+    return Standing(
+        problem=problem.name,
+        label=entry.label,
+        median=estimate(errors),
+        mean=estimate(errors, interquartile_mean),
+        constraint=estimate(constraint) if constraint else None,
+        failures=failure_rate(errors),
+        seconds=seconds,
+        against=against,
+        claim=claim,
+        constraint_ratio=quotient(_middle(constraint), _middle(tables.constraint[best.label]))
+        if constraint and best
+        else None,
+        cost_ratio=quotient(seconds.network, seconds_of(best).network) if best else None,
+    )
+
+
+def seconds_of(entry: EntryResult) -> Seconds:
+    """Medians over the runs with fresh seeds, and over the searches."""
+    return Seconds(
+        training=_median(run.training_seconds for run in entry.confirmed),
+        projection=_median(run.projection_seconds for run in entry.confirmed),
+        tuning=_median(search.cpu_seconds for search in entry.searches),
+    )
+
+
+def quotient(value: float, other: float) -> float:
+    """value / other; 1 where both are 0 or both inf."""
+    if value == other:
+        return 1.0
+    return value / other if other else math.inf
+
+
+def _overall(
+    comparison: Comparison, problems: Mapping[str, Sequence[Standing]], tables: Mapping[str, Tables], label: str
+) -> Overall:
+    own = tuple(one for standings in problems.values() for one in standings if one.label == label)
+    failed = [value == math.inf for one in own for row in tables[one.problem].errors[label] for value in row]
+    contestant = label.removesuffix(PROJECTED)
+    return Overall(
+        label=label,
+        baseline=comparison.is_baseline(label),
+        standings=own,
+        refused={one.name: one.refused[contestant] for one in comparison.problems if contestant in one.refused},
+        ratio=_ratio(own, tables),
+        constraint_ratio=_over_problems(one.constraint_ratio for one in own),
+        cost_ratio=_over_problems(one.cost_ratio for one in own),
+        failures=sum(failed) / len(failed),
+    )
+
+
+def _ratio(standings: Iterable[Standing], tables: Mapping[str, Tables]) -> Estimate | None:
+    """Errors over the best baseline's median, on all problems where there is one."""
+    normalised = [
+        [[quotient(error, _middle(errors[one.best.baseline])) for error in row] for row in errors[one.label]]
+        for one in standings
+        if one.best and (errors := tables[one.problem].errors)
+    ]
+    return aggregate(normalised, middle_of_all) if normalised else None
+
+
+def _rank(overall: Overall) -> tuple[int, int, float]:
+    """More problems on which it is better, then fewer on which it is worse, then smaller errors."""
+    better, worse = (len(overall.problems(decision)) for decision in (Decision.BETTER, Decision.WORSE))
+    return (
+        -better,
+        worse,
+        overall.ratio.value if overall.ratio else _median(one.median.value for one in overall.standings),
+    )
+
+
+def _over_problems(ratios: Iterable[float | None]) -> float | None:
+    known = [ratio for ratio in ratios if ratio is not None]
+    return _median(known) if known else None
+
+
+def _middle(table: ErrorTable) -> float:
+    return _median(value for row in table for value in row)
+
+
+def _median(values: Iterable[float]) -> float:
+    listed = list(values)
+    return median(listed) if listed else math.nan
