@@ -10,6 +10,9 @@ from study.statistics.estimate import Estimate
 MOST_NAMES = 2
 """So many problems are called by their names."""
 
+NEARLY = 1.05
+"""Ratios nearer to 1 are 1 in two digits."""
+
 CLAIMS = {
     Decision.BETTER: "better than every {other}tuned baseline",
     Decision.UNDECIDED: "undecided",
@@ -21,7 +24,7 @@ CLAIMS = {
 def sentence(overall: Overall) -> str:
     """What a colleague would quote of this entry: where it is better, by how much, and at which cost."""
     if not overall.standings:
-        return f"{overall.label}: took part in no problem{_refused(overall)}."
+        return f"{overall.label}: takes part in no problem{_refused(overall)}."
     parts = [_decisions(overall), *_sizes(overall)]
     return f"{overall.label}: {'; '.join(parts)}{_refused(overall)}."
 
@@ -29,9 +32,9 @@ def sentence(overall: Overall) -> str:
 def _decisions(overall: Overall) -> str:
     """Better than every tuned baseline on 4 of 6 problems, undecided on 1 (burgers), worse than at least one on 1."""
     decided = {decision: overall.problems(decision) for decision in CLAIMS}
-    if not any(decided.values()):
-        return "no tuned baseline to compare it with"
     other = "other " if overall.baseline else ""
+    if not any(decided.values()):
+        return f"no {other}tuned baseline to compare it with"
     if len(overall.standings) == 1:
         claim = next(decision for decision, names in decided.items() if names)
         return _alone(claim, other=other, problem=overall.standings[0].problem)
@@ -67,7 +70,7 @@ def _sizes(overall: Overall) -> Iterator[str]:
         middle = overall.standings[0].median
         yield "the median run failed" if middle.value == math.inf else f"median error {_error(middle)}"
     if overall.constraint_ratio is not None:
-        yield f"constraint error {_times(overall.constraint_ratio, smaller='smaller', larger='larger')}"
+        yield _constraint(overall.constraint_ratio)
     if overall.failures:
         yield f"{_percent(overall.failures)} of its runs failed"
     if overall.cost_ratio is not None and math.isfinite(overall.cost_ratio):
@@ -81,7 +84,7 @@ def _errors(ratio: Estimate) -> str:
 
 
 def _error(middle: Estimate) -> str:
-    return f"{middle.value:.2g}{_interval(middle)}"
+    return f"{number(middle.value)}{_interval(middle)}"
 
 
 def _interval(estimate: Estimate) -> str:
@@ -91,12 +94,15 @@ def _interval(estimate: Estimate) -> str:
     return f" (95 % interval {number(low)} to {number(high)})"
 
 
-def _times(ratio: float, *, smaller: str, larger: str) -> str:
+def _constraint(ratio: float) -> str:
     if ratio == 0:
-        return "0"
+        return "no constraint error"
     if ratio == math.inf:
-        return "not measured, since runs failed"
-    return f"{number(1 / ratio)} × {smaller}" if ratio < 1 else f"{number(ratio)} × {larger}"
+        return "constraint error not measured, since runs failed"
+    if 1 / NEARLY < ratio < NEARLY:
+        return "the same constraint error"
+    size = f"{number(1 / ratio)} × smaller" if ratio < 1 else f"{number(ratio)} × larger"
+    return f"constraint error {size}"
 
 
 def _refused(overall: Overall) -> str:

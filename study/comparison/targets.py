@@ -15,7 +15,9 @@ def target(problem: ProblemResult, baselines: tuple[str, ...]) -> float:
     """The validation value that the best baseline's median search ends at; without baselines, the median entry's."""
     reached = {entry.label: _reached(entry) for entry in problem.entries}
     of_baselines = [value for label, value in reached.items() if label in baselines]
-    return min(of_baselines) if of_baselines else median(reached.values())
+    if of_baselines:
+        return min(of_baselines)
+    return median(reached.values()) if reached else math.inf
 
 
 def _reached(entry: EntryResult) -> float:

@@ -1,0 +1,156 @@
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from study.comparison.files import all_plots, write_comparison
+from study.comparison.page import PAGE
+from study.comparison.result import Comparison
+from study.comparison.saved import FILE, read_comparison
+from study.comparison.sentences import sentence
+from study.comparison.verdict import judge
+from tests.study.comparison import synthetic
+from tests.study.comparison.made_up import around, comparison, entry, problem
+from tests.study.report.rendering import drawn
+
+MOST_BYTES = 5_000_000
+SERVER = "http://127.0.0.1:5000/#/experiments/1/runs/"
+VOID = {"meta", "img", "br"}
+
+
+class Nesting(HTMLParser):
+    """Whether every element ends where it should."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def text_of(made: Comparison, folder: Path, *, links: bool = False) -> str:
+    path = write_comparison(made, folder, links=lambda run: f"{SERVER}{run}" if links else None)
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Comparison, Path]:
+    some = {name: synthetic.CONTESTANTS[name] for name in ("unconstrained", "soft-adam", "null-space", "from-scratch")}
+    made = synthetic.comparison(synthetic.PROBLEMS[-2:], some, studies=3, seeds=4, trials=5)
+    folder = tmp_path_factory.mktemp("whole")
+    write_comparison(made, folder, links=lambda run: f"{SERVER}{run}")
+    return made, folder
+
+
+def test_the_page_has_every_entry_its_sentence_and_its_runs(whole: tuple[Comparison, Path]) -> None:
+    made, folder = whole
+    text = (folder / PAGE).read_text(encoding="utf-8")
+    plain = re.sub(r"<[^>]+>", "", text).replace("&nbsp;", " ")
+    for one in judge(made).overall:
+        assert sentence(one) in plain
+    runs = {run.source.run for one in made.problems for found in one.entries for run in found.confirmed}
+    assert runs <= set(re.findall(r"runs/(\w+)\"", text))
+
+
+def test_the_page_needs_no_network(whole: tuple[Comparison, Path]) -> None:
+    _, folder = whole
+    text = (folder / PAGE).read_text(encoding="utf-8")
+    assert set(re.findall(r"https?://[^\"'\s]*", text)) == set(re.findall(rf"{re.escape(SERVER)}\w+", text))
+    assert not re.search(r"<link|@import|url\(|src=\"(?!data:)|<script [^>]*src|fetch\(|XMLHttp", text)
+
+
+@pytest.mark.slow
+def test_the_page_of_six_problems_and_fourteen_contestants_is_small(tmp_path: Path) -> None:
+    assert len(text_of(synthetic.comparison(), tmp_path, links=True).encode()) < MOST_BYTES
+
+
+def test_the_page_is_well_formed(whole: tuple[Comparison, Path]) -> None:
+    nesting = Nesting()
+    nesting.feed((whole[1] / PAGE).read_text(encoding="utf-8"))
+    assert nesting.open == []
+
+
+def test_files_lie_beside_the_page(whole: tuple[Comparison, Path]) -> None:
+    made, folder = whole
+    text = (folder / PAGE).read_text(encoding="utf-8")
+    for path in (*folder.glob("*.csv"), folder / FILE):
+        assert f'href="{path.name}"' in text
+    pictures = sorted(path.stem for path in (folder / "plots").glob("*.png"))
+    kinds = ("intervals", "seconds", "trials")
+    names = [f"{kind}-{one.name}" for kind in kinds for one in made.problems]
+    assert pictures == sorted([*names, "front-fronts", "profiles", "cost"])
+    for path in (folder / "plots").glob("*.png"):
+        with Image.open(path) as picture:
+            assert picture.size[0] >= 1000
+
+
+def test_the_page_is_drawn_anew_without_the_studies(whole: tuple[Comparison, Path], tmp_path: Path) -> None:
+    made, folder = whole
+    again = read_comparison(folder)
+    assert again == made
+    links = (folder / PAGE).read_text(encoding="utf-8")
+    path = write_comparison(again, tmp_path, links=lambda run: f"{SERVER}{run}")
+    assert path.read_text(encoding="utf-8") == links
+
+
+FAILED = [[math.inf] * 2] * 2
+
+EDGES = {
+    "all failed": comparison(problem("waves", entry("soft", FAILED), entry("batch", FAILED))),
+    "one run": comparison(problem("waves", entry("soft", [[1.0]]), entry("batch", [[0.5]]))),
+    "one search": comparison(
+        problem("waves", entry("soft", around(1.0, searches=1)), entry("batch", around(0.5, searches=1)))
+    ),
+    "no baseline": comparison(problem("waves", entry("soft", around(1.0))), baselines=()),
+    "exact": comparison(problem("waves", entry("soft", [[0.0, 0.0]] * 2, constraint=0.0), entry("batch", FAILED))),
+    "refused": comparison(
+        problem("waves", entry("soft", around(1.0))), problem("heat", refused={"soft": "there is no data"})
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_edges_have_pages_too(name: str, tmp_path: Path) -> None:
+    text = text_of(EDGES[name], tmp_path)
+    nesting = Nesting()
+    nesting.feed(text)
+    assert nesting.open == []
+    assert "nan" not in re.sub(r"base64,[^\"]+|<script>.*</script>", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("name", "notice"),
+    [("one search", "One search of each"), ("all failed", "Two searches"), ("no baseline", "There is no baseline")],
+)
+def test_notices_say_what_cannot_be_told(name: str, notice: str, tmp_path: Path) -> None:
+    assert f'<p class="notice">{notice}' in text_of(EDGES[name], tmp_path)
+
+
+def test_what_goes_on_is_not_finished(tmp_path: Path) -> None:
+    assert "Not finished" in text_of(replace(EDGES["one run"], ended=None), tmp_path)
+
+
+def test_names_are_escaped(tmp_path: Path) -> None:
+    made = replace(EDGES["one run"], name="a<b>&c", machine="<i>")
+    text = text_of(made, tmp_path)
+    assert "a&lt;b&gt;&amp;c" in text
+    assert "<b>" not in text and "<i>" not in text
+
+
+def test_plots_are_drawn_without_warnings() -> None:
+    made = EDGES["all failed"]
+    for _, plot in all_plots(made, judge(made)):
+        drawn(plot.figure)
