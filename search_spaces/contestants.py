@@ -43,7 +43,8 @@ def of_trial(study: Study, values: Mapping[str, Any]) -> Study:
     """The plain study that a trial with these values belongs to. Raises StudyFileError where they do not name it."""
     if not study.contestants:
         return study
-    if (name := values.get(CONTESTANT)) not in study.contestants:
+    name: Any = values.get(CONTESTANT)
+    if name not in study.contestants:
         raise StudyFileError(f"{CONTESTANT} is {shown(name)}; {nearest(name, study.contestants)}")
     return of_contestant(study, name)
 

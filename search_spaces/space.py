@@ -36,7 +36,7 @@ class Part:
 
     def values_of(self, own: Mapping[str, Any]) -> Values:
         """What the journal has of a trial that its plain study draws with its `own` values."""
-        return ({CONTESTANT: self.name} if self.contestant else {}) | own
+        return {**({CONTESTANT: self.name} if self.contestant else {}), **own}
 
     def has(self, values: Mapping[str, Any]) -> bool:
         """Whether a trial with these values may be one of this contestant's; of a plain study's any trial may."""

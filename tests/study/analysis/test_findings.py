@@ -118,7 +118,7 @@ def test_bounds_hold_for_what_was_solved() -> None:
 def test_contestants_are_compared_some_trained_and_some_only_solved() -> None:
     """One that trains nothing has the errors of its projection for its own."""
     scratch = Contestant({"training.epochs": 0, "projection.solver": "lm"})
-    study = competing(contestants=competing().contestants | {"scratch": scratch})
+    study = competing(contestants={**competing().contestants, "scratch": scratch})
     made = [
         competing_record("0000", {"contestant": "heavy"}, data=0.3),
         competing_record("0001", {"contestant": "plain"}, data=0.2, also={"projected/validation/data_mse": 0.25}),

@@ -76,7 +76,7 @@ def test_of_contestants_it_counts_who_competes_and_what_each_searches() -> None:
     """One searches the rate in a range of its own; the error depends on the contestant alone."""
     generator, made = random.Random(0), []
     own = {"training.optimizer.learning_rate": SearchedParameter(Uniform(1e-2, 1.0, log=True))}
-    contestants = competing().contestants | {"plain": replace(PLAIN, search=own)}
+    contestants = {**competing().contestants, "plain": replace(PLAIN, search=own)}
     for index in range(120):
         name = ("heavy", "plain")[index % 2]
         values: dict[str, Any] = {"contestant": name}

@@ -113,7 +113,7 @@ def test_when_a_study_was_last_heard_of() -> None:
 
 
 def test_of_contestants_with_seconds_the_trials_that_may_be_are_counted(tmp_path: Path) -> None:
-    contestants = competing().contestants | {"scratch": Contestant({"training.epochs": 0, "projection.solver": "lm"})}
+    contestants = {**competing().contestants, "scratch": Contestant({"training.epochs": 0, "projection.solver": "lm"})}
     study = competing(trials=30, tune={"seconds": 5.0}, contestants=contestants)
     (tmp_path / STUDY).write_text(dump_yaml(study), encoding="utf-8")
     journal = Journal(tmp_path)

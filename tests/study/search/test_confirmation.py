@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from optuna.storages import InMemoryStorage
@@ -69,6 +70,12 @@ def found(study: Study, *records: TrialRecord) -> Analysis:
     return analyse(study, {one.trial: one for one in records})
 
 
+def seeds_of(study: Study) -> list[tuple[Any, ...]]:
+    """The seeds of each contestant."""
+    found: list[Any] = [one.search[SEED].distribution for one in study.contestants.values()]
+    return [choice.values for choice in found]
+
+
 def projected(error: float) -> dict[str, float]:
     return {"projected/validation/data_mse": error}
 
@@ -91,7 +98,7 @@ def test_contestants_are_confirmed_as_trained_and_as_projected() -> None:
     settings = {name: of_contestant(study, name).training for name in study.contestants}
     assert [settings[name].method.weight for name in ("heavy", "heavy.projected")] == [2.0, 5.0]
     assert settings["plain"].optimizer.learning_rate == 0.003
-    assert {seed for one in study.contestants.values() for seed in one.search[SEED].distribution.values} == {1, 2}
+    assert seeds_of(study) == [(1, 2)] * 3
     assert study.tune.trials == planned(study) == 6
 
 
@@ -99,8 +106,7 @@ def test_several_searches_are_confirmed_together_with_the_same_seeds() -> None:
     others = found(competing(), *(replace(one, values=one.values | {SEED: 1}) for one in SOME[:2]))
     study = confirming({"first": found(competing(), *SOME), "second": others}, seeds=2)
     assert [*study.contestants] == ["heavy.1", "heavy.1.projected", "plain.1", "heavy.2", "plain.2"]
-    seeds = [one.search[SEED].distribution.values for one in study.contestants.values()]
-    assert seeds == [(2, 3)] * 5  # 0, 1 and 4 had trials: 4 is the one that `plain` sets
+    assert seeds_of(study) == [(2, 3)] * 5  # 0, 1 and 4 had trials: 4 is the one that `plain` sets
     assert planned(study) == 10  # the same settings, found twice, are trained twice
 
 
@@ -109,7 +115,7 @@ def test_each_trial_has_the_settings_that_were_best_whatever_the_file_says() -> 
     other = competing()
     other = replace(other, network=Dense(widths=(5, 5)), training=replace(other.training, batch_size=7))
     study = confirming({"first": found(competing(), *SOME), "second": found(other, *SOME)}, seeds=1)
-    (seed,) = study.contestants["heavy.2"].search[SEED].distribution.values
+    (seed,) = seeds_of(study)[0]
     own = resolve(other, SOME[0].values)
     again = resolve(study, {"contestant": "heavy.2", SEED: seed})
     assert settings_of(again) == settings_of(replace(own, training=replace(own.training, seed=seed)))
