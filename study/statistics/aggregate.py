@@ -10,7 +10,7 @@ problems whose middles lie two of the seeds' standard deviations apart:
                    one search   R = 3, between 0   R = 3, between 1   R = 5, between 0   R = 5, between 1
     2 problems        95.2            95.7               96.0               95.0               95.9
     3 problems        95.5            96.3               95.7               94.8               94.3
-    5 problems        95.5            96.8               96.0               95.5                –
+    5 problems        95.5            96.8               96.0               95.5               94.7
 """
 
 import numpy as np
