@@ -8,7 +8,7 @@ from study.statistics.middles import interquartile_mean, median
 from tests.study.statistics.drawn import INF, drawn, holds
 
 
-@pytest.mark.parametrize(("problems", "between"), [(2, 1.0), (3, 0.5), (6, 1.0)])
+@pytest.mark.parametrize(("problems", "between"), [(2, 1.0), (4, 0.5)])
 def test_a_95_percent_interval_over_problems_holds_the_truth(problems: int, between: float) -> None:
     """The Monte-Carlo error of 1000 repetitions is 0.7 %."""
     generator, apart = np.random.default_rng(0), np.arange(problems)[:, None]
