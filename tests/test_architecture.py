@@ -32,11 +32,12 @@ STUDY_ROOMS = {
     "progress": {"journal", "terminal"},
     "report": {"analysis", "journal", "terminal", "trial"},
     "comparison": {"report", "statistics"},
+    "comparing": {"analysis", "comparison", "journal"},
     "search": {"analysis", "journal"},
     "tracking": {"analysis", "journal", "prediction", "report", "trial"},
     "driver": {"cluster", "journal", "progress", "search", "trial"},
     "cli": {
-        "analysis", "cluster", "driver", "journal", "prediction", "progress", "report", "search", "terminal",
+        "analysis", "cluster", "comparing", "comparison", "driver", "journal", "prediction", "progress", "report", "search", "terminal",
         "tracking", "trial",
     },
 }  # fmt: skip

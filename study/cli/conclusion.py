@@ -60,6 +60,19 @@ def resume_and_conclude(directory: Path, *, more: int, tracking_uri: str | None,
     _conclude(directory, outcome, tracker)
 
 
+def to_its_end(study: Study, runs: Path, name: str, tracking_uri: str, **where: Any) -> Outcome:
+    """Run the study `runs`/`name` as far as it lacks, and nothing else: its report is written on demand."""
+    directory = runs / name
+    with mendable():
+        if not (begun := (directory / STUDY).exists()):
+            directory = study_folder.claim(runs, name)
+        tracker = Tracker(directory, tracking_uri)
+        with _resumable(directory):
+            if not begun:
+                return runner.run(study, directory=directory, tracker=tracker, **where)
+            return runner.resume(directory, tracker=tracker, address=where["address"], hours=where["hours"])
+
+
 def _conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
     """Print what came of a study; exits unless it ended well. Raises RunFailed if it has no result."""
     console = Console()

@@ -7,7 +7,7 @@ done.
 
 import click
 
-from study.cli import looking, starting, using
+from study.cli import comparing, looking, starting, using
 
 COMMANDS = (
     looking.spaces,
@@ -17,6 +17,7 @@ COMMANDS = (
     starting.resume,
     starting.submit,
     starting.confirm,
+    comparing.compare,
     looking.report,
     looking.plot,
     using.predict,

@@ -19,6 +19,9 @@ SERVER_ENVIRONMENT = {
     "PYTHONWARNINGS": "ignore",
 }
 
+LOCAL = "http://127.0.0.1:5000"
+"""Where `cnn-study ui` shows a database."""
+
 STUDY_PAGE = "the study"
 TRAINING = {"workflowType": "machine_learning"}
 """The UI begins with pages about language models otherwise."""
@@ -60,7 +63,13 @@ def links(experiment: str, study_run: str, *, name: str, best: Sequence[str], re
     return found
 
 
-def pages(directory: Path, tracking_uri: str, *, server: str = "http://127.0.0.1:5000") -> dict[str, str]:
+def run_address(tracking_uri: str, experiment: str, run: str, *, server: str = LOCAL) -> str:
+    """The address of a run's page, where `server` shows the runs of a database."""
+    base = tracking_uri if tracking_uri.startswith("http") else server
+    return f"{base.rstrip('/')}/#/experiments/{experiment}/runs/{run}?{urlencode(TRAINING)}"
+
+
+def pages(directory: Path, tracking_uri: str, *, server: str = LOCAL) -> dict[str, str]:
     """Title → address of the pages about a study, where `server` shows them; empty before anything was uploaded."""
     base = tracking_uri if tracking_uri.startswith("http") else server
     return {title: f"{base.rstrip('/')}/{link}" for title, link in Bookmark.read(directory, tracking_uri).links.items()}

@@ -1,0 +1,80 @@
+"""A line-up: the contestants of a comparison, and which of them the others are compared with.
+
+A file of two keys, `baselines`, a list of names, and `contestants`, like those of a study file. Entered for a problem,
+a study file is run with the line-up's contestants in place of what it searches itself. Contestants of its own take part,
+too, in the place of those that are called alike. One that cannot run on the problem is refused, with the reason.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from search_spaces.blocks import read
+from search_spaces.contestant_checks import check_contestants
+from search_spaces.errors import StudyFileError, nearest
+from search_spaces.load import load_study
+from search_spaces.schema import CONFIG, Contestant, Study
+from search_spaces.shipped import find
+from search_spaces.yaml_text import parse, text_of
+
+FOLDER = Path(__file__).parent / "line_ups"
+
+WITHOUT_SEARCH: Mapping[str, Any] = {"search": {}, "tune.balance": None, "tune.first": []}
+"""Laid over a study file that searches itself."""
+
+
+@dataclass(frozen=True)
+class LineUp:
+    """Contestants, and the names of those that are baselines."""
+
+    contestants: Mapping[str, Contestant]
+    baselines: tuple[str, ...] = ()
+
+    __pydantic_config__ = CONFIG
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A study of those contestants that can run on its problem, and why the others cannot."""
+
+    study: Study
+    refused: Mapping[str, str]
+
+
+def load_line_up(name: str) -> LineUp:
+    """The line-up of a shipped name or a file. Raises StudyFileError."""
+    shipped = {path.stem: path for path in FOLDER.glob("*.yaml")}
+    path = shipped.get(name, Path(name))
+    if not path.is_file():
+        raise StudyFileError(f"{name}: there is no such line-up; {nearest(name, shipped)}, or a file's path")
+    try:
+        line_up = read(LineUp, parse(text_of(path)))
+        for baseline in line_up.baselines:
+            if baseline not in line_up.contestants:
+                raise StudyFileError(
+                    f"baselines: {baseline} is no contestant; {nearest(baseline, line_up.contestants)}"
+                )
+        if not line_up.contestants:
+            raise StudyFileError("contestants is empty; write one")
+    except StudyFileError as error:
+        raise StudyFileError(f"{path.name}: {error}") from None
+    return line_up
+
+
+def enter(space: str, line_up: LineUp, overrides: Mapping[str, Any]) -> Entered:
+    """The study of a file's problem with the contestants of a line-up. Raises StudyFileError if none can run there."""
+    bare = load_study(space, {**WITHOUT_SEARCH, **overrides})
+    able: dict[str, Contestant] = {}
+    refused: dict[str, str] = {}
+    for name, contestant in {**line_up.contestants, **bare.contestants}.items():
+        try:
+            check_contestants(replace(bare, contestants={name: contestant}))
+        except StudyFileError as error:
+            refused[name] = str(error)
+        else:
+            able[name] = contestant
+    if not able:
+        first, reason = next(iter(refused.items()))
+        raise StudyFileError(f"{find(space).name}: no contestant can run on this problem; {first}: {reason}")
+    return Entered(replace(bare, contestants=able), refused)

@@ -1,0 +1,99 @@
+"""A comparison as the user sees it run: study by study, and at its end, or whenever it stops, the verdict."""
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from search_spaces.load import load_recorded
+from search_spaces.schema import Study
+from study.cli.conclusion import to_its_end
+from study.cli.exit_codes import Ended, mendable
+from study.cli.interrupts import INTERRUPTED
+from study.comparing.gather import gathered
+from study.comparing.question import Question
+from study.comparison.files import write_comparison
+from study.comparison.result import Comparison
+from study.comparison.sentences import sentence
+from study.comparison.verdict import judge
+from study.driver.runner import Outcome
+from study.journal.budget import Budget
+from study.journal.files import REPORT, STUDY
+from study.journal.journal import Journal
+from study.search.confirmation import confirming, read_earlier, unconfirmed
+from study.tracking.compared import ComparedRuns
+from study.tracking.databases import check_uri, default_uri
+
+
+def go_on(question: Question, runs: Path, *, hours: float | None, tracking_uri: str | None, **where: Any) -> None:
+    """Run what a comparison lacks, then write its page and say the verdict. Exits with 130 if it was stopped."""
+    until = math.inf if hours is None else time.monotonic() + 3600 * hours
+    with mendable():
+        uri = check_uri(tracking_uri or default_uri(runs))
+    stopped = False
+    for name, study in _studies(question, runs):
+        left = (until - time.monotonic()) / 3600
+        if left <= 0:
+            stopped = True
+            break
+        outcome = to_its_end(study, runs, name, uri, hours=None if math.isinf(left) else left, **where)
+        _say(name, outcome)
+        if outcome.stopped:
+            stopped = True
+            break
+    write(question, runs, uri, ended=None if stopped else time.time())
+    if stopped:
+        click.echo(f"left     more to run; go on with: cnn-study compare --name {question.name}")
+        raise Ended(INTERRUPTED)
+
+
+def _studies(question: Question, runs: Path) -> Iterator[tuple[str, Study]]:
+    """(name, study) of all that is not finished, one after the other: each search, and then what confirms it."""
+    rounds = question.rounds()
+    for place, (problem, number) in enumerate(rounds, start=1):
+        search, confirmation = question.called(problem, number), question.confirmed(problem, number)
+        if not finished(runs / search):
+            click.echo(f"search {place} of {len(rounds)}: {problem}, number {number} of {question.studies}", err=True)
+            yield search, question.search(problem, number)
+        if not finished(runs / confirmation):
+            earlier = {search: read_earlier(runs / search)}
+            for line in unconfirmed(earlier):
+                click.echo(line, err=True)
+            if not (earlier[search].best_trials() or earlier[search].best_projected()):
+                continue
+            click.echo(f"confirmation {place} of {len(rounds)}: {problem}", err=True)
+            yield confirmation, confirming(earlier, seeds=question.seeds)
+
+
+def finished(directory: Path) -> bool:
+    """Whether a study has run all its trials."""
+    if not (directory / STUDY).exists():
+        return False
+    records = Journal(directory).trials()
+    ended = sum(record.status.final for record in records.values())
+    return ended >= Budget(load_recorded(directory / STUDY), records).at_most()
+
+
+def _say(name: str, outcome: Outcome) -> None:
+    for line in (outcome.error, outcome.unsent):
+        if line:
+            click.echo(f"{name}: {line}", err=True)
+
+
+def write(question: Question, runs: Path, tracking_uri: str, *, ended: float | None) -> None:
+    """Gather what there is, write the page, tell MLflow, and say the verdict."""
+    tracked = ComparedRuns(tracking_uri, runs)
+    comparison = gathered(question, runs, ended=ended, run_of=tracked)
+    page = write_comparison(comparison, runs / question.name / REPORT, links=tracked.address)
+    tracked.keep(question.name, page, question.began)
+    for line in _verdict(comparison):
+        click.echo(line)
+    click.echo(f"page     {page}")
+
+
+def _verdict(comparison: Comparison) -> Iterator[str]:
+    for overall in judge(comparison).overall:
+        yield sentence(overall)

@@ -1,0 +1,107 @@
+"""The command that compares methods on several problems."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from study.cli.exit_codes import BadInputError, mendable
+from study.cli.loading import loading
+from study.cli.options import (
+    SPACE,
+    a_number,
+    address_option,
+    settings_option,
+    storage_option,
+    tracking_option,
+)
+from study.cli.studies import RUNS
+
+
+@click.command()
+@click.argument("spaces", nargs=-1, metavar="[SPACE]...", help=f"{SPACE} None: go on with the comparison --name.")
+@settings_option
+@click.option(
+    "--studies",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    metavar="R",
+    help="Searches of each problem.",
+)
+@click.option(
+    "--seeds",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="Fresh seeds for the best of each search.",
+)
+@click.option(
+    "--trials",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Trials of each contestant in a search, at most.",
+)
+@click.option(
+    "--seconds", default=300.0, show_default=True, type=click.FloatRange(min=0, min_open=True), callback=a_number, metavar="S",
+    help="CPU seconds of each contestant in a search.",
+)  # fmt: skip
+@click.option(
+    "--line-up", default="usual", show_default=True, metavar="FILE", help="Contestants: a shipped name or a file."
+)
+@click.option("--name", default="comparison", show_default=True, metavar="NAME", help="Its folder under runs/.")
+@click.option(
+    "--hours", type=click.FloatRange(min=0, min_open=True), callback=a_number, metavar="H", help="Stop after this long."
+)
+@address_option
+@storage_option
+@tracking_option
+def compare(
+    spaces: tuple[str, ...],
+    settings: tuple[str, ...],
+    studies: int,
+    seeds: int,
+    trials: int,
+    seconds: float,
+    line_up: str,
+    name: str,
+    hours: float | None,
+    tracking_uri: str | None,
+    **where: Any,
+) -> None:
+    """Compare methods on the problems of several SPACEs, fairly.
+
+    Each contestant has the same budget in R searches of each problem; the best of each search is trained again with K
+    fresh seeds, and judged by test data. Interrupted, the same command goes on. The studies are in runs/, each with a
+    report of its own on demand; the verdict is a page in runs/NAME.
+    """
+    folder = RUNS / name
+    with loading():
+        from search_spaces.line_up import enter, load_line_up
+        from search_spaces.load import parse_setting, together
+        from study.cli.compared import go_on
+        from study.comparing.question import QUESTION, asked, claim_or_recall, kept
+
+    if not spaces:
+        if not (folder / QUESTION).exists():
+            raise BadInputError(f"{folder}: there is no comparison to go on with; write SPACEs, or another --name")
+        question = kept(folder)
+    else:
+        lined_up, overrides = load_line_up(line_up), together(map(parse_setting, settings))
+        with mendable():
+            question = claim_or_recall(
+                folder,
+                asked(
+                    name,
+                    {space: enter(space, lined_up, overrides) for space in spaces},
+                    baselines=lined_up.baselines,
+                    studies=studies,
+                    seeds=seeds,
+                    trials=trials,
+                    seconds=seconds,
+                ),
+            )
+    go_on(question, RUNS, hours=hours, tracking_uri=tracking_uri, **where)

@@ -1,0 +1,1 @@
+"""A comparison on its way: what is asked, the studies that answer it, and what they found."""

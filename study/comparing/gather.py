@@ -1,0 +1,164 @@
+"""What a comparison's studies found so far → `Comparison`, from their journals."""
+
+import math
+import os
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from search_spaces.contestants import plain_studies, settings_in
+from search_spaces.schema import Study
+from study.analysis.findings import read_analysis
+from study.analysis.leaderboard import loss
+from study.analysis.variants import Variant
+from study.comparing.question import Question
+from study.comparison.result import (
+    Comparison,
+    Confirmed,
+    EntryResult,
+    ProblemResult,
+    SearchResult,
+    Source,
+    Tried,
+)
+from study.journal.files import STUDY
+from study.journal.journal import TrialRecord, TrialStatus
+
+Runs = Callable[[str, str], str | None]
+"""(study, trial) → MLflow's run of it, if it has one."""
+
+SOLUTION, DATA, CONSTRAINT = "test/relative_l2", "test/data_mse", "test/constraint_mse"
+
+TRAINING, PROJECTION = "time/train_cpu_s", "time/projection_cpu_s"
+
+ALSO_PROJECTED = ".projected"
+"""What a confirmation calls the best trial as projected, where it is another one than the best as trained."""
+
+
+def gathered(
+    question: Question, runs: Path, *, ended: float | None, run_of: Runs = lambda study, trial: None
+) -> Comparison:
+    """The comparison as far as its studies in `runs` have come."""
+    problems = tuple(_problem(question, runs, name, study, run_of) for name, study in question.problems.items())
+    first = next(iter(question.problems.values()))
+    return Comparison(
+        name=question.name,
+        problems=problems,
+        baselines=question.baselines,
+        studies=question.studies,
+        seeds=question.seeds,
+        trials=first.tune.trials // len(first.contestants),
+        cpu_seconds=first.tune.seconds,
+        started=question.began,
+        ended=ended,
+        machine=f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs",
+        version=question.version,
+    )
+
+
+def _problem(question: Question, runs: Path, name: str, study: Study, run_of: Runs) -> ProblemResult:
+    searches = [
+        Searched(question.called(name, number), question.confirmed(name, number), runs, run_of)
+        for number in range(1, question.studies + 1)
+        if (runs / question.called(name, number) / STUDY).exists()
+    ]
+    entries = tuple(
+        EntryResult(contestant, projected, tuple(one.result(contestant, projected) for one in searches))
+        for contestant, projected in _entries(study)
+    )
+    measured = {metric for one in searches for variant in one.confirmed for metric in variant.metrics}
+    error = next((metric for metric in (SOLUTION, DATA) if metric in measured), CONSTRAINT)
+    validation = searches[0].found.metric if searches else ""
+    return ProblemResult(name, error, CONSTRAINT, validation, entries, question.refused.get(name, {}))
+
+
+def _entries(study: Study) -> Iterator[tuple[str, bool]]:
+    """(contestant, whether as projected) of all networks that are judged: a contestant that only projects has one."""
+    for name, plain in plain_studies(study).items():
+        assert name is not None
+        yield name, False
+        if plain.trains and plain.projection is not None:
+            yield name, True
+
+
+class Searched:
+    """A search and, if that has begun, what confirms it, by the names of their folders in `runs`."""
+
+    def __init__(self, name: str, confirmation: str, runs: Path, run_of: Runs) -> None:
+        self.name, self.confirmation, self.run_of = name, confirmation, run_of
+        self.found = read_analysis(runs / name)
+        self.after = read_analysis(runs / confirmation) if (runs / confirmation / STUDY).exists() else None
+
+    @property
+    def confirmed(self) -> Sequence[Variant]:
+        """The networks that were trained with fresh seeds."""
+        return self.after.variants if self.after else ()
+
+    def result(self, contestant: str, projected: bool) -> SearchResult:
+        """What this search is for one entry."""
+        best = self.found.best_projected() if projected else self.found.best_trials()
+        chosen = best.get(contestant)
+        return SearchResult(
+            trials=tuple(self._tried(contestant, projected)),
+            chosen=None if chosen is None else self._source(self.name, chosen.trial),
+            settings={} if chosen is None else settings_in(chosen.values),
+            confirmed=tuple(self._confirmed(contestant, projected)),
+        )
+
+    def _tried(self, contestant: str, projected: bool) -> Iterator[Tried]:
+        """The trials that ended, with what the contestant's had used by then."""
+        own = [one for one in self.found.records.values() if one.method == contestant and one.status.final]
+        variants = {one.trial: one for one in self.found.variants if one.projected == projected}
+        used = 0.0
+        for record in sorted(own, key=lambda one: one.last_sign):
+            used += record.cpu_seconds
+            yield Tried(self._source(self.name, record.trial), used, self._value(record, variants.get(record.trial)))
+
+    def _value(self, record: TrialRecord, variant: Variant | None) -> float:
+        """What the search would choose a trial by; inf for one that it cannot choose."""
+        if variant is None or record.status is not TrialStatus.COMPLETED or not variant.feasible:
+            return math.inf
+        value = variant.value(self.found.metric)
+        return math.inf if value is None else loss(value, self.found.mode)
+
+    def _confirmed(self, contestant: str, projected: bool) -> Iterator[Confirmed]:
+        if self.after is None:
+            return
+        apart = f"{contestant}{ALSO_PROJECTED}"
+        name = apart if projected and apart in self.after.study.contestants else contestant
+        for variant in self.after.variants:
+            record = self.after.records[variant.trial]
+            if variant.method == name and variant.projected == projected and record.status.final:
+                yield self._run(record, variant, projected)
+        if projected:
+            yield from self._without_projection(name)
+
+    def _without_projection(self, name: str) -> Iterator[Confirmed]:
+        """Trials that failed before they were projected."""
+        assert self.after is not None
+        projected = {one.trial for one in self.after.variants if one.projected}
+        for record in self.after.records.values():
+            if record.method == name and record.status.final and record.trial not in projected:
+                yield Confirmed(self._source(self.confirmation, record.trial), _seed(record), {}, 0.0, 0.0, failed=True)
+
+    def _run(self, record: TrialRecord, variant: Variant, projected: bool) -> Confirmed:
+        projects = projected or not _seconds(record, TRAINING)
+        return Confirmed(
+            source=self._source(self.confirmation, record.trial),
+            seed=_seed(record),
+            errors={name: value for name, value in variant.metrics.items() if name.startswith("test/")},
+            training_seconds=_seconds(record, TRAINING),
+            projection_seconds=_seconds(record, PROJECTION) if projects else 0.0,
+            failed=record.status is not TrialStatus.COMPLETED,
+        )
+
+    def _source(self, study: str, trial: str) -> Source:
+        return Source(study, trial, self.run_of(study, trial))
+
+
+def _seed(record: TrialRecord) -> int:
+    return int(record.values.get("training.seed", 0))
+
+
+def _seconds(record: TrialRecord, name: str) -> float:
+    return float(record.latest.get(name, 0.0))

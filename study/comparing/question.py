@@ -1,0 +1,143 @@
+"""What a comparison asks: problems with contestants, how many searches, and how many seeds confirm what each found.
+
+It is kept in the comparison's folder, as a file beside one study file for each problem, before anything runs.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from search_spaces.checks import LONGEST_NAME
+from search_spaces.errors import StudyFileError
+from search_spaces.line_up import Entered
+from search_spaces.load import dump_yaml, load_recorded
+from search_spaces.schema import Study
+from study.journal.provenance import provenance
+from study.journal.study_folder import claim
+
+QUESTION = "comparison.yaml"
+SPACES = "problems"
+"""The folder of the study files of all problems."""
+
+ENDINGS = len("-100-confirm")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A comparison by its name, before anything has run.
+
+    `problems` are studies of contestants by their names, `refused` says of each which contestants cannot run there.
+    """
+
+    name: str
+    problems: Mapping[str, Study]
+    refused: Mapping[str, Mapping[str, str]]
+    baselines: tuple[str, ...]
+    studies: int
+    seeds: int
+    began: float
+    version: str
+
+    def search(self, problem: str, number: int) -> Study:
+        """The study of a search, from 1 on: with its own draws, first parameters, points and batches.
+
+        All are called like the comparison, so that MLflow has them in one experiment.
+        """
+        study = self.problems[problem]
+        tune = replace(study.tune, seed=study.tune.seed + 1000 * number)
+        training = replace(study.training, seed=study.training.seed + number)
+        return replace(study, study=self.name, tune=tune, training=training)
+
+    def called(self, problem: str, number: int) -> str:
+        """The name of a search: that of its folder, beside that of the comparison."""
+        return f"{self.name}-{problem}-{number}"
+
+    def confirmed(self, problem: str, number: int) -> str:
+        """The name of the study that confirms what a search found."""
+        return f"{self.called(problem, number)}-confirm"
+
+    def rounds(self) -> list[tuple[str, int]]:
+        """(problem, search) in the order in which they run: every problem once, then again."""
+        return [(problem, number) for number in range(1, self.studies + 1) for problem in self.problems]
+
+
+def asked(
+    name: str,
+    entered: Mapping[str, Entered],
+    *,
+    baselines: tuple[str, ...],
+    studies: int,
+    seeds: int,
+    trials: int,
+    seconds: float | None,
+) -> Question:
+    """A new question; every contestant of a search has at most so many `trials`, and CPU `seconds`.
+
+    Raises StudyFileError where two files have the same name, or where names become too long.
+    """
+    problems = {}
+    for study, _ in ((one.study, one.refused) for one in entered.values()):
+        if study.study in problems:
+            raise StudyFileError(f"two study files are called {study.study}; give one of them another name")
+        if len(name) + len(study.study) + ENDINGS > LONGEST_NAME:
+            raise StudyFileError(f"--name {name} with {study.study} is too long for a study's name; write shorter ones")
+        tune = replace(study.tune, trials=trials * len(study.contestants), seconds=seconds)
+        problems[study.study] = replace(study, tune=tune)
+    return Question(
+        name=name,
+        problems=problems,
+        refused={one.study.study: dict(one.refused) for one in entered.values()},
+        baselines=baselines,
+        studies=studies,
+        seeds=seeds,
+        began=time.time(),
+        version=provenance().get("git_commit", "")[:12] or "unknown",
+    )
+
+
+def claim_or_recall(folder: Path, question: Question) -> Question:
+    """Keep a new question in its folder, or take the one that is there, if it asks the same.
+
+    Raises FileExistsError where another one, or a study, has the folder, ValueError for a name that is none.
+    """
+    if (folder / QUESTION).exists():
+        before = kept(folder)
+        if replace(before, began=0.0, version="") != replace(question, began=0.0, version=""):
+            raise FileExistsError(
+                f"{folder}: a comparison of this name asks something else; write another --name, or go on with it by "
+                f"cnn-study compare --name {question.name}"
+            )
+        return before
+    claim(folder.parent, folder.name)
+    keep(question, folder)
+    return question
+
+
+def keep(question: Question, folder: Path) -> None:
+    """Write the question into the folder of its comparison, which is made."""
+    (folder / SPACES).mkdir(parents=True, exist_ok=True)
+    for name, study in question.problems.items():
+        (folder / SPACES / f"{name}.yaml").write_text(dump_yaml(study), encoding="utf-8")
+    (folder / QUESTION).write_text(yaml.safe_dump(_plain(question), sort_keys=False), encoding="utf-8")
+
+
+def kept(folder: Path) -> Question:
+    """The question in the folder of a comparison. Raises StudyFileError where it cannot be read."""
+    try:
+        said: dict[str, Any] = yaml.safe_load((folder / QUESTION).read_text(encoding="utf-8"))
+        problems = {name: load_recorded(folder / SPACES / f"{name}.yaml") for name in said["problems"]}
+        return Question(**{**said, "problems": problems, "baselines": tuple(said["baselines"])})
+    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
+        raise StudyFileError(f"{folder / QUESTION}: the comparison cannot be read: {error}; begin a new one") from None
+
+
+def _plain(question: Question) -> dict[str, Any]:
+    return {
+        **asdict(replace(question, problems={})),
+        "problems": list(question.problems),
+        "baselines": [*question.baselines],
+    }

@@ -1,0 +1,48 @@
+"""A comparison in MLflow: which run is behind each of its figures, and its page as files of a run of its own."""
+
+import time
+from functools import cache
+from pathlib import Path
+
+from study.tracking.addresses import run_address
+from study.tracking.bookmark import Bookmark
+from study.tracking.store import Store
+
+COMPARISON = "comparison"
+"""The tag of a comparison's run, which has its name."""
+
+
+class ComparedRuns:
+    """The runs of the studies of a comparison, in `runs`, as far as they were uploaded to this MLflow."""
+
+    def __init__(self, tracking_uri: str, runs: Path) -> None:
+        self.store, self.runs = Store(tracking_uri), runs
+        self.of = cache(self._of)
+        self.experiments: dict[str, str] = {}
+
+    def __call__(self, study: str, trial: str) -> str | None:
+        """The run of a study's trial."""
+        return self.of(study).get(trial)
+
+    def address(self, run: str) -> str | None:
+        """The address of a run's page in the user interface."""
+        experiment = self.experiments.get(run)
+        return None if experiment is None else run_address(self.store.tracking_uri, experiment, run)
+
+    def keep(self, name: str, page: Path, began: float) -> None:
+        """Upload the folder of a comparison's page to its run, which is made if need be."""
+        experiment = self.store.experiment(name)
+        found = self.store.find_runs(experiment, tag=COMPARISON, text=name)
+        run = next(iter(found), None) or self.store.create(
+            experiment, name, round(1000 * began), {COMPARISON: name, "mlflow.source.name": "cnn-study"}
+        )
+        self.store.file(run, page.parent)
+        self.store.end(run, "FINISHED", round(1000 * time.time()))
+
+    def _of(self, study: str) -> dict[str, str]:
+        bookmark = Bookmark.read(self.runs / study, self.store.tracking_uri)
+        if not bookmark.study_run:
+            return {}
+        children = self.store.find_runs(bookmark.experiment, tag="mlflow.parentRunId", text=bookmark.study_run)
+        self.experiments.update(dict.fromkeys(children, bookmark.experiment))
+        return {tags["trial"]: run for run, tags in children.items() if "trial" in tags}
