@@ -1,8 +1,9 @@
 """A line-up: the contestants of a comparison, and which of them the others are compared with.
 
 A file of two keys, `baselines`, a list of names, and `contestants`, like those of a study file. Entered for a problem,
-a study file is run with the line-up's contestants in place of what it searches itself. Contestants of its own take part,
-too, in the place of those that are called alike. One that cannot run on the problem is refused, with the reason.
+a study file is run with the line-up's contestants in place of what it searches itself. A file that has contestants of
+its own is made for this: they take part, too, in the place of those that are called alike, and what it searches is
+searched by all that can. A contestant that cannot run on the problem is refused, with the reason.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any
 
 from search_spaces.blocks import read
 from search_spaces.contestant_checks import check_contestants
+from search_spaces.contestants import of_contestant
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.load import load_study
 from search_spaces.schema import CONFIG, Contestant, Study
@@ -64,12 +66,14 @@ def load_line_up(name: str) -> LineUp:
 
 def enter(space: str, line_up: LineUp, overrides: Mapping[str, Any]) -> Entered:
     """The study of a file's problem with the contestants of a line-up. Raises StudyFileError if none can run there."""
-    bare = load_study(space, {**WITHOUT_SEARCH, **overrides})
+    bare = load_study(space, overrides)
+    if not bare.contestants:
+        bare = load_study(space, {**WITHOUT_SEARCH, **overrides})
     able: dict[str, Contestant] = {}
     refused: dict[str, str] = {}
     for name, contestant in {**line_up.contestants, **bare.contestants}.items():
         try:
-            check_contestants(replace(bare, contestants={name: contestant}))
+            check_contestants(_alone(bare, name, contestant))
         except StudyFileError as error:
             refused[name] = str(error)
         else:
@@ -78,3 +82,10 @@ def enter(space: str, line_up: LineUp, overrides: Mapping[str, Any]) -> Entered:
         first, reason = next(iter(refused.items()))
         raise StudyFileError(f"{find(space).name}: no contestant can run on this problem; {first}: {reason}")
     return Entered(replace(bare, contestants=able), refused)
+
+
+def _alone(study: Study, name: str, contestant: Contestant) -> Study:
+    """The study of one contestant, with what the file searches for it."""
+    one = replace(study, contestants={name: contestant})
+    used = of_contestant(one, name).search.keys() - contestant.search.keys()
+    return replace(one, search={path: found for path, found in study.search.items() if path in used})
