@@ -39,6 +39,7 @@ UNKNOWN = "unknown"
 
 MOST_LINES_NAMED = 3
 
+CPU_SECONDS = "time/cpu_s"
 CLOCKS = ("time/train_s", "time/projection_s")
 
 Metrics = Mapping[str, float | str]
@@ -91,7 +92,7 @@ class TrialRecord:
     @property
     def cpu_seconds(self) -> float:
         """What it has used of the CPU for training and projection; of earlier versions seconds by the clock."""
-        known, names = self.latest, ("time/cpu_s",) if "time/cpu_s" in self.latest else CLOCKS
+        known, names = self.latest, (CPU_SECONDS,) if CPU_SECONDS in self.latest else CLOCKS
         return sum(float(known.get(name, 0.0)) for name in names)
 
     def forget_epochs(self) -> None:

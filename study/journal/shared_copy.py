@@ -1,8 +1,9 @@
 """What others see of a study while it runs elsewhere: a short copy of its journal, among its files in the storage.
 
 `STORAGE/NAME-TIME/study.yaml` is the study; `records.jsonl` says of each trial how it began, its last epoch with the
-objectives, and how it ended. The driver replaces it every few seconds, as long as something happens; a storage that
-does not take it costs the study nothing. `cnn-study status --storage STORAGE` reads it from anywhere.
+objectives (and the CPU seconds that a budget counts), and how it ended. The driver replaces it every few seconds, as
+long as something happens; a storage that does not take it costs the study nothing. `cnn-study status --storage STORAGE`
+reads it from anywhere.
 """
 
 import json
@@ -20,7 +21,7 @@ from pyarrow.fs import FileSelector, FileSystem, FileType
 from search_spaces.errors import reason
 from search_spaces.load import load_recorded
 from study.journal.files import JOURNAL, STUDY
-from study.journal.journal import Event, Journal, Reader, TrialRecord, TrialStatus
+from study.journal.journal import CPU_SECONDS, Event, Journal, Reader, TrialRecord, TrialStatus
 
 SECONDS_BETWEEN_COPIES = 5.0
 FOLDER = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)-\d{8}-\d{6}")
@@ -46,9 +47,10 @@ class SharedCopy:
         self._thread.join(SECONDS_BETWEEN_COPIES)
 
     @cached_property
-    def objectives(self) -> Mapping[str, str]:
-        """What the study minimises or maximises."""
-        return load_recorded(self.directory / STUDY).objectives
+    def shown(self) -> tuple[str, ...]:
+        """What the study minimises or maximises, and what it counts, if it has a budget."""
+        study = load_recorded(self.directory / STUDY)
+        return (*study.objectives, *([CPU_SECONDS] if study.tune.seconds else []))
 
     def copy(self) -> None:
         """Bring the copy up to date, if there is anything new. Raises OSError if the storage does not take it."""
@@ -77,13 +79,13 @@ class SharedCopy:
         started = record.last_sign - record.seconds  # so that its seconds are the same there
         yield {"event": "trial-start", "time": started, **of, **begun}
         for epoch, when, metrics in record.history:
-            yield {"event": "epoch", "time": when, **of, "epoch": epoch, "metrics": self._objectives(metrics)}
+            yield {"event": "epoch", "time": when, **of, "epoch": epoch, "metrics": self._shown(metrics)}
         if record.status is not TrialStatus.RUNNING:
-            how = {"status": str(record.status), "metrics": self._objectives(record.metrics), "error": record.error}
+            how = {"status": str(record.status), "metrics": self._shown(record.metrics), "error": record.error}
             yield {"event": "trial-end", "time": record.ended, **of, **how}
 
-    def _objectives(self, metrics: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {name: metrics[name] for name in self.objectives if name in metrics}
+    def _shown(self, metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {name: metrics[name] for name in self.shown if name in metrics}
 
     def _follow(self) -> None:
         ending = False

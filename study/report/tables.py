@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from search_spaces.contestants import searched
+from search_spaces.contestants import plain_studies
 from study.analysis.findings import Analysis
 from study.analysis.importance import BEST_SHARE, FEWEST_TRIALS, importances
 from study.analysis.leaderboard import BASELINE, LeaderboardRow
@@ -183,7 +183,7 @@ def importance_table(analysis: Analysis) -> TextTable:
 
 def all_tables(analysis: Analysis) -> tuple[TextTable, ...]:
     """The tables of a study in the order in which they are read; none about what it does not measure."""
-    confirms = SEED in searched(analysis.study)
+    confirms = all(SEED in plain.search for plain in plain_studies(analysis.study).values())
     unknowns = [unknowns_table(analysis, seeds=confirms)] if unknowns_in(analysis.measured) else []
     front = [pareto_table(analysis)] if analysis.may_trade_off else []
     seeds = [seeds_table(analysis)] if confirms else []

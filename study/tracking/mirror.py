@@ -232,7 +232,7 @@ class Mirror:
     def _trial_start(self, event: Event) -> None:
         trial, settings = event["trial"], resolve(self.study, event["values"])
         contestant = event["values"].get(CONTESTANT)
-        parameters = content.trial_parameters(({CONTESTANT: contestant} if contestant else {}) | dump(settings))
+        parameters = content.trial_parameters({CONTESTANT: contestant} | dump(settings))
         for waiting in (self.bookmark.unfiled, self.bookmark.drawn, self.bookmark.published):
             if trial in waiting:
                 waiting.remove(trial)
@@ -242,20 +242,18 @@ class Mirror:
             self.store.untag(self.trial_runs[trial], "error")
             self._settle(self.trial_runs[trial], parameters)
             return
-        own = content.trial_tags(trial, settings, contestant=contestant, among=[*self.study.contestants])
-        tags, name = own | self._code_tags() | RUNNING, content.run_name(trial, settings, contestant=contestant)
-        parent = {"mlflow.parentRunId": self.bookmark.study_run}
-        run = self._create(self.bookmark.experiment, name, event["time"], tags | parent)
-        self.trial_runs[trial] = run
+        tags = content.trial_tags(trial, settings, contestant=contestant, among=[*self.study.contestants])
+        tags |= self._code_tags() | RUNNING | {"mlflow.parentRunId": self.bookmark.study_run}
+        name = content.run_name(trial, settings, contestant=contestant)
+        run = self.trial_runs[trial] = self._create(self.bookmark.experiment, name, event["time"], tags)
         self.store.log(run, parameters=parameters)
 
     def _trial_without_start(self, record: TrialRecord) -> None:
         """A run for a trial that the journal knows by its later lines only."""
         if record.trial not in self.trial_runs:
             tags = {"trial": record.trial, "method": record.method, "mlflow.parentRunId": self.bookmark.study_run}
-            name = f"{record.trial} {record.method}"
-            run = self._create(self.bookmark.experiment, name, record.started, tags | self._code_tags() | RUNNING)
-            self.trial_runs[record.trial] = run
+            name, tags = f"{record.trial} {record.method}", tags | self._code_tags() | RUNNING
+            self.trial_runs[record.trial] = self._create(self.bookmark.experiment, name, record.started, tags)
 
     def _settle(self, run: str, parameters: Mapping[str, str]) -> None:
         known = self.store.parameters(run)  # they are final, and another version may write a value in another way

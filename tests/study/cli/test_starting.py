@@ -15,7 +15,8 @@ from tests.study.cli.command import Command, assert_refused, last_object
 
 PROJECTION = ("--set", "projection.solver=lm", "--set", "projection.max_steps=3", "--set", "projection.points=10")
 
-COSTS = {"memory/peak_mib", "time/train_s", *(f"time/{section}_s" for section in SECTIONS)}
+CPU = {"time/cpu_s", "time/train_cpu_s"}
+COSTS = {"memory/peak_mib", "time/train_s", *CPU, *(f"time/{section}_s" for section in SECTIONS)}
 
 ERRORS = {f"{split}/{figure}" for split in ("train", "validation", "test") for figure in METRICS}
 
@@ -23,6 +24,7 @@ PROJECTED = {f"projected/{split}/{figure}" for split in ("validation", "test") f
     "projection/steps",
     "projection/status",
     "time/projection_s",
+    "time/projection_cpu_s",
 }
 
 

@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from search_spaces.load import dump_yaml
+from study.journal.budget import Budget
 from study.journal.files import JOURNAL
 from study.journal.journal import Journal, TrialStatus
 from study.journal.shared_copy import FOLDER, SharedCopy, fetch
 from study.progress.status import trials_table
 from tests.study import tracked_study
+from tests.study.competing import competing
 
 PLACE = "mine-20260102-030405"
 
@@ -114,3 +117,15 @@ def test_what_is_fetched_can_be_shown_whatever_it_says(directory: Path, tmp_path
 def tmp_path_of(folder: Path, name: str) -> Path:
     (folder / name).mkdir()
     return folder / name
+
+
+def test_the_copy_knows_what_a_budget_counts(tmp_path: Path) -> None:
+    study = competing(trials=30, tune={"seconds": 5.0})
+    (directory := tmp_path / "mine").mkdir()
+    (directory / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
+    Journal(directory).trial_start("0000", values={"contestant": "heavy"}, method="heavy")
+    Journal(directory).trial_end("0000", TrialStatus.COMPLETED, {"time/cpu_s": 6.0, "time/train_s": 6.0})
+    SharedCopy(directory, str(tmp_path / "copy")).copy()
+    copied = Journal(tmp_path / "copy").trials()
+    assert copied["0000"].metrics == {"time/cpu_s": 6.0}
+    assert Budget(study, copied).told() == ["heavy used its 5 s after 1 trial"]

@@ -21,6 +21,8 @@ from tests.study import tracked_study
 from tests.study.competing import SOFT, WEIGHT, competing, record
 from tests.study.small_study import LEARNING_RATE
 
+GAIN = "training.method.gain"
+
 
 @pytest.fixture
 def earlier(tmp_path: Path) -> Path:
@@ -38,8 +40,10 @@ def test_every_best_trial_runs_with_every_new_seed_and_nothing_else(earlier: Pat
     assert [(trial.method, trial.training.seed) for trial in trials] == [
         (method, seed) for seed in (1, 2, 3) for method in ("soft", "batch")
     ]
-    best = resolve(tracked_study.study(), tracked_study.SOFT | {"training.method.weight": 0.5})
-    assert settings_of(trials[0]) == settings_of(replace(best, training=replace(best.training, seed=1)))
+    soft, batch = tracked_study.SOFT | {"training.method.weight": 0.5}, tracked_study.BATCH | {GAIN: 2.0}
+    assert [settings_of(trial) for trial in trials] == [
+        settings_of(resolve(tracked_study.study(), best | {SEED: seed})) for seed in (1, 2, 3) for best in (soft, batch)
+    ]
 
 
 def test_it_is_a_study_file(earlier: Path) -> None:
