@@ -11,9 +11,9 @@ from study.comparison.cost_plots import cost_plot
 from study.comparison.csv_rows import all_rows
 from study.comparison.front_plots import front_plot
 from study.comparison.interval_plots import interval_plot
-from study.comparison.page import PAGE, Links, page
+from study.comparison.page import PAGE, page
 from study.comparison.panel_plots import profile_plot, seconds_plot, trials_plot
-from study.comparison.result import Comparison
+from study.comparison.result import Comparison, Links
 from study.comparison.saved import FILE, to_json
 from study.comparison.targets import profiles_of
 from study.comparison.verdict import Verdict, judge

@@ -4,18 +4,16 @@ It is a picture without JavaScript, too; `study/comparison/script.py` adds what 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 from study.comparison.fronts import Point, front, points
 from study.comparison.looks import BASELINE, entry_look
-from study.comparison.result import PROJECTED, Comparison, ProblemResult
+from study.comparison.result import PROJECTED, Comparison, Links, ProblemResult
 from study.comparison.sentences import number
+from study.comparison.tables import setting
 from study.report.plot_style import EXACT
-
-Links = Callable[[str], str | None]
-"""From the id of an MLflow run to the address of its page, where it has one."""
 
 WIDTH, HEIGHT = 720, 460
 LEFT, RIGHT, TOP, BOTTOM = 76, 16, 12, 50
@@ -142,17 +140,13 @@ def _point(comparison: Comparison, problem: ProblemResult, point: Point, x: Axis
 def description(problem: ProblemResult, point: Point) -> str:
     """What appears beside a point, in lines."""
     chosen = point.search.chosen
-    settings = [f"{name} = {_setting(value)}" for name, value in point.search.settings.items()]
+    settings = [f"{name} = {setting(value)}" for name, value in point.search.settings.items()]
     lines = [
         f"{point.label}, search {point.number}" + (f", trial {chosen.trial} of {chosen.study}" if chosen else ""),
         f"{problem.error} {number(point.error)}, {problem.constraint} {number(point.constraint)}",
         *settings,
     ]
     return "\n".join(lines)
-
-
-def _setting(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _numbers(best: Sequence[Point], x: Axis, y: Axis) -> list[str]:

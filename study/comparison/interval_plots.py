@@ -29,7 +29,8 @@ def interval_plot(comparison: Comparison, problem: ProblemResult, standings: Seq
     _draw(
         panels[0], comparison, standings, [one.median for one in standings], ticks=[one.mean.value for one in standings]
     )
-    panels[0].set(title="Error", xlabel=problem.error)
+    title = "Constraint error" if problem.error == problem.constraint else "Error"
+    panels[0].set(title=title, xlabel=problem.error)
     if problem.trades_off:
         _draw(panels[1], comparison, standings, [one.constraint for one in standings])
         panels[1].set(title="Constraint error", xlabel=problem.constraint)

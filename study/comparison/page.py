@@ -6,7 +6,7 @@ from html import escape
 from string import Template
 
 from study.comparison import front_svg, tables
-from study.comparison.result import Comparison, ProblemResult
+from study.comparison.result import PROJECTED, Comparison, Links, ProblemResult
 from study.comparison.script import SCRIPT
 from study.comparison.sentences import sentence
 from study.comparison.standing import Overall
@@ -17,8 +17,6 @@ from study.report.text_table import format_duration
 
 PAGE = "comparison.html"
 """Its name in the folder of the comparison."""
-
-Links = Callable[[str], str | None]
 
 OWN_STYLE = """
 body { max-width: 70rem; }
@@ -184,25 +182,16 @@ def _sections(
 
 def _verdict(comparison: Comparison, overall: Sequence[Overall]) -> Iterator[str]:
     """A sentence for each entry, the best of its kind first."""
-    projected = {entry.label for problem in comparison.problems for entry in problem.entries if entry.projected}
-    own = [one for one in overall if not one.baseline and not _of_baseline(comparison, one.label)]
+    of_baselines = [one for one in overall if one.label.removesuffix(PROJECTED) in comparison.baselines]
     kinds = {
-        "Constrained": own,
-        "Baselines": [one for one in overall if one.baseline],
-        "Baselines, projected": [one for one in overall if one not in own and one.label in projected],
+        "Constrained": [one for one in overall if one not in of_baselines],
+        "Baselines": [one for one in of_baselines if one.baseline],
+        "Baselines, projected": [one for one in of_baselines if not one.baseline],
     }
     yield "<h2>Verdict</h2>"
     for kind, among in kinds.items():
         if among:
             yield f"<h3>{kind}</h3>\n{_list(map(_quoted, among))}"
-
-
-def _of_baseline(comparison: Comparison, label: str) -> bool:
-    return any(
-        entry.label == label and entry.contestant in comparison.baselines
-        for problem in comparison.problems
-        for entry in problem.entries
-    )
 
 
 def _list(lines: Sequence[str] | Iterator[str]) -> str:

@@ -6,7 +6,7 @@ again with K fresh seeds and measured on test data. Whatever failed or diverged 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ from cnn_core.metrics import WORST
 
 PROJECTED = " + projection"
 """What the projected networks of a contestant are called behind its name."""
+
+Links = Callable[[str], str | None]
+"""From the id of an MLflow run to the address of its page, where it has one."""
 
 ErrorTable = tuple[tuple[float, ...], ...]
 """Errors by search and seed: R rows of K values."""

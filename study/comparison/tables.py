@@ -6,7 +6,7 @@ from html import escape
 
 from study.comparison.fronts import front, hypervolumes, points
 from study.comparison.interval_plots import SIGNS
-from study.comparison.result import Comparison, Confirmed, ProblemResult, SearchResult, Source
+from study.comparison.result import Comparison, Confirmed, Links, ProblemResult, SearchResult, Source
 from study.comparison.sentences import number
 from study.comparison.standing import Overall, Standing
 from study.report.html_parts import grid
@@ -14,8 +14,6 @@ from study.report.text_table import Column, format_error
 from study.statistics.comparison import Decision
 from study.statistics.estimate import Estimate
 from study.statistics.targets import Profile
-
-Links = Callable[[str], str | None]
 
 ENTRY = Column("entry", "a contestant, as trained or as projected", numeric=False)
 NOTHING = "–"
