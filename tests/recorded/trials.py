@@ -53,6 +53,16 @@ QUICK = {"projection.points": 12, "projection.max_steps": 8, "projection.waves":
 
 OLD_MULTIPLIERS = {"training.method.refresh_interval": 2, "training.method.warm_up": 0.5}
 
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "soft gradient-norms": {"training.method.balance.name": "gradient-norms", "training.method.balance.interval": 2},
+    "soft learning-rate-annealing": {
+        "training.method.balance.name": "learning-rate-annealing", "training.method.balance.interval": 2,
+    },
+    "augmented-lagrangian proportional": METHODS["augmented-lagrangian"] | {"training.method.proportional_rate": 0.5},
+    "conflict-free update": METHODS["conflict-free"] | {"training.method.project": "update"},
+    "soft adam-lbfgs": {"training.optimizer.name": "adam-lbfgs", "training.optimizer.switch": 1.0},
+}  # fmt: skip
+
 TRIALS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     **{f"waves {method}": ("helmholtz-quick", WAVES | settings) for method, settings in METHODS.items()},
     **{f"flow {method}": ("viscous-flow", FLOW | settings) for method, settings in METHODS.items()},
@@ -68,6 +78,7 @@ TRIALS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         "helmholtz-quick",
         WAVES | METHODS["null-space"] | {"training.method.corrections": 2, "training.method.growth_limit": 1.5},
     ),
+    **{f"waves {name}": ("helmholtz-quick", WAVES | settings) for name, settings in VARIANTS.items()},
     "waves dense tanh": ("helmholtz-quick", WAVES | {"network.name": "dense", "network.activation": "tanh"}),
     "waves adam": ("helmholtz-quick", WAVES | QUICK | {"projection.solver": "adam"}),
     "waves lm function": ("helmholtz-quick", WAVES | QUICK | {"projection.solver": "lm"}),
