@@ -14,7 +14,7 @@ from study.cli.conclusion import to_its_end
 from study.cli.exit_codes import Ended, mendable
 from study.cli.interrupts import INTERRUPTED
 from study.comparing.gather import gathered
-from study.comparing.question import Question
+from study.comparing.question import Question, kept
 from study.comparison.files import write_comparison
 from study.comparison.result import Comparison
 from study.comparison.sentences import sentence
@@ -81,6 +81,17 @@ def _say(name: str, outcome: Outcome) -> None:
     for line in (outcome.error, outcome.unsent):
         if line:
             click.echo(f"{name}: {line}", err=True)
+
+
+def write_anew(folder: Path) -> None:
+    """Write the page of the comparison in this folder anew, and say the verdict so far."""
+    question, runs = kept(folder), folder.parent
+    done = all(
+        finished(runs / name(problem, number))
+        for problem, number in question.rounds()
+        for name in (question.called, question.confirmed)
+    )
+    write(question, runs, default_uri(runs), ended=time.time() if done else None)
 
 
 def write(question: Question, runs: Path, tracking_uri: str, *, ended: float | None) -> None:

@@ -1,6 +1,5 @@
 """The command that compares methods on several problems."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +14,7 @@ from study.cli.options import (
     storage_option,
     tracking_option,
 )
-from study.cli.studies import RUNS
+from study.cli.studies import RUNS, compares
 
 
 @click.command()
@@ -46,8 +45,8 @@ from study.cli.studies import RUNS
     help="Trials of each contestant in a search, at most.",
 )
 @click.option(
-    "--seconds", default=300.0, show_default=True, type=click.FloatRange(min=0, min_open=True), callback=a_number, metavar="S",
-    help="CPU seconds of each contestant in a search.",
+    "--seconds", default=300.0, show_default=True, type=click.FloatRange(min=0, min_open=True), callback=a_number,
+    metavar="S", help="CPU seconds of each contestant in a search.",
 )  # fmt: skip
 @click.option(
     "--line-up", default="usual", show_default=True, metavar="FILE", help="Contestants: a shipped name or a file."
@@ -83,10 +82,10 @@ def compare(
         from search_spaces.line_up import enter, load_line_up
         from search_spaces.load import parse_setting, together
         from study.cli.compared import go_on
-        from study.comparing.question import QUESTION, asked, claim_or_recall, kept
+        from study.comparing.question import asked, claim_or_recall, kept
 
     if not spaces:
-        if not (folder / QUESTION).exists():
+        if not compares(name):
             raise BadInputError(f"{folder}: there is no comparison to go on with; write SPACEs, or another --name")
         question = kept(folder)
     else:

@@ -12,7 +12,7 @@ from search_spaces.shipped import shipped_spaces
 from study.cli.exit_codes import RunFailed, mendable
 from study.cli.loading import loading
 from study.cli.options import NAME, SPACE, TRACKING_URI, an_address, name_argument, settings_option
-from study.cli.studies import RUNS, all_studies, existing, say_doubts, study_of
+from study.cli.studies import RUNS, all_studies, compares, existing, say_doubts, study_of
 
 HOW_TO_START = "start one with: cnn-study run helmholtz-quick"
 
@@ -62,8 +62,13 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
 def report(name: str) -> None:
     """Write tables, plots and report.html of the study NAME anew.
 
-    Its summary is printed, too.
+    Its summary is printed, too. Of a comparison, write its page and print its verdict, as far as it has come.
     """
+    if compares(name):
+        with loading():
+            from study.cli.compared import write_anew
+
+        return write_anew(RUNS / name)
     directory = existing(name)
     with loading():
         from rich.console import Console
@@ -75,6 +80,7 @@ def report(name: str) -> None:
     paths = write_report(directory)
     print_summary(Console(), directory)
     click.echo(f"plots    {paths.plots}\nreport   {paths.html}")
+    return None
 
 
 @click.command()

@@ -12,7 +12,7 @@ from search_spaces.errors import StudyFileError
 from search_spaces.shipped import find
 from study.cli.exit_codes import mendable
 from study.cli.loading import loading
-from study.journal.files import STUDY
+from study.journal.files import QUESTION, STUDY
 
 if TYPE_CHECKING:
     from search_spaces.schema import Study
@@ -79,6 +79,11 @@ def say_doubts(study: Study) -> None:
 def all_studies() -> list[Path]:
     """The folders of all studies under runs/."""
     return sorted(path.parent for path in RUNS.glob(f"*/{STUDY}"))
+
+
+def compares(name: str) -> bool:
+    """Whether NAME is a comparison."""
+    return Path(name).name == name and (RUNS / name / QUESTION).exists()
 
 
 def existing(name: str) -> Path:

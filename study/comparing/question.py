@@ -16,10 +16,10 @@ from search_spaces.errors import StudyFileError
 from search_spaces.line_up import Entered
 from search_spaces.load import dump_yaml, load_recorded
 from search_spaces.schema import Study
+from study.journal.files import QUESTION
 from study.journal.provenance import provenance
 from study.journal.study_folder import claim
 
-QUESTION = "comparison.yaml"
 SPACES = "problems"
 """The folder of the study files of all problems."""
 

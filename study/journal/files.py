@@ -3,6 +3,9 @@
 STUDY = "study.yaml"
 """The study with every default; a folder that has it holds a study."""
 
+QUESTION = "comparison.yaml"
+"""What a comparison asks; a folder that has it holds a comparison."""
+
 JOURNAL = "records.jsonl"
 OPTUNA = "optuna.db"
 """Trials that ended, for Optuna's dashboard and other tools."""

@@ -1,0 +1,124 @@
+"""What journals say becomes the figures of a comparison: as trained and as projected, failures as the worst."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnn_core.solvers import LevenbergMarquardt
+from search_spaces.line_up import Entered
+from search_spaces.load import dump_yaml
+from search_spaces.schema import Study
+from study.comparing.gather import gathered
+from study.comparing.question import Question, asked
+from study.comparison.result import Comparison, SearchResult, Source
+from study.journal.journal import Journal, TrialStatus
+from study.search.confirmation import confirming, read_earlier
+from tests.study.competing import LEARNING_RATE, WEIGHT, competing
+
+HEAVY = {"contestant": "heavy", LEARNING_RATE: 0.005}
+PLAIN = {"contestant": "plain", LEARNING_RATE: 0.002}
+
+
+def question() -> Question:
+    study = replace(competing(), study="waves", projection=LevenbergMarquardt())
+    entered = {"a": Entered(study, {"third": "it cannot"})}
+    return asked("mine", entered, baselines=("plain",), studies=2, seeds=2, trials=2, seconds=None)
+
+
+def begin(directory: Path, study: Study) -> Journal:
+    directory.mkdir()
+    (directory / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
+    journal = Journal(directory)
+    journal.append("study-start", study=study.study, provenance={})
+    return journal
+
+
+def end(
+    journal: Journal, trial: str, values: dict[str, Any], *, data: float = 1.0, projected: float | None = None,
+    status: TrialStatus = TrialStatus.COMPLETED,
+) -> None:  # fmt: skip
+    journal.trial_start(trial, values=values, method=values["contestant"])
+    metrics: dict[str, float | str] = {"time/cpu_s": 5.0, "time/train_cpu_s": 3.0, "time/projection_cpu_s": 2.0}
+    for split, factor in (("validation", 1.0), ("test", 2.0)):
+        metrics |= {f"{split}/data_mse": factor * data, f"{split}/constraint_mse": 0.1}
+        metrics |= {f"{split}/relative_l2": factor * math.sqrt(data)}
+        if projected is not None:
+            metrics |= {f"projected/{split}/data_mse": factor * projected, f"projected/{split}/constraint_mse": 1e-9}
+            metrics |= {f"projected/{split}/relative_l2": factor * math.sqrt(projected)}
+    journal.trial_end(trial, status, metrics if status is TrialStatus.COMPLETED else {"time/cpu_s": 1.0})
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """The first search is confirmed, but for a trial that failed; the second has just begun."""
+    asks = question()
+    search = begin(tmp_path / "mine-waves-1", asks.search("waves", 1))
+    end(search, "0000", HEAVY | {WEIGHT: 1.0}, data=0.04, projected=0.09)
+    end(search, "0001", PLAIN, data=0.25, projected=0.16)
+    end(search, "0002", HEAVY | {WEIGHT: 2.0}, data=0.09, projected=0.01)
+    end(search, "0003", PLAIN, status=TrialStatus.FAILED)
+    found = confirming({"mine-waves-1": read_earlier(tmp_path / "mine-waves-1")}, seeds=2)
+    assert [*found.contestants] == ["heavy", "heavy.projected", "plain"]
+    confirmation = begin(tmp_path / "mine-waves-1-confirm", found)
+    for place, name in enumerate(found.contestants):
+        values = {"contestant": name, "training.seed": 7}
+        end(confirmation, f"000{place}", values, data=0.01 * (place + 1), projected=0.0001 * (place + 1))
+    end(confirmation, "0003", {"contestant": "heavy", "training.seed": 8}, status=TrialStatus.DIVERGED)
+    begin(tmp_path / "mine-waves-2", asks.search("waves", 2))
+    return tmp_path
+
+
+def comparison(runs: Path) -> Comparison:
+    return gathered(question(), runs, ended=None, run_of=lambda study, trial: f"run-{trial}")
+
+
+def entry(runs: Path, label: str) -> tuple[SearchResult, ...]:
+    return comparison(runs).problems[0].by_label[label].searches
+
+
+def test_entries_are_contestants_as_trained_and_as_projected(runs: Path) -> None:
+    found = comparison(runs)
+    assert found.labels == ("heavy", "heavy + projection", "plain", "plain + projection")
+    (problem,) = found.problems
+    assert (problem.error, problem.constraint) == ("test/relative_l2", "test/constraint_mse")
+    assert problem.validation == "validation/data_mse" and problem.refused == {"third": "it cannot"}
+    assert (found.baselines, found.studies, found.seeds, found.trials) == (("plain",), 2, 2, 2)
+
+
+def test_what_a_search_chose_depends_on_whether_it_is_projected(runs: Path) -> None:
+    trained, projected = (entry(runs, label)[0] for label in ("heavy", "heavy + projection"))
+    assert trained.chosen == Source("mine-waves-1", "0000", "run-0000")
+    assert projected.chosen == Source("mine-waves-1", "0002", "run-0002")
+    assert projected.settings == {LEARNING_RATE: 0.005, WEIGHT: 2.0}
+    assert [one.value for one in trained.trials] == [0.04, 0.09]
+    assert [one.cpu_seconds for one in trained.trials] == [5.0, 10.0]
+
+
+def test_a_trial_that_failed_costs_and_has_no_value(runs: Path) -> None:
+    tried = entry(runs, "plain")[0].trials
+    assert [one.value for one in tried] == [0.25, math.inf]
+    assert [one.cpu_seconds for one in tried] == [5.0, 6.0]
+
+
+def test_what_was_chosen_is_confirmed_as_what_it_was_chosen_as(runs: Path) -> None:
+    trained, projected = (entry(runs, label)[0].confirmed for label in ("heavy", "heavy + projection"))
+    assert [(run.seed, run.source.trial) for run in projected] == [(7, "0001")]
+    assert projected[0].errors["test/relative_l2"] == pytest.approx(2 * math.sqrt(0.0002))
+    assert (projected[0].training_seconds, projected[0].projection_seconds) == (3.0, 2.0)
+    assert (trained[0].training_seconds, trained[0].projection_seconds) == (3.0, 0.0)
+    assert [run.failed for run in trained] == [False, True]
+
+
+def test_a_search_without_a_confirmation_is_inf(runs: Path) -> None:
+    problem = comparison(runs).problems[0]
+    heavy = problem.by_label["heavy"].errors(problem.error, studies=2, seeds=2)
+    assert heavy == ((pytest.approx(0.2), math.inf), (math.inf, math.inf))
+    assert problem.by_label["plain + projection"].searches[0].confirmed[0].source.trial == "0002"
+
+
+def test_before_anything_ran_there_is_nothing(tmp_path: Path) -> None:
+    (problem,) = gathered(question(), tmp_path, ended=None).problems
+    assert all(one.searches == () for one in problem.entries)

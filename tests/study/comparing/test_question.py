@@ -1,0 +1,75 @@
+"""What a comparison asks is kept before anything runs, and found again as it was."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from search_spaces.line_up import Entered
+from search_spaces.load import StudyFileError
+from search_spaces.space import to_try
+from study.comparing.question import QUESTION, Question, asked, claim_or_recall, kept
+from tests.study.competing import competing
+
+REASON = {"third": "contestants.third: it cannot"}
+
+
+def question(name: str = "mine", **changes) -> Question:
+    entered = {
+        "a": Entered(replace(competing(), study="waves"), REASON),
+        "b": Entered(replace(competing(), study="more-waves"), {}),
+    }
+    how = {"baselines": ("plain",), "studies": 2, "seeds": 3, "trials": 4, "seconds": 60.0}
+    return asked(name, entered, **how | changes)
+
+
+def test_every_contestant_has_the_same_budget() -> None:
+    for study in question().problems.values():
+        assert to_try(study)[0] == 4 and study.tune.seconds == 60.0
+
+
+def test_searches_differ_by_their_draws_and_seeds() -> None:
+    asks = question()
+    first, second = (asks.search("waves", number) for number in (1, 2))
+    assert {first.tune.seed, second.tune.seed} == {1003, 2003}
+    assert {first.training.seed, second.training.seed} == {1, 2}
+    assert first.study == second.study == "mine"
+    assert replace(first, tune=second.tune, training=second.training) == second
+
+
+def test_every_problem_has_its_turn_before_one_is_searched_again() -> None:
+    asks = question()
+    assert asks.rounds() == [("waves", 1), ("more-waves", 1), ("waves", 2), ("more-waves", 2)]
+    assert asks.confirmed("waves", 2) == "mine-waves-2-confirm"
+
+
+def test_it_is_found_again(tmp_path: Path) -> None:
+    asks = claim_or_recall(tmp_path / "mine", question())
+    assert kept(tmp_path / "mine") == asks
+    assert claim_or_recall(tmp_path / "mine", question()) == asks  # begun when it was
+
+
+def test_another_question_has_another_name(tmp_path: Path) -> None:
+    claim_or_recall(tmp_path / "mine", question())
+    with pytest.raises(FileExistsError, match="asks something else; write another --name, or go on with it by cnn-stu"):
+        claim_or_recall(tmp_path / "mine", question(seeds=4))
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "study.yaml").touch()
+    with pytest.raises(FileExistsError, match="a study of this name exists already"):
+        claim_or_recall(tmp_path / "taken", question("taken"))
+
+
+def test_names_are_short_and_different() -> None:
+    entered = Entered(competing(), {})
+    how = {"baselines": (), "studies": 1, "seeds": 1, "trials": 1, "seconds": None}
+    with pytest.raises(StudyFileError, match="two study files are called small; give one of them another name"):
+        asked("mine", {"a": entered, "b": entered}, **how)
+    with pytest.raises(StudyFileError, match="too long for a study's name"):
+        asked("m" * 90, {"a": entered}, **how)
+
+
+def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
+    claim_or_recall(tmp_path / "mine", question())
+    (tmp_path / "mine" / QUESTION).write_text("studies: 3")
+    with pytest.raises(StudyFileError, match=r"comparison.yaml: the comparison cannot be read"):
+        kept(tmp_path / "mine")
