@@ -8,12 +8,12 @@ Of N trials with the values v₍₁₎ ≤ … ≤ v₍N₎, the smallest of n t
     Σᵢ v₍ᵢ₎ C(N − i, n − 1) / C(N, n),
 
 an unbiased estimate of what n trials come to (Tang et al. 2020, Showing your work doesn't always work, ACL,
-arXiv:2004.13705); that of draws with replacement (Dodge et al. 2019) is too low or too high. It takes trials for
-draws from one distribution, as a random search makes them. A sampler that learns makes better ones later: then the best
+arXiv:2004.13705); that of draws with replacement (Dodge et al. 2019) is biased. It takes trials for draws from one
+distribution, as a random search makes them. A sampler that learns makes better ones later: then the best
 value so far, against trials or seconds, is what was found, and the estimate is not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,14 +46,12 @@ def expected_best(values: Sequence[float]) -> list[float]:
     return [float(weights @ ordered[: len(weights)]) for weights in _weights(len(ordered))]
 
 
-def _weights(count: int) -> list[NDArray[np.float64]]:
-    """For n = 1 … N the probabilities that the smallest of n is the i-th of all, i = 1 … N − n + 1."""
-    rows = []
+def _weights(count: int) -> Iterator[NDArray[np.float64]]:
+    """For n = 1 … N, the probabilities that the smallest of n is the i-th of all, i = 1 … N − n + 1."""
     for draws in range(1, count + 1):
         later = np.arange(count - draws + 1)  # P(i + 1) = P(i) · (N − i − n + 1) / (N − i), P(1) = n / N
         steps = (count - later[1:] - draws + 1) / (count - later[1:])
-        rows.append(draws / count * np.concatenate([[1.0], np.cumprod(steps)]))
-    return rows
+        yield draws / count * np.concatenate([[1.0], np.cumprod(steps)])
 
 
 def best_by_trials(searches: Sequence[Sequence[float]]) -> Curve:

@@ -1,7 +1,5 @@
 """What counts as one independent observation when two contestants are compared: a search, or, of one search, a seed."""
 
-from collections.abc import Sequence
-
 from study.statistics.estimate import Over
 from study.statistics.runs import Decades
 
@@ -23,10 +21,3 @@ def varying(a: Decades, b: Decades) -> Over:
             f"comparison: one search with {a.shape[1]} seeds against one with {b.shape[1]}; write the same of both"
         )
     return Over.SEEDS
-
-
-def degrees_of_freedom(variances: Sequence[float], counts: Sequence[int]) -> float:
-    """Welch & Satterthwaite's, of a sum of the variances of means of so many; the fewest where nothing varies."""
-    if sum(variances) == 0:
-        return min(counts) - 1
-    return sum(variances) ** 2 / sum(one**2 / (count - 1) for one, count in zip(variances, counts, strict=True))

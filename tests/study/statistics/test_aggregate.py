@@ -8,16 +8,16 @@ from study.statistics.middles import interquartile_mean, median
 from tests.study.statistics.drawn import INF, drawn, holds
 
 
-@pytest.mark.parametrize(("problems", "between"), [(3, 0.5), (6, 1.0)])
+@pytest.mark.parametrize(("problems", "between"), [(2, 1.0), (4, 0.5)])
 def test_a_95_percent_interval_over_problems_holds_the_truth(problems: int, between: float) -> None:
-    """The Monte-Carlo error of 1200 repetitions is 0.6 %."""
+    """The Monte-Carlo error of 1000 repetitions is 0.7 %."""
     generator, apart = np.random.default_rng(0), np.arange(problems)[:, None]
     places = norm.ppf((np.arange(20_000) + 0.5) / 20_000)
     true = 10 ** float(interquartile_mean((apart + np.hypot(1.0, between) * places).ravel()))
     found = []
-    for seed in range(1200):
+    for seed in range(1000):
         errors = [10.0**middle * drawn(generator, 3, between) for middle in apart[:, 0]]
-        found.append(holds(aggregate(errors, resamples=300, seed=seed).interval, true))
+        found.append(holds(aggregate(errors, resamples=250, seed=seed).interval, true))
     assert 0.93 <= np.mean(found) <= 0.97
 
 

@@ -29,6 +29,15 @@ def test_strata_are_kept_and_units_are_whole() -> None:
     assert bootstrap_interval(units, mean) == (55.0, 55.0)
 
 
+def test_degrees_of_freedom_are_those_of_the_strata_that_vary() -> None:
+    one, three = (np.array([[[0.0], [1.0], [5.0]]] * strata) for strata in (1, 3))
+    alone = np.concatenate([one, np.zeros((2, 3, 1))])
+    stretch = np.sqrt(3 / 2) * t.ppf(0.975, 2) / norm.ppf(0.975)
+    assert bootstrap_interval(alone, mean) == pytest.approx(((2 - 2 * stretch) / 3, (2 + 3 * stretch) / 3))
+    low, high = bootstrap_interval(three, mean)
+    assert 2 - 2 * stretch / np.sqrt(3) < low < high < 2 + 3 * stretch / np.sqrt(3)
+
+
 def test_a_seed_gives_the_same_interval_again() -> None:
     units = np.random.default_rng(0).standard_normal((2, 6, 3))
     first, again, other = (bootstrap_interval(units, median, resamples=50, seed=seed) for seed in (0, 0, 1))

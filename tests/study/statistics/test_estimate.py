@@ -27,7 +27,7 @@ def test_a_95_percent_interval_holds_the_truth_93_to_97_times_of_100(
     """The Monte-Carlo error of 1500 repetitions is 0.56 %."""
     generator = np.random.default_rng(0)
     found = [
-        holds(estimate(drawn(generator, searches, between), middle, resamples=400, seed=seed).interval, 1.0)
+        holds(estimate(drawn(generator, searches, between), middle, resamples=300, seed=seed).interval, 1.0)
         for seed in range(1500)
     ]
     assert 0.93 <= np.mean(found) <= 0.97

@@ -24,16 +24,16 @@ def test_the_other_way_round_it_is_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("searches", "between", "shift"), [(1, 0.0, 0.0), (3, 0.0, 1.0), (3, 1.0, 0.0), (3, 1.0, 1.0), (5, 0.5, 1.0)]
+    ("searches", "between", "shift"), [(1, 0.0, 1.0), (3, 0.0, 1.0), (3, 1.0, 0.0), (3, 1.0, 1.0), (5, 0.5, 1.0)]
 )
 def test_a_95_percent_interval_holds_the_truth(searches: int, between: float, shift: float) -> None:
-    """The Monte-Carlo error of 1500 repetitions is 0.56 %; up to 97.5 % is found where little is between searches."""
+    """The Monte-Carlo error of 1500 repetitions is 0.56 %."""
     generator, true = np.random.default_rng(0), float(norm.cdf(shift / np.sqrt(2 + 2 * between**2)))
     found = []
     for _ in range(1500):
         a, b = drawn(generator, searches, between), 10.0**shift * drawn(generator, searches, between)
         found.append(holds(probability_of_improvement(a, b).interval, true))
-    assert 0.93 <= np.mean(found) <= 0.975
+    assert 0.93 <= np.mean(found) <= 0.97
 
 
 def test_failed_runs_are_equal_to_each_other_and_worse_than_all_others() -> None:
