@@ -21,7 +21,7 @@ from study.cli.group import cli
 from study.trial.trial import Trial
 from tests.test_architecture import PACKAGES, ROOT, imported_packages, named, sources
 
-DISTRIBUTIONS = {"yaml": "pyyaml", "pytorch_optimizer": "pytorch-optimizer"}
+DISTRIBUTIONS = {"yaml": "pyyaml", "pytorch_optimizer": "pytorch-optimizer", "PIL": "pillow"}
 """Imported packages whose distribution has another name."""
 
 ENTRY = "cnn_study_command"

@@ -2,8 +2,10 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from PIL import Image
@@ -122,9 +124,16 @@ EDGES = {
 }
 
 
+@cache
+def edge(name: str) -> str:
+    """The page of one of these."""
+    with TemporaryDirectory() as folder:
+        return text_of(EDGES[name], Path(folder))
+
+
 @pytest.mark.parametrize("name", EDGES)
-def test_edges_have_pages_too(name: str, tmp_path: Path) -> None:
-    text = text_of(EDGES[name], tmp_path)
+def test_edges_have_pages_too(name: str) -> None:
+    text = edge(name)
     nesting = Nesting()
     nesting.feed(text)
     assert nesting.open == []
@@ -135,17 +144,14 @@ def test_edges_have_pages_too(name: str, tmp_path: Path) -> None:
     ("name", "notice"),
     [("one search", "One search of each"), ("all failed", "Two searches"), ("no baseline", "There is no baseline")],
 )
-def test_notices_say_what_cannot_be_told(name: str, notice: str, tmp_path: Path) -> None:
-    assert f'<p class="notice">{notice}' in text_of(EDGES[name], tmp_path)
+def test_notices_say_what_cannot_be_told(name: str, notice: str) -> None:
+    assert f'<p class="notice">{notice}' in edge(name)
 
 
-def test_what_goes_on_is_not_finished(tmp_path: Path) -> None:
-    assert "Not finished" in text_of(replace(EDGES["one run"], ended=None), tmp_path)
-
-
-def test_names_are_escaped(tmp_path: Path) -> None:
-    made = replace(EDGES["one run"], name="a<b>&c", machine="<i>")
+def test_what_goes_on_is_not_finished_and_names_are_escaped(tmp_path: Path) -> None:
+    made = replace(EDGES["one run"], name="a<b>&c", machine="<i>", ended=None)
     text = text_of(made, tmp_path)
+    assert "Not finished" in text
     assert "a&lt;b&gt;&amp;c" in text
     assert "<b>" not in text and "<i>" not in text
 
