@@ -100,18 +100,20 @@ def asked(
 
 
 def claim_or_recall(folder: Path, question: Question) -> Question:
-    """Keep a new question in its folder, or take the one that is there, if it asks the same.
+    """Keep a new question in its folder, or take the one that is there, if it asks the same, or for more searches.
 
     Raises FileExistsError where another one, or a study, has the folder, ValueError for a name that is none.
     """
     if (folder / QUESTION).exists():
         before = kept(folder)
-        if replace(before, began=0.0, version="") != replace(question, began=0.0, version=""):
+        longer = replace(before, studies=max(before.studies, question.studies))
+        if replace(longer, began=0.0, version="") != replace(question, began=0.0, version=""):
             raise FileExistsError(
                 f"{folder}: a comparison of this name asks something else; write another --name, or go on with it by "
                 f"cnn-study compare --name {question.name}"
             )
-        return before
+        keep(longer, folder)
+        return longer
     claim(folder.parent, folder.name)
     keep(question, folder)
     return question

@@ -49,6 +49,14 @@ def test_it_is_found_again(tmp_path: Path) -> None:
     assert claim_or_recall(tmp_path / "mine", question()) == asks  # begun when it was
 
 
+def test_it_may_ask_for_more_searches(tmp_path: Path) -> None:
+    began = claim_or_recall(tmp_path / "mine", question()).began
+    longer = claim_or_recall(tmp_path / "mine", question(studies=5))
+    assert (longer.studies, longer.began) == (5, began) and kept(tmp_path / "mine") == longer
+    with pytest.raises(FileExistsError, match="asks something else"):
+        claim_or_recall(tmp_path / "mine", question(studies=2))
+
+
 def test_another_question_has_another_name(tmp_path: Path) -> None:
     claim_or_recall(tmp_path / "mine", question())
     with pytest.raises(FileExistsError, match="asks something else; write another --name, or go on with it by cnn-stu"):
