@@ -5,7 +5,8 @@ problem: that it is better than every baseline, if all ratios of errors say so, 
 than every" needs each comparison to hold, so its p is the largest of theirs (an intersection–union test, Berger 1982,
 Technometrics 24); that of "worse than at least one" is the smallest after Holm's correction for the baselines. The
 claims of all entries on a problem are corrected by Holm in turn, so that any of them is false with a probability of
-5 % at most. What the runs cannot tell is undecided.
+5 % at most; of 400 made-up problems with six entries that do not differ, 1.8 % had a claim, with three searches of each
+and with five. What the runs cannot tell is undecided.
 
 The *best* baseline is the one with the smallest median test error. That chooses by test data, which flatters the
 baseline, never the entry.
