@@ -62,6 +62,10 @@ MOST: Mapping[str, int] = {
 """Counts that are asked for in a word, and take for ever, or all memory."""
 
 
+LEAST_GPU = 1e-4
+"""Ray counts in steps of this size."""
+
+
 def check_settings(study: Study) -> None:
     """Everything but data and search. Raises StudyFileError."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", study.study):
@@ -81,6 +85,10 @@ def check_settings(study: Study) -> None:
         )
     _check_metric_of_optimizer(study)
     gpu = study.resources.gpu
+    if 0 < gpu < LEAST_GPU:
+        raise StudyFileError(
+            f"resources.gpu is {gpu}; write 0, or at least {LEAST_GPU}, a fraction that Ray tells from 0"
+        )
     if gpu > 1 and gpu != int(gpu):
         raise StudyFileError(f"resources.gpu is {gpu}; write a whole number, or a fraction below 1")
 

@@ -143,6 +143,8 @@ def _values(raw: Any, path: str) -> Any:
         raise wrong
     if count > MOST_VALUES:
         raise StudyFileError(f"{path}.linspace[2] is {count}; write at most {MOST_VALUES} values")
+    if count > 1 and low == high:
+        raise StudyFileError(f"{path}.linspace is {count} times the same value; write [{low}], or another end")
     return [low + (high - low) * index / max(count - 1, 1) for index in range(count)]
 
 

@@ -34,6 +34,14 @@ CASES: dict[str, tuple[Changes, str]] = {
         {"study": "a/b"},
         "study is 'a/b', which is no folder name; write letters, digits, '.', '_' and '-'",
     ),
+    "a range of one value": (
+        {"data.train.amplitude": {"linspace": [1.0, 1.0, 5]}},
+        "data.train.amplitude.linspace is 5 times the same value; write [1.0], or another end",
+    ),
+    "less of a GPU than there is": (
+        {"resources.gpu": 5e-324},
+        "resources.gpu is 5e-324; write 0, or at least 0.0001, a fraction that Ray tells from 0",
+    ),
     "neither training nor projection": (
         {"training.epochs": 0},
         "training.epochs is 0 and projection is null, so that nothing happens; write one of them",
