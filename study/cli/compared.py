@@ -8,21 +8,18 @@ from typing import Any
 
 import click
 
-from search_spaces.load import load_recorded
 from search_spaces.schema import Study
 from study.cli.conclusion import to_its_end
 from study.cli.exit_codes import Ended, mendable
 from study.cli.interrupts import INTERRUPTED
-from study.comparing.gather import gathered
+from study.comparing.gather import finished, gathered
 from study.comparing.question import Question, kept
 from study.comparison.files import write_comparison
 from study.comparison.result import Comparison
 from study.comparison.sentences import sentence
 from study.comparison.verdict import judge
 from study.driver.runner import Outcome
-from study.journal.budget import Budget
-from study.journal.files import REPORT, STUDY
-from study.journal.journal import Journal
+from study.journal.files import REPORT
 from study.search.confirmation import confirming, read_earlier, unconfirmed
 from study.tracking.compared import ComparedRuns
 from study.tracking.databases import check_uri, default_uri
@@ -68,15 +65,6 @@ def _studies(question: Question, runs: Path) -> Iterator[tuple[str, Study]]:
             yield confirmation, confirming(earlier, seeds=question.seeds)
 
 
-def finished(directory: Path) -> bool:
-    """Whether a study has run all its trials."""
-    if not (directory / STUDY).exists():
-        return False
-    records = Journal(directory).trials()
-    ended = sum(record.status.final for record in records.values())
-    return ended >= Budget(load_recorded(directory / STUDY), records).at_most()
-
-
 def _say(name: str, outcome: Outcome) -> None:
     for line in (outcome.error, outcome.unsent):
         if line:
@@ -98,6 +86,9 @@ def write(question: Question, runs: Path, tracking_uri: str, *, ended: float | N
     """Gather what there is, write the page, tell MLflow, and say the verdict."""
     tracked = ComparedRuns(tracking_uri, runs)
     comparison = gathered(question, runs, ended=ended, run_of=tracked)
+    if not comparison.problems:
+        click.echo("verdict  none yet: no search is confirmed")
+        return
     page = write_comparison(comparison, runs / question.name / REPORT, links=tracked.address)
     tracked.keep(question.name, page, question.began)
     for line in _verdict(comparison):

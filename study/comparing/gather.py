@@ -1,4 +1,8 @@
-"""What a comparison's studies found so far → `Comparison`, from their journals."""
+"""What a comparison's studies found so far → `Comparison`, from their journals.
+
+A search counts once it is confirmed, and as many count of each problem as of that with the fewest: a problem whose
+turn has not come yet is left out until then.
+"""
 
 import math
 import os
@@ -7,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from search_spaces.contestants import plain_studies, settings_in
+from search_spaces.load import load_recorded
 from search_spaces.schema import Study
 from study.analysis.findings import read_analysis
 from study.analysis.leaderboard import loss
@@ -21,8 +26,9 @@ from study.comparison.result import (
     Source,
     Tried,
 )
+from study.journal.budget import Budget
 from study.journal.files import STUDY
-from study.journal.journal import TrialRecord, TrialStatus
+from study.journal.journal import Journal, TrialRecord, TrialStatus
 
 Runs = Callable[[str, str], str | None]
 """(study, trial) → MLflow's run of it, if it has one."""
@@ -39,13 +45,19 @@ def gathered(
     question: Question, runs: Path, *, ended: float | None, run_of: Runs = lambda study, trial: None
 ) -> Comparison:
     """The comparison as far as its studies in `runs` have come."""
-    problems = tuple(_problem(question, runs, name, study, run_of) for name, study in question.problems.items())
+    done = {
+        name: [one for one in range(1, question.studies + 1) if _done(question, runs, name, one)]
+        for name in question.problems
+    }
+    counts = [len(found) for found in done.values() if found]
+    fewest = min(counts, default=0)
+    problems = tuple(_problem(question, runs, name, found[:fewest], run_of) for name, found in done.items() if found)
     first = next(iter(question.problems.values()))
     return Comparison(
         name=question.name,
         problems=problems,
         baselines=question.baselines,
-        studies=question.studies,
+        studies=fewest,
         seeds=question.seeds,
         trials=first.tune.trials // len(first.contestants),
         cpu_seconds=first.tune.seconds,
@@ -56,11 +68,28 @@ def gathered(
     )
 
 
-def _problem(question: Question, runs: Path, name: str, study: Study, run_of: Runs) -> ProblemResult:
+def finished(directory: Path) -> bool:
+    """Whether there is a study in a folder that has run all its trials."""
+    if not (directory / STUDY).exists():
+        return False
+    records = Journal(directory).trials()
+    ended = sum(record.status.final for record in records.values())
+    return ended >= Budget(load_recorded(directory / STUDY), records).at_most()
+
+
+def _done(question: Question, runs: Path, problem: str, number: int) -> bool:
+    """Whether a search has found what it can, and that is confirmed, if it is anything."""
+    search, confirmation = runs / question.called(problem, number), runs / question.confirmed(problem, number)
+    if not finished(search):
+        return False
+    found = read_analysis(search)
+    return finished(confirmation) or not (found.best_trials() or found.best_projected())
+
+
+def _problem(question: Question, runs: Path, name: str, numbers: Sequence[int], run_of: Runs) -> ProblemResult:
+    study = question.problems[name]
     searches = [
-        Searched(question.called(name, number), question.confirmed(name, number), runs, run_of)
-        for number in range(1, question.studies + 1)
-        if (runs / question.called(name, number) / STUDY).exists()
+        Searched(question.called(name, number), question.confirmed(name, number), runs, run_of) for number in numbers
     ]
     entries = tuple(
         EntryResult(contestant, projected, tuple(one.result(contestant, projected) for one in searches))

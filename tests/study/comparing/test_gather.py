@@ -1,6 +1,7 @@
 """What journals say becomes the figures of a comparison: as trained and as projected, failures as the worst."""
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,11 @@ def runs(tmp_path: Path) -> Path:
     assert [*found.contestants] == ["heavy", "heavy.projected", "plain"]
     confirmation = begin(tmp_path / "mine-waves-1-confirm", found)
     for place, name in enumerate(found.contestants):
-        values = {"contestant": name, "training.seed": 7}
-        end(confirmation, f"000{place}", values, data=0.01 * (place + 1), projected=0.0001 * (place + 1))
-    end(confirmation, "0003", {"contestant": "heavy", "training.seed": 8}, status=TrialStatus.DIVERGED)
+        for number, seed in enumerate((7, 8)):
+            values, failed = {"contestant": name, "training.seed": seed}, (name, seed) == ("heavy", 8)
+            status = TrialStatus.DIVERGED if failed else TrialStatus.COMPLETED
+            errors = {"data": 0.01 * (place + 1), "projected": 0.0001 * (place + 1)}
+            end(confirmation, f"000{place + 3 * number}", values, status=status, **errors)
     begin(tmp_path / "mine-waves-2", asks.search("waves", 2))
     return tmp_path
 
@@ -85,7 +88,7 @@ def test_entries_are_contestants_as_trained_and_as_projected(runs: Path) -> None
     (problem,) = found.problems
     assert (problem.error, problem.constraint) == ("test/relative_l2", "test/constraint_mse")
     assert problem.validation == "validation/data_mse" and problem.refused == {"third": "it cannot"}
-    assert (found.baselines, found.studies, found.seeds, found.trials) == (("plain",), 2, 2, 2)
+    assert (found.baselines, found.studies, found.seeds, found.trials) == (("plain",), 1, 2, 2)  # one search so far
 
 
 def test_what_a_search_chose_depends_on_whether_it_is_projected(runs: Path) -> None:
@@ -105,20 +108,24 @@ def test_a_trial_that_failed_costs_and_has_no_value(runs: Path) -> None:
 
 def test_what_was_chosen_is_confirmed_as_what_it_was_chosen_as(runs: Path) -> None:
     trained, projected = (entry(runs, label)[0].confirmed for label in ("heavy", "heavy + projection"))
-    assert [(run.seed, run.source.trial) for run in projected] == [(7, "0001")]
+    assert [(run.seed, run.source.trial) for run in projected] == [(7, "0001"), (8, "0004")]
     assert projected[0].errors["test/relative_l2"] == pytest.approx(2 * math.sqrt(0.0002))
     assert (projected[0].training_seconds, projected[0].projection_seconds) == (3.0, 2.0)
     assert (trained[0].training_seconds, trained[0].projection_seconds) == (3.0, 0.0)
     assert [run.failed for run in trained] == [False, True]
 
 
-def test_a_search_without_a_confirmation_is_inf(runs: Path) -> None:
+def test_a_run_that_diverged_is_inf(runs: Path) -> None:
     problem = comparison(runs).problems[0]
-    heavy = problem.by_label["heavy"].errors(problem.error, studies=2, seeds=2)
-    assert heavy == ((pytest.approx(0.2), math.inf), (math.inf, math.inf))
+    assert problem.by_label["heavy"].errors(problem.error, studies=1, seeds=2) == ((pytest.approx(0.2), math.inf),)
     assert problem.by_label["plain + projection"].searches[0].confirmed[0].source.trial == "0002"
 
 
+def test_a_search_counts_when_it_is_confirmed(runs: Path) -> None:
+    assert [len(one.searches) for one in comparison(runs).problems[0].entries] == [1] * 4
+    shutil.rmtree(runs / "mine-waves-1-confirm")
+    assert gathered(question(), runs, ended=None).problems == ()
+
+
 def test_before_anything_ran_there_is_nothing(tmp_path: Path) -> None:
-    (problem,) = gathered(question(), tmp_path, ended=None).problems
-    assert all(one.searches == () for one in problem.entries)
+    assert gathered(question(), tmp_path, ended=None).problems == ()
