@@ -8,13 +8,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
+VERDICT := benchmarks/verdict
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 export RAY_USAGE_STATS_ENABLED := 0
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install study test test-all test-services check bench chaos ui
+.PHONY: help install study test test-all test-services check bench records verdict verdict-small chaos ui
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +45,19 @@ bench: install  ## Measure what exact multipliers cost, how constraints decay, w
 	@$(BIN)/python -m benchmarks.projection --amplitude 2 --phase 0.2 --seed 0
 	@$(BIN)/python -m benchmarks.efficiency
 	@$(BIN)/python -m benchmarks.tracking
+
+records: install  ## Solve the problems of the peers' records, an hour of a core, and by classical methods
+	@$(BIN)/python -m benchmarks.peers
+	@$(BIN)/python -m benchmarks.classical
+
+verdict: install  ## Compare all methods on six problems, about ten hours of two cores; goes on where it was
+	@$(BIN)/cnn-study compare $(addprefix $(VERDICT)/,helmholtz.yaml pythagorean.yaml viscous-flow.yaml poisson.yaml \
+	  kovasznay.yaml heat-source.yaml) --line-up $(VERDICT)/line-up.yaml --seeds 5 --seconds 90 --name verdict
+
+verdict-small: install  ## The same with five methods on two problems, in a quarter of an hour
+	@$(BIN)/cnn-study compare $(VERDICT)/helmholtz.yaml $(VERDICT)/poisson.yaml --line-up $(VERDICT)/line-up.yaml \
+	  $(addprefix --only ,soft-adam soft-adam-lbfgs augmented-lagrangian null-space from-scratch) \
+	  --trials 3 --seeds 2 --name verdict-small
 
 chaos: install  ## Kill the processes of a study at random moments; it must end as if nothing had happened
 	@$(BIN)/python -m tests.study.driver.chaos

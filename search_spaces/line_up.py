@@ -6,7 +6,7 @@ its own is made for this: they take part, too, in the place of those that are ca
 searched by all that can. A contestant that cannot run on the problem is refused, with the reason.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,14 @@ class LineUp:
     baselines: tuple[str, ...] = ()
 
     __pydantic_config__ = CONFIG
+
+    def only(self, names: Sequence[str]) -> "LineUp":
+        """The line-up of these contestants; of all, if there are no names. Raises StudyFileError for one that is none."""
+        for name in names:
+            if name not in self.contestants:
+                raise StudyFileError(f"--only {name} is no contestant; {nearest(name, self.contestants)}")
+        kept = {name: one for name, one in self.contestants.items() if name in names or not names}
+        return LineUp(kept, tuple(name for name in self.baselines if name in kept))
 
 
 @dataclass(frozen=True)

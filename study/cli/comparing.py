@@ -51,6 +51,7 @@ from study.cli.studies import RUNS, compares
 @click.option(
     "--line-up", default="usual", show_default=True, metavar="FILE", help="Contestants: a shipped name or a file."
 )
+@click.option("--only", multiple=True, metavar="NAME", help="Only this contestant of the line-up; repeatable.")
 @click.option("--name", default="comparison", show_default=True, metavar="NAME", help="Its folder under runs/.")
 @click.option(
     "--hours", type=click.FloatRange(min=0, min_open=True), callback=a_number, metavar="H", help="Stop after this long."
@@ -66,6 +67,7 @@ def compare(
     trials: int,
     seconds: float,
     line_up: str,
+    only: tuple[str, ...],
     name: str,
     hours: float | None,
     tracking_uri: str | None,
@@ -89,7 +91,7 @@ def compare(
             raise BadInputError(f"{folder}: there is no comparison to go on with; write SPACEs, or another --name")
         question = kept(folder)
     else:
-        lined_up, overrides = load_line_up(line_up), together(map(parse_setting, settings))
+        lined_up, overrides = load_line_up(line_up).only(only), together(map(parse_setting, settings))
         with mendable():
             question = claim_or_recall(
                 folder,

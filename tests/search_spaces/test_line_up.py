@@ -64,6 +64,15 @@ def test_a_problem_for_nobody_is_an_error(tmp_path: Path) -> None:
         enter(str(write(tmp_path, {})), nobody, {})
 
 
+def test_some_of_it(tmp_path: Path) -> None:
+    whole = load_line_up(line_up(tmp_path, soft=SOFT, plain=PLAIN))
+    assert whole.only([]) == whole
+    some = whole.only(["plain"])
+    assert [*some.contestants] == ["plain"] and some.baselines == ()
+    with pytest.raises(StudyFileError, match="--only plan is no contestant; write plain"):
+        whole.only(["plan"])
+
+
 def test_mistakes_are_named(tmp_path: Path) -> None:
     with pytest.raises(StudyFileError, match="usua: there is no such line-up; write usual, or a file's path"):
         load_line_up("usua")
