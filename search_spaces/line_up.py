@@ -36,7 +36,7 @@ class LineUp:
     __pydantic_config__ = CONFIG
 
     def only(self, names: Sequence[str]) -> "LineUp":
-        """The line-up of these contestants; of all, if there are no names. Raises StudyFileError for one that is none."""
+        """The line-up of these contestants, or of all without names. Raises StudyFileError for one that is none."""
         for name in names:
             if name not in self.contestants:
                 raise StudyFileError(f"--only {name} is no contestant; {nearest(name, self.contestants)}")
