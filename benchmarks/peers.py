@@ -8,7 +8,7 @@ residuals off the collocation points, with that of every condition added; `side`
 space of rows or of parameters.
 
 * `kdv` is solved in time slabs, one after the other: each has the end of the one before for initial values, and its
-  network to start from.
+  network, going on in time, to start from.
 * `heat-source` finds a source f(x) from 128 values of u(x, 1) with 5 % noise that is drawn once for each seed; its
   second row is the error of f.
 
@@ -177,7 +177,7 @@ def solve(case: Case, seed: int, seconds: float) -> Solved:
     for problem, first in in_slabs(whole, case.slabs):
         problem = problem if first else continued(problem, solved)
         model = ConstrainedNetwork(problem, fresh(case.network, problem, seed=seed).double())
-        begin = model.begin if first else solved.results[-1].theta
+        begin = model.begin if first else later(model, solved.results[-1].theta)
         solver = LeastSquaresSolver(
             start="reaching" if first else "as-it-is",
             points=case.points,
@@ -190,6 +190,16 @@ def solve(case: Case, seed: int, seconds: float) -> Solved:
         solved.models.append(model)
         solved.results.append(result)
     return solved
+
+
+def later(model: ConstrainedNetwork, theta: Tensor) -> Tensor:
+    """θ (P,) of the network that is in a slab of time what this one would be after its own, which was as long.
+
+    Both map their slab to [−1, 1], so that it is two units of the first layer's time, its first input, away.
+    """
+    parameters = model.layout.unflatten(theta)
+    bias = parameters["hidden.0.bias"] + 2 * parameters["hidden.0.weight"][:, 0]
+    return model.layout.flatten({**parameters, "hidden.0.bias": bias})
 
 
 def continued(problem: Problem, solved: Solved) -> Problem:

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from benchmarks.peers import CASES, Case, Peer, in_slabs, line, main, parsed, rows, solve, summary, tanh
+from benchmarks.peers import CASES, Case, Peer, in_slabs, later, line, main, parsed, rows, solve, summary, tanh
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.construction import fresh
 from cnn_core.problems import burgers, heat, kdv
 
 KEYS = {
@@ -61,6 +63,18 @@ def test_slabs_cover_the_time_one_after_the_other():
     assert all(problem.box["x"] == (-1.0, 1.0) for problem, _ in slabs)
     ((whole, _),) = in_slabs(problem := burgers(), 1)
     assert whole is problem
+
+
+def test_a_slab_begins_where_the_network_before_goes_on():
+    (earlier, _), (next_one, _) = list(in_slabs(kdv(), 4))[1:3]
+    first, second = (
+        ConstrainedNetwork(problem, fresh(CASES["kdv"].network, problem, seed=0).double())
+        for problem in (earlier, next_one)
+    )
+    x = torch.tensor([[-0.3, 0.5], [0.4, 0.6]], dtype=torch.float64)  # from the end of the earlier one on
+    assert torch.allclose(
+        second.predict(later(second, first.begin), x, x[:, :0]), first.predict(first.begin, x, x[:, :0])
+    )
 
 
 def test_slabs_join():
