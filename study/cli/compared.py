@@ -12,7 +12,7 @@ from search_spaces.schema import Study
 from study.cli.conclusion import to_its_end
 from study.cli.exit_codes import Ended, mendable
 from study.cli.interrupts import INTERRUPTED
-from study.comparing.gather import finished, gathered
+from study.comparing.gather import complete, finished, gathered
 from study.comparing.question import Question, kept
 from study.comparison.files import write_comparison
 from study.comparison.result import Comparison
@@ -26,24 +26,22 @@ from study.tracking.databases import check_uri, default_uri
 
 
 def go_on(question: Question, runs: Path, *, hours: float | None, tracking_uri: str | None, **where: Any) -> None:
-    """Run what a comparison lacks, then write its page and say the verdict. Exits with 130 if it was stopped."""
+    """Run what a comparison lacks, then write its page and say the verdict so far. Exits with 130 if it was stopped."""
     until = math.inf if hours is None else time.monotonic() + 3600 * hours
     with mendable():
         uri = check_uri(tracking_uri or default_uri(runs))
     stopped = False
     for name, study in _studies(question, runs):
-        left = (until - time.monotonic()) / 3600
-        if left <= 0:
-            stopped = True
+        if (left := (until - time.monotonic()) / 3600) <= 0:
             break
         outcome = to_its_end(study, runs, name, uri, hours=None if math.isinf(left) else left, **where)
         _say(name, outcome)
-        if outcome.stopped:
-            stopped = True
+        if stopped := outcome.stopped:
             break
-    write(question, runs, uri, ended=None if stopped else time.time())
-    if stopped:
+    write(question, runs, uri)
+    if not complete(question, runs):
         click.echo(f"left     more to run; go on with: cnn-study compare --name {question.name}")
+    if stopped:
         raise Ended(INTERRUPTED)
 
 
@@ -55,7 +53,7 @@ def _studies(question: Question, runs: Path) -> Iterator[tuple[str, Study]]:
         if not finished(runs / search):
             click.echo(f"search {place} of {len(rounds)}: {problem}, number {number} of {question.studies}", err=True)
             yield search, question.search(problem, number)
-        if not finished(runs / confirmation):
+        if finished(runs / search) and not finished(runs / confirmation):
             earlier = {search: read_earlier(runs / search)}
             for line in unconfirmed(earlier):
                 click.echo(line, err=True)
@@ -73,18 +71,13 @@ def _say(name: str, outcome: Outcome) -> None:
 
 def write_anew(folder: Path) -> None:
     """Write the page of the comparison in this folder anew, and say the verdict so far."""
-    question, runs = kept(folder), folder.parent
-    done = all(
-        finished(runs / name(problem, number))
-        for problem, number in question.rounds()
-        for name in (question.called, question.confirmed)
-    )
-    write(question, runs, default_uri(runs), ended=time.time() if done else None)
+    write(kept(folder), folder.parent, default_uri(folder.parent))
 
 
-def write(question: Question, runs: Path, tracking_uri: str, *, ended: float | None) -> None:
+def write(question: Question, runs: Path, tracking_uri: str) -> None:
     """Gather what there is, write the page, tell MLflow, and say the verdict."""
     tracked = ComparedRuns(tracking_uri, runs)
+    ended = time.time() if complete(question, runs) else None
     comparison = gathered(question, runs, ended=ended, run_of=tracked)
     if not comparison.problems:
         click.echo("verdict  none yet: no search is confirmed")

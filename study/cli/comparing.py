@@ -94,10 +94,10 @@ def compare(
         lined_up, overrides = load_line_up(line_up).only(only), together(map(parse_setting, settings))
         with mendable():
             question = claim_or_recall(
-                folder,
+                RUNS,
                 asked(
                     name,
-                    {space: enter(space, lined_up, overrides) for space in spaces},
+                    [enter(space, lined_up, overrides) for space in spaces],
                     baselines=lined_up.baselines,
                     studies=studies,
                     seeds=seeds,

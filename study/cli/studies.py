@@ -88,6 +88,8 @@ def compares(name: str) -> bool:
 
 def existing(name: str) -> Path:
     """The folder of the study NAME. Raises StudyFileError with the names that there are."""
+    if compares(name):
+        raise StudyFileError(f"{RUNS / name} is a comparison; go on with it by cnn-study compare --name {name}")
     directory = RUNS / " ".join(name.split())
     if Path(name).name != name or not (directory / STUDY).exists():
         known = ", ".join(path.name for path in all_studies()) or "none"

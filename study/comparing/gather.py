@@ -68,6 +68,11 @@ def gathered(
     )
 
 
+def complete(question: Question, runs: Path) -> bool:
+    """Whether all searches of a comparison have run, and are confirmed."""
+    return all(_done(question, runs, problem, number) for problem, number in question.rounds())
+
+
 def finished(directory: Path) -> bool:
     """Whether there is a study in a folder that has run all its trials."""
     if not (directory / STUDY).exists():

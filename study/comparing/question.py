@@ -4,7 +4,7 @@ It is kept in the comparison's folder, as a file beside one study file for each 
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ class Question:
 
 def asked(
     name: str,
-    entered: Mapping[str, Entered],
+    entered: Sequence[Entered],
     *,
     baselines: tuple[str, ...],
     studies: int,
@@ -80,7 +80,7 @@ def asked(
     Raises StudyFileError where two files have the same name, or where names become too long.
     """
     problems = {}
-    for study, _ in ((one.study, one.refused) for one in entered.values()):
+    for study in (one.study for one in entered):
         if study.study in problems:
             raise StudyFileError(f"two study files are called {study.study}; give one of them another name")
         if len(name) + len(study.study) + ENDINGS > LONGEST_NAME:
@@ -90,7 +90,7 @@ def asked(
     return Question(
         name=name,
         problems=problems,
-        refused={one.study.study: dict(one.refused) for one in entered.values()},
+        refused={one.study.study: dict(one.refused) for one in entered},
         baselines=baselines,
         studies=studies,
         seeds=seeds,
@@ -99,12 +99,13 @@ def asked(
     )
 
 
-def claim_or_recall(folder: Path, question: Question) -> Question:
-    """Keep a new question in its folder, or take the one that is there, if it asks the same, or for more searches.
+def claim_or_recall(runs: Path, question: Question) -> Question:
+    """Keep a new question in its folder in `runs`, or take the one there, if it asks the same, or for more searches.
 
     Raises FileExistsError where another one, or a study, has the folder, ValueError for a name that is none.
     """
-    if (folder / QUESTION).exists():
+    folder = runs / question.name
+    if Path(question.name).name == question.name and (folder / QUESTION).exists():
         before = kept(folder)
         longer = replace(before, studies=max(before.studies, question.studies))
         if replace(longer, began=0.0, version="") != replace(question, began=0.0, version=""):
@@ -114,7 +115,7 @@ def claim_or_recall(folder: Path, question: Question) -> Question:
             )
         keep(longer, folder)
         return longer
-    claim(folder.parent, folder.name)
+    claim(runs, question.name)
     keep(question, folder)
     return question
 

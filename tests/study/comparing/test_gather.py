@@ -25,8 +25,15 @@ PLAIN = {"contestant": "plain", LEARNING_RATE: 0.002}
 
 def question() -> Question:
     study = replace(competing(), study="waves", projection=LevenbergMarquardt())
-    entered = {"a": Entered(study, {"third": "it cannot"})}
-    return asked("mine", entered, baselines=("plain",), studies=2, seeds=2, trials=2, seconds=None)
+    return asked(
+        "mine",
+        [Entered(study, {"third": "it cannot"})],
+        baselines=("plain",),
+        studies=2,
+        seeds=2,
+        trials=2,
+        seconds=None,
+    )
 
 
 def begin(directory: Path, study: Study) -> Journal:

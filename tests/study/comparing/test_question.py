@@ -15,10 +15,10 @@ REASON = {"third": "contestants.third: it cannot"}
 
 
 def question(name: str = "mine", **changes) -> Question:
-    entered = {
-        "a": Entered(replace(competing(), study="waves"), REASON),
-        "b": Entered(replace(competing(), study="more-waves"), {}),
-    }
+    entered = [
+        Entered(replace(competing(), study="waves"), REASON),
+        Entered(replace(competing(), study="more-waves"), {}),
+    ]
     how = {"baselines": ("plain",), "studies": 2, "seeds": 3, "trials": 4, "seconds": 60.0}
     return asked(name, entered, **how | changes)
 
@@ -44,40 +44,40 @@ def test_every_problem_has_its_turn_before_one_is_searched_again() -> None:
 
 
 def test_it_is_found_again(tmp_path: Path) -> None:
-    asks = claim_or_recall(tmp_path / "mine", question())
+    asks = claim_or_recall(tmp_path, question())
     assert kept(tmp_path / "mine") == asks
-    assert claim_or_recall(tmp_path / "mine", question()) == asks  # begun when it was
+    assert claim_or_recall(tmp_path, question()) == asks  # begun when it was
 
 
 def test_it_may_ask_for_more_searches(tmp_path: Path) -> None:
-    began = claim_or_recall(tmp_path / "mine", question()).began
-    longer = claim_or_recall(tmp_path / "mine", question(studies=5))
+    began = claim_or_recall(tmp_path, question()).began
+    longer = claim_or_recall(tmp_path, question(studies=5))
     assert (longer.studies, longer.began) == (5, began) and kept(tmp_path / "mine") == longer
     with pytest.raises(FileExistsError, match="asks something else"):
-        claim_or_recall(tmp_path / "mine", question(studies=2))
+        claim_or_recall(tmp_path, question(studies=2))
 
 
 def test_another_question_has_another_name(tmp_path: Path) -> None:
-    claim_or_recall(tmp_path / "mine", question())
+    claim_or_recall(tmp_path, question())
     with pytest.raises(FileExistsError, match="asks something else; write another --name, or go on with it by cnn-stu"):
-        claim_or_recall(tmp_path / "mine", question(seeds=4))
+        claim_or_recall(tmp_path, question(seeds=4))
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "study.yaml").touch()
     with pytest.raises(FileExistsError, match="a study of this name exists already"):
-        claim_or_recall(tmp_path / "taken", question("taken"))
+        claim_or_recall(tmp_path, question("taken"))
 
 
 def test_names_are_short_and_different() -> None:
     entered = Entered(competing(), {})
     how = {"baselines": (), "studies": 1, "seeds": 1, "trials": 1, "seconds": None}
     with pytest.raises(StudyFileError, match="two study files are called small; give one of them another name"):
-        asked("mine", {"a": entered, "b": entered}, **how)
+        asked("mine", [entered, entered], **how)
     with pytest.raises(StudyFileError, match="too long for a study's name"):
-        asked("m" * 90, {"a": entered}, **how)
+        asked("m" * 90, [entered], **how)
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
-    claim_or_recall(tmp_path / "mine", question())
+    claim_or_recall(tmp_path, question())
     (tmp_path / "mine" / QUESTION).write_text("studies: 3")
     with pytest.raises(StudyFileError, match=r"comparison.yaml: the comparison cannot be read"):
         kept(tmp_path / "mine")
