@@ -1,10 +1,12 @@
 """`compare`: what is refused before anything runs, and a comparison of two contestants from question to page."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
+from study.comparison.saved import read_comparison
 from tests.study.cli.command import Command, assert_refused, write_file
 
 LINE_UP = {
@@ -49,6 +51,12 @@ def test_a_study_is_no_comparison_to_go_on_with(command: Command) -> None:
     assert_refused(command("compare", "small.yaml", *SMALL), "a study of this name exists already")
 
 
+def confirmed_errors() -> list[float]:
+    comparison = read_comparison(Path("runs/mine/report"))
+    runs = [run for problem in comparison.problems for entry in problem.entries for run in entry.confirmed]
+    return [run.errors["test/relative_l2"] for run in runs]
+
+
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.timeout(900)
@@ -70,5 +78,9 @@ def test_from_the_question_to_the_page(command: Command) -> None:
     }
     again = command("report", "mine")
     assert again.code == 0 and again.out == done.out
+    errors = confirmed_errors()
+    shutil.rmtree("runs/mine-small-1-confirm")
+    assert command("compare", "--name", "mine").code == 0
+    assert confirmed_errors() == pytest.approx(errors, rel=1e-6)
     assert_refused(command("resume", "mine"), "is a comparison; go on with it by cnn-study compare --name mine")
     assert_refused(command("compare", "small.yaml", *SMALL), "asks something else")
