@@ -7,7 +7,6 @@ import click
 from study.cli.exit_codes import BadInputError, mendable
 from study.cli.loading import loading
 from study.cli.options import (
-    SPACE,
     a_number,
     address_option,
     settings_option,
@@ -18,7 +17,7 @@ from study.cli.studies import RUNS, compares
 
 
 @click.command()
-@click.argument("spaces", nargs=-1, metavar="[SPACE]...", help=f"{SPACE} None: go on with the comparison --name.")
+@click.argument("spaces", nargs=-1, metavar="[SPACES]", help="Shipped names, or paths of study files; none: go on.")
 @settings_option
 @click.option(
     "--studies",
@@ -42,11 +41,11 @@ from study.cli.studies import RUNS, compares
     show_default=True,
     type=click.IntRange(min=1),
     metavar="N",
-    help="Trials of each contestant in a search, at most.",
+    help="Most trials of a contestant in a search.",
 )
 @click.option(
     "--seconds", default=300.0, show_default=True, type=click.FloatRange(min=0, min_open=True), callback=a_number,
-    metavar="S", help="CPU seconds of each contestant in a search.",
+    metavar="S", help="CPU seconds of a contestant in a search.",
 )  # fmt: skip
 @click.option(
     "--line-up", default="usual", show_default=True, metavar="FILE", help="Contestants: a shipped name or a file."
@@ -73,7 +72,7 @@ def compare(
     tracking_uri: str | None,
     **where: Any,
 ) -> None:
-    """Compare methods on the problems of several SPACEs, fairly.
+    """Compare methods on the problems of several SPACES, fairly.
 
     Each contestant has the same budget in R searches of each problem; the best of each search is trained again with K
     fresh seeds, and judged by test data. Interrupted, the same command goes on. The studies are in runs/, each with a

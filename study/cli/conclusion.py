@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,11 @@ def to_its_end(study: Study, runs: Path, name: str, tracking_uri: str, **where: 
             directory = study_folder.claim(runs, name)
         tracker = Tracker(directory, tracking_uri)
         with _resumable(directory):
-            if not begun:
-                return runner.run(study, directory=directory, tracker=tracker, **where)
-            return runner.resume(directory, tracker=tracker, address=where["address"], hours=where["hours"])
+            if begun:
+                outcome = runner.resume(directory, tracker=tracker, address=where["address"], hours=where["hours"])
+            else:
+                outcome = runner.run(study, directory=directory, tracker=tracker, **where)
+    return replace(outcome, unsent=outcome.unsent or tracker.add_report())
 
 
 def _conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
