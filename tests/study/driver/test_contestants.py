@@ -87,6 +87,7 @@ def test_all_that_is_shown_names_them(directory: Path) -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_seconds_are_used_up_and_a_resumed_study_knows(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A CPU second is more than a trial needs, so that each has one or a few."""
     study = competing(trials=1000, tune={"seconds": 1e-4, "max_concurrent": "auto"})

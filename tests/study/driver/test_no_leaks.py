@@ -50,6 +50,7 @@ def chosen(directory: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_test_data_choose_nothing(tmp_path: Path) -> None:
     for name, amplitude in (("one", 1.0), ("other", 50.0)):
         assert run(judged_by(amplitude), directory=tmp_path / name).error is None
