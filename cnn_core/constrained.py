@@ -189,7 +189,7 @@ class ConstrainedNetwork:
         """
         clock = clock or Clock()
         if self.whole:
-            arguments = tuple(theta.new_tensor(one) if isinstance(one, float) else one for one in arguments)
+            arguments = tuple(theta.new_full((), one) if isinstance(one, float) else one for one in arguments)
             with clock.section("step"):
                 return self.kernel(_gradient)(self, theta.detach(), x, p, objective, *arguments)
         evaluation = self.evaluate(theta, x, p, clock)

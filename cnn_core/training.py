@@ -18,6 +18,7 @@ from torch import Tensor
 
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.decisions import host_decides
 from cnn_core.divergence import UNEXPLAINED, cause
 from cnn_core.methods.method import Direction, Method, MiniBatch, Part, State, Step, Watch, require_value
 from cnn_core.optimizers import Adam, Optimizer, searches_at
@@ -79,18 +80,37 @@ class Training:
         self.clock = Clock(x.device)
         self._watch: Watch = dict
         self.gradient = torch.zeros_like(self.theta, requires_grad=False)
+        self._going = torch.ones((), dtype=torch.bool, device=x.device)
+        self._taken = torch.zeros((), dtype=torch.long, device=x.device)
 
     def run_epoch(self) -> TrainingStatus:
-        """One pass over all points. Stops at the first step that is not finite, with θ as it was before."""
+        """One pass over all points. Stops at the first step that is not finite, with θ as it was before.
+
+        Where the host may not look at every step, it looks once at the end, and θ has stood still from that step on.
+        """
         self._renew()
-        for position, parts in enumerate(self.batches()):
-            if not self.take_step(parts, self.epoch + position / self.steps_per_epoch):
-                self.diverge(f"in step {position + 1} of epoch {self.epoch + 1} {self._why(parts)}")
-                return self.status
+        self._going.fill_(True)
+        self._taken.zero_()
+        shuffled, taken, count = self.shuffler.get_state(), 0, self.steps_per_epoch
+        for parts in self.batches():
+            if not self.take_step(parts, self.epoch + taken / count):
+                break
+            taken += 1
+        if not host_decides(self.theta):
+            taken = int(self._taken)
+        if taken < count:
+            self._stop_at(taken, shuffled)
+            return self.status
         self.epoch += 1
         if self.epoch >= self.epochs:
             self.status = TrainingStatus.COMPLETED
         return self.status
+
+    def _stop_at(self, position: int, shuffled: Tensor) -> None:
+        """The training ends at this step of the epoch that began with the shuffler's state."""
+        self.shuffler.set_state(shuffled)
+        parts = next(itertools.islice(self.batches(), position, None))
+        self.diverge(f"in step {position + 1} of epoch {self.epoch + 1} {self._why(parts)}")
 
     @property
     def drawn(self) -> list[str]:
@@ -115,7 +135,10 @@ class Training:
         return max(math.ceil(len(self.regions[task.region]) / self.batch_sizes[task.region]) for task in self.tasks)
 
     def take_step(self, parts: Sequence[Part], epoch: float) -> bool:
-        """One step on a batch of every region at `epoch` in epochs; False, with θ as it was, if it is not finite."""
+        """One step on a batch of every region at `epoch` in epochs; False, with θ as it was, if it is not finite.
+
+        Where the host may not look, it is True, and `run_epoch` looks later.
+        """
         step = Step(parts, self.theta, epoch, self.optimizer, self.clock)
         before, state = self.theta.detach().clone(), self.method_state
         direction = self.method.direction(step, state)
@@ -126,11 +149,19 @@ class Training:
                 self.theta -= self.gradient
         else:
             self._let_optimizer_step(step, direction, state)
-        if torch.isfinite(self.theta).all():
-            return True
+        return self._kept(torch.isfinite(self.theta).all(), before)
+
+    def _kept(self, finite: Tensor, before: Tensor) -> bool:
+        """Puts θ back where it was before a step that is not finite, and after such a one."""
         with torch.no_grad():
-            self.theta.copy_(before)
-        return False
+            if host_decides(finite):
+                if not finite:
+                    self.theta.copy_(before)
+                return bool(finite)
+            self._going &= finite
+            self._taken += self._going
+            self.theta.copy_(torch.where(self._going, self.theta, before))
+            return True
 
     def _let_optimizer_step(self, step: Step, direction: Direction, state: State) -> None:
         self.theta.grad = self.gradient

@@ -51,6 +51,7 @@ CORE_ROOMS = {
     "checkpoint": set(),
     "compilation": set(),
     "data_loss": set(),
+    "decisions": set(),
     "derivatives": set(),
     "reductions": set(),
     "schedules": set(),
@@ -58,7 +59,7 @@ CORE_ROOMS = {
     "domains": set(),
     "problems": {"derivatives", "domains"},
     "networks": {"derivatives", "linear_algebra"},
-    "optimizers": {"schedules"},
+    "optimizers": {"decisions", "schedules"},
     "constrained": PASSES,
     "construction": {"networks", "problems"},
     "jacobian": PASSES | {"constrained", "linear_algebra"},
@@ -70,12 +71,14 @@ CORE_ROOMS = {
     "tasks": {"constrained", "data_loss", "problems"},
     "renewal": {"constrained", "metrics", "problems"},
     "methods": PASSES
-    | {"constrained", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions", "schedules", "tasks"},
+    | {"constrained", "decisions", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions"}
+    | {"schedules", "tasks"},
     "solvers": PASSES
     | {"constrained", "domains", "jacobian", "linear_algebra", "linearisation", "reductions", "renewal"},
     "training": {
         "clock",
         "constrained",
+        "decisions",
         "divergence",
         "methods",
         "optimizers",

@@ -27,7 +27,7 @@ class Affine(NamedTuple):
 def with_bias_input(inputs: Tensor) -> Tensor:
     """h with the bias' input appended, (S, N, in + 1)."""
     ones = torch.zeros_like(inputs[..., :1])
-    ones[0] = 1
+    ones[0].fill_(1)
     return torch.cat([inputs, ones], dim=-1)
 
 

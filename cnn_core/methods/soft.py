@@ -65,7 +65,8 @@ class Soft:
         if fractions is None and not found and not set(self.weights) & set(task.constraints):
             return None
         weights = [value_at(self.weights.get(name, 1.0), step.epoch) for name in task.constraints]
-        factors = step.theta.new_tensor(weights) * (1.0 if fractions is None else fractions)
+        held = torch.stack([step.theta.new_full((), one) for one in weights]) if weights else step.theta.new_zeros(0)
+        factors = held * (1.0 if fractions is None else fractions)
         return factors * torch.stack([found[name] for name in task.constraints]) if found and weights else factors
 
 
