@@ -171,6 +171,12 @@ def by_condition(task: Task, numbers: Tensor) -> Tensor:
     return numbers.new_zeros(len(names)).index_add(0, places, fractions * numbers)
 
 
+def vector(numbers: Sequence[float | Tensor], like: Tensor) -> Tensor:
+    """Numbers that may change from step to step, some of them tensors of one number."""
+    held = [one if isinstance(one, Tensor) else like.new_full((), one) for one in numbers]
+    return torch.stack(held) if held else like.new_zeros(0)
+
+
 def constants(numbers: Sequence[float], like: Tensor, *, dtype: torch.dtype | None = None) -> Tensor:
     """Numbers that stay the same from step to step, as one tensor for all steps: nobody may change it."""
     return _constants(tuple(numbers), dtype or like.dtype, like.device)

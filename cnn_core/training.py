@@ -16,6 +16,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from cnn_core.capture import Recorder
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.decisions import host_decides
@@ -41,8 +42,8 @@ class Training:
     """A training in progress on points by region, or of the interior alone, whose dtype and device are those of θ.
 
     `batch_size` is one for all regions, or one for each. `roles` say what teaches how (`cnn_core.tasks`), `renewal`
-    which points are drawn anew on the way. `gradient` is the method's last direction; `reason` says why and where it
-    diverged, if it did.
+    which points are drawn anew on the way. `record` lets a GPU play recorded steps (`cnn_core.capture`). `gradient` is
+    the method's last direction; `reason` says why and where it diverged, if it did.
     """
 
     model: ConstrainedNetwork
@@ -54,6 +55,7 @@ class Training:
     seed: int = 0
     roles: Roles = field(default_factory=dict)
     renewal: Renewal | None = None
+    record: bool = False
 
     def __post_init__(self) -> None:
         self.regions = dict(by_region(self.points))
@@ -78,6 +80,7 @@ class Training:
         self.status = TrainingStatus.RUNNING if self.epochs else TrainingStatus.COMPLETED
         self.reason: str | None = None
         self.clock = Clock(x.device)
+        self.recorder: Recorder | None = None
         self._watch: Watch = dict
         self.gradient = torch.zeros_like(self.theta, requires_grad=False)
         self._going = torch.ones((), dtype=torch.bool, device=x.device)
@@ -91,20 +94,22 @@ class Training:
         self._renew()
         self._going.fill_(True)
         self._taken.zero_()
-        shuffled, taken, count = self.shuffler.get_state(), 0, self.steps_per_epoch
-        for parts in self.batches():
-            if not self.take_step(parts, self.epoch + taken / count):
-                break
-            taken += 1
-        if not host_decides(self.theta):
-            taken = int(self._taken)
-        if taken < count:
+        shuffled = self.shuffler.get_state()
+        if (taken := self._take_steps()) < self.steps_per_epoch:
             self._stop_at(taken, shuffled)
             return self.status
         self.epoch += 1
         if self.epoch >= self.epochs:
             self.status = TrainingStatus.COMPLETED
         return self.status
+
+    def _take_steps(self) -> int:
+        """The steps of an epoch; answers how many there were before one that was not finite."""
+        count = self.steps_per_epoch
+        for position, parts in enumerate(self.batches()):
+            if not self.take_step(parts, self.epoch + position / count):
+                return position
+        return count if host_decides(self.theta) else int(self._taken)
 
     def _stop_at(self, position: int, shuffled: Tensor) -> None:
         """The training ends at this step of the epoch that began with the shuffler's state."""
@@ -139,43 +144,60 @@ class Training:
 
         Where the host may not look, it is True, and `run_epoch` looks later.
         """
-        step = Step(parts, self.theta, epoch, self.optimizer, self.clock)
-        before, state = self.theta.detach().clone(), self.method_state
-        direction = self.method.direction(step, state)
+        direction = self._recorded_step(parts, epoch) if self.record else None
+        if direction is None:
+            step = Step(parts, self.theta, epoch, self.optimizer, self.clock)
+            direction = self._move(step, self.method, self.method_state)
         self.gradient, self.method_state = direction.gradient, direction.state
         self._watch = direction.watch or self._watch
+        return bool(self._going) if host_decides(self.theta) else True
+
+    def _recorded_step(self, parts: Sequence[Part], epoch: float) -> Direction | None:
+        if searches_at(self.optimizer, epoch):
+            return None
+        if self.recorder is None:
+            groups = self.stepper.param_groups
+            self.recorder = Recorder(self.method, self.optimizer, self.theta, self._move, groups)
+        with self.clock.section("step"):
+            return self.recorder.take(parts, epoch, self.method_state)
+
+    def _move(self, step: Step, method: Method, state: State) -> Direction:
+        """Takes a step in place: θ, what the optimizer remembers, and whether it goes on."""
+        before = self.theta.detach().clone()
+        direction = method.direction(step, state)
         if direction.complete:
-            with self.clock.section("step"), torch.no_grad():
-                self.theta -= self.gradient
+            with step.clock.section("step"), torch.no_grad():
+                self.theta -= direction.gradient
         else:
-            self._let_optimizer_step(step, direction, state)
-        return self._kept(torch.isfinite(self.theta).all(), before)
+            self._let_optimizer_step(step, method, direction, state)
+        self._keep(torch.isfinite(self.theta).all(), before)
+        return direction
 
-    def _kept(self, finite: Tensor, before: Tensor) -> bool:
-        """Puts θ back where it was before a step that is not finite, and after such a one."""
+    def _keep(self, finite: Tensor, before: Tensor) -> None:
+        """Puts θ back where it was before a step that is not finite; it stands still after such a one."""
         with torch.no_grad():
-            if host_decides(finite):
-                if not finite:
-                    self.theta.copy_(before)
-                return bool(finite)
-            self._going &= finite
-            self._taken += self._going
-            self.theta.copy_(torch.where(self._going, self.theta, before))
-            return True
+            if not host_decides(finite):
+                self._going &= finite
+                self._taken += self._going
+                self.theta.copy_(torch.where(self._going, self.theta, before))
+                return
+            self._going.copy_(finite)
+            if not finite:
+                self.theta.copy_(before)
 
-    def _let_optimizer_step(self, step: Step, direction: Direction, state: State) -> None:
-        self.theta.grad = self.gradient
+    def _let_optimizer_step(self, step: Step, method: Method, direction: Direction, state: State) -> None:
+        self.theta.grad = direction.gradient
         for group in self.stepper.param_groups:
-            group["lr"] = value_at(self.optimizer.learning_rate, step.epoch)
+            group["lr"] = value_at(step.optimizer.learning_rate, step.epoch)
         if not searches_at(self.optimizer, step.epoch):
-            with self.clock.section("step"):
+            with step.clock.section("step"):
                 self.stepper.step()
             return
         known = [direction]  # where the search begins
 
         @torch.enable_grad()
         def closure() -> float:
-            there = known.pop() if known else self.method.direction(step, state)
+            there = known.pop() if known else method.direction(step, state)
             self.theta.grad = there.gradient
             return float(cast(Tensor, there.value))
 
@@ -243,7 +265,7 @@ class Training:
         return copy.deepcopy(
             {
                 "theta": self.theta.detach(),
-                "optimizer": self.stepper.state_dict(),
+                "optimizer": self._optimizer_state(),
                 "method": self.method_state,
                 "shuffler": self.shuffler.get_state(),
                 "epoch": self.epoch,
@@ -254,6 +276,12 @@ class Training:
                 "points": {region: vars(self.regions[region]) for region in self.renewed},
             }
         )
+
+    def _optimizer_state(self) -> dict[str, Any]:
+        """The optimizer's, with the rate that recorded steps hold as a tensor as a number."""
+        for group in self.stepper.param_groups:
+            group["lr"] = float(group["lr"])
+        return self.stepper.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state made by `state_dict`. Raises ValueError if it belongs to another network."""

@@ -60,6 +60,8 @@ CORE_ROOMS = {
     "problems": {"derivatives", "domains"},
     "networks": {"derivatives", "linear_algebra"},
     "optimizers": {"decisions", "schedules"},
+    "rates": {"schedules"},
+    "capture": {"clock", "decisions", "methods", "optimizers", "rates", "schedules"},
     "constrained": PASSES,
     "construction": {"networks", "problems"},
     "jacobian": PASSES | {"constrained", "linear_algebra"},
@@ -76,6 +78,7 @@ CORE_ROOMS = {
     "solvers": PASSES
     | {"constrained", "domains", "jacobian", "linear_algebra", "linearisation", "reductions", "renewal"},
     "training": {
+        "capture",
         "clock",
         "constrained",
         "decisions",

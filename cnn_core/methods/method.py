@@ -120,7 +120,7 @@ class Step:
 
     def objective_gradient(self, rate: float = 1.0) -> Tensor:
         """rate·∇f (P,); takes passes of the values alone wherever the data is all of f."""
-        return self.objective(rate)[1] if rate else torch.zeros_like(self.theta)
+        return torch.zeros_like(self.theta) if _vanishes(rate) else self.objective(rate)[1]
 
     def objective(self, rate: float = 1.0) -> tuple[Tensor, Tensor]:
         """rate·f, a scalar, and its gradient in θ (P,)."""
@@ -142,7 +142,7 @@ class Step:
 
     def slope(self, loss: Tensor, rate: float) -> Tensor:
         """rate·∇loss (P,) for a scalar with a graph, which is kept."""
-        if rate == 0 or not loss.requires_grad:
+        if _vanishes(rate) or not loss.requires_grad:
             return torch.zeros_like(self.theta)
         with self.clock.section("step"):
             return torch.autograd.grad(rate * loss, self.theta, retain_graph=True)[0]
@@ -237,6 +237,11 @@ class Method(Protocol):
     def name(self) -> str: ...
     def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State: ...
     def direction(self, step: Step, state: State) -> Direction: ...
+
+
+def _vanishes(rate: float | Tensor) -> bool:
+    """Whether a rate is 0 for sure; one that is a tensor is there for being another number at times."""
+    return not isinstance(rate, Tensor) and rate == 0
 
 
 def require_value(optimizer: Optimizer, method: Method) -> None:

@@ -128,5 +128,3 @@ def test_what_the_host_may_not_see_does_not_hold_surely() -> None:
         assert surely(True)
         assert torch.equal(chosen(yes, one, two), one)
         assert torch.equal(chosen(~yes, one, two), two)
-
-
