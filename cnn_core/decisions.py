@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 _away_from_host: ContextVar[bool] = ContextVar("_away_from_host", default=False)
+_stacked: ContextVar[bool] = ContextVar("_stacked", default=False)
 
 
 def host_decides(like: Tensor) -> bool:
@@ -20,14 +21,20 @@ def host_decides(like: Tensor) -> bool:
     return like.device.type == "cpu" and not _away_from_host.get()
 
 
+def stacked() -> bool:
+    """Whether tensors are stacks of several trainings', for which torch lacks some operations in place."""
+    return not torch.compiler.is_compiling() and _stacked.get()
+
+
 @contextmanager
-def away_from_host() -> Iterator[None]:
-    """Within, numbers decide for themselves, on the CPU as well."""
-    token = _away_from_host.set(True)
+def away_from_host(*, stacks: bool = False) -> Iterator[None]:
+    """Within, numbers decide for themselves, on the CPU as well; those of `stacks` do anyway."""
+    tokens = _away_from_host.set(True), _stacked.set(stacks)
     try:
         yield
     finally:
-        _away_from_host.reset(token)
+        _away_from_host.reset(tokens[0])
+        _stacked.reset(tokens[1])
 
 
 def surely(condition: Tensor | bool) -> bool:

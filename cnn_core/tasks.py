@@ -10,7 +10,7 @@ Axis names: N points, O outputs, C constraints and A objectives among the residu
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal, get_args
 
 import torch
@@ -50,6 +50,11 @@ class Task:
     def by_values(self) -> bool:
         """Whether the objective reads the network's values alone: the data, and no residual."""
         return not self.objectives
+
+    @cached_property
+    def of_values(self) -> ConstrainedNetwork:
+        """The network without any residual, whose passes carry its values alone."""
+        return self.model.with_problem(self.model.problem.only(()))
 
     def shares(self, like: Tensor) -> Tensor | None:
         """The weights (A,) of the squares of the objectives in f: those of one condition are a mean."""

@@ -91,11 +91,15 @@ class Training:
 
         Where the host may not look at every step, it looks once at the end, and θ has stood still from that step on.
         """
-        self._renew()
+        self.renew()
         self._going.fill_(True)
         self._taken.zero_()
         shuffled = self.shuffler.get_state()
-        if (taken := self._take_steps()) < self.steps_per_epoch:
+        return self.end_epoch(self._take_steps(), shuffled)
+
+    def end_epoch(self, taken: int, shuffled: Tensor) -> TrainingStatus:
+        """The end of an epoch that began with this state of the shuffler, after so many steps that were finite."""
+        if taken < self.steps_per_epoch:
             self._stop_at(taken, shuffled)
             return self.status
         self.epoch += 1
@@ -122,7 +126,7 @@ class Training:
         """The regions whose points are drawn: neither those of data, nor conditions' own."""
         return [region for region in self.regions if region in self.model.problem.domain.regions]
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
         """New points for those regions that get some at this epoch."""
         for region in self.drawn:
             if self.renewal is not None and self.renewal.due(region, self.epoch):
@@ -210,14 +214,14 @@ class Training:
 
     def batches(self) -> Iterator[list[Part]]:
         """A batch of every region for each step of an epoch: its points once or several times, in random orders."""
-        indices = [self._indices(task) for task in self.tasks]
+        indices = [self.indices(task) for task in self.tasks]
         for step in zip(*indices, strict=True):
             yield [
                 Part(task, _batch(self.regions[task.region], index))
                 for task, index in zip(self.tasks, step, strict=True)
             ]
 
-    def _indices(self, task: Task) -> list[Tensor]:
+    def indices(self, task: Task) -> list[Tensor]:
         """Which of a region's points each step of an epoch takes."""
         points, count, size = self.regions[task.region], self.steps_per_epoch, self.batch_sizes[task.region]
         found: list[Tensor] = []

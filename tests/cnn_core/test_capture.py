@@ -18,7 +18,9 @@ from tests.cnn_core.test_training import setting
 
 CHANGING: dict[str, tuple[Method, Optimizer]] = {
     **{name: (METHODS[name](), Adam(1e-4)) for name in METHODS},
-    "soft, schedules": (Soft(Geometric(0.1, 10.0, 3), weights={"residual": Linear(1, 2, 3)}), Adam(Cosine(1e-3, 1e-5, 4))),
+    "soft, schedules": (
+        Soft(Geometric(0.1, 10.0, 3), weights={"residual": Linear(1, 2, 3)}), Adam(Cosine(1e-3, 1e-5, 4)),
+    ),
     "momentum": (Soft(), Sgd(Linear(1e-4, 1e-5, 3), momentum=0.9)),
     "schedules of multipliers": (Batch(gain=Linear(1, 0.1, 3), damping=Linear(1e-2, 0, 3), warm_up=1.0), Sgd(1e-4)),
     "held multipliers": (Batch(refresh_interval=3), Sgd(1e-4)),
