@@ -208,6 +208,11 @@ class Training:
         self.stepper.step(closure)  # its time is that of the passes
 
     @property
+    def recorded(self) -> bool:
+        """Whether steps are recorded, as far as it was tried."""
+        return self.recorder is not None and self.recorder.reason is None
+
+    @property
     def watched(self) -> dict[str, float]:
         """What the method last found worth watching."""
         return dict(self._watch())

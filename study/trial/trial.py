@@ -128,6 +128,8 @@ class Trial:
             metrics = dict.fromkeys(metrics, WORST)
         watched = {f"method/{key}": finite(value) for key, value in self.training.watched.items()}
         watched["method/taylor_mode"] = float(self.training.model.path == "layers")
+        if self.training.record:
+            watched["method/recorded_steps"] = float(self.training.recorded)
         metrics |= self._unknowns() | watched | {"diverged": float(diverged)} | self._project_on_the_way()
         self.history.append(metrics | self._costs())
         return self.history[-1]
