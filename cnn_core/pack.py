@@ -100,7 +100,7 @@ def _kind(training: Training) -> Any:
         id(network.transform), _settings(method), _settings(optimizer), training.epoch,
         tuple(training.batch_sizes.items()), tuple(sorted(training.roles.items())), training.theta.dtype,
         str(training.theta.device), _shape_of(training.method_state), _shape_of(training.stepper.state_dict()["state"]),
-        tuple((region, len(points), points.weight is None) for region, points in training.regions.items()),
+        tuple((name, len(one), one.observed, one.weight is None) for name, one in training.regions.items()),
     )  # fmt: skip
 
 

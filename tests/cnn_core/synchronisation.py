@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 WAITS = {
@@ -36,10 +35,3 @@ class Waits(TorchDispatchMode):
         if kind := WAITS.get(func._schema.name):
             self.counted[kind] += 1
         return func(*args, **(kwargs or {}))
-
-
-def waits_of(call: Any) -> dict[str, int]:
-    """What a call makes the host wait for, by kind."""
-    with torch.utils._python_dispatch._disable_current_modes(), Waits() as waits:
-        call()
-    return dict(waits.counted)
