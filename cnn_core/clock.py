@@ -14,11 +14,15 @@ Pending = tuple[str, Any, Any]
 """A section, and two marks on a GPU's time: where it began there, and where it ended."""
 
 
+MOST_PENDING = 10_000
+"""Sections that may wait to be asked for."""
+
+
 class Clock:
     """Adds up seconds per section, on a GPU those that its kernels took there.
 
-    The host leaves marks among a GPU's kernels and goes on; it waits for them when `seconds` are asked for, and never
-    in a section.
+    The host leaves marks among a GPU's kernels and goes on; it waits for them when `seconds` are asked for, or where
+    nobody has asked for long.
     """
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
@@ -44,6 +48,8 @@ class Clock:
                 yield
             finally:
                 self._pending.append((name, start, self._mark()))
+                if len(self._pending) >= MOST_PENDING:
+                    _ = self.seconds
             return
         begun = time.perf_counter()
         try:

@@ -37,6 +37,9 @@ METHODS_STACKED = ("unconstrained", "soft", "augmented-lagrangian", "reduction",
 
 WITH_JACOBIANS = ("batch", "null-space")
 
+_TENSOR = object()
+"""Stands for a tensor among what else a state holds."""
+
 
 class Pack:
     """Trainings that are taken on together, an epoch at a time. `alone` says why some run one by one, by position."""
@@ -243,9 +246,9 @@ def _split(state: State) -> tuple[list[Tensor], list[Any], Any]:
     """A state's tensors, what else it holds, and how both belong together."""
     leaves, structure = tree.tree_flatten(state)
     tensors = [one for one in leaves if isinstance(one, Tensor)]
-    return tensors, [None if isinstance(one, Tensor) else one for one in leaves], structure
+    return tensors, [_TENSOR if isinstance(one, Tensor) else one for one in leaves], structure
 
 
 def _joined(tensors: Sequence[Tensor], numbers: Sequence[Any], structure: Any) -> State:
     held = iter(tensors)
-    return tree.tree_unflatten([next(held) if one is None else one for one in numbers], structure)
+    return tree.tree_unflatten([next(held) if one is _TENSOR else one for one in numbers], structure)

@@ -189,4 +189,5 @@ def constants(numbers: Sequence[float], like: Tensor, *, dtype: torch.dtype | No
 
 @lru_cache(maxsize=256)
 def _constants(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.tensor(numbers, dtype=dtype, device=device)
+    with torch._C._DisableFuncTorch():  # else one made inside of a transform belongs to it, and this outlives it
+        return torch.tensor(numbers, dtype=dtype, device=device)

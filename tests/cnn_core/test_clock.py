@@ -52,12 +52,24 @@ class Event:
 def test_on_a_gpu_sections_leave_marks_and_only_a_question_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.Event", Event)
     monkeypatch.setattr("torch.cuda.current_stream", lambda device: None)
-    clock = Clock("cuda")
+    before, clock = Event.waits, Clock("cuda")
     for _ in range(3):
         with clock.section("step"), clock.section("gram"):
             pass
-    assert Event.waits == 0
+    assert Event.waits == before
     assert clock.seconds == pytest.approx({"step": 0.009, "gram": 0.003})
-    assert Event.waits == 1
+    assert Event.waits == before + 1
     assert clock.seconds["step"] == pytest.approx(0.009)
-    assert Event.waits == 1
+    assert Event.waits == before + 1
+
+
+def test_marks_that_nobody_asks_for_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.Event", Event)
+    monkeypatch.setattr("torch.cuda.current_stream", lambda device: None)
+    monkeypatch.setattr("cnn_core.clock.MOST_PENDING", 4)
+    before, clock = Event.waits, Clock("cuda")
+    for _ in range(10):
+        with clock.section("step"):
+            pass
+    assert Event.waits == before + 2
+    assert clock.seconds == pytest.approx({"step": 0.01})

@@ -15,7 +15,7 @@ from cnn_core.methods.method import Method
 from cnn_core.networks import Dense, Modulated
 from cnn_core.optimizers import Adam, Lbfgs, Optimizer, Sgd
 from cnn_core.pack import METHODS_STACKED, Pack, why_alone
-from cnn_core.problems import Split, heat, helmholtz, sample_regions
+from cnn_core.problems import Problem, Split, heat, helmholtz, kovasznay, sample_regions
 from cnn_core.reductions import Huber
 from cnn_core.schedules import Cosine, Geometric, Linear
 from cnn_core.tasks import Roles
@@ -188,22 +188,26 @@ def test_what_is_not_finite_in_the_end_is_not_stacked_again() -> None:
     assert pack.run_epoch() == [TrainingStatus.DIVERGED] * 2
 
 
-REGIONS = heat()
-COUNTS = {"interior": 9, "boundary": 6, "initial": 4}
+COUNTS = {"interior": 9, "boundary": 6}
+CASES: dict[str, tuple[Problem, dict[str, tuple[float, ...]], dict[str, int], Roles]] = {
+    "heat": (heat(), {"diffusivity": (0.1, 0.5)}, COUNTS | {"initial": 4}, {"walls": "objective"}),
+    "kovasznay": (kovasznay(), {}, COUNTS, {}),  # conditions of several rows
+}
 
 
-def member_on_regions(seed: int, method: Method) -> Training:
-    points = sample_regions(REGIONS, Split({"diffusivity": (0.1, 0.5)}, COUNTS), seed=seed)
-    model = make_model(REGIONS, Dense(widths=(6, 5)), seed=seed)
-    roles: Roles = {"walls": "objective"}
+def member_on_regions(name: str, seed: int, method: Method) -> Training:
+    problem, parameters, counts, roles = CASES[name]
+    points = sample_regions(problem, Split(parameters, counts), seed=seed)
+    model = make_model(problem, Dense(widths=(6, 5)), seed=seed)
     return Training(model, points, method, Adam(1e-3), batch_size=5, epochs=2, seed=seed, roles=roles)
 
 
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("method", [Soft(2.0), AugmentedLagrangian(), Reduction(damping=1e-3)])
-def test_conditions_on_regions_without_data(method: Method) -> None:
-    pack = Pack([member_on_regions(seed, method) for seed in range(3)])
+def test_conditions_on_regions_without_data(method: Method, name: str) -> None:
+    pack = Pack([member_on_regions(name, seed, method) for seed in range(3)])
     run(pack)
     assert pack.alone == {}
     for seed, training in enumerate(pack.trainings):
-        assert relative(training.theta, run_alone(member_on_regions(seed, method)).theta) < 1e-10
-    assert "every region has constraints and data" in str(why_alone(member_on_regions(0, Batch())))
+        assert relative(training.theta, run_alone(member_on_regions(name, seed, method)).theta) < 1e-10
+    assert "every region has constraints and data" in str(why_alone(member_on_regions(name, 0, Batch())))
