@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.func import functional_call, grad
+from torch.func import functional_call, grad, jacrev
 
 from cnn_core.clock import Clock
 from cnn_core.compilation import compiled
@@ -60,6 +60,7 @@ class ConstrainedNetwork:
     """A network bound to a problem. `scaled` divides residual rows by the problem's scale; `taylor` allows Taylor mode.
 
     `compile` lets torch compile the Taylor-mode passes (`cnn_core.compilation`); the general path runs as it is.
+    `functional` passes are pure functions of tensors, which `torch.func` may transform; not those of the general path.
 
     θ (P,) holds the network's parameters, and behind them a number for each of the problem's unknowns; `begin` is what
     a training starts from. The p of points are those parameters that are given, with what is attached to a point of the
@@ -75,6 +76,7 @@ class ConstrainedNetwork:
     scaled: bool = True
     taylor: bool = True
     compile: bool = False
+    functional: bool = False
     layout: Layout = field(init=False)
     layered: bool = field(init=False)
     """Whether passes go through the layers of a network of ours, which is as we built it and trained as a whole."""
@@ -135,8 +137,13 @@ class ConstrainedNetwork:
 
     @property
     def whole(self) -> bool:
-        """Whether a step is compiled as one graph."""
-        return self.compile and self.path == "layers" and not self.paired and not self.problem.unknowns
+        """Whether a step is one pure function, to be compiled as one graph or transformed."""
+        return (self.compile or self.functional) and self.pure
+
+    @property
+    def pure(self) -> bool:
+        """Whether a step can be a pure function."""
+        return self.path == "layers" and not self.paired and not self.problem.unknowns
 
     @property
     def path(self) -> str:
@@ -189,7 +196,7 @@ class ConstrainedNetwork:
         """
         clock = clock or Clock()
         if self.whole:
-            arguments = tuple(theta.new_tensor(one) if isinstance(one, float) else one for one in arguments)
+            arguments = tuple(theta.new_full((), one) if isinstance(one, float) else one for one in arguments)
             with clock.section("step"):
                 return self.kernel(_gradient)(self, theta.detach(), x, p, objective, *arguments)
         evaluation = self.evaluate(theta, x, p, clock)
@@ -197,6 +204,19 @@ class ConstrainedNetwork:
             loss = objective(evaluation.prediction, evaluation.residuals, *arguments)
             gradient = torch.autograd.grad(loss, theta)[0]
         return Pulled(loss.detach(), gradient, evaluation.prediction.detach(), evaluation.residuals.detach())
+
+    def gradients(
+        self, theta: Tensor, x: Tensor, p: Tensor, values: Objective, *arguments: Any
+    ) -> tuple[Tensor, Tensor]:
+        """values(predictions, residuals, *arguments) (T,) and their gradients in θ (T, P), for `functional` passes."""
+        layers = self.layer_pass(theta, x, p, self.carried)
+
+        def of_streams(streams: Tensor) -> tuple[Tensor, Tensor]:
+            found = values(*self.read(streams, x, p), *arguments)
+            return found, found
+
+        weights, found = jacrev(of_streams, has_aux=True)(layers.streams)
+        return found, torch.stack([layers.gradient(one) for one in weights])
 
     def kernel(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A pure tensor function as it is to be called: compiled, if this network compiles."""
@@ -226,6 +246,8 @@ class ConstrainedNetwork:
         return LayerPass(network, self.layout, parameters, *propagate(network, parameters, x, self.seen(p), carried))
 
     def _attached_pass(self, theta: Tensor, x: Tensor, p: Tensor, carried: Carried) -> LayerPass:
+        if self.functional:
+            return self.layer_pass(theta, x, p, carried)
         theta = self.of_network(theta)
         with torch.no_grad():
             propagate = self.kernel(LayeredNetwork.propagate)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import torch
 from torch import Tensor
 
+from cnn_core.decisions import host_decides
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
 
 Moments = dict[str, Any]
@@ -69,7 +70,7 @@ class Adam:
 
     def precondition(self, gradient: Tensor, state: Moments) -> tuple[Tensor, Tensor | None, Moments]:
         """M m̂ with M = 1/(√v̂ + ε): the moments m and v are those of ∇f alone."""
-        (fade_first, fade_second), count = self.betas, int(state.get("count", 0)) + 1
+        (fade_first, fade_second), count = self.betas, _counted(state.get("count", 0), gradient) + 1
         zero = torch.zeros_like(gradient)
         first = fade_first * state.get("first", zero) + (1 - fade_first) * gradient
         second = fade_second * state.get("second", zero) + (1 - fade_second) * gradient.square()
@@ -226,6 +227,13 @@ class Phases:
     def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
         self._walking.load_state_dict(state_dict["walking"])
         self._searching.load_state_dict(state_dict["searching"])
+
+
+def _counted(count: float | Tensor, like: Tensor) -> int | Tensor:
+    """A number of steps where the moments are: one that the host keeps would be another one in a recorded step."""
+    if host_decides(like):
+        return int(count)
+    return count if isinstance(count, Tensor) else like.new_full((), count, dtype=torch.float64)
 
 
 def searches_at(optimizer: Optimizer, epoch: float) -> bool:

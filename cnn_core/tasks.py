@@ -10,6 +10,7 @@ Axis names: N points, O outputs, C constraints and A objectives among the residu
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Literal, get_args
 
 import torch
@@ -50,14 +51,19 @@ class Task:
         """Whether the objective reads the network's values alone: the data, and no residual."""
         return not self.objectives
 
+    @cached_property
+    def of_values(self) -> ConstrainedNetwork:
+        """The network without any residual, whose passes carry its values alone."""
+        return self.model.with_problem(self.model.problem.only(()))
+
     def shares(self, like: Tensor) -> Tensor | None:
         """The weights (A,) of the squares of the objectives in f: those of one condition are a mean."""
-        return None if not self.objectives else like.new_tensor(_fractions(self.objectives))
+        return None if not self.objectives else constants(_fractions(self.objectives), like)
 
     def fractions(self, like: Tensor) -> Tensor | None:
         """The weights (C,) by which a condition's number is the mean over its residuals; None where all are 1."""
         fractions = _fractions(self.constraints)
-        return None if set(fractions) <= {1.0} else like.new_tensor(fractions)
+        return None if set(fractions) <= {1.0} else constants(fractions, like)
 
     def constraint_part(self, residuals: Tensor) -> Tensor:
         """The constraints (N, C) among the residuals."""
@@ -166,5 +172,22 @@ def by_condition(task: Task, numbers: Tensor) -> Tensor:
     if fractions is None:
         return numbers
     names = list(dict.fromkeys(task.constraints))
-    places = torch.tensor([names.index(name) for name in task.constraints], device=numbers.device)
+    places = constants([names.index(name) for name in task.constraints], numbers, dtype=torch.long)
     return numbers.new_zeros(len(names)).index_add(0, places, fractions * numbers)
+
+
+def vector(numbers: Sequence[float | Tensor], like: Tensor) -> Tensor:
+    """Numbers that may change from step to step, some of them tensors of one number."""
+    held = [one if isinstance(one, Tensor) else like.new_full((), one) for one in numbers]
+    return torch.stack(held) if held else like.new_zeros(0)
+
+
+def constants(numbers: Sequence[float], like: Tensor, *, dtype: torch.dtype | None = None) -> Tensor:
+    """Numbers that stay the same from step to step, as one tensor for all steps: nobody may change it."""
+    return _constants(tuple(numbers), dtype or like.dtype, like.device)
+
+
+@lru_cache(maxsize=256)
+def _constants(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    with torch._C._DisableFuncTorch():  # else one made inside of a transform belongs to it, and this outlives it
+        return torch.tensor(numbers, dtype=dtype, device=device)

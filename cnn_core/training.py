@@ -16,8 +16,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from cnn_core.capture import Recorder
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.decisions import host_decides
 from cnn_core.divergence import UNEXPLAINED, cause
 from cnn_core.methods.method import Direction, Method, MiniBatch, Part, State, Step, Watch, require_value
 from cnn_core.optimizers import Adam, Optimizer, searches_at
@@ -40,8 +42,8 @@ class Training:
     """A training in progress on points by region, or of the interior alone, whose dtype and device are those of θ.
 
     `batch_size` is one for all regions, or one for each. `roles` say what teaches how (`cnn_core.tasks`), `renewal`
-    which points are drawn anew on the way. `gradient` is the method's last direction; `reason` says why and where it
-    diverged, if it did.
+    which points are drawn anew on the way. `record` lets a GPU play recorded steps (`cnn_core.capture`). `gradient` is
+    the method's last direction; `reason` says why and where it diverged, if it did.
     """
 
     model: ConstrainedNetwork
@@ -53,6 +55,7 @@ class Training:
     seed: int = 0
     roles: Roles = field(default_factory=dict)
     renewal: Renewal | None = None
+    record: bool = False
 
     def __post_init__(self) -> None:
         self.regions = dict(by_region(self.points))
@@ -77,27 +80,53 @@ class Training:
         self.status = TrainingStatus.RUNNING if self.epochs else TrainingStatus.COMPLETED
         self.reason: str | None = None
         self.clock = Clock(x.device)
+        self.recorder: Recorder | None = None
         self._watch: Watch = dict
         self.gradient = torch.zeros_like(self.theta, requires_grad=False)
+        self._going = torch.ones((), dtype=torch.bool, device=x.device)
+        self._taken = torch.zeros((), dtype=torch.long, device=x.device)
 
     def run_epoch(self) -> TrainingStatus:
-        """One pass over all points. Stops at the first step that is not finite, with θ as it was before."""
-        self._renew()
-        for position, parts in enumerate(self.batches()):
-            if not self.take_step(parts, self.epoch + position / self.steps_per_epoch):
-                self.diverge(f"in step {position + 1} of epoch {self.epoch + 1} {self._why(parts)}")
-                return self.status
+        """One pass over all points. Stops at the first step that is not finite, with θ as it was before.
+
+        Where the host may not look at every step, it looks once at the end, and θ has stood still from that step on.
+        """
+        self.renew()
+        self._going.fill_(True)
+        self._taken.zero_()
+        shuffled = self.shuffler.get_state()
+        return self.end_epoch(self._take_steps(), shuffled)
+
+    def end_epoch(self, taken: int, shuffled: Tensor) -> TrainingStatus:
+        """The end of an epoch that began with this state of the shuffler, after so many steps that were finite."""
+        if taken < self.steps_per_epoch:
+            self._stop_at(taken, shuffled)
+            return self.status
         self.epoch += 1
         if self.epoch >= self.epochs:
             self.status = TrainingStatus.COMPLETED
         return self.status
+
+    def _take_steps(self) -> int:
+        """The steps of an epoch; answers how many there were before one that was not finite."""
+        count = self.steps_per_epoch
+        for position, parts in enumerate(self.batches()):
+            if not self.take_step(parts, self.epoch + position / count):
+                return position
+        return count if host_decides(self.theta) else int(self._taken)
+
+    def _stop_at(self, position: int, shuffled: Tensor) -> None:
+        """The training ends at this step of the epoch that began with the shuffler's state."""
+        self.shuffler.set_state(shuffled)
+        parts = next(itertools.islice(self.batches(), position, None))
+        self.diverge(f"in step {position + 1} of epoch {self.epoch + 1} {self._why(parts)}")
 
     @property
     def drawn(self) -> list[str]:
         """The regions whose points are drawn: neither those of data, nor conditions' own."""
         return [region for region in self.regions if region in self.model.problem.domain.regions]
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
         """New points for those regions that get some at this epoch."""
         for region in self.drawn:
             if self.renewal is not None and self.renewal.due(region, self.epoch):
@@ -115,40 +144,73 @@ class Training:
         return max(math.ceil(len(self.regions[task.region]) / self.batch_sizes[task.region]) for task in self.tasks)
 
     def take_step(self, parts: Sequence[Part], epoch: float) -> bool:
-        """One step on a batch of every region at `epoch` in epochs; False, with θ as it was, if it is not finite."""
-        step = Step(parts, self.theta, epoch, self.optimizer, self.clock)
-        before, state = self.theta.detach().clone(), self.method_state
-        direction = self.method.direction(step, state)
+        """One step on a batch of every region at `epoch` in epochs; False, with θ as it was, if it is not finite.
+
+        Where the host may not look, it is True, and `run_epoch` looks later.
+        """
+        direction = self._recorded_step(parts, epoch) if self.record else None
+        if direction is None:
+            step = Step(parts, self.theta, epoch, self.optimizer, self.clock)
+            direction = self._move(step, self.method, self.method_state)
         self.gradient, self.method_state = direction.gradient, direction.state
         self._watch = direction.watch or self._watch
-        if direction.complete:
-            with self.clock.section("step"), torch.no_grad():
-                self.theta -= self.gradient
-        else:
-            self._let_optimizer_step(step, direction, state)
-        if torch.isfinite(self.theta).all():
-            return True
-        with torch.no_grad():
-            self.theta.copy_(before)
-        return False
+        return bool(self._going) if host_decides(self.theta) else True
 
-    def _let_optimizer_step(self, step: Step, direction: Direction, state: State) -> None:
-        self.theta.grad = self.gradient
+    def _recorded_step(self, parts: Sequence[Part], epoch: float) -> Direction | None:
+        if searches_at(self.optimizer, epoch):
+            return None
+        if self.recorder is None:
+            groups = self.stepper.param_groups
+            self.recorder = Recorder(self.method, self.optimizer, self.theta, self._move, groups)
+        with self.clock.section("step"):
+            return self.recorder.take(parts, epoch, self.method_state)
+
+    def _move(self, step: Step, method: Method, state: State) -> Direction:
+        """Takes a step in place: θ, what the optimizer remembers, and whether it goes on."""
+        before = self.theta.detach().clone()
+        direction = method.direction(step, state)
+        if direction.complete:
+            with step.clock.section("step"), torch.no_grad():
+                self.theta -= direction.gradient
+        else:
+            self._let_optimizer_step(step, method, direction, state)
+        self._keep(torch.isfinite(self.theta).all(), before)
+        return direction
+
+    def _keep(self, finite: Tensor, before: Tensor) -> None:
+        """Puts θ back where it was before a step that is not finite; it stands still after such a one."""
+        with torch.no_grad():
+            if not host_decides(finite):
+                self._going &= finite
+                self._taken += self._going
+                self.theta.copy_(torch.where(self._going, self.theta, before))
+                return
+            self._going.copy_(finite)
+            if not finite:
+                self.theta.copy_(before)
+
+    def _let_optimizer_step(self, step: Step, method: Method, direction: Direction, state: State) -> None:
+        self.theta.grad = direction.gradient
         for group in self.stepper.param_groups:
-            group["lr"] = value_at(self.optimizer.learning_rate, step.epoch)
+            group["lr"] = value_at(step.optimizer.learning_rate, step.epoch)
         if not searches_at(self.optimizer, step.epoch):
-            with self.clock.section("step"):
+            with step.clock.section("step"):
                 self.stepper.step()
             return
         known = [direction]  # where the search begins
 
         @torch.enable_grad()
         def closure() -> float:
-            there = known.pop() if known else self.method.direction(step, state)
+            there = known.pop() if known else method.direction(step, state)
             self.theta.grad = there.gradient
             return float(cast(Tensor, there.value))
 
         self.stepper.step(closure)  # its time is that of the passes
+
+    @property
+    def recorded(self) -> bool:
+        """Whether steps are recorded, as far as it was tried."""
+        return self.recorder is not None and self.recorder.reason is None
 
     @property
     def watched(self) -> dict[str, float]:
@@ -157,14 +219,14 @@ class Training:
 
     def batches(self) -> Iterator[list[Part]]:
         """A batch of every region for each step of an epoch: its points once or several times, in random orders."""
-        indices = [self._indices(task) for task in self.tasks]
+        indices = [self.indices(task) for task in self.tasks]
         for step in zip(*indices, strict=True):
             yield [
                 Part(task, _batch(self.regions[task.region], index))
                 for task, index in zip(self.tasks, step, strict=True)
             ]
 
-    def _indices(self, task: Task) -> list[Tensor]:
+    def indices(self, task: Task) -> list[Tensor]:
         """Which of a region's points each step of an epoch takes."""
         points, count, size = self.regions[task.region], self.steps_per_epoch, self.batch_sizes[task.region]
         found: list[Tensor] = []
@@ -212,7 +274,7 @@ class Training:
         return copy.deepcopy(
             {
                 "theta": self.theta.detach(),
-                "optimizer": self.stepper.state_dict(),
+                "optimizer": self._optimizer_state(),
                 "method": self.method_state,
                 "shuffler": self.shuffler.get_state(),
                 "epoch": self.epoch,
@@ -223,6 +285,12 @@ class Training:
                 "points": {region: vars(self.regions[region]) for region in self.renewed},
             }
         )
+
+    def _optimizer_state(self) -> dict[str, Any]:
+        """The optimizer's, with the rate that recorded steps hold as a tensor as a number."""
+        for group in self.stepper.param_groups:
+            group["lr"] = float(group["lr"])
+        return self.stepper.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state made by `state_dict`. Raises ValueError if it belongs to another network."""

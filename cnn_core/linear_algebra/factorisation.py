@@ -131,6 +131,11 @@ class Multipliers:
         """The condition estimate of G + δ·s·I; see `Factorisation`."""
         return self.factorisation.condition
 
+    @property
+    def exact(self) -> bool:
+        """Whether λ solves the system itself, neither damped nor held back."""
+        return self.damping == 0 and self.status is SolveStatus.SOLVED and not self.held_back
+
     def capped(self, cap: float | None) -> "Multipliers":
         """These multipliers, scaled down together so that none exceeds `cap` in size."""
         if cap is None:

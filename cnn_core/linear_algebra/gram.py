@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnn_core.linear_algebra.layers import Affine, Layers, bias_rows, weight_rows, with_bias_input
+from cnn_core.linear_algebra.layers import Affine, Layers, add_product, bias_rows, weight_rows, with_bias_input
 
 TILE_ROWS = 256
 
@@ -64,13 +64,13 @@ def weighted_product_matrix(layers: Layers, others: Layers, metric: Sequence[Aff
     rows, columns = (deltas.shape[1] * deltas.shape[2] for deltas in (layers[0][1], others[0][1]))
     total = layers[0][1].new_zeros(rows, columns)
     for (inputs, mine), (entered, theirs), (weight, bias) in zip(layers, others, metric, strict=True):
-        total.addmm_(bias_rows(mine) * bias, bias_rows(theirs).T)
+        add_product(total, bias_rows(mine) * bias, bias_rows(theirs).T)
         outputs = max(1, FORMED_ENTRIES // (max(rows, columns) * inputs.shape[-1]))
         pieces = (tensor.split(outputs, dim=-1) for tensor in (mine, theirs))
         for some, other, weights in zip(*pieces, weight.split(outputs), strict=True):
             left = weight_rows(inputs, some)
             right = left if others is layers else weight_rows(entered, other)
-            total.addmm_(left * weights.flatten(), right.T)
+            add_product(total, left * weights.flatten(), right.T)
     return total
 
 
@@ -86,11 +86,11 @@ class _Formed:
 
     def add_to(self, block: Tensor, other: "_Formed") -> None:
         """The layer's share of the products of these rows with the other's."""
-        block.addmm_(self.rows, other.rows.T)
+        add_product(block, self.rows, other.rows.T)
 
     def add_own_to(self, block: Tensor, half: Tensor) -> None:
         """The layer's share of the products of these rows with each other, as block + half + halfᵀ."""
-        block.addmm_(self.rows, self.rows.T)
+        add_product(block, self.rows, self.rows.T)
 
 
 @dataclass(frozen=True)

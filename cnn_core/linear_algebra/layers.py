@@ -13,6 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cnn_core.decisions import stacked
+
 Layers = Sequence[tuple[Tensor, Tensor]]
 """Every layer's inputs h (S, N, in) and weights δ (S, N, Q, out)."""
 
@@ -27,7 +29,7 @@ class Affine(NamedTuple):
 def with_bias_input(inputs: Tensor) -> Tensor:
     """h with the bias' input appended, (S, N, in + 1)."""
     ones = torch.zeros_like(inputs[..., :1])
-    ones[0] = 1
+    ones[0].fill_(1)
     return torch.cat([inputs, ones], dim=-1)
 
 
@@ -41,8 +43,19 @@ def weight_rows(inputs: Tensor, deltas: Tensor) -> Tensor:
     first, *others = zip(deltas.unsqueeze(-1), inputs[:, :, None, None], strict=True)
     rows = first[0] * first[1]
     for weights, entered in others:
-        rows.addcmul_(weights, entered)
+        if stacked():
+            rows += weights * entered
+        else:
+            rows.addcmul_(weights, entered)
     return rows.flatten(0, 1).flatten(1)
+
+
+def add_product(block: Tensor, left: Tensor, right: Tensor) -> None:
+    """block += left @ right."""
+    if stacked():
+        block += left @ right
+    else:
+        block.addmm_(left, right)
 
 
 def bias_rows(deltas: Tensor) -> Tensor:

@@ -82,7 +82,7 @@ class AugmentedLagrangian:
             added([one.gradient for one in pulls], step.theta),
             held,
             lambda: {
-                "penalty": penalty,
+                "penalty": float(penalty),
                 "multipliers_max": max(
                     float(one["multipliers"].abs().max()) for one in moved if one["multipliers"].numel()
                 ),

@@ -28,7 +28,7 @@ from cnn_core.methods.method import State, Step
 from cnn_core.methods.terms import tasks_of, term_gradients, term_names, terms_of_pde
 from cnn_core.problems import ProblemError
 from cnn_core.reductions import Reduction
-from cnn_core.tasks import Task
+from cnn_core.tasks import Task, constants
 
 SMALLEST = 1e-5
 """A gradient counts as no smaller than this, relative to what it is compared with."""
@@ -73,8 +73,9 @@ class LearningRateAnnealing:
 
     def wanted(self, gradients: Tensor, of_pde: Sequence[bool]) -> Tensor:
         """λ̂ (T,) for the gradients (T, P) of terms, some of which are the PDE's."""
-        pde = torch.tensor(of_pde, device=gradients.device)
-        largest = gradients[pde].sum(dim=0).abs().max()
+        pde = constants(of_pde, gradients, dtype=torch.bool)
+        places = constants([place for place, one in enumerate(of_pde) if one], gradients, dtype=torch.long)
+        largest = gradients[places].sum(dim=0).abs().max()
         return torch.where(pde, 1.0, _ratio(largest, gradients.abs().mean(dim=1)))
 
 

@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from cnn_core.decisions import chosen, surely
 from cnn_core.jacobian import ExplicitJacobian
 from cnn_core.methods.correction import correct, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
@@ -73,7 +74,7 @@ class Broyden:
 def _secant_update(state: State, theta: Tensor, values: Tensor) -> Tensor:
     move = theta - state["theta"]
     length = move.square().sum()
-    if length == 0:
+    if surely(length == 0):
         return state["rows"]
     surprise = values - state["values"] - state["rows"] @ move
-    return state["rows"] + torch.outer(surprise, move / length)
+    return chosen(length == 0, state["rows"], state["rows"] + torch.outer(surprise, move / length))

@@ -16,9 +16,13 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from cnn_core.decisions import chosen, host_decides, surely
 from cnn_core.jacobian import Jacobian, StackedJacobian
-from cnn_core.linear_algebra.factorisation import Factorisation, Multipliers, SolveStatus, effective_rank, factorise
+from cnn_core.linear_algebra.factorisation import Factorisation, Multipliers, effective_rank, factorise
+from cnn_core.linear_algebra.undecided import UndecidedFactorisation, UndecidedMultipliers, factorise_undecided
 from cnn_core.methods.method import Step, StepTerms, Watch
+
+AnyMultipliers = Multipliers | UndecidedMultipliers
 
 REFINEMENTS = 2
 """At most this often the error of an undamped direction is solved for."""
@@ -32,10 +36,10 @@ class NormalSpace:
     """The ways out of the constraints' tangent space: M Jᵀλ, for the metric M (a diagonal (P,), or the identity)."""
 
     jacobian: Jacobian | StackedJacobian
-    factorisation: Factorisation
+    factorisation: Factorisation | UndecidedFactorisation
     metric: Tensor | None = None
 
-    def multipliers(self, wanted: Tensor) -> Multipliers:
+    def multipliers(self, wanted: Tensor) -> AnyMultipliers:
         """λ (m,) for which J M Jᵀλ = wanted (m,)."""
         return self.factorisation.solve(wanted)
 
@@ -52,12 +56,13 @@ def normal_space(
     with step.clock.section("gram"):
         gram = jacobian.gram(metric)
     with step.clock.section("factorisation"):
-        return NormalSpace(jacobian, factorise(gram, damping=damping), metric)
+        factorised = (factorise if host_decides(gram) else factorise_undecided)(gram, damping=damping)
+        return NormalSpace(jacobian, factorised, metric)
 
 
 def correct(
     step: Step, normal: NormalSpace, constraints: Tensor, descent: Tensor, *, gain: float, cap: float | None = None
-) -> tuple[Tensor, Multipliers]:
+) -> tuple[Tensor, AnyMultipliers]:
     """d + M Jᵀλ (P,) and λ for constraints g (m,) and the data direction d (P,).
 
     `cap` bounds |λ|: multipliers above it are scaled down together, which keeps their direction. An undamped
@@ -70,13 +75,12 @@ def correct(
     with step.clock.section("step"):
         capped = multipliers.capped(cap)
         direction = descent + normal.step(capped.values)
-        undamped = normal.factorisation.damping == 0 and multipliers.status is SolveStatus.SOLVED
-        if undamped and capped is multipliers:
-            return _refined(normal, direction, multipliers, wanted)
-        return direction, capped
+        if capped.exact is False:
+            return direction, capped
+        return _refined(normal, direction, capped, wanted)
 
 
-def satisfy(step: Step, *, gain: float, damping: float) -> tuple[StepTerms, Tensor, Multipliers]:
+def satisfy(step: Step, *, gain: float, damping: float) -> tuple[StepTerms, Tensor, AnyMultipliers]:
     """The batch's terms, and the direction Jᵀ(J Jᵀ)⁻¹ gain·g (P,) that knows no data, with its multipliers."""
     terms = step.terms()
     normal = normal_space(step, terms.constraints, damping=damping)
@@ -85,16 +89,18 @@ def satisfy(step: Step, *, gain: float, damping: float) -> tuple[StepTerms, Tens
 
 
 def _refined(
-    normal: NormalSpace, direction: Tensor, multipliers: Multipliers, wanted: Tensor
-) -> tuple[Tensor, Multipliers]:
-    tolerance = TOLERATED_ERRORS * torch.finfo(wanted.dtype).eps * float(wanted.norm())
+    normal: NormalSpace, direction: Tensor, multipliers: AnyMultipliers, wanted: Tensor
+) -> tuple[Tensor, AnyMultipliers]:
+    tolerance = TOLERATED_ERRORS * torch.finfo(wanted.dtype).eps * wanted.norm().double()
     values = multipliers.values
     for _ in range(REFINEMENTS):
         missing = wanted - normal.jacobian.times(direction)
-        if float(missing.norm()) <= tolerance:
+        met = missing.norm().double() <= tolerance
+        if surely(met):
             break
-        correction = normal.multipliers(missing).values
-        direction, values = direction + normal.step(correction), values + correction
+        correction, worth = normal.multipliers(missing).values, ~met & multipliers.exact
+        direction = chosen(worth, direction + normal.step(correction), direction)
+        values = chosen(worth, values + correction, values)
     return direction, replace(multipliers, values=values)
 
 
@@ -103,24 +109,26 @@ class SolveReport:
     """What is worth watching about a solve. It keeps the factor, for the rank, but not the matrix."""
 
     multipliers: Tensor
-    condition: float
-    damping: float
+    condition: float | Tensor
+    damping: float | Tensor
     factor: Tensor | None
-    shift: float
+    shift: float | Tensor
+    usable: bool | Tensor = True
 
     @cached_property
     def watched(self) -> Mapping[str, float]:
         """The values by name. When first asked for, they cost about what the factorisation did."""
         return {
             "multipliers_max": float(self.multipliers.abs().max()),
-            "condition": self.condition,
-            "damping": self.damping,
-            "rank": effective_rank(self.factor, self.shift),
+            "condition": float(self.condition),
+            "damping": float(self.damping),
+            "rank": effective_rank(self.factor if self.usable else None, float(self.shift)),
         }
 
 
-def watch(multipliers: Multipliers) -> Watch:
+def watch(multipliers: AnyMultipliers) -> Watch:
     """What is worth watching about a solve."""
     solved = multipliers.factorisation
-    report = SolveReport(multipliers.values, solved.condition, solved.damping, solved.factor, solved.shift)
+    usable = solved.usable if isinstance(solved, UndecidedFactorisation) else True
+    report = SolveReport(multipliers.values, solved.condition, solved.damping, solved.factor, solved.shift, usable)
     return lambda: report.watched

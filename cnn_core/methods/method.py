@@ -106,8 +106,13 @@ class Step:
                     f"theta and the batch must have the same dtype, got {self.theta.dtype} and {x.dtype}, {p.dtype}, "
                     f"{u.dtype}"
                 )
-        if not self.theta.requires_grad:
+        if not (self.theta.requires_grad or self.functional):
             raise ValueError("theta must require its gradient; write theta.requires_grad_()")
+
+    @property
+    def functional(self) -> bool:
+        """Whether passes are pure functions of tensors, without a graph."""
+        return all(part.model.functional for part in self.parts)
 
     @property
     def constrained(self) -> list[Part]:
@@ -120,7 +125,7 @@ class Step:
 
     def objective_gradient(self, rate: float = 1.0) -> Tensor:
         """rate·∇f (P,); takes passes of the values alone wherever the data is all of f."""
-        return self.objective(rate)[1] if rate else torch.zeros_like(self.theta)
+        return torch.zeros_like(self.theta) if _vanishes(rate) else self.objective(rate)[1]
 
     def objective(self, rate: float = 1.0) -> tuple[Tensor, Tensor]:
         """rate·f, a scalar, and its gradient in θ (P,)."""
@@ -134,6 +139,12 @@ class Step:
             shares = part.task.shares(self.theta)
             pulled = self.gradient(part, objective, part.u, part.batch.weight, shares)
             return rate * pulled.value, rate * pulled.gradient
+        if part.model.functional:
+            batch = part.batch
+            pulled = part.task.of_values.gradient(
+                self.theta, batch.x, batch.p, objective, batch.u, batch.weight, None, clock=self.clock
+            )
+            return rate * pulled.value, rate * pulled.gradient
         with self.clock.section("forward"):
             prediction = part.model.predict(self.theta, part.batch.x, part.batch.p)
         loss = rate * data_loss(prediction, part.batch.u, part.batch.weight)
@@ -142,7 +153,7 @@ class Step:
 
     def slope(self, loss: Tensor, rate: float) -> Tensor:
         """rate·∇loss (P,) for a scalar with a graph, which is kept."""
-        if rate == 0 or not loss.requires_grad:
+        if _vanishes(rate) or not loss.requires_grad:
             return torch.zeros_like(self.theta)
         with self.clock.section("step"):
             return torch.autograd.grad(rate * loss, self.theta, retain_graph=True)[0]
@@ -159,6 +170,19 @@ class Step:
             if task.constraints:
                 numbers.append(by_condition(task, reduction(task.constraint_part(evaluation.residuals))))
         return added(losses, 0 * self.theta.sum()), at_once(numbers) if numbers else self.theta.new_zeros(0)
+
+    def value_gradients(self, reduction: Reduction) -> tuple[Tensor, Tensor, Tensor]:
+        """∇f (P,), the constraints' reduced numbers (C,), and their gradients (C, P), by `functional` passes."""
+        slopes, numbers, rows = [torch.zeros_like(self.theta)], [], []
+        for part in self.parts:
+            task, batch = part.task, part.batch
+            found, gradients = part.model.gradients(
+                self.theta, batch.x, batch.p, _values, task, reduction, part.u, batch.weight, task.shares(self.theta)
+            )
+            slopes.append(gradients[0])
+            numbers.append(found[1:])
+            rows.append(gradients[1:])
+        return added(slopes, self.theta), torch.cat(numbers), torch.cat(rows)
 
     def pull(self, multipliers: Tensor, points: Points) -> Tensor:
         """Jᵀλ (P,) for λ (R,) and the constraints at any points by region, by one backward pass."""
@@ -200,6 +224,22 @@ class Step:
         )
 
 
+def _values(
+    prediction: Tensor,
+    residuals: Tensor,
+    task: Task,
+    reduction: Reduction,
+    u: Tensor | None,
+    weight: Tensor | None,
+    shares: Tensor | None,
+) -> Tensor:
+    """What a part adds to f, and the reduced numbers of its conditions, (1 + C,)."""
+    loss = objective(prediction, residuals, u, weight, shares)
+    if not task.constraints:
+        return loss[None]
+    return torch.cat([loss[None], by_condition(task, reduction(task.constraint_part(residuals)))])
+
+
 Watch = Callable[[], Mapping[str, float]]
 """Works out values worth watching. A training asks once an epoch, so they may cost something."""
 
@@ -237,6 +277,11 @@ class Method(Protocol):
     def name(self) -> str: ...
     def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State: ...
     def direction(self, step: Step, state: State) -> Direction: ...
+
+
+def _vanishes(rate: float | Tensor) -> bool:
+    """Whether a rate is 0 for sure; one that is a tensor is there for being another number at times."""
+    return not isinstance(rate, Tensor) and rate == 0
 
 
 def require_value(optimizer: Optimizer, method: Method) -> None:

@@ -21,6 +21,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from cnn_core.decisions import chosen, surely
 from cnn_core.methods.correction import NormalSpace, correct, normal_space, watch
 from cnn_core.methods.method import Direction, State, Step
 from cnn_core.methods.refresh import due, held, held_pull, none_yet, older, require_refresh
@@ -82,8 +83,9 @@ class NullSpace:
         rate = value_at(self.constraint_rate, step.epoch)
         delta, multipliers = correct(step, normal, residuals, descent, gain=rate, cap=self.cap)
         with step.clock.section("step"):
-            if not multipliers.held_back:
-                delta = self._corrected(step, normal, residuals * (1 - rate), delta)
+            if not surely(multipliers.held_back):
+                corrected = self._corrected(step, normal, residuals * (1 - rate), delta)
+                delta = chosen(multipliers.held_back, delta, corrected)
             delta = self._safeguarded(step, residuals, delta)
         return Direction(delta, held(step, multipliers.values) | moments, watch(multipliers), complete=True)
 
@@ -111,9 +113,10 @@ class NullSpace:
         for _ in range(self.corrections):
             better = delta + normal.step(normal.multipliers(left_over).values)
             remaining = _residuals_after(step, better) - wanted
-            if not remaining.norm() < left_over.norm():
+            helps = remaining.norm() < left_over.norm()
+            if surely(~helps):
                 break
-            delta, left_over = better, remaining
+            delta, left_over = chosen(helps, better, delta), chosen(helps, remaining, left_over)
         return delta
 
     def _safeguarded(self, step: Step, residuals: Tensor, delta: Tensor) -> Tensor:

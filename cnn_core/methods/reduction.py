@@ -51,13 +51,21 @@ class Reduction:
     def direction(self, step: Step, state: State) -> Direction:
         if step.epoch < self.warm_up:
             return Direction(step.objective_gradient(), state)
-        loss, reduced = step.values(self.reduction)
-        descent = step.slope(loss, value_at(self.objective_rate, step.epoch))
-        if not due(state, self.refresh_interval):
-            pull = torch.autograd.grad(reduced @ state["multipliers"], step.theta)[0]
-            return Direction(descent + pull, older(state))
-        with step.clock.section("jacobian"):
-            jacobian = ExplicitJacobian(gradients(reduced, step.theta), quantities=len(reduced))
+        rate = value_at(self.objective_rate, step.epoch)
+        if step.functional:
+            slope, reduced, rows = step.value_gradients(self.reduction)
+            descent = rate * slope
+            if not due(state, self.refresh_interval):
+                return Direction(descent + state["multipliers"] @ rows, older(state))
+        else:
+            loss, reduced = step.values(self.reduction)
+            descent = step.slope(loss, rate)
+            if not due(state, self.refresh_interval):
+                pull = torch.autograd.grad(reduced @ state["multipliers"], step.theta)[0]
+                return Direction(descent + pull, older(state))
+            with step.clock.section("jacobian"):
+                rows = gradients(reduced, step.theta)
+        jacobian = ExplicitJacobian(rows, quantities=len(reduced))
         direction, multipliers = correct(
             step,
             normal_space(step, jacobian, damping=value_at(self.damping, step.epoch)),

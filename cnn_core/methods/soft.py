@@ -17,7 +17,7 @@ from cnn_core.methods.terms import OBJECTIVE
 from cnn_core.problems import PointSet
 from cnn_core.reductions import Lp, Reduction
 from cnn_core.schedules import Schedule, require_nonnegative, value_at
-from cnn_core.tasks import Need, Task, added, objective
+from cnn_core.tasks import Need, Task, added, objective, vector
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Soft:
         return Direction(
             added([one.gradient for one in pulled], step.theta),
             rebalanced(self.balance, step, self.reduction, state),
-            lambda: {"weight": weight} | {f"balance_{name}": float(one) for name, one in found.items()},
+            lambda: {"weight": float(weight)} | {f"balance_{name}": float(one) for name, one in found.items()},
             value=added([one.value for one in pulled], step.theta),
         )
 
@@ -65,7 +65,7 @@ class Soft:
         if fractions is None and not found and not set(self.weights) & set(task.constraints):
             return None
         weights = [value_at(self.weights.get(name, 1.0), step.epoch) for name in task.constraints]
-        factors = step.theta.new_tensor(weights) * (1.0 if fractions is None else fractions)
+        factors = vector(weights, step.theta) * (1.0 if fractions is None else fractions)
         return factors * torch.stack([found[name] for name in task.constraints]) if found and weights else factors
 
 

@@ -98,7 +98,10 @@ def seed(x: Tensor, constants: Tensor | None, carried: Carried, scaling: Scaling
     if constants is not None:
         streams[0, :, inputs:] = constants
     for place, axis in enumerate(carried.slopes, start=1):
-        streams[place, :, axis] = 1.0 if scaling is None else scaling.slope[axis]
+        if scaling is None:
+            streams[place, :, axis].fill_(1.0)
+        else:
+            streams[place, :, axis] = scaling.slope[axis]
     return streams
 
 

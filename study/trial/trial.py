@@ -81,6 +81,7 @@ class Trial:
             settings.seed,
             settings.roles,
             self._renewal(),
+            record=settings.compile and self.device.type == "cuda",
         )
         self.compiling = self.training.compile() if settings.compile else 0.0
         self.measured_train = {
@@ -127,6 +128,8 @@ class Trial:
             metrics = dict.fromkeys(metrics, WORST)
         watched = {f"method/{key}": finite(value) for key, value in self.training.watched.items()}
         watched["method/taylor_mode"] = float(self.training.model.path == "layers")
+        if self.training.record:
+            watched["method/recorded_steps"] = float(self.training.recorded)
         metrics |= self._unknowns() | watched | {"diverged": float(diverged)} | self._project_on_the_way()
         self.history.append(metrics | self._costs())
         return self.history[-1]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cnn_core.domains import Box
 from cnn_core.problems import Condition, Problem, ProblemError, Unknown
-from cnn_core.tasks import Roles, by_condition, objective, require_need, tasks
+from cnn_core.tasks import Roles, by_condition, constants, objective, require_need, tasks
 from tests.cnn_core.channel import channel_model, channel_points, measured_points
 
 
@@ -129,3 +129,14 @@ def test_an_unknown_may_be_read_by_a_condition_alone(on: str | Tensor) -> None:
 
 def test_all_unknowns_of_the_channel_are_read() -> None:
     assert channel_model(inverse=True).problem.unread == ()
+
+
+def test_constants_that_are_made_inside_of_a_transform_outlive_it() -> None:
+    def scaled(x: Tensor) -> Tensor:
+        return x * constants([0.123, 4.56], x)
+
+    torch.vmap(torch.func.jacrev(scaled))(torch.ones(3, 2))
+    kept = constants([0.123, 4.56], torch.ones(1))
+    assert type(kept).__repr__(kept) == "tensor([0.1230, 4.5600])"  # and no wrapper of a level that has ended
+    assert kept is constants([0.123, 4.56], torch.zeros(2))
+    assert torch.equal(kept, torch.tensor([0.123, 4.56]))

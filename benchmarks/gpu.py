@@ -1,0 +1,341 @@
+"""What a GPU makes of all this: milliseconds of steps, trials per hour, projections, memory, agreement with the CPU.
+
+    python -m benchmarks.gpu [--quick] [--device D] [--seconds S] [--json]
+
+Needs torch (2.11 or newer) and this repository, nothing else. Modulated network of five layers, swish, Helmholtz,
+random waves of the main grid. A step is everything from the batch to the updated parameters, Adam included. Ways of
+taking it: `eager`; `compiled` (`cnn_core.compilation`); `recorded` (one CUDA graph, `cnn_core.capture`); and both of
+these. A trial counts as 3000 steps. `pack` takes the steps of so many trainings at once (`cnn_core.pack`), `processes`
+has as many processes with a training each, all on the one GPU. `n` counts trainings, or waves.
+
+Rows are printed as they come, the most telling first. One that fails says so, and those that the time (`--seconds`) is
+up for are left out. Without a GPU everything runs on the CPU on small sizes: nothing is learned, but that it runs.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import torch
+
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.decisions import away_from_host
+from cnn_core.methods import Batch, Method, NullSpace, Soft
+from cnn_core.networks import Modulated
+from cnn_core.optimizers import Adam
+from cnn_core.pack import Pack
+from cnn_core.problems import PointSet, collocation_points, helmholtz
+from cnn_core.projection import project
+from cnn_core.solvers import LevenbergMarquardt
+from cnn_core.training import Training, TrainingStatus, train
+
+METHODS: dict[str, Method] = {"soft": Soft(), "batch": Batch(damping=1e-6), "null-space": NullSpace(damping=1e-6)}
+WAYS = {
+    "eager": (False, False), "compiled": (True, False), "recorded": (False, True), "compiled, recorded": (True, True),
+}  # fmt: skip
+"""(compile, record)."""
+
+PROBLEM = helmholtz()
+STEPS_OF_A_TRIAL = 3000
+SHORT, QUICK = 330.0, 80.0
+"""Seconds after which no further row is begun."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a row measures. `aim` is what is hoped for on an H100."""
+
+    what: str
+    method: str = "soft"
+    batch: int = 1000
+    width: int = 50
+    dtype: str = "float32"
+    way: str = "eager"
+    count: int = 1
+    aim: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A case and what was found, or why nothing was."""
+
+    case: Case
+    value: float | None
+    unit: str = ""
+    memory_mib: float | None = None
+    error: str = ""
+
+    def __str__(self) -> str:
+        case, found = self.case, self.error if self.value is None else f"{self.value:.4g} {self.unit}"
+        memory = "" if self.memory_mib is None else f"{self.memory_mib:.0f}"
+        where = (case.what, case.method, str(case.batch), str(case.width), case.dtype, case.way, str(case.count))
+        return line(*where, found, memory, case.aim)
+
+
+def line(*cells: str) -> str:
+    """What stands in the columns of one row."""
+    widths = (12, 13, 6, 6, 9, 20, 4, 26, 8, 0)
+    return "".join(f"{cell:{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+HEADER = line("what", "method", "batch", "width", "numbers", "way", "n", "found", "MiB", "aim")
+
+
+def setting(case: Case, device: str, *, steps: int = 1, seed: int = 0) -> tuple[ConstrainedNetwork, PointSet]:
+    """A fresh network, and points for so many steps."""
+    problem, count = PROBLEM, case.batch * steps
+    network = Modulated(widths=(case.width,) * 5).build(inputs=1, parameters=3, outputs=1, seed=seed)
+    low, high = torch.tensor([[0.2, 0.2, -0.5], [5.0, 5.0, 0.5]], dtype=torch.float64)
+    p = low + (high - low) * torch.randint(10, (count, 3), generator=torch.Generator().manual_seed(seed)) / 9
+    x = collocation_points(problem, count, "random", seed=seed)
+    points = PointSet(x, p, torch.vmap(problem.solution)(x, p), waves=1)
+    dtype = getattr(torch, case.dtype)
+    return ConstrainedNetwork(problem, network.to(dtype=dtype, device=device)), points.to(dtype=dtype, device=device)
+
+
+def training_of(case: Case, device: str, *, steps: int = 1, seed: int = 0, epochs: int = 10**6) -> Training:
+    """A training as a case has it."""
+    (model, points), (compiled, record) = setting(case, device, steps=steps, seed=seed), WAYS[case.way]
+    model, rate = replace(model, compile=compiled), Adam(1e-5)
+    return Training(model, points, METHODS[case.method], rate, case.batch, epochs, seed, record=record)
+
+
+def step_of(training: Training) -> Callable[[], object]:
+    """A step on the same batch each time, after those that come before any recording."""
+    parts = next(iter(training.batches()))
+    for _ in range(5):
+        training.take_step(parts, 0.0)
+    if training.recorder is not None and training.recorder.reason is not None:
+        raise RuntimeError(f"not recorded: {training.recorder.reason}")
+    return lambda: training.take_step(parts, 0.0)
+
+
+def milliseconds(call: Callable[[], object], device: str, *, seconds: float = 0.4) -> float:
+    """The median of five times for one call among many."""
+    count = max(1, int(seconds / 5 / timed(call, device)))
+    return 1000 * statistics.median(timed(lambda: [call() for _ in range(count)], device) / count for _ in range(5))
+
+
+def timed(call: Callable[[], object], device: str) -> float:
+    """Seconds, the device's included."""
+    _wait(device)
+    started = time.perf_counter()
+    call()
+    _wait(device)
+    return time.perf_counter() - started
+
+
+def measure_step(case: Case, device: str) -> tuple[float, str]:
+    return milliseconds(step_of(training_of(case, device)), device), "ms"
+
+
+def measure_launches(case: Case, device: str) -> tuple[float, str]:
+    """What the host launches in a step; without a GPU its operations."""
+    from torch.profiler import ProfilerActivity, profile
+
+    step, on_gpu = step_of(training_of(case, device)), device == "cuda"
+    kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
+    with profile(activities=kinds) as found:
+        for _ in range(3):
+            step()
+        _wait(device)
+    names = [event.name for event in found.events() or []]
+    launched = [name for name in names if ("Launch" in name if on_gpu else name.startswith("aten::"))]
+    return len(launched) / 3, "launches" if on_gpu else "operations"
+
+
+def measure_pack(case: Case, device: str) -> tuple[float, str]:
+    """Trials per hour of so many trainings at once."""
+    steps = 20 if device == "cuda" else 3
+    trainings = [training_of(case, device, steps=steps, seed=seed) for seed in range(case.count)]
+    pack = Pack(trainings)
+    pack.run_epoch()
+    if case.count > 1 and pack.alone:
+        raise RuntimeError(f"not stacked: {next(iter(pack.alone.values()))}")
+    seconds = milliseconds(pack.run_epoch, device) / 1000
+    return case.count * 3600 / (STEPS_OF_A_TRIAL * seconds / steps), "trials per hour"
+
+
+def measure_processes(case: Case, device: str) -> tuple[float, str]:
+    """Trials per hour of so many processes, which begin together."""
+    command = [sys.executable, "-m", "benchmarks.gpu", "--worker", json.dumps(asdict(case)), "--device", device]
+    workers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(case.count)
+    ]
+    try:
+        pipes = [(worker.stdin, worker.stdout) for worker in workers]
+        for _, output in pipes:
+            assert output is not None
+            if output.readline().strip() != "ready":
+                raise RuntimeError("a process did not start; its error stands above")
+        for begin, _ in pipes:
+            assert begin is not None
+            begin.write("go\n")
+            begin.flush()
+        rates = [float(output.readline()) for _, output in pipes if output is not None]
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+    return sum(rates) * 3600 / STEPS_OF_A_TRIAL, "trials per hour"
+
+
+def work(case: Case, device: str, seconds: float) -> None:
+    """A process of `measure_processes`: steps per second, told to the one that began it."""
+    torch.set_num_threads(1)
+    step = step_of(training_of(case, device))
+    print("ready", flush=True)
+    sys.stdin.readline()
+    started, count = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        timed(lambda: [step() for _ in range(10)], device)
+        count += 10
+    print(count / (time.perf_counter() - started), flush=True)
+
+
+def measure_projection(case: Case, device: str) -> tuple[float, str]:
+    """Seconds for so many waves one after the other, at most 30 steps each."""
+    model, points = setting(case, device)
+    theta = train(model, points, Soft(), optimizer=Adam(1e-3), batch_size=case.batch, epochs=300)
+    solver = LevenbergMarquardt(max_steps=30)
+    return timed(lambda: project(model, theta, points.p[: case.count].double(), solver), device), "s"
+
+
+def measure_agreement(case: Case, device: str) -> tuple[float, str]:
+    """How far θ is from that of the CPU after 20 steps, relative to how far these went."""
+    ends = []
+    for where in ("cpu", device):
+        training = training_of(case, where, epochs=20)
+        begin = training.theta.detach().cpu().clone()
+        while training.status is TrainingStatus.RUNNING:
+            if where == "cpu" and ends:
+                with away_from_host():
+                    training.run_epoch()
+            else:
+                training.run_epoch()
+        ends.append(training.theta.detach().cpu() - begin)
+    return float((ends[1] - ends[0]).norm() / ends[0].norm()), "of the way"
+
+
+MEASURES: dict[str, Callable[[Case, str], tuple[float, str]]] = {
+    "step": measure_step,
+    "launches": measure_launches,
+    "pack": measure_pack,
+    "processes": measure_processes,
+    "projection": measure_projection,
+    "agreement": measure_agreement,
+}
+
+
+def cases(*, quick: bool, small: bool) -> Iterator[Case]:
+    """All that is measured, the most telling first; `small` is what a CPU can do."""
+    batch, many = (100, (1, 4)) if small else (1000, (1, 16, 64) if quick else (1, 4, 16, 64))
+    yield Case("step", batch=batch)
+    yield Case("step", batch=batch, way="recorded", aim="0.3 ms, and a tenth of eager, at batch 1000")
+    for method in ("batch", "null-space"):
+        yield Case("step", method, batch)
+        yield Case("step", method, batch, way="recorded", aim="batch: 3 times soft, at batch 1000")
+    for method in METHODS:
+        yield Case("agreement", method, 100, dtype="float64", aim="1e-9")
+    for way in ("eager", "recorded"):
+        yield Case("launches", batch=batch, way=way)
+    for count in many:
+        yield Case("pack", batch=batch, count=count, aim="64: 30 times as many as 1" if count == 64 else "")
+    for count in (1, 2) if small else (1, 4, 16):
+        yield Case("processes", batch=batch, count=count)
+    yield Case("step", batch=batch, way="compiled")
+    if not quick:
+        yield Case("step", batch=batch, way="compiled, recorded")
+    yield Case("projection", batch=batch, count=2 if small else (8 if quick else 64))
+    if not quick:
+        yield from _further(batch, small=small)
+
+
+def _further(batch: int, *, small: bool) -> Iterator[Case]:
+    for count in () if small else (1, 4, 16, 64):
+        yield Case("pack", batch=100, count=count)
+        yield Case("pack", "null-space", 100, count=count)
+    for dtype in ("float32", "float64"):
+        for width in (50,) if small else (50, 256):
+            for size in (10,) if small else (100, 1000, 4000):
+                for method, way in ((method, way) for method in METHODS for way in ("eager", "recorded")):
+                    case = Case("step", method, size, width, dtype, way)
+                    if (size, width, dtype) != (batch, 50, "float32"):  # those came first
+                        yield case
+    for method in ("batch", "null-space"):
+        yield Case("launches", method, batch)
+        yield Case("step", method, batch, way="compiled")
+
+
+def guarded(case: Case, device: str) -> Row:
+    """A row, whatever happens."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if device == "cuda":
+                torch.cuda.empty_cache()
+                torch.cuda.reset_peak_memory_stats()
+            value, unit = MEASURES[case.what](case, device)
+        memory = torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else None
+        return Row(case, value, unit, None if case.what == "processes" else memory)
+    except Exception as error:  # a row is never lost because another one fails
+        return Row(case, None, error=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+
+
+def ratios(rows: Sequence[Row]) -> list[str]:
+    """What the aims speak of."""
+    found = {(row.case.what, row.case.method, row.case.way, row.case.count): row.value for row in reversed(rows)}
+
+    def ratio(words: str, over: tuple[str, str, str, int], under: tuple[str, str, str, int]) -> str:
+        above, below = found.get(over), found.get(under)
+        return f"{words}: {'not measured' if above is None or not below else f'{above / below:.3g}'}"
+
+    eager, recorded = ("step", "soft", "eager", 1), ("step", "soft", "recorded", 1)
+    many, one = ("pack", "soft", "eager", 64), ("pack", "soft", "eager", 1)
+    return [
+        ratio("a recorded soft step, of an eager one (aim 0.1)", recorded, eager),
+        ratio("a recorded batch step, of a soft one (aim 3)", ("step", "batch", "recorded", 1), recorded),
+        ratio("trials per hour of a pack of 64, of one (aim 30)", many, one),
+    ]
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def main() -> None:
+    """Measure and print, row by row."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="the most telling rows, in a minute and a half")
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--seconds", type=float, help="begin no row after so many")
+    parser.add_argument("--json", action="store_true", help="end with a JSON list of rows, on one line")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    small = options.device == "cpu"
+    if options.worker:
+        work(Case(**json.loads(options.worker)), options.device, 1.0 if small else 4.0)
+        return
+    torch.set_num_threads(1 if small else torch.get_num_threads())
+    limit, started = options.seconds or (QUICK if options.quick else SHORT), time.perf_counter()
+    name = "the CPU, small sizes" if small else torch.cuda.get_device_name()
+    print(f"torch {torch.__version__} on {name}\n{HEADER}", flush=True)
+    rows: list[Row] = []
+    for case in cases(quick=options.quick, small=small):
+        late = time.perf_counter() - started > limit
+        rows.append(Row(case, None, error="left out: time is up") if late else guarded(case, options.device))
+        print(rows[-1], flush=True)
+    print("\n".join([*ratios(rows), f"{time.perf_counter() - started:.0f} s in all"]), flush=True)
+    if options.json:
+        print(json.dumps([asdict(row) for row in rows]))
+
+
+if __name__ == "__main__":
+    main()

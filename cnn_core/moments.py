@@ -1,0 +1,58 @@
+"""The steps of torch's Adam and gradient descent for many parameter vectors at once, with rates of their own.
+
+Torch's optimizers move one θ at one rate. What theirs remember is stacked here, moved, and handed back to them.
+
+Axis names: B trainings, P parameters.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cnn_core.optimizers import Adam, Optimizer, Sgd, Stepper
+
+STACKED = ("adam", "sgd")
+
+Moments = dict[str, Tensor]
+"""What optimizers remember, stacked; nothing before the first step."""
+
+
+def stacked_moments(steppers: Sequence[tuple[Stepper, Tensor]], optimizer: Optimizer) -> Moments:
+    """What the optimizers of these θ remember: all of them something, or none."""
+    each = [stepper.state[theta] for stepper, theta in steppers]  # type: ignore[attr-defined]
+    if isinstance(optimizer, Adam) and not each[0]:
+        zeros = torch.zeros_like(torch.stack([theta.detach() for _, theta in steppers]))
+        return {"step": zeros[:, 0].float(), "exp_avg": zeros, "exp_avg_sq": zeros}
+    return {name: torch.stack([one[name] for one in each]) for name, held in each[0].items() if held is not None}
+
+
+def unstacked_moments(moments: Moments, place: int, stepper: Any, theta: Tensor) -> None:
+    """Hands back what the optimizer of one θ remembers."""
+    for name, held in moments.items():
+        stepper.state[theta][name] = held[place].clone()
+
+
+def moved(
+    theta: Tensor, gradient: Tensor, rate: Tensor, moments: Moments, optimizer: Optimizer
+) -> tuple[Tensor, Moments]:
+    """θ (B, P) after a step along −∇ (B, P) at rates (B,), and the new moments."""
+    if isinstance(optimizer, Adam):
+        return _adam(theta, gradient, rate[:, None], moments, optimizer)
+    assert isinstance(optimizer, Sgd)
+    if optimizer.momentum == 0:
+        return theta - rate[:, None] * gradient, moments
+    held = moments.get("momentum_buffer")
+    velocity = gradient if held is None else optimizer.momentum * held + gradient
+    return theta - rate[:, None] * velocity, {"momentum_buffer": velocity}
+
+
+def _adam(theta: Tensor, gradient: Tensor, rate: Tensor, moments: Moments, optimizer: Adam) -> tuple[Tensor, Moments]:
+    (fade_first, fade_second), step = optimizer.betas, moments["step"] + 1
+    first = moments["exp_avg"].lerp(gradient, 1 - fade_first)
+    second = fade_second * moments["exp_avg_sq"] + (1 - fade_second) * gradient.square()
+    count = step.double()[:, None]
+    unbiased = (second / (1 - fade_second**count).to(second)).sqrt() + optimizer.epsilon
+    after = theta - rate / (1 - fade_first**count).to(rate) * first / unbiased
+    return after, {"step": step, "exp_avg": first, "exp_avg_sq": second}

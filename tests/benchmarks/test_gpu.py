@@ -1,0 +1,76 @@
+"""The GPU's benchmark, as far as a CPU can run it: small sizes."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from benchmarks import gpu
+from benchmarks.gpu import MEASURES, Case, Row, cases, guarded, ratios
+
+SMALL = Case("step", batch=5, width=4, dtype="float64")
+
+REST = {"ray", "mlflow", "optuna", "pydantic", "rich", "yaml", "scipy", "matplotlib", "click", "pytorch_optimizer"}
+"""What a machine for this benchmark need not have."""
+
+
+@pytest.mark.parametrize("method", ["soft", "batch", "null-space"])
+@pytest.mark.parametrize("way", ["eager", "recorded"])
+def test_steps_are_measured(method: str, way: str) -> None:
+    row = guarded(replace(SMALL, method=method, way=way), "cpu")
+    assert (row.error, row.unit) == ("", "ms")
+    assert row.value is not None
+    assert row.value > 0
+
+
+def test_launches_packs_and_projections_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "train", lambda model, *points, **settings: model.begin)
+    for what, count in (("launches", 1), ("pack", 1), ("pack", 3), ("projection", 1)):
+        row = guarded(replace(SMALL, what=what, count=count), "cpu")
+        assert row.error == ""
+        assert row.value is not None
+        assert row.value > 0
+
+
+@pytest.mark.parametrize("method", ["soft", "batch", "null-space"])
+def test_steps_without_a_look_agree(method: str) -> None:
+    row = guarded(replace(SMALL, what="agreement", method=method), "cpu")
+    assert row.value is not None
+    assert row.value < 1e-9
+
+
+def test_processes_are_measured_together() -> None:
+    row = guarded(replace(SMALL, what="processes", count=2), "cpu")
+    assert (row.error, row.unit) == ("", "trials per hour")
+
+
+def test_a_row_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(case: Case, device: str) -> tuple[float, str]:
+        raise RuntimeError("out of\nmemory")
+
+    monkeypatch.setitem(MEASURES, "step", fail)
+    row = guarded(SMALL, "cpu")
+    assert row.value is None
+    assert "RuntimeError: out of memory" in str(row)
+
+
+def test_every_case_can_be_measured_and_none_comes_twice() -> None:
+    for quick in (True, False):
+        for small in (True, False):
+            listed = [replace(case, aim="") for case in cases(quick=quick, small=small)]
+            assert len(set(listed)) == len(listed)
+            assert {case.what for case in listed} == set(MEASURES)
+
+
+def test_ratios_are_those_of_the_first_rows() -> None:
+    recorded = replace(SMALL, way="recorded")
+    rows = [Row(SMALL, 10.0), Row(recorded, 1.0), Row(replace(SMALL, batch=9), 50.0)]
+    assert ratios(rows)[0].endswith(": 0.1")
+    assert ratios(rows)[2].endswith("not measured")
+
+
+def test_it_needs_torch_alone() -> None:
+    program = "import sys, benchmarks.gpu; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert REST & {name.partition(".")[0] for name in found.split()} == set()

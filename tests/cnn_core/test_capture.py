@@ -1,0 +1,157 @@
+"""Recorded steps without a GPU: what would be recorded is taken again each time, with the same buffers."""
+
+import copy
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from cnn_core import capture
+from cnn_core.methods import METHODS, AugmentedLagrangian, Batch, Broyden, NullSpace, Soft
+from cnn_core.methods.method import Method
+from cnn_core.optimizers import Adam, Lbfgs, Optimizer, Sgd
+from cnn_core.schedules import Cosine, Geometric, Linear
+from cnn_core.training import Training, TrainingStatus
+from tests.cnn_core.cases import relative
+from tests.cnn_core.test_training import setting
+
+CHANGING: dict[str, tuple[Method, Optimizer]] = {
+    **{name: (METHODS[name](), Adam(1e-4)) for name in METHODS},
+    "soft, schedules": (
+        Soft(Geometric(0.1, 10.0, 3), weights={"residual": Linear(1, 2, 3)}), Adam(Cosine(1e-3, 1e-5, 4)),
+    ),
+    "momentum": (Soft(), Sgd(Linear(1e-4, 1e-5, 3), momentum=0.9)),
+    "schedules of multipliers": (Batch(gain=Linear(1, 0.1, 3), damping=Linear(1e-2, 0, 3), warm_up=1.0), Sgd(1e-4)),
+    "held multipliers": (Batch(refresh_interval=3), Sgd(1e-4)),
+    "null-space": (NullSpace(Linear(1e-3, 1e-4, 3), corrections=1), Adam()),
+    "penalty": (AugmentedLagrangian(Geometric(1, 10, 3), cap=1.0), Adam(1e-4)),
+}  # fmt: skip
+
+
+def training_with(method: Method, optimizer: Optimizer, *, record: bool) -> Training:
+    model, points = setting()
+    return Training(model, points, method, optimizer, batch_size=5, epochs=4, seed=3, record=record)
+
+
+def run(training: Training) -> Training:
+    while training.status is TrainingStatus.RUNNING:
+        training.run_epoch()
+    return training
+
+
+@pytest.mark.filterwarnings("ignore:steps are not recorded")
+@pytest.mark.parametrize("name", CHANGING)
+def test_a_recorded_training_is_the_same(name: str) -> None:
+    """With batches of two sizes, schedules, and a warm-up."""
+    method, optimizer = CHANGING[name]
+    recorded, plain = (run(training_with(method, optimizer, record=record)) for record in (True, False))
+    assert relative(recorded.theta, plain.theta) < 1e-12
+    assert recorded.watched.keys() == plain.watched.keys()
+
+
+def test_a_recording_reads_and_writes_in_the_same_places() -> None:
+    training = training_with(Soft(Linear(1, 2, 4)), Adam(Linear(1e-3, 1e-4, 4)), record=True)
+    training.run_epoch()
+    recorder = training.recorder
+    assert recorder is not None
+    recordings = {kind: held.parts[0].batch.x.data_ptr() for kind, held in recorder._recordings.items()}
+    assert len(recordings) == 2  # full batches, and the last one
+    place = training.theta.data_ptr()
+    training.run_epoch()
+    assert {kind: held.parts[0].batch.x.data_ptr() for kind, held in recorder._recordings.items()} == recordings
+    assert training.theta.data_ptr() == place
+    assert float(recorder._numbers["method"]["weight"]) == pytest.approx(1 + 5 / 3 / 4)
+
+
+def test_states_can_be_exchanged() -> None:
+    """A recorded training goes on from a plain one, and the other way round."""
+    for first, then in ((True, False), (False, True)):
+        begun, straight = (training_with(NullSpace(), Adam(1e-4), record=record) for record in (first, False))
+        begun.run_epoch()
+        resumed = training_with(NullSpace(), Adam(1e-4), record=then)
+        resumed.load_state_dict(copy.deepcopy(begun.state_dict()))
+        assert relative(run(resumed).theta, run(straight).theta) < 1e-12
+        assert isinstance(resumed.state_dict()["optimizer"]["param_groups"][0]["lr"], float)
+
+
+def test_a_step_that_is_not_finite_ends_a_recorded_training_too() -> None:
+    model, points = setting()
+    u = points.u.clone()
+    u[4] = math.nan
+    plain, recorded = (
+        Training(model, replace(points, u=u), Soft(), Sgd(1e-4), batch_size=2, epochs=3, record=record)
+        for record in (False, True)
+    )
+    plain.run_epoch()
+    recorded.run_epoch()
+    assert (recorded.status, recorded.reason) == (TrainingStatus.DIVERGED, plain.reason)
+    assert relative(recorded.theta, plain.theta) < 1e-12
+
+
+def test_too_many_kinds_of_steps_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "MOST_KINDS", 4)
+    training = training_with(Broyden(), Sgd(1e-4), record=True)
+    with pytest.warns(UserWarning, match="not recorded but taken one by one: there are more than 4 kinds"):
+        run(training)
+    assert training.recorder is not None
+    assert training.recorder.reason is not None
+
+
+def test_what_cannot_be_recorded_is_told_and_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU's refusal comes while it records, after the step was taken."""
+
+    def refuse(recording: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+    monkeypatch.setattr(capture._Recording, "due", property(lambda held: held.taken == capture.TAKEN_FIRST))
+    monkeypatch.setattr(capture._Recording, "record", refuse)
+    training = training_with(Soft(), Adam(1e-4), record=True)
+    with pytest.warns(UserWarning, match="one by one: operation not permitted when stream is capturing$"):
+        run(training)
+    assert relative(training.theta, run(training_with(Soft(), Adam(1e-4), record=False)).theta) < 1e-12
+
+
+class Graph:
+    """A CUDA graph that does not exist: played, it takes the step again."""
+
+    def __init__(self, recording: capture._Recording) -> None:
+        self.recording, self.played = recording, 0
+
+    def replay(self) -> None:
+        self.played += 1
+        answer, mine = self.recording.move(), self.recording.answer
+        assert mine is not None
+        mine.gradient.copy_(answer.gradient)  # a graph leaves its answers in the same tensors
+        capture._fill(mine.state, answer.state)
+
+
+@pytest.mark.parametrize("name", ["soft", "soft, schedules", "held multipliers", "null-space", "penalty"])
+def test_played_steps_leave_their_answers_in_the_same_tensors(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if there was a GPU: a state that lies in a recording's tensors is read before they are written again."""
+    graphs: list[Graph] = []
+
+    def record(recording: capture._Recording) -> None:
+        theta, before = training.theta, copy.deepcopy(training.stepper.state_dict())
+        kept, going, taken = theta.detach().clone(), training._going.clone(), training._taken.clone()
+        recording.answer = recording.move()  # recorded, not taken: undone
+        with torch.no_grad():
+            theta.copy_(kept)
+            training._going.copy_(going)
+            training._taken.copy_(taken)
+        training.stepper.load_state_dict(before)
+        recording.graph = Graph(recording)
+        graphs.append(recording.graph)
+
+    monkeypatch.setattr(capture._Recording, "due", property(lambda held: held.taken == capture.TAKEN_FIRST))
+    monkeypatch.setattr(capture._Recording, "record", record)
+    method, optimizer = CHANGING[name]
+    training = training_with(method, optimizer, record=True)
+    run(training)
+    assert any(graph.played for graph in graphs)
+    assert relative(training.theta, run(training_with(method, optimizer, record=False)).theta) < 1e-12
+
+
+def test_line_searches_are_not_recorded() -> None:
+    training = run(training_with(Soft(), Lbfgs(max_iterations=2), record=True))
+    assert training.recorder is None
