@@ -2,15 +2,16 @@
 
 python -m benchmarks.scale [--nodes N] [--trials N …] [--scheduler NAME] [--json]
 
-* Simulated: every trial reports `EPOCHS` epochs and ends, in an order drawn from simulated times, `--nodes` of them at
-  once. What takes the events is real: the search with its Optuna file, the scheduler, the recorder and its journal.
-  Ray is not there: neither processes nor Tune's own loop. `per_s` are events that the driver takes in a second of its
-  processor; `driver/clock_s` counts what it waits for the disk, too.
-* Read: the journal is replayed; `status`, `report` and all that a `resume` does before its first trial are timed. Each
-  in a process of its own, which says how much memory it took.
+* Read: the journal of as many trials that ended, made up, is replayed; `status`, `report` and all that a `resume` does
+  before its first trial are timed (the first resume writes Optuna's file anew, the second finds it). Each in a process
+  of its own, which says how much memory it took.
+* Simulated: `MORE` trials on top of them, each of which reports `EPOCHS` epochs and ends, in an order drawn from
+  simulated times, `--nodes` of them at once. What takes the events is real: the search with its Optuna file, the
+  scheduler, the recorder and its journal. Ray is not there: neither processes nor Tune's own loop. `per_s` are events
+  that the driver takes in a second of its processor; `driver/clock_s` counts what it waits for the disk, too.
 * TPE: what it costs to ask it once as many trials have ended. Nobody but Optuna can change that.
 
-With several numbers of trials, `growth` is how the seconds of the last two grow: n^growth.
+All seconds are the processor's. With several numbers of trials, `growth` is how those of the last two grow: n^growth.
 """
 
 import argparse
@@ -37,6 +38,8 @@ from rich.console import Console
 
 from search_spaces.load import load_recorded, load_study
 from search_spaces.schema import Study
+from search_spaces.space import Part, parts
+from search_spaces.when import Values, assignments
 from study.driver.recorder import Recorder
 from study.journal import study_folder
 from study.journal.files import OPTUNA, STUDY
@@ -50,7 +53,9 @@ from study.search.optuna_file import database
 from study.search.optuna_search import OptunaSearch
 from study.trial.machine import peak_memory_mib
 
-EPOCHS = 10
+EPOCHS, MORE = 10, 1000
+"""Epochs of a trial, and how many trials are simulated on top of those that ended before."""
+
 ASKS = 5
 """How often TPE is asked."""
 
@@ -117,7 +122,7 @@ class Simulation:
     def report(self, trial: Any) -> bool:
         """A trial ends an epoch; whether it goes on."""
         trial.epoch += 1
-        trial.last_result = result = loads(dumps(self.result(trial)))  # as it comes from another process
+        trial.last_result = result = loads(dumps(reported(trial, self.random)))  # as it comes from another process
         with self.timed.counting("report"):
             self.recorder.on_trial_result(0, [], trial, result)
             self.recorder.on_step_end(0, [])
@@ -132,17 +137,21 @@ class Simulation:
             self.recorder.on_trial_complete(0, [], trial)
         return False
 
-    def result(self, trial: Any) -> dict[str, Any]:
-        """What a trial reports after an epoch."""
-        number, error = int(trial.trial_id), self.random.lognormvariate(-5.0, 2.0) / trial.epoch
-        result: dict[str, Any] = {"epoch": trial.epoch, "metrics": metrics(error, self.random.lognormvariate(-5.0, 2.0), trial.epoch)}
-        if number % FAILING == 0 and trial.epoch == 2:
-            return result | {"error": "RuntimeError: made up", "traceback": "made up"}
-        if trial.epoch == EPOCHS:
-            status = "diverged" if number % DIVERGING == 1 else "completed"
-            final = {f"test/{name}": error for name in ("data_mse", "constraint_mse", "relative_l2")}
-            return result | {"final": final | {"status": status}}
-        return result
+
+def reported(trial: Any, random: Random) -> dict[str, Any]:
+    """What a trial reports after an epoch."""
+    number, error = int(trial.trial_id), random.lognormvariate(-5.0, 2.0) / trial.epoch
+    result: dict[str, Any] = {
+        "epoch": trial.epoch,
+        "metrics": metrics(error, random.lognormvariate(-5.0, 2.0), trial.epoch),
+    }
+    if number % FAILING == 0 and trial.epoch == 2:
+        return result | {"error": "RuntimeError: made up", "traceback": "made up"}
+    if trial.epoch == EPOCHS:
+        status = "diverged" if number % DIVERGING == 1 else "completed"
+        final = {f"test/{name}": error for name in ("data_mse", "constraint_mse", "relative_l2")}
+        return result | {"final": final | {"status": status}}
+    return result
 
 
 CONTROLLER: Any = SimpleNamespace(get_live_trials=list)
@@ -161,22 +170,55 @@ def metrics(error: float, other: float, epoch: int) -> dict[str, float]:
     return measured | times | {"time/train_cpu_s": epoch / 3.0, "memory/peak_mib": 431.7, "diverged": 0.0}
 
 
-def simulate(folder: Path, *, nodes: int, trials: int, scheduler: str) -> Row:
-    """Events a second that the driver takes, its memory and the size of the journal."""
-    settings = {"tune.trials": trials, "tune.sampler": "random", "tune.scheduler.name": scheduler}
-    study = load_study("helmholtz-quick", settings)
+def write(folder: Path, *, trials: int, scheduler: str) -> None:
+    """The journal of a study in which so many trials have ended."""
+    settings = {"tune.trials": trials + MORE, "tune.sampler": "random", "tune.scheduler.name": scheduler}
+    study, random = load_study("helmholtz-quick", settings), Random(1)
     study_folder.begin(folder, study, Whereabouts(Place.of(folder, None)))
-    simulation = _simulation(folder, study)
+    journal, every = Journal(folder), parts(study)
+    for number in range(trials):
+        ident, part = f"{number:04d}", every[number % len(every)]
+        drawn = values(part, random)
+        trial, epoch = SimpleNamespace(trial_id=ident, epoch=0), 0
+        journal.append("trial-start", trial=ident, values=drawn, method=part.fixed["training.method.name"])
+        while epoch < EPOCHS:
+            trial.epoch = epoch = epoch + 1
+            told = reported(trial, random)
+            journal.epoch(ident, epoch, told["metrics"])
+            if "error" in told:
+                journal.append("trial-end", trial=ident, status="failed", metrics=told["metrics"], error="made up")
+                break
+        else:
+            metrics = told["metrics"] | told["final"]
+            journal.append("trial-end", trial=ident, status=metrics["status"], metrics=metrics, error=None)
+    journal.append("study-end", status="KILLED")
+
+
+def values(part: Part, random: Random) -> Values:
+    """A point of the search, anywhere in its ranges."""
+
+    def draw(path: str) -> list[Any]:
+        distribution = part.study.search[path].distribution
+        known = part.fixed.get(path)
+        return [known if known is not None else random.uniform(distribution.low, distribution.high)]
+
+    return next(assignments(part.study, draw))
+
+
+def simulate(folder: Path, *, nodes: int) -> Row:
+    """Events a second that the driver takes, its memory and the size of the journal."""
+    simulation = _simulation(folder, load_recorded(folder / STUDY))
+    size = Journal(folder).path.stat().st_size
     simulation.run(nodes)
     lacking = simulation.search.close()
     simulation.recorder.end("FINISHED")
     timed = simulation.timed
     row = {f"{kind}/per_s": timed.times[kind] / seconds for kind, seconds in timed.seconds.items()}
-    row |= {f"{kind}/seconds": seconds for kind, seconds in timed.seconds.items()}
+    row |= {f"{kind}/ms": 1000 * seconds / timed.times[kind] for kind, seconds in timed.seconds.items()}
     row |= {"driver/seconds": sum(timed.seconds.values()), "driver/clock_s": sum(timed.clock.values())}
     row |= {"driver/reports_per_s": timed.times["report"] / sum(timed.seconds.values())}
     row |= {"driver/mib": peak_memory_mib(CPU), "optuna/lacking": lacking}
-    return row | {"journal/mib": Journal(folder).path.stat().st_size / 2**20}
+    return row | {"journal/mib": size / 2**20}
 
 
 def _simulation(folder: Path, study: Study) -> Simulation:
@@ -211,7 +253,13 @@ def resume(folder: Path) -> None:
     _simulation(folder, load_recorded(folder / STUDY))
 
 
-READ: Mapping[str, Callable[[Path], None]] = {"replay": replay, "status": status, "report": report, "resume": resume}
+READ: Mapping[str, Callable[[Path], None]] = {
+    "replay": replay,
+    "status": status,
+    "report": report,
+    "first-resume": resume,
+    "resume": resume,
+}
 
 
 def read(part: str, folder: Path) -> Row:
@@ -239,9 +287,11 @@ def measure(trials: int, options: argparse.Namespace) -> Row:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "scale"
         folder.mkdir()
-        row = alone("simulate", folder, "--trials", str(trials), "--nodes", str(options.nodes), *_scheduler(options))
+        write(folder, trials=trials, scheduler=options.scheduler)
+        row: Row = {}
         for part in READ:
             row |= alone(part, folder)
+        row |= alone("simulate", folder, "--nodes", str(options.nodes))
         return row | (alone("tpe", folder) if trials <= options.most_for_tpe else {})
 
 
@@ -259,7 +309,7 @@ def growth(rows: Mapping[int, Row]) -> Row:
     return {
         name: math.log(rows[more][name] / before) / factor
         for name, before in rows[fewer].items()
-        if name in rows[more] and "seconds" in name and before > 0
+        if name in rows[more] and name.endswith(("seconds", "/ms", "_per_ask", "/mib")) and before > 0
     }
 
 
@@ -290,12 +340,8 @@ def main() -> None:
 
 def _one(part: str, options: argparse.Namespace) -> Row:
     if part == "simulate":
-        return simulate(options.folder, nodes=options.nodes, trials=options.trials[0], scheduler=options.scheduler)
+        return simulate(options.folder, nodes=options.nodes)
     return tpe(options.folder) if part == "tpe" else read(part, options.folder)
-
-
-def _scheduler(options: argparse.Namespace) -> list[str]:
-    return ["--scheduler", options.scheduler]
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ import optuna
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
-from optuna.trial import FixedTrial, TrialState, create_trial
+from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 from ray.tune.search import Searcher
 
 from cnn_core.metrics import WORST
@@ -79,6 +79,7 @@ class OptunaSearch(Searcher):
             if self.replays and not self._replay(records[ident]):
                 self.replays, self.samplers = False, samplers(study.tune, len(self.parts), begun)
             self._enter(records[ident])
+        self.close()
         self.to_try = space.to_try(study, tried=self.tried, begun=begun)
         self.budget = Budget(study, records)
         self._keep_within_budget()
@@ -124,6 +125,11 @@ class OptunaSearch(Searcher):
 
     def tell(self, record: TrialRecord) -> None:
         """What became of a trial that was asked for, as the journal has it; Optuna's file keeps it, too."""
+        file, trial = self._told(record)
+        file.keep(trial)
+
+    def _told(self, record: TrialRecord) -> tuple[OptunaFile, FrozenTrial]:
+        """Tell Optuna what became of a trial; returns the file that is to keep it, and what it is to keep."""
         trial = self.asked.pop(record.trial)
         if record.status is TrialStatus.FAILED:
             trial.study.tell(trial, state=TrialState.FAIL)
@@ -134,7 +140,7 @@ class OptunaSearch(Searcher):
             measured = {} if record.status is TrialStatus.DIVERGED else record.metrics
             self._tell_bounds(trial, measured)
             trial.study.tell(trial, self._values(measured))
-        self.files[self.searches.index(trial.study)].keep(trial.storage.get_trial(trial._trial_id))
+        return self.files[self._part(int(record.trial))], trial.storage.get_trial(trial._trial_id)
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
         """Tune says so before the journal has it; `tell` says it afterwards."""
@@ -217,7 +223,8 @@ class OptunaSearch(Searcher):
             own = self.parts[self._part(int(record.trial))].identity(settings_in(record.values))
             self._begin(int(record.trial), trial, own)
         if record.status.final:
-            self.tell(record)
+            file, ended = self._told(record)
+            file.note(ended)
         else:
             self.unfinished.append(record)
 
