@@ -205,7 +205,7 @@ def _say_what_is_unreadable(directory: Path) -> None:
     """Of a study's journal, on stderr."""
     from study.journal.journal import Journal, Reader
 
-    for complaint in Reader(Journal(directory)).read().complaints:
+    for complaint in Reader(Journal(directory), epochs=False).read().complaints:
         click.echo(complaint, err=True)
 
 
