@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from io import StringIO
 from pathlib import Path
-from pickle import dumps, loads
+
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -122,7 +122,9 @@ class Simulation:
     def report(self, trial: Any) -> bool:
         """A trial ends an epoch; whether it goes on."""
         trial.epoch += 1
-        trial.last_result = result = loads(dumps(reported(trial, self.random)))  # as it comes from another process
+        trial.last_result = result = json.loads(
+            json.dumps(reported(trial, self.random))
+        )  # as it comes from another process
         with self.timed.counting("report"):
             self.recorder.on_trial_result(0, [], trial, result)
             self.recorder.on_step_end(0, [])

@@ -57,6 +57,19 @@ def end(
     search.tell(TrialRecord(trial, {}, "soft", status, metrics={**MEASURED, **metrics}))
 
 
+def test_trials_are_entered_by_their_numbers_of_five_digits_too() -> None:
+    study = searched("random", trials=10_003)
+    idents = ["9998", "9999", "10000", "10001"]
+    values = {METHOD: "unconstrained", LEARNING_RATE: 1e-3, "network.widths": (8,), "training.batch_size": 5}
+    records = {
+        ident: TrialRecord(ident, values | {LEARNING_RATE: 1e-3 + int(ident) * 1e-8}, "unconstrained")
+        for ident in reversed(idents)
+    }
+    search = OptunaSearch(study, InMemoryStorage(), records)
+    begun = [search.suggest("") for _ in range(6)]
+    assert [one["trial"] for one in begun if isinstance(one, dict)] == [*idents, "0000", "0001"]
+
+
 def only_trial(search: OptunaSearch) -> optuna.trial.FrozenTrial:
     [trial] = search.searches[0].trials
     return trial
