@@ -28,7 +28,6 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from io import StringIO
 from pathlib import Path
-
 from random import Random
 from types import SimpleNamespace
 from typing import Any

@@ -91,8 +91,8 @@ def test_an_analysis_is_read_from_a_study_s_folder(tmp_path: Path) -> None:
     whole, found = analyse(synthetic_journal.study(), records), read_analysis(tmp_path)
     best = {record.trial for one in (whole.best_trials(), whole.best_projected()) for record in one.values()}
     assert {ident: found.records[ident] for ident in best} == {ident: records[ident] for ident in best}
-    for record in records.values():  # of the others it keeps the last epoch
-        record.history = record.history if record.trial in best else record.history[-1:]
+    for ident in records.keys() - best:  # of the others it keeps the last epoch
+        records[ident].forget_epochs()
     assert found == whole
 
 

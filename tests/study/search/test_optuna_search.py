@@ -61,13 +61,11 @@ def test_trials_are_entered_by_their_numbers_of_five_digits_too() -> None:
     study = searched("random", trials=10_003)
     idents = ["9998", "9999", "10000", "10001"]
     values = {METHOD: "unconstrained", LEARNING_RATE: 1e-3, "network.widths": (8,), "training.batch_size": 5}
-    records = {
-        ident: TrialRecord(ident, values | {LEARNING_RATE: 1e-3 + int(ident) * 1e-8}, "unconstrained")
-        for ident in reversed(idents)
-    }
+    rates = {ident: {LEARNING_RATE: 1e-3 + int(ident) * 1e-8} for ident in reversed(idents)}
+    records = {ident: TrialRecord(ident, values | rate, "unconstrained") for ident, rate in rates.items()}
     search = OptunaSearch(study, InMemoryStorage(), records)
-    begun = [search.suggest("") for _ in range(6)]
-    assert [one["trial"] for one in begun if isinstance(one, dict)] == [*idents, "0000", "0001"]
+    begun: list[Any] = [search.suggest("") for _ in range(6)]
+    assert [one["trial"] for one in begun] == [*idents, "0000", "0001"]
 
 
 def only_trial(search: OptunaSearch) -> optuna.trial.FrozenTrial:
