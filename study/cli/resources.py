@@ -39,8 +39,9 @@ def resources_view(found: dict[str, Footprint], resources: Resources, node: Node
         bounds = trials_at_once(node, resources, process_mib=one.process_mib, tensors_mib=one.tensors_mib)
         bound = first(bounds)
         table.add_row(
-            Text(name), str(one.parameters), str(one.rows or "–"), f"{one.estimated_mib:.1f}", f"{one.measured_mib:.1f}",
-            f"{one.step_seconds:.2g}", f"{one.step_seconds * one.steps:.3g}", str(bounds[bound]), bound,
+            Text(name), str(one.parameters), str(one.rows or "–"), f"{one.estimated_mib:.1f}",
+            f"{one.measured_mib:.1f}", f"{one.step_seconds:.2g}", f"{one.step_seconds * one.steps:.3g}",
+            str(bounds[bound]), bound,
         )  # fmt: skip
     return Group(Fitting(table), "", *map(Text, _notes(found, resources, node)))
 

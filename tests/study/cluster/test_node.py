@@ -40,7 +40,7 @@ def test_the_machine_itself_is_a_node() -> None:
         (Node(16, 0, 64), Resources(cpu=1), 100.0, {"CPU": 16, "memory": 98}, "CPU"),
         (Node(64, 0, 16), Resources(cpu=2), 500.0, {"CPU": 32, "memory": 14}, "memory"),
         (Node(16, 2, 64, 80), Resources(1, 0.25), 1e2, {"CPU": 16, "memory": 117, "GPU": 8, "GPU memory": 244}, "GPU"),
-        (Node(9, 2, 64, 8), Resources(1, 0.1), 3e3, {"CPU": 9, "memory": 117, "GPU": 20, "GPU memory": 4}, "GPU memory"),
+        (Node(9, 2, 32, 8), Resources(1, 0.1), 3e3, {"CPU": 9, "memory": 58, "GPU": 20, "GPU memory": 4}, "GPU memory"),
         (Node(16, 4, 64, 80), Resources(1, 2.0), 100.0, {"CPU": 16, "memory": 117, "GPU": 2, "GPU memory": 488}, "GPU"),
         (Node(16, 0, 64), Resources(1, 0.5), 1.0, {"CPU": 16, "memory": 117, "GPU": 0, "GPU memory": 0}, "GPU"),
     ],
