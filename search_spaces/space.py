@@ -6,6 +6,7 @@ Trials are the same if all their settings are, `training.seed` among them: train
 import json
 from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from search_spaces.contestants import CONTESTANT, plain_studies
@@ -65,11 +66,12 @@ def parts(study: Study) -> list[Part]:
 
 
 def identity(study: Study, values: Mapping[str, Any]) -> str:
-    """The settings of the trial that has these values, as text: the same for all values that make the same trial."""
+    """A digest of the settings of the trial that has these values: the same for all that make the same trial."""
     try:
-        return json.dumps(settings_of(resolve(study, values)), sort_keys=True)
+        told = settings_of(resolve(study, values))
     except StudyFileError:  # a trial that fails; once is enough
-        return json.dumps(stored(values), sort_keys=True)
+        told = stored(values)
+    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()  # a search remembers that of every trial
 
 
 def new_points(study: Study, tried: Container[str], fixed: Mapping[str, Any]) -> Iterator[tuple[str, Values]]:

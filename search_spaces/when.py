@@ -43,7 +43,9 @@ def is_active(study: Study, path: str, values: Mapping[str, Any], settings: Mapp
 
 def assignments(study: Study, candidates: Callable[[str], Sequence[Any]]) -> Iterator[Values]:
     """Every way to give each active parameter one of its `candidates(path)`; these are asked for only as needed."""
-    order, settings = ordered(study), write(study)
+    order = ordered(study)
+    of_file = any(other not in study.search for path in order for other in study.search[path].when)
+    settings = write(study) if of_file else {}  # a search asks this for every trial, and it takes a millisecond
 
     def extend(position: int, values: Values) -> Iterator[Values]:
         if position == len(order):

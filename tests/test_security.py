@@ -64,6 +64,6 @@ def test_the_rules_catch_what_they_are_for(tmp_path: Path) -> None:
 
 def test_the_cluster_page_names_what_exists() -> None:
     text = (ROOT / "docs" / "operating-a-cluster.md").read_text(encoding="utf-8")
-    for link in ("../cluster.yaml", "clusters/on-premise.yaml", "clusters/slurm.sh"):
+    for link in ("../cluster.yaml", "clusters/on-premise.yaml", "clusters/slurm.sh", "clusters/kuberay.yaml"):
         assert f"]({link})" in text
         assert (ROOT / "docs" / link).exists()

@@ -55,8 +55,14 @@ class Analysis:
 
 
 def read_analysis(directory: Path) -> Analysis:
-    """What the study in `directory` found. Raises StudyFileError if there is no study file, or a wrong one."""
-    return analyse(load_recorded(directory / STUDY), Journal(directory).trials())
+    """What the study in `directory` found; of their epochs the best trials have all, the others the last.
+
+    Raises StudyFileError if there is no study file, or a wrong one.
+    """
+    study, journal = load_recorded(directory / STUDY), Journal(directory)
+    found = analyse(study, journal.trials(epochs=False))
+    best = [record.trial for record in (*found.best_trials().values(), *found.best_projected().values())]
+    return replace(found, records={**found.records, **journal.with_epochs(best)})
 
 
 def analyse(study: Study, records: Mapping[str, TrialRecord]) -> Analysis:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 
 
@@ -24,9 +25,22 @@ def spread(values: Iterable[float]) -> Spread | None:
     ordered = sorted(values)
     if not ordered:
         return None
-    count, below, tail = len(ordered), 0, 0.5 ** len(ordered)
-    while tail <= 0.025:
-        below += 1
-        tail += math.comb(count, below) * 0.5**count
+    count, below = len(ordered), _left_out(len(ordered))
     interval = (ordered[below - 1], ordered[count - below]) if below else None
     return Spread(median(ordered), interval, count)
+
+
+@lru_cache  # the methods of a study have the same few counts, and several errors each
+def _left_out(count: int) -> int:
+    """The largest k with P(B ≤ k − 1) ≤ 0.025, B binomial (`count`, 1/2); 0 if there is none."""
+    below, tail = 0, _probability(0, count)
+    while tail <= 0.025:
+        below += 1
+        tail += _probability(below, count)
+    return below
+
+
+def _probability(heads: int, count: int) -> float:
+    """P(B = heads), by logarithms: of a thousand trials 2^−count is no float, nor is the number of ways."""
+    ways = math.lgamma(count + 1) - math.lgamma(heads + 1) - math.lgamma(count - heads + 1)
+    return math.exp(ways - count * math.log(2))

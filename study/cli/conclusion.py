@@ -137,7 +137,7 @@ def _resume_command(directory: Path) -> str:
 def _what_is_left(directory: Path) -> str:
     """How many trials are still to be run, or why there are fewer than were asked for; empty if all were."""
     study = load_recorded(directory / STUDY)
-    records = Journal(directory).trials()
+    records = Journal(directory).trials(epochs=False)
     ended, budget = sum(record.status.final for record in records.values()), Budget(study, records)
     if (settings := budget.at_most()) > ended:
         most = "" if study.tune.seconds is None else "at most "

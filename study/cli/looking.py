@@ -35,8 +35,17 @@ def spaces() -> None:
 @click.argument("space", required=False, help=SPACE)
 @settings_option
 @click.option("--schema", is_flag=True, help="Print the JSON schema of study files instead, for editors.")
-def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
-    """Check the study file SPACE and print it with all defaults."""
+@click.option("--resources", is_flag=True, help="Say instead how many trials a node holds, and what bounds them.")
+@click.option(
+    "--node", metavar="cpu=16,gpu=1,memory=64,gpu_memory=80", help="That node, in GiB; default: this machine."
+)
+def check(space: str | None, settings: tuple[str, ...], schema: bool, resources: bool, node: str | None) -> None:
+    """Check the study file SPACE and print it with all defaults.
+
+    With --resources, take a few steps of a trial of every method, and print what they take.
+    """
+    if node is not None and not resources:
+        raise click.UsageError("--node goes with --resources")
     if schema:
         with loading():
             from search_spaces.json_schema import json_schema
@@ -44,6 +53,8 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
         click.echo(json.dumps(json_schema(), indent=2))
     elif space is None:
         raise click.UsageError("name a study file, or write --schema")
+    elif resources:
+        _show_resources(space, settings, node)
     else:
         study = study_of(space, settings)
         with loading():
@@ -55,6 +66,21 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool) -> None:
             click.echo(f"warning: {line}", err=True)
         text = dump_yaml(study)
         click.echo(text if _can_print(text) else dump_yaml(study, ascii_only=True), nl=False)
+
+
+def _show_resources(space: str, settings: tuple[str, ...], node: str | None) -> None:
+    with loading():
+        from study.cluster.node import parse_node, this_node
+
+    with mendable():
+        where = this_node() if node is None else parse_node(node)
+    study = study_of(space, settings)
+    say_doubts(study)
+    with loading():
+        from study.cli.resources import show_resources
+
+    with mendable():
+        show_resources(study, where)
 
 
 @click.command()
@@ -205,7 +231,7 @@ def _say_what_is_unreadable(directory: Path) -> None:
     """Of a study's journal, on stderr."""
     from study.journal.journal import Journal, Reader
 
-    for complaint in Reader(Journal(directory)).read().complaints:
+    for complaint in Reader(Journal(directory), epochs=False).read().complaints:
         click.echo(complaint, err=True)
 
 

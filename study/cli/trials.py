@@ -16,7 +16,7 @@ def trial_of_study(directory: Path, trial: str) -> TrialRecord:
     journal = Journal(directory)
     if record := journal.trial(trial):
         return record
-    known = sorted(journal.trials())
+    known = sorted(journal.trials(epochs=False))
     same = [ident for ident in known if trial.isdecimal() and int(ident) == int(trial)]
     if same and (record := journal.trial(same[0])):
         return record

@@ -77,7 +77,7 @@ def finished(directory: Path) -> bool:
     """Whether there is a study in a folder that has run all its trials."""
     if not (directory / STUDY).exists():
         return False
-    records = Journal(directory).trials()
+    records = Journal(directory).trials(epochs=False)
     ended = sum(record.status.final for record in records.values())
     return ended >= Budget(load_recorded(directory / STUDY), records).at_most()
 

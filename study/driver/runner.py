@@ -155,7 +155,8 @@ class StudyRun:
             resume = f"cnn-study resume {self.directory.name}"
             with cluster.connection(self.where.address, own=own_names(self.study), data=self.study.data, resume=resume):
                 ready = self._preflight()
-                journal = Reader(Journal(self.directory)).read()
+                judged = self.study.tune.scheduler.name != "none"  # whose scheduler, and search, learns from epochs
+                journal = Reader(Journal(self.directory), epochs=judged).read()
                 # One that did not end, and whose start is lost, is asked for anew.
                 usable = (record for record in journal.records.values() if record.known or record.status.final)
                 records = {record.trial: record for record in usable}

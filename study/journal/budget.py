@@ -5,17 +5,35 @@ that has used its seconds begins no trial more, so that it overdraws them by wha
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 
 from search_spaces.schema import Study
 from search_spaces.space import Part, parts, planned, to_try
 from study.journal.journal import TrialRecord
 
 
+@dataclass
+class Tally:
+    """A part's trials so far: how many, those that may use more, and the seconds of the others."""
+
+    begun: int = 0
+    open: list[TrialRecord] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def settle(self) -> None:
+        """Add up what has ended for good, once."""
+        self.seconds += sum(record.cpu_seconds for record in self.open if record.status.final)
+        self.open = [record for record in self.open if not record.status.final]
+
+
 @dataclass(frozen=True)
 class Budget:
-    """What the parts of a study may use, and have used; `records` may grow meanwhile."""
+    """What the parts of a study may use, and have used; `records` may grow meanwhile.
+
+    It is asked before every trial: it looks again at those only that are new, or have not ended for good.
+    """
 
     study: Study
     records: Mapping[str, TrialRecord]
@@ -27,13 +45,14 @@ class Budget:
 
     def used(self, index: int) -> float:
         """The CPU seconds that a part's trials have used."""
-        return sum(record.cpu_seconds for record in self._trials(index))
+        tally = self._looked()[index]
+        return tally.seconds + sum(record.cpu_seconds for record in tally.open)
 
     def at_most(self) -> int:
         """How many trials the study may come to: those that began, and what may still begin."""
         if self.study.tune.seconds is None:
             return planned(self.study, begun=len(self.records))
-        begun = [len(self._trials(index)) for index in range(len(self._parts))]
+        begun = [tally.begun for tally in self._looked()]
         return sum(
             count if self.is_spent(index) else max(count, share)
             for index, (count, share) in enumerate(zip(begun, to_try(self.study), strict=True))
@@ -43,7 +62,7 @@ class Budget:
         """A line for every part that has used its seconds."""
         return [
             f"{part.name or 'the search'} used its {self.study.tune.seconds:g} s "
-            f"after {_counted(len(self._trials(index)))}"
+            f"after {_counted(self._looked()[index].begun)}"
             for index, part in enumerate(self._parts)
             if self.is_spent(index)
         ]
@@ -52,8 +71,20 @@ class Budget:
     def _parts(self) -> list[Part]:
         return parts(self.study)
 
-    def _trials(self, index: int) -> list[TrialRecord]:
-        return [one for ident, one in self.records.items() if int(ident) % len(self._parts) == index]
+    @cached_property
+    def _tallies(self) -> list[Tally]:
+        return [Tally() for _ in self._parts]
+
+    def _looked(self) -> list[Tally]:
+        """The tallies of the parts, as the records are now."""
+        tallies = self._tallies
+        for ident, record in islice(self.records.items(), sum(tally.begun for tally in tallies), None):
+            tally = tallies[int(ident) % len(tallies)]
+            tally.begun += 1
+            tally.open.append(record)
+        for tally in tallies:
+            tally.settle()
+        return tallies
 
 
 def _counted(trials: int) -> str:

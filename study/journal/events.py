@@ -29,6 +29,8 @@ class TrialStatus(StrEnum):
 LATEST, LARGEST = 1e11, 1e300
 """A time in seconds since 1970, and a number, that no study says more than."""
 
+STATUSES = frozenset(map(str, TrialStatus))
+
 ENDINGS = ("FINISHED", "KILLED", "FAILED")
 """How a study may end, in MLflow's words."""
 
@@ -64,21 +66,20 @@ def _is_trial(ident: str) -> bool:
 
 
 def _are_metrics(metrics: Mapping[str, Any]) -> bool:
-    return all(isinstance(value, str) or _is_number(value) for value in metrics.values())
+    return all(
+        -LARGEST <= value <= LARGEST if isinstance(value, float | int) else isinstance(value, str)  # nan is in no range
+        for value in metrics.values()
+    )
 
 
 def _is_text_or_none(value: Any) -> bool:
     return value is None or isinstance(value, str)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, float | int) and abs(value) <= LARGEST  # not where it is nan
-
-
 SOUND: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "trial-start": {"trial": _is_trial},
     "epoch": {"trial": _is_trial, "metrics": _are_metrics},
-    "trial-end": {"trial": _is_trial, "metrics": _are_metrics, "status": lambda status: status in list(TrialStatus)},
+    "trial-end": {"trial": _is_trial, "metrics": _are_metrics, "status": lambda status: status in STATUSES},
     "study-start": {
         "storage": _is_text_or_none,
         "address": _is_text_or_none,

@@ -15,7 +15,7 @@ import json
 import os
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,10 +170,10 @@ class Journal:
         """A trial ended; `metrics` are its last ones and those measured at the end (test, projected, status …)."""
         return self.append("trial-end", trial=trial, status=str(status), metrics=dict(metrics), error=error)
 
-    def lines(self, start: int = 0, *, naming: str = "") -> Iterator[tuple[int, Event | None]]:
+    def lines(self, start: int = 0, *, naming: Sequence[bytes] = (b"",)) -> Iterator[tuple[int, Event | None]]:
         """What whole lines say from byte offset `start` on, None for one that is no event; each with the offset behind
-        it. Those that do not hold the text `naming` are passed over quickly. Raises StudyFileError if the file is there
-        and cannot be read.
+        it. Those that hold none of the texts `naming` are passed over quickly. Raises StudyFileError if the file is
+        there and cannot be read.
         """
         try:
             with suppress(FileNotFoundError), regular(self.path).open("rb") as file:
@@ -182,7 +182,7 @@ class Journal:
                     if not line.endswith(b"\n"):
                         return
                     start += len(line)
-                    if naming.encode() in line:
+                    if any(text in line for text in naming):
                         yield start, parsed(line)
         except OSError as error:
             raise StudyFileError(
@@ -202,15 +202,23 @@ class Journal:
 
     def trial(self, ident: str) -> TrialRecord | None:
         """One trial with all of its epochs; None if it has not begun."""
-        records: dict[str, TrialRecord] = {}
-        for _, event in self.lines(naming=json.dumps(ident)):
-            if event is not None and event.get("trial") == ident:
-                enter(event, records)
-        return records.get(ident)
+        return self.with_epochs([ident]).get(ident)
 
-    def trials(self) -> dict[str, TrialRecord]:
-        """All trials by id, in the order in which they started. Repeated epochs of a resumed trial count once."""
-        return Reader(self).read().records
+    def trials(self, *, epochs: bool = True) -> dict[str, TrialRecord]:
+        """All trials by id, in the order in which they started; without their `epochs`, the last one of each only.
+
+        Repeated epochs of a resumed trial count once.
+        """
+        return Reader(self, epochs=epochs).read().records
+
+    def with_epochs(self, idents: Collection[str]) -> dict[str, TrialRecord]:
+        """Some trials, with all of their epochs."""
+        records: dict[str, TrialRecord] = {}
+        wanted = [json.dumps(ident).encode() for ident in idents]
+        for _, event in self.lines(naming=wanted):
+            if event is not None and event.get("trial") in idents:
+                enter(event, records)
+        return records
 
 
 @dataclass
@@ -219,9 +227,11 @@ class Reader:
 
     `offset` is the byte behind the last event that was read. `began` is the last study-start, `ended` the study-end
     after it, if there is one, `last` the last event of all. `spoiled` are the numbers of the lines that are no events.
+    Without `epochs` it keeps the last one of each trial only: of 10⁵ trials all of them are gigabytes.
     """
 
     journal: Journal
+    epochs: bool = True
     offset: int = field(default=0, init=False)
     records: dict[str, TrialRecord] = field(default_factory=dict, init=False)
     began: Event | None = field(default=None, init=False)
@@ -267,6 +277,8 @@ class Reader:
                 self.ended = event
             case _:
                 enter(event, self.records)
+                if not self.epochs and "trial" in event:
+                    self.records[event["trial"]].forget_epochs()
 
 
 def _ending_of_torn_line(file: int, size: int) -> bytes:

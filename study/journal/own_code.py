@@ -40,7 +40,7 @@ def kept_for(file: Path) -> Path | None:
 
 def code_changes(directory: Path, study: Study) -> list[str]:
     """What the user should know of the code of a study that goes on: one line if it is another, nothing if not."""
-    began = Reader(Journal(directory)).read().began or {}
+    began = Reader(Journal(directory), epochs=False).read().began or {}
     before, now = began.get("provenance", {}).get(CODE), version(sources_of(study))
     if before is None or now is None or before == now:
         return []

@@ -2,7 +2,8 @@
 
 `STORAGE/NAME-TIME/study.yaml` is the study; `records.jsonl` says of each trial how it began, its last epoch with the
 objectives (and the CPU seconds that a budget counts), and how it ended. The driver replaces it every few seconds, as
-long as something happens; a storage that does not take it costs the study nothing. `cnn-study status --storage STORAGE`
+long as something happens, and the less often the longer that takes: it is written as a whole, of 10⁵ trials too. A
+storage that does not take it costs the study nothing. `cnn-study status --storage STORAGE`
 reads it from anywhere.
 """
 
@@ -24,6 +25,9 @@ from study.journal.files import JOURNAL, STUDY
 from study.journal.journal import CPU_SECONDS, Event, Journal, Reader, TrialRecord, TrialStatus
 
 SECONDS_BETWEEN_COPIES = 5.0
+LARGEST_SHARE = 0.05
+"""Of the time, the part in which it is copied."""
+
 FOLDER = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*?)-\d{8}-\d{6}")
 """A study's folder in a storage: its name, and when it began."""
 
@@ -91,10 +95,11 @@ class SharedCopy:
         ending = False
         while not ending:
             ending = self._ending.is_set()  # asked first, so that the last round sees everything written before
+            began = time.monotonic()
             with suppress(Exception):  # the study goes on, whatever it is; the next round tries again
                 self.copy()
             if not ending:
-                self._ending.wait(SECONDS_BETWEEN_COPIES)
+                self._ending.wait(max(SECONDS_BETWEEN_COPIES, (time.monotonic() - began) / LARGEST_SHARE))
 
 
 def fetch(storage: str, target: Path, *, name: str | None = None) -> list[Path]:

@@ -147,7 +147,7 @@ def begin(directory: Path, study: Study, where: Whereabouts) -> None:
 
 def whereabouts(directory: Path) -> Whereabouts:
     """Where a study ran last; here and nowhere else if it never began."""
-    last = Reader(Journal(directory)).read().began or {}
+    last = Reader(Journal(directory), epochs=False).read().began or {}
     place = Place.again(directory, last["storage"]) if last.get("storage") else Place.of(directory, None)
     modules = tuple(last.get("modules", ()))
     return Whereabouts(place, last.get("address") or "local", last.get("tracking_uri"), modules)

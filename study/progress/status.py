@@ -33,7 +33,7 @@ def studies_table(directories: Iterable[Path]) -> Group:
     for directory in directories:
         try:
             study = load_recorded(directory / STUDY)
-            journal = Reader(Journal(directory)).read()
+            journal = Reader(Journal(directory), epochs=False).read()
         except StudyFileError as error:  # one broken folder must not hide the others
             complaints.append(f"{directory.name}: cannot be read: {error}")
             continue
@@ -54,7 +54,7 @@ def trials_table(directory: Path) -> Group:
     table = _table("trial", "method", "status", "epoch", *map(_broken, study.objectives), "time")
     errors: list[Text] = []
     plain = plain_studies(study)
-    for record in Journal(directory).trials().values():
+    for record in Journal(directory).trials(epochs=False).values():
         own = plain.get(record.values.get(CONTESTANT), study)
         epochs = record.values.get("training.epochs", own.training.epochs)
         values = [_shown(record.latest.get(name)) for name in study.objectives]

@@ -8,6 +8,7 @@ it is not run.
 import math
 import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -19,12 +20,13 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
 from search_spaces.errors import reason
+from study.search.optuna_rows import add_trials
 
 IDENT = "trial"
 """The attribute of a trial that holds its id."""
 
 SECONDS_TO_WAIT = 1
-"""How long another reader may lock the file, five times over: so often does Optuna try, within ten seconds."""
+"""How long another reader may lock the file; where Optuna itself reads it, five times over, within ten seconds."""
 
 SECONDS_BETWEEN_TRIES = 300.0
 
@@ -69,23 +71,35 @@ class OptunaFile:
         except Exception as error:
             raise ValueError(_unusable("Optuna's file", error)) from None
         self.kept = {str(trial.user_attrs.get(IDENT)): trial for trial in ended}
+        self.storage = storage
         self.waiting: list[FrozenTrial] = []
         self._failed = -math.inf
 
     def keep(self, trial: FrozenTrial) -> None:
         """Write down a trial, and those that could not be written before."""
-        if trial.user_attrs[IDENT] not in self.kept:
-            self.waiting.append(trial)
+        self.note(trial)
         if time.monotonic() > self._failed + SECONDS_BETWEEN_TRIES:
             self.write()
 
+    def note(self, trial: FrozenTrial) -> None:
+        """Write down a trial with the next ones, unless it was."""
+        if trial.user_attrs[IDENT] not in self.kept:
+            self.waiting.append(trial)
+
     def write(self) -> None:
         """Write down the trials that wait for it."""
-        while self.waiting:
-            try:
-                self.file.add_trial(self.waiting[0])
-            except StorageInternalError:  # locked, or no room: the study goes on
-                self._failed = time.monotonic()
-                return
-            first = self.waiting.pop(0)
-            self.kept[first.user_attrs[IDENT]] = first
+        if not self.waiting:
+            return
+        try:
+            self._add(self.waiting)
+        except StorageInternalError:  # locked, or no room: the study goes on
+            self._failed = time.monotonic()
+            return
+        self.kept |= {trial.user_attrs[IDENT]: trial for trial in self.waiting}
+        self.waiting = []
+
+    def _add(self, trials: Sequence[FrozenTrial]) -> None:
+        if isinstance(self.storage, RDBStorage):
+            add_trials(self.storage, self.file._study_id, trials)
+        else:
+            self.file.add_trials(trials)

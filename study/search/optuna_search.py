@@ -70,14 +70,16 @@ class OptunaSearch(Searcher):
         self.searches = [self._search(index) for index in range(len(self.parts))]
         self.files = [OptunaFile(search, storage) for search in self.searches]
         self.numbers: set[int] = set()
+        self.candidates = count()
         self.tried: set[str] = set()
         self.walks = [part.new_points(self.tried) for part in self.parts]
         self.asked: dict[str, optuna.Trial] = {}
         self.unfinished: list[TrialRecord] = []
-        for ident in sorted(records):
+        for ident in sorted(records, key=int):
             if self.replays and not self._replay(records[ident]):
                 self.replays, self.samplers = False, samplers(study.tune, len(self.parts), begun)
             self._enter(records[ident])
+        self.close()
         self.to_try = space.to_try(study, tried=self.tried, begun=begun)
         self.budget = Budget(study, records)
         self._keep_within_budget()
@@ -111,8 +113,9 @@ class OptunaSearch(Searcher):
             return {"trial": record.trial, "values": record.values}
         self._keep_within_budget()
         while any(self.to_try):
+            # Whose turn has passed without a trial never has one: a part that has none left gets none anew.
             number = next(
-                number for number in count() if number not in self.numbers and self.to_try[self._part(number)]
+                number for number in self.candidates if number not in self.numbers and self.to_try[self._part(number)]
             )
             if (values := self._ask(number)) is not None:
                 self.to_try[self._part(number)] -= 1
@@ -122,6 +125,11 @@ class OptunaSearch(Searcher):
 
     def tell(self, record: TrialRecord) -> None:
         """What became of a trial that was asked for, as the journal has it; Optuna's file keeps it, too."""
+        file, trial = self._told(record)
+        file.keep(trial)
+
+    def _told(self, record: TrialRecord) -> tuple[OptunaFile, FrozenTrial]:
+        """Tell Optuna what became of a trial; returns the file that is to keep it, and what it is to keep."""
         trial = self.asked.pop(record.trial)
         if record.status is TrialStatus.FAILED:
             trial.study.tell(trial, state=TrialState.FAIL)
@@ -132,7 +140,7 @@ class OptunaSearch(Searcher):
             measured = {} if record.status is TrialStatus.DIVERGED else record.metrics
             self._tell_bounds(trial, measured)
             trial.study.tell(trial, self._values(measured))
-        self.files[self.searches.index(trial.study)].keep(_trials(trial.study)[trial.number])
+        return self.files[self._part(int(record.trial))], trial.storage.get_trial(trial._trial_id)
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
         """Tune says so before the journal has it; `tell` says it afterwards."""
@@ -215,7 +223,8 @@ class OptunaSearch(Searcher):
             own = self.parts[self._part(int(record.trial))].identity(settings_in(record.values))
             self._begin(int(record.trial), trial, own)
         if record.status.final:
-            self.tell(record)
+            file, ended = self._told(record)
+            file.note(ended)
         else:
             self.unfinished.append(record)
 
@@ -231,16 +240,15 @@ class OptunaSearch(Searcher):
         index = self._part(int(record.trial))
         search, kept = self.searches[index], self.files[index].kept.get(record.trial)
         known = self._known(record, self.parts[index])
-        search.add_trial(
-            create_trial(
-                state=TrialState.RUNNING,
-                params=known.params,
-                distributions=known.distributions,
-                user_attrs={IDENT: record.trial},
-                system_attrs=dict(kept.system_attrs) if kept is not None else {},
-            )
+        begun = create_trial(
+            state=TrialState.RUNNING,
+            params=known.params,
+            distributions=known.distributions,
+            user_attrs={IDENT: record.trial},
+            system_attrs=dict(kept.system_attrs) if kept is not None else {},
         )
-        return optuna.Trial(search, _trials(search)[-1]._trial_id)
+        # As `search.add_trial` does it, which does not say what its number is; to look would be a walk along them all.
+        return optuna.Trial(search, search._storage.create_new_trial(search._study_id, template_trial=begun))
 
     def _known(self, record: TrialRecord, part: Part) -> FixedTrial:
         """A trial's values as Optuna knows them. Raises StudyFileError if this search does not take them any more."""
@@ -281,7 +289,3 @@ def _finite(value: float | str | None, otherwise: float) -> float:
 
 def _name(number: int) -> str:
     return f"{number:04d}"
-
-
-def _trials(search: optuna.Study) -> list[FrozenTrial]:
-    return search.get_trials(deepcopy=False)

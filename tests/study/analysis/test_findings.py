@@ -88,7 +88,12 @@ def test_the_tables_of_a_whole_study(tmp_path: Path) -> None:
 def test_an_analysis_is_read_from_a_study_s_folder(tmp_path: Path) -> None:
     (tmp_path / STUDY).write_text(dump_yaml(synthetic_journal.study()), encoding="utf-8")
     records = synthetic_journal.fill(tmp_path).trials()
-    assert read_analysis(tmp_path) == analyse(synthetic_journal.study(), records)
+    whole, found = analyse(synthetic_journal.study(), records), read_analysis(tmp_path)
+    best = {record.trial for one in (whole.best_trials(), whole.best_projected()) for record in one.values()}
+    assert {ident: found.records[ident] for ident in best} == {ident: records[ident] for ident in best}
+    for ident in records.keys() - best:  # of the others it keeps the last epoch
+        records[ident].forget_epochs()
+    assert found == whole
 
 
 def test_a_folder_without_a_study_is_an_error_of_one_line(tmp_path: Path) -> None:

@@ -54,3 +54,20 @@ def test_trials_of_before_count_by_the_clock() -> None:
 def test_a_search_alone_and_balanced_values_have_seconds_too() -> None:
     alone = competing(contestants={}, tune={"seconds": 3.0})
     assert budget(alone, ("0000", {}, 2.0), ("0001", {}, 1.0)).told() == ["the search used its 3 s after 2 trials"]
+
+
+def test_what_it_has_used_follows_the_records() -> None:
+    """Trials begin, report, end, are stopped and go on while it is asked; it adds up what has ended only once."""
+    records: dict[str, TrialRecord] = {}
+    found = Budget(competing(tune={"seconds": 10.0}), records)
+    assert found.used(0) == 0.0
+    for number, seconds in enumerate((1.0, 2.0, 3.0)):
+        records[f"{2 * number:04d}"] = record(f"{2 * number:04d}", HEAVY, seconds=seconds)
+        assert found.used(0) == sum((1.0, 2.0, 3.0)[: number + 1])
+    running = records["0006"] = TrialRecord("0006", HEAVY, "heavy", history=[(1, 0.0, {"time/cpu_s": 1.0})])
+    assert found.used(0) == 7.0
+    running.status = TrialStatus.STOPPED
+    running.history.append((2, 0.0, {"time/cpu_s": 2.5}))
+    assert found.used(0) == 8.5
+    running.status, running.metrics = TrialStatus.COMPLETED, {"time/cpu_s": 4.0}
+    assert (found.used(0), found.used(0), found.is_spent(0), found.used(1)) == (10.0, 10.0, True, 0.0)

@@ -192,3 +192,16 @@ def test_whoever_closes_the_journal_of_a_full_disk_does_not_wait_again(three_tri
     with pytest.raises(OSError):
         journal.append("study-end")
     assert time.monotonic() - started < 0.05
+
+
+def test_without_epochs_each_trial_has_its_last_one(three_trials):
+    journal = three_trials
+    for epoch in (1, 2, 3):
+        journal.epoch("0001", epoch, {"validation/data_mse": 1.0 / epoch})
+    journal.epoch("0001", 3, {"validation/data_mse": 0.25})  # again, after a resume
+    short, whole = journal.trials(epochs=False), journal.trials()
+    assert [epoch for epoch, _, _ in short["0001"].history] == [3]
+    assert {ident: record.latest for ident, record in short.items()} == {
+        ident: record.latest for ident, record in whole.items()
+    }
+    assert journal.with_epochs(["0001", "0002"]) == {ident: whole[ident] for ident in ("0001", "0002")}

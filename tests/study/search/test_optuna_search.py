@@ -57,6 +57,17 @@ def end(
     search.tell(TrialRecord(trial, {}, "soft", status, metrics={**MEASURED, **metrics}))
 
 
+def test_trials_are_entered_by_their_numbers_of_five_digits_too() -> None:
+    study = searched("random", trials=10_003)
+    idents = ["9998", "9999", "10000", "10001"]
+    values = {METHOD: "unconstrained", LEARNING_RATE: 1e-3, "network.widths": (8,), "training.batch_size": 5}
+    rates = {ident: {LEARNING_RATE: 1e-3 + int(ident) * 1e-8} for ident in reversed(idents)}
+    records = {ident: TrialRecord(ident, values | rate, "unconstrained") for ident, rate in rates.items()}
+    search = OptunaSearch(study, InMemoryStorage(), records)
+    begun: list[Any] = [search.suggest("") for _ in range(6)]
+    assert [one["trial"] for one in begun] == [*idents, "0000", "0001"]
+
+
 def only_trial(search: OptunaSearch) -> optuna.trial.FrozenTrial:
     [trial] = search.searches[0].trials
     return trial

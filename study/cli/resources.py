@@ -1,0 +1,60 @@
+"""What a study's trials take of a machine, and how many fit: `cnn-study check SPACE --resources`."""
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from search_spaces.contestants import plain_studies
+from search_spaces.load import resolve
+from search_spaces.schema import Choice, Resources, Study
+from study.cluster.node import SPARE, Node, first, trials_at_once
+from study.terminal.fitting import Fitting
+from study.trial.footprint import Footprint, footprints
+
+METHOD = "training.method.name"
+
+
+def show_resources(study: Study, node: Node) -> None:
+    """Print a row for every contestant or method of a study, and what bounds its trials on a node."""
+    Console().print(resources_view(footprints(trials_of(study)), study.resources, node))
+
+
+def trials_of(study: Study) -> dict[str, Study]:
+    """A trial of every contestant, or of every method that is searched, with the other values of the file."""
+    trials: dict[str, Study] = {}
+    for contestant, plain in plain_studies(study).items():
+        among = plain.search[METHOD].distribution if METHOD in plain.search else None
+        methods = among.values if isinstance(among, Choice) else (plain.training.method.name,)
+        for method in methods:
+            name = " ".join(dict.fromkeys(str(part) for part in (contestant, method) if part is not None))
+            trials[name] = resolve(plain, {METHOD: method} if isinstance(among, Choice) else {})
+    return trials
+
+
+def resources_view(found: dict[str, Footprint], resources: Resources, node: Node) -> Group:
+    """The table, and the sentences below it."""
+    headings = ("trial", "P", "rows", "MiB,\nestim.", "MiB,\nmeas.", "s,\nstep", "s,\nall", "at\nonce", "bound by")
+    table = Table(*headings, box=None, header_style="bold", pad_edge=False)
+    for name, one in found.items():
+        bounds = trials_at_once(node, resources, process_mib=one.process_mib, tensors_mib=one.tensors_mib)
+        bound = first(bounds)
+        table.add_row(
+            Text(name), str(one.parameters), str(one.rows or "–"), f"{one.estimated_mib:.1f}",
+            f"{one.measured_mib:.1f}", f"{one.step_seconds:.2g}", f"{one.step_seconds * one.steps:.3g}",
+            str(bounds[bound]), bound,
+        )  # fmt: skip
+    return Group(Fitting(table), "", *map(Text, _notes(found, resources, node)))
+
+
+def _notes(found: dict[str, Footprint], resources: Resources, node: Node) -> list[str]:
+    process = max(one.process_mib for one in found.values())
+    errors = [one.estimated_mib - one.measured_mib for one in found.values()]
+    has = f"{node.cpu:g} CPU and {node.memory:.3g} GiB" + (
+        f", {node.gpu:g} GPU with {node.gpu_memory:.3g} GiB each" if node.gpu else ""
+    )
+    return [
+        f"A trial asks for {resources.cpu:g} CPU and {resources.gpu:g} GPU; the node has {has}, of which {SPARE:.0%} "
+        "of the memory is spared.",
+        f"MiB are those of tensors, beside {process:.0f} MiB for the process. Seconds and measured MiB are this "
+        f"machine's, without projections; the estimate is {min(errors):+.1f} to {max(errors):+.1f} MiB off.",
+    ]
