@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ from optuna.storages import InMemoryStorage
 from rich.console import Console
 
 from search_spaces.load import load_recorded, load_study
-from search_spaces.schema import Study
+from search_spaces.schema import Choice, Study
 from search_spaces.space import Part, parts
 from search_spaces.when import Values, assignments
 from study.driver.recorder import Recorder
@@ -68,8 +68,8 @@ Row = dict[str, float]
 class Timed:
     """Seconds of the driver's processor and of the clock, and how often, by kind of event."""
 
-    seconds: Counter[str] = field(default_factory=Counter)
-    clock: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    clock: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     times: Counter[str] = field(default_factory=Counter)
 
     @contextmanager
@@ -199,9 +199,10 @@ def values(part: Part, random: Random) -> Values:
     """A point of the search, anywhere in its ranges."""
 
     def draw(path: str) -> list[Any]:
-        distribution = part.study.search[path].distribution
-        known = part.fixed.get(path)
-        return [known if known is not None else random.uniform(distribution.low, distribution.high)]
+        distribution, known = part.study.search[path].distribution, part.fixed.get(path)
+        if known is not None or isinstance(distribution, Choice):
+            return [known]
+        return [random.uniform(distribution.low, distribution.high)]
 
     return next(assignments(part.study, draw))
 
