@@ -49,6 +49,11 @@ class Analysis:
         """The best trial of every method that projects, chosen by the same metric as projected."""
         return self._best(projected=True)
 
+    @property
+    def has_best(self) -> bool:
+        """Whether any method has a best trial, as trained or as projected."""
+        return any(row.best for row in self.leaderboard)
+
     def _best(self, *, projected: bool) -> dict[str, TrialRecord]:
         best = {row.method: row.best for row in self.leaderboard if row.projected == projected}
         return {method: self.records[variant.trial] for method, variant in best.items() if variant}

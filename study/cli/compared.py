@@ -38,8 +38,7 @@ def go_on(question: Question, runs: Path, *, hours: float | None, tracking_uri: 
         _say(name, outcome)
         if stopped := outcome.stopped:
             break
-    write(question, runs, uri)
-    if not complete(question, runs):
+    if not write(question, runs, uri):
         click.echo(f"left     more to run; go on with: cnn-study compare --name {question.name}")
     if stopped:
         raise Ended(INTERRUPTED)
@@ -57,7 +56,7 @@ def _studies(question: Question, runs: Path) -> Iterator[tuple[str, Study]]:
             earlier = {search: read_earlier(runs / search)}
             for line in unconfirmed(earlier):
                 click.echo(line, err=True)
-            if not (earlier[search].best_trials() or earlier[search].best_projected()):
+            if not earlier[search].has_best:
                 continue
             click.echo(f"confirmation {place} of {len(rounds)}: {problem}", err=True)
             yield confirmation, confirming(earlier, seeds=question.seeds)
@@ -74,19 +73,19 @@ def write_anew(folder: Path) -> None:
     write(kept(folder), folder.parent, default_uri(folder.parent))
 
 
-def write(question: Question, runs: Path, tracking_uri: str) -> None:
-    """Gather what there is, write the page, tell MLflow, and say the verdict."""
-    tracked = ComparedRuns(tracking_uri, runs)
-    ended = time.time() if complete(question, runs) else None
-    comparison = gathered(question, runs, ended=ended, run_of=tracked)
+def write(question: Question, runs: Path, tracking_uri: str) -> bool:
+    """Gather what there is, write the page, tell MLflow, and say the verdict; whether the comparison is complete."""
+    tracked, done = ComparedRuns(tracking_uri, runs), complete(question, runs)
+    comparison = gathered(question, runs, ended=time.time() if done else None, run_of=tracked)
     if not comparison.problems:
         click.echo("verdict  none yet: no search is confirmed")
-        return
+        return done
     page = write_comparison(comparison, runs / question.name / REPORT, links=tracked.address)
     tracked.keep(question.name, page, question.began)
     for line in _verdict(comparison):
         click.echo(line)
     click.echo(f"page     {page}")
+    return done
 
 
 def _verdict(comparison: Comparison) -> Iterator[str]:

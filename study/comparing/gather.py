@@ -85,10 +85,7 @@ def finished(directory: Path) -> bool:
 def _done(question: Question, runs: Path, problem: str, number: int) -> bool:
     """Whether a search has found what it can, and that is confirmed, if it is anything."""
     search, confirmation = runs / question.called(problem, number), runs / question.confirmed(problem, number)
-    if not finished(search):
-        return False
-    found = read_analysis(search)
-    return finished(confirmation) or not (found.best_trials() or found.best_projected())
+    return finished(search) and (finished(confirmation) or not read_analysis(search).has_best)
 
 
 def _problem(question: Question, runs: Path, name: str, numbers: Sequence[int], run_of: Runs) -> ProblemResult:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
-from string import Template
 
 from study.comparison import front_svg, tables
 from study.comparison.result import PROJECTED, Comparison, Links, ProblemResult
@@ -12,7 +11,7 @@ from study.comparison.sentences import sentence
 from study.comparison.standing import Overall
 from study.comparison.targets import profiles_of, times_to_target
 from study.comparison.verdict import Verdict
-from study.report.html_parts import STYLE, Illustration, figure
+from study.report.html_parts import STYLE, Illustration, document, figure
 from study.report.text_table import format_duration
 
 PAGE = "comparison.html"
@@ -62,22 +61,9 @@ th:focus-visible { outline: 2px solid #0072b2; }
 }
 """
 
-TEMPLATE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$name</title>
-<style>
-$style</style>
-</head>
-<body>
-<h1>$name</h1>
-$facts
+TEMPLATE = document("""$facts
 $sections
 <script>$script</script>
-</body>
-</html>
 """)
 
 READING = (

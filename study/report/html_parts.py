@@ -4,6 +4,7 @@ import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from string import Template
 
 from study.report.text_table import Column, TextTable
 
@@ -27,6 +28,24 @@ figcaption, .note { color: #555; font-size: .9rem; margin: .3rem 0; max-width: 4
 pre { background: #f6f6f6; padding: 1rem; overflow-x: auto; font-size: .85rem; line-height: 1.4; }
 summary { cursor: pointer; }
 """
+
+
+def document(body: str) -> Template:
+    """The template of a page with this body below its title; `$name` and `$style` are filled in with the body's own."""
+    return Template(f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$name</title>
+<style>
+$style</style>
+</head>
+<body>
+<h1>$name</h1>
+{body}</body>
+</html>
+""")
 
 
 @dataclass(frozen=True)

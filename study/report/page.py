@@ -3,38 +3,24 @@
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
-from string import Template
 
 from search_spaces.space import planned
 from study.analysis.findings import Analysis
 from study.journal.journal import TrialStatus
-from study.report.html_parts import STYLE, Illustration, illustration, table
+from study.report.html_parts import STYLE, Illustration, document, illustration, table
 from study.report.tables import counts_text
 from study.report.text_table import TextTable, format_duration
 
 PAGE = "report.html"
 """Its name in the folder of the report."""
 
-TEMPLATE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$name</title>
-<style>
-$style</style>
-</head>
-<body>
-<h1>$name</h1>
-$facts
+TEMPLATE = document("""$facts
 $tables
 $plots
 <h2>Files</h2>
 <p>Every value of these tables with all digits: $files; every trial with its settings and metrics:
 <a href="trials.csv">trials.csv</a>.</p>
 <details><summary>Study file</summary><pre>$study_file</pre></details>
-</body>
-</html>
 """)
 
 
