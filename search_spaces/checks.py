@@ -6,6 +6,9 @@ from bisect import bisect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from cnn_core.construction import fresh
 from cnn_core.methods.method import require_value
 from cnn_core.optimizers import WITHOUT_METRIC
@@ -93,23 +96,40 @@ def check_settings(study: Study) -> None:
         raise StudyFileError(f"resources.gpu is {gpu}; write a whole number, or a fraction below 1")
 
 
-def check_data(study: Study) -> None:
+class Rehearsed:
+    """The points at which a problem's functions ran last. Studies that differ in other things share them."""
+
+    def __init__(self) -> None:
+        self._key, self._points = "", dict[str, dict[str, PointSet]]()
+
+    def points(self, study: Study, problem: Problem) -> dict[str, dict[str, PointSet]]:
+        """Those of every split and region. Raises StudyFileError where a function does not run as in a trial."""
+        training = study.training
+        if self._key != (key := repr((study.problem, study.data, training.dtype))):
+            cast = Cast(build_network(study.network), training.seed, training.dtype, study.problem.scaled)
+            self._points = {
+                name: _rehearsed(study, problem, name, split, cast) for name, split in study.data.splits.items()
+            }
+            self._key = key
+        return self._points
+
+
+def _rehearsed(study: Study, problem: Problem, name: str, split: DataSplit, cast: Cast) -> dict[str, PointSet]:
+    _check_split(problem, split, f"data.{name}")
+    with naming(f"data.{name}: "):
+        return rehearse(problem, split.drawn, cast, **source_of(study, problem, name)._asdict())
+
+
+def check_data(study: Study, rehearsed: Rehearsed | None = None) -> None:
     """The problem can be built, its functions run as in a trial, splits are complete, finite and of bounded size, and
-    no wave belongs to two of them.
+    no wave belongs to two of them. Checks of several studies share what was `rehearsed`. Raises StudyFileError.
     """
     problem = build_problem(study.problem)
     with naming():
         require_residual(problem)
         require_read(problem)
-    training = study.training
-    cast = Cast(build_network(study.network), training.seed, training.dtype, study.problem.scaled)
     _check_shares(study.data)
-    points: dict[str, dict[str, PointSet]] = {}
-    for name, split in study.data.splits.items():
-        _check_split(problem, split, f"data.{name}")
-        with naming(f"data.{name}: "):
-            source = source_of(study, problem, name)
-            points[name] = rehearse(problem, split.drawn, cast, **source._asdict())
+    points = (rehearsed or Rehearsed()).points(study, problem)
     for name, used in LEAKS:
         if problem.given and problem.has_solution and _told_apart_by_waves(study, name, used):
             _check_leak(problem, study.data, name, used)
@@ -214,15 +234,16 @@ def _check_points(points: Mapping[str, Mapping[str, PointSet]], name: str, used:
     if INTERIOR not in points[name] or INTERIOR not in points[used]:
         return
     own, others = (_points_of_waves(points[split][INTERIOR]) for split in (name, used))
-    if own <= others:
+    if (others == own[0]).all(dim=1).any() and {*map(tuple, own.tolist())} <= {*map(tuple, others.tolist())}:
         raise StudyFileError(
             f"data.{name}: each of its points is also a {LEAKS[name, used].replace('wave', 'point')}; "
             "write sampling: random, or another number of points"
         )
 
 
-def _points_of_waves(points: PointSet) -> set[tuple[float, ...]]:
-    return {(*x, *p) for x, p in zip(points.x.tolist(), points.p.tolist(), strict=True)}
+def _points_of_waves(points: PointSet) -> Tensor:
+    """Coordinates and parameters of all points, (N, D + K)."""
+    return torch.cat([points.x, points.p], dim=1)
 
 
 def check_sizes(study: Study) -> None:

@@ -11,15 +11,18 @@ from search_spaces.contestants import CONTESTANT, of_contestant
 from search_spaces.errors import StudyFileError, nearest, shown
 from search_spaces.overrides import CONTESTANTS, OF_A_CONTESTANT, together
 from search_spaces.schema import OF_A_TRIAL, ProblemChoice, Study
-from search_spaces.search_checks import check_plain_search, tried_in
+from search_spaces.search_checks import Tried, check_search
 
 MOST_CONTESTANTS = 100
 LONGEST_NAME = 60
 """Letters of a contestant's name."""
 
 
-def check_contestants(study: Study) -> None:
-    """Raises StudyFileError where a contestant, or what they have together, makes no sense."""
+def check_contestants(study: Study, tried: Tried) -> None:
+    """Raises StudyFileError where a contestant, or what they have together, makes no sense.
+
+    Networks and data that were `tried` are not tried again, and those that are tried here were then.
+    """
     if len(study.contestants) > MOST_CONTESTANTS:
         raise StudyFileError(f"there are {len(study.contestants)} contestants; write at most {MOST_CONTESTANTS}")
     for name in study.contestants:
@@ -29,7 +32,6 @@ def check_contestants(study: Study) -> None:
             "tune.balance has no effect beside contestants, who share the trials equally already; remove it"
         )
     _check_first(study)
-    tried = tried_in(study)
     for name in study.contestants:
         _check_contestant(study, name, tried)
     contestants = study.contestants.items()
@@ -64,7 +66,7 @@ def _check_first(study: Study) -> None:
             )
 
 
-def _check_contestant(study: Study, name: str, tried: set[str]) -> None:
+def _check_contestant(study: Study, name: str, tried: Tried) -> None:
     one, where = study.contestants[name], f"{CONTESTANTS}.{name}"
     for path in one.set:
         if path.partition(".")[0] not in OF_A_TRIAL:
@@ -77,7 +79,7 @@ def _check_contestant(study: Study, name: str, tried: set[str]) -> None:
     _check_same_terms(study, plain, where)
     with _naming_search(where, own=[*one.search]):
         check_sizes(plain)
-        check_plain_search(plain, tried)
+        check_search(plain, tried)
 
 
 def _check_same_terms(study: Study, plain: Study, where: str) -> None:

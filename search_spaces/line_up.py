@@ -17,6 +17,7 @@ from search_spaces.contestants import of_contestant
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.load import load_study
 from search_spaces.schema import CONFIG, Contestant, Study
+from search_spaces.search_checks import tried_in
 from search_spaces.shipped import find
 from search_spaces.yaml_text import parse, text_of
 
@@ -77,11 +78,12 @@ def enter(space: str, line_up: LineUp, overrides: Mapping[str, Any]) -> Entered:
     bare = load_study(space, overrides)
     if not bare.contestants:
         bare = load_study(space, {**WITHOUT_SEARCH, **overrides})
+    tried = tried_in(bare)
     able: dict[str, Contestant] = {}
     refused: dict[str, str] = {}
     for name, contestant in {**line_up.contestants, **bare.contestants}.items():
         try:
-            check_contestants(_alone(bare, name, contestant))
+            check_contestants(_alone(bare, name, contestant), tried)
         except StudyFileError as error:
             refused[name] = str(error)
         else:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from search_spaces.blocks import read, write
-from search_spaces.checks import check_data, check_network, check_settings, check_sizes
+from search_spaces.checks import Rehearsed, check_data, check_network, check_settings, check_sizes
 from search_spaces.contestant_checks import check_contestants
 from search_spaces.contestants import CONTESTANT, of_trial, set_twice, settings_in
 from search_spaces.errors import StudyFileError
@@ -23,7 +23,7 @@ from search_spaces.networks import build_network
 from search_spaces.overrides import applied, blocks_set, parse_setting, together
 from search_spaces.problems import build_problem
 from search_spaces.schema import OF_A_TRIAL, Study
-from search_spaces.search_checks import check_search
+from search_spaces.search_checks import check_search, tried_in
 from search_spaces.shipped import find, shipped_spaces
 from search_spaces.when import release
 from search_spaces.yaml_text import parse, text_of
@@ -56,15 +56,16 @@ def load_study(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Stu
     """
     path = find(space)
     look_in(*([] if path in shipped_spaces().values() else [path.parent]), Path.cwd())
+    rehearsed = Rehearsed()
     with _naming(path.name):
-        study = _checked(read(Study, parse(text_of(path))))
+        study = _checked(read(Study, parse(text_of(path))), rehearsed)
     if not overrides:
         return study
     with _naming(f"{path.name} with the settings given"):
         changed = applied(study, overrides)
         for line in set_twice(changed, overrides):
             raise StudyFileError(line)
-        return _checked(release(changed, blocks_set(overrides)))
+        return _checked(release(changed, blocks_set(overrides)), rehearsed)
 
 
 def load_trial(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Study:
@@ -131,10 +132,10 @@ def _without_search(study: Study) -> Study:
     return replace(study, search={}, contestants={}, tune=replace(study.tune, balance=None))
 
 
-def _checked(study: Study) -> Study:
+def _checked(study: Study, rehearsed: Rehearsed) -> Study:
     check_settings(study)
     check_network(study)
-    check_data(study)
+    check_data(study, rehearsed)
     study = with_objectives(study)
-    (check_contestants if study.contestants else check_search)(study)
+    (check_contestants if study.contestants else check_search)(study, tried_in(study, rehearsed))
     return study

@@ -6,12 +6,13 @@ combination is refused before a study starts.
 
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate, islice
 from typing import Any, TypeVar
 
 from search_spaces.blocks import TAGS, write
-from search_spaces.checks import check_data, check_network, check_settings
+from search_spaces.checks import Rehearsed, check_data, check_network, check_settings
 from search_spaces.convert import is_possible
 from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
 from search_spaces.measured import PROJECTED
@@ -34,18 +35,33 @@ MOST_DATA = 50
 """With so many different data, problems or precisions the problem's functions are run, at most."""
 
 
-def check_search(study: Study) -> None:
-    """Raises StudyFileError where the search block, the sampler or the balance makes no sense."""
-    check_plain_search(study, tried_in(study))
+@dataclass
+class Tried:
+    """The networks and the data that checks have tried already, by what decides about them."""
+
+    known: set[str]
+    rehearsed: Rehearsed
+
+    def check(self, trials: Sequence[Study]) -> None:
+        """Try what is new in these."""
+        checks = (_built, check_network), (_rehearsed, partial(check_data, rehearsed=self.rehearsed))
+        for key, check in checks:
+            different = {own: trial for trial in trials if (own := key(trial)) not in self.known}
+            for trial in _spread([*different.values()], MOST_DATA):
+                check(trial)
+            self.known |= different.keys()
 
 
-def tried_in(study: Study) -> set[str]:
+def tried_in(study: Study, rehearsed: Rehearsed | None = None) -> Tried:
     """What the checks of a study's own settings have tried: its network, and its data."""
-    return {_built(study), _rehearsed(study)}
+    return Tried({_built(study), _rehearsed(study)}, rehearsed or Rehearsed())
 
 
-def check_plain_search(study: Study, tried: set[str]) -> None:
-    """The same; networks and data that were `tried` are not tried again, and those that are tried here were then."""
+def check_search(study: Study, tried: Tried) -> None:
+    """Raises StudyFileError where the search block, the sampler or the balance makes no sense.
+
+    Networks and data that were `tried` are not tried again, and those that are tried here were then.
+    """
     for path in study.search:
         _check_path(path)
         _check_conditions(study, path)
@@ -55,11 +71,7 @@ def check_plain_search(study: Study, tried: set[str]) -> None:
     _check_first(study)
     bare = replace(study, search={}, tune=replace(study.tune, balance=None))
     trials = [_check_trial(study, bare, values) for values in _samples(study)]
-    for key, check in ((_built, check_network), (_rehearsed, check_data)):
-        different = {own: trial for trial in trials if (own := key(trial)) not in tried}
-        for trial in _spread([*different.values()], MOST_DATA):
-            check(trial)
-        tried |= different.keys()
+    tried.check(trials)
 
 
 def _check_path(path: str) -> None:
