@@ -102,10 +102,15 @@ class Rehearsed:
     def __init__(self) -> None:
         self._key, self._points = "", dict[str, dict[str, PointSet]]()
 
+    @staticmethod
+    def key(study: Study) -> str:
+        """What the points and the functions depend on."""
+        return repr((study.problem, study.data, study.training.dtype))
+
     def points(self, study: Study, problem: Problem) -> dict[str, dict[str, PointSet]]:
         """Those of every split and region. Raises StudyFileError where a function does not run as in a trial."""
-        training = study.training
-        if self._key != (key := repr((study.problem, study.data, training.dtype))):
+        if self._key != (key := self.key(study)):
+            training = study.training
             cast = Cast(build_network(study.network), training.seed, training.dtype, study.problem.scaled)
             self._points = {
                 name: _rehearsed(study, problem, name, split, cast) for name, split in study.data.splits.items()

@@ -47,7 +47,7 @@ class Tried:
         checks = (_built, check_network), (_rehearsed, partial(check_data, rehearsed=self.rehearsed))
         for key, check in checks:
             different = {own: trial for trial in trials if (own := key(trial)) not in self.known}
-            for trial in _spread([*different.values()], MOST_DATA):
+            for trial in sorted(_spread([*different.values()], MOST_DATA), key=Rehearsed.key):
                 check(trial)
             self.known |= different.keys()
 
