@@ -119,10 +119,7 @@ def started(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[s
 
 @pytest.mark.parametrize(
     "file",
-    [
-        pytest.param(file, marks=[pytest.mark.slow] if file not in ("study.py", "study/notes.txt") else [])
-        for file in TAKEN
-    ],
+    [pytest.param(file, marks=[pytest.mark.slow] if file != "study.py" else []) for file in TAKEN],
 )
 def test_what_has_the_name_of_a_package_of_ours_is_refused_or_passed_over(file: str, tmp_path: Path) -> None:
     (tmp_path / file).parent.mkdir(exist_ok=True)

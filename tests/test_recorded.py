@@ -43,6 +43,7 @@ def test_a_trial_gives_the_figures_that_were_written_down(trial: str, exact: boo
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_study_gives_the_trials_that_were_written_down(tmp_path: Path, exact: bool) -> None:
     found, recorded = studies.run_it(tmp_path / "recorded"), studies.read()["trials"]
     assert found.keys() == recorded.keys()

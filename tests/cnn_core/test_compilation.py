@@ -72,7 +72,12 @@ def test_derivatives_by_name_compile() -> None:
 
 @pytest.mark.parametrize(
     ("network", "reads"),
-    [("periodic fourier", "hessian"), ("hard box", "laplacian"), ("hard end", "third"), ("functions", "gradient")],
+    [
+        pytest.param("periodic fourier", "hessian", marks=pytest.mark.slow),
+        pytest.param("hard box", "laplacian", marks=pytest.mark.slow),
+        pytest.param("hard end", "third", marks=pytest.mark.slow),
+        ("functions", "gradient"),
+    ],
 )
 def test_embeddings_and_hard_values_compile(network: str, reads: str) -> None:
     model = model_of(network, reads)
@@ -103,22 +108,27 @@ def test_every_method_goes_the_same_way(name: str) -> None:
         assert relative(direction(compiled_model, points, kind()), direction(model, points, kind())) < 1e-9, kind
 
 
-def test_what_varies_between_trials_compiles_nothing_anew() -> None:
+VARIED: dict[str, Callable[[float], Method]] = {
+    "huber": lambda value: Soft(weight=value, reduction=Huber(value)),
+    "lp": lambda value: Soft(weight=value, reduction=Lp(2 + value)),
+    "lagrangian": lambda value: AugmentedLagrangian(penalty=value),
+    "proportional": lambda value: AugmentedLagrangian(penalty=value, proportional_rate=value),
+    "balanced": lambda value: Soft(weight=value, balance=GradientNorms(memory=0.1 * value)),
+    "conflict-free": lambda value: ConflictFree(project="update", reduction=Huber(value)),
+    "batch": lambda value: Batch(gain=value, damping=0.1 * value),
+    "sample": lambda value: Sample(gain=value, objective_rate=value, damping=0.1 * value),
+}
+
+
+@pytest.mark.parametrize(
+    "varied", [name if name in ("huber", "batch") else pytest.param(name, marks=pytest.mark.slow) for name in VARIED]
+)
+def test_what_varies_between_trials_compiles_nothing_anew(varied: str) -> None:
     problem = make_problem("helmholtz")
     model = replace(make_model(problem, Modulated(widths=(4,))), compile=True)
-    points = grid_points(problem, 6)
-    for make in (
-        lambda value: Soft(weight=value, reduction=Huber(value)),
-        lambda value: Soft(weight=value, reduction=Lp(2 + value)),
-        lambda value: AugmentedLagrangian(penalty=value),
-        lambda value: AugmentedLagrangian(penalty=value, proportional_rate=value),
-        lambda value: Soft(weight=value, balance=GradientNorms(memory=0.1 * value)),
-        lambda value: ConflictFree(project="update", reduction=Huber(value)),
-        lambda value: Batch(gain=value, damping=0.1 * value),
-        lambda value: Sample(gain=value, objective_rate=value, damping=0.1 * value),
-    ):
-        direction(model, points, make(0.5))
-        assert compilations(lambda make=make: [direction(model, points, make(value)) for value in (2, 0.7, 4.0)]) == 0
+    points, make = grid_points(problem, 6), VARIED[varied]
+    direction(model, points, make(0.5))
+    assert compilations(lambda: [direction(model, points, make(value)) for value in (2, 0.7, 4.0)]) == 0
 
 
 FACTOR = 1.0
@@ -186,9 +196,9 @@ def test_what_cannot_be_compiled_says_so() -> None:
     ("inverse", "method"),
     [
         (False, Soft(weights={"out": 2.0})),
-        (False, Soft(balance=GradientNorms())),
-        (False, ConflictFree()),
-        (True, Batch(damping=1e-3)),
+        pytest.param(False, Soft(balance=GradientNorms()), marks=pytest.mark.slow),
+        pytest.param(False, ConflictFree(), marks=pytest.mark.slow),
+        pytest.param(True, Batch(damping=1e-3), marks=pytest.mark.slow),
     ],
 )
 def test_regions_pairs_and_unknowns_compile(inverse: bool, method: Method) -> None:

@@ -87,8 +87,15 @@ main()
 """
 
 
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
-@pytest.mark.parametrize(("in_training", "epoch"), [(True, 2), (False, 4)])
+@pytest.mark.parametrize(
+    ("number", "in_training", "epoch"),
+    [
+        ("SIGINT", True, 2),
+        pytest.param("SIGTERM", True, 2, marks=pytest.mark.slow),
+        pytest.param("SIGINT", False, 4, marks=pytest.mark.slow),
+        ("SIGTERM", False, 4),
+    ],
+)
 def test_a_trial_that_is_interrupted_is_saved_and_goes_on(
     command: Command, tmp_path: Path, number: str, in_training: bool, epoch: int
 ) -> None:

@@ -8,6 +8,7 @@ from tests.study.driver.chaos import KINDS, Outcome, run, study
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_study_survives_whatever_is_killed(tmp_path: Path) -> None:
     outcome = run(tmp_path, study(3, epochs=10, seconds=0.1, at_once=2), each=1, seed=0, between=1.0)

@@ -47,7 +47,7 @@ def go_on(runs: Path) -> None:
     subprocess.run([sys.executable, "-c", f"{code}{default_uri(runs)!r})"], cwd=ROOT, check=True)
 
 
-@pytest.mark.parametrize("name", [AWKWARD[0], AWKWARD[2]])
+@pytest.mark.parametrize("name", [AWKWARD[0], pytest.param(AWKWARD[2], marks=pytest.mark.slow)])
 def test_files_belong_to_the_folder_wherever_it_is(runs: Path, name: str) -> None:
     there = runs.parents[1] / name / "runs"
     shutil.copytree(runs, there)
@@ -60,6 +60,7 @@ def test_files_belong_to_the_folder_wherever_it_is(runs: Path, name: str) -> Non
     assert sorted(path.name for path in there.parents[1].iterdir()) == [name]
 
 
+@pytest.mark.slow
 def test_a_copy_leaves_the_original_alone(runs: Path) -> None:
     there = runs.parents[1] / "copy" / "runs"
     shutil.copytree(runs, there)
