@@ -25,6 +25,9 @@ SPACES = "problems"
 
 ENDINGS = len("-100-confirm")
 
+APART = 1000
+"""How far the seeds of one search lie from those of the next."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -48,9 +51,17 @@ class Question:
         All are called like the comparison, so that MLflow has them in one experiment.
         """
         study = self.problems[problem]
-        tune = replace(study.tune, seed=study.tune.seed + 1000 * number)
+        tune = replace(study.tune, seed=study.tune.seed + APART * number)
         training = replace(study.training, seed=study.training.seed + number)
         return replace(study, study=self.name, tune=tune, training=training)
+
+    def first_seed(self, number: int) -> int:
+        """Where the fresh seeds of a search begin: none has one of another's.
+
+        With the same seeds the medians of several searches would agree more than those of other seeds, and what they
+        have in common, the luck of these seeds, would be taken for certain.
+        """
+        return APART * number
 
     def called(self, problem: str, number: int) -> str:
         """The name of a search: that of its folder, beside that of the comparison."""

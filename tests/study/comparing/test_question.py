@@ -37,6 +37,12 @@ def test_searches_differ_by_their_draws_and_seeds() -> None:
     assert replace(first, tune=second.tune, training=second.training) == second
 
 
+def test_no_search_is_confirmed_with_the_seeds_of_another() -> None:
+    asks = question(seeds=100)
+    seeds = [range(asks.first_seed(number), asks.first_seed(number) + 100) for number in (1, 2, 3)]
+    assert len({seed for some in seeds for seed in some}) == 300
+
+
 def test_every_problem_has_its_turn_before_one_is_searched_again() -> None:
     asks = question()
     assert asks.rounds() == [("waves", 1), ("more-waves", 1), ("waves", 2), ("more-waves", 2)]
