@@ -117,10 +117,8 @@ def _standing(
         seconds=seconds,
         against=against,
         claim=claim,
-        constraint_ratio=quotient(_middle(constraint), _middle(tables.constraint[best.label]))
-        if constraint and best
-        else None,
-        cost_ratio=quotient(seconds.network, seconds_of(best).network) if best else None,
+        constraint_ratio=_measured(constraint, tables.constraint[best.label]) if constraint and best else None,
+        cost_ratio=_known(seconds.network, seconds_of(best).network) if best else None,
     )
 
 
@@ -131,6 +129,16 @@ def seconds_of(entry: EntryResult) -> Seconds:
         projection=_median(run.projection_seconds for run in entry.confirmed),
         tuning=_median(search.cpu_seconds for search in entry.searches),
     )
+
+
+def _measured(constraint: ErrorTable, best: ErrorTable) -> float | None:
+    """The ratio of medians; None where that of the best baseline failed, beside which nothing can be said."""
+    return None if _middle(best) == math.inf else quotient(_middle(constraint), _middle(best))
+
+
+def _known(seconds: float, best: float) -> float | None:
+    """The ratio of costs; None where no network was trained with fresh seeds."""
+    return None if math.isnan(seconds) or math.isnan(best) else quotient(seconds, best)
 
 
 def quotient(value: float, other: float) -> float:

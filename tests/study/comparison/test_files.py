@@ -17,7 +17,7 @@ from study.comparison.saved import FILE, read_comparison
 from study.comparison.sentences import sentence
 from study.comparison.verdict import judge
 from tests.study.comparison import synthetic
-from tests.study.comparison.made_up import around, comparison, entry, problem
+from tests.study.comparison.made_up import around, comparison, entry, nothing, problem
 from tests.study.report.rendering import drawn
 
 MOST_BYTES = 5_000_000
@@ -116,6 +116,8 @@ EDGES = {
     "one search": comparison(
         problem("waves", entry("soft", around(1.0, searches=1)), entry("batch", around(0.5, searches=1)))
     ),
+    "nothing to confirm": comparison(problem("waves", entry("soft", around(1.0)), nothing("batch"))),
+    "no baseline's": comparison(problem("waves", entry("batch", around(1.0)), nothing("soft"))),
     "no baseline": comparison(problem("waves", entry("soft", around(1.0))), baselines=()),
     "exact": comparison(problem("waves", entry("soft", [[0.0, 0.0]] * 2, constraint=0.0), entry("batch", FAILED))),
     "refused": comparison(
