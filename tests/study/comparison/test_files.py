@@ -120,6 +120,7 @@ EDGES = {
     "no baseline's": comparison(problem("waves", entry("batch", around(1.0)), nothing("soft"))),
     "no baseline": comparison(problem("waves", entry("soft", around(1.0))), baselines=()),
     "exact": comparison(problem("waves", entry("soft", [[0.0, 0.0]] * 2, constraint=0.0), entry("batch", FAILED))),
+    "exact and not": comparison(problem("waves", entry("soft", [[0.0, 0.0]] * 2), entry("batch", around(1.0)))),
     "refused": comparison(
         problem("waves", entry("soft", around(1.0))), problem("heat", refused={"soft": "there is no data"})
     ),
