@@ -69,7 +69,7 @@ $sections
 
 READING = (
     "Errors are those of test data, medians over all searches and seeds; a run that failed is worse than any other. "
-    "Searches and their trials never saw test data.",
+    "Test data chose no trial, ended none and taught none.",
     "▲ better than every other baseline, ▽ worse than at least one, · undecided: the runs cannot tell. Any claim on a "
     "problem is false with a probability of 5 % at most, for all entries of that problem together, but not for all "
     "problems: Welch's test of the searches' medians in decades, or Wilcoxon's of the seeds of one search, corrected "
