@@ -59,7 +59,7 @@ def _studies(question: Question, runs: Path) -> Iterator[tuple[str, Study]]:
             if not earlier[search].has_best:
                 continue
             click.echo(f"confirmation {place} of {len(rounds)}: {problem}", err=True)
-            yield confirmation, confirming(earlier, seeds=question.seeds)
+            yield confirmation, confirming(earlier, seeds=question.seeds, first_seed=question.first_seed(number))
 
 
 def _say(name: str, outcome: Outcome) -> None:

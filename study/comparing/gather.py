@@ -137,12 +137,12 @@ class Searched:
         )
 
     def _tried(self, contestant: str, projected: bool) -> Iterator[Tried]:
-        """The trials that ended, with what the contestant's had used by then."""
+        """The trials that ended, with what the contestant's had used by then: of networks as trained, for training."""
         own = [one for one in self.found.records.values() if one.method == contestant and one.status.final]
         variants = {one.trial: one for one in self.found.variants if one.projected == projected}
         used = 0.0
         for record in sorted(own, key=lambda one: one.last_sign):
-            used += record.cpu_seconds
+            used += record.cpu_seconds - (0.0 if _projects(record, projected) else _seconds(record, PROJECTION))
             yield Tried(self._source(self.name, record.trial), used, self._value(record, variants.get(record.trial)))
 
     def _value(self, record: TrialRecord, variant: Variant | None) -> float:
@@ -173,13 +173,12 @@ class Searched:
                 yield Confirmed(self._source(self.confirmation, record.trial), _seed(record), {}, 0.0, 0.0, failed=True)
 
     def _run(self, record: TrialRecord, variant: Variant, projected: bool) -> Confirmed:
-        projects = projected or not _seconds(record, TRAINING)
         return Confirmed(
             source=self._source(self.confirmation, record.trial),
             seed=_seed(record),
             errors={name: value for name, value in variant.metrics.items() if name.startswith("test/")},
             training_seconds=_seconds(record, TRAINING),
-            projection_seconds=_seconds(record, PROJECTION) if projects else 0.0,
+            projection_seconds=_seconds(record, PROJECTION) if _projects(record, projected) else 0.0,
             failed=record.status is not TrialStatus.COMPLETED,
         )
 
@@ -189,6 +188,11 @@ class Searched:
 
 def _seed(record: TrialRecord) -> int:
     return int(record.values.get("training.seed", 0))
+
+
+def _projects(record: TrialRecord, projected: bool) -> bool:
+    """Whether a projection made this network of a trial; it makes all of one that trains nothing."""
+    return projected or not _seconds(record, TRAINING)
 
 
 def _seconds(record: TrialRecord, name: str) -> float:

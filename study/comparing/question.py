@@ -25,6 +25,9 @@ SPACES = "problems"
 
 ENDINGS = len("-100-confirm")
 
+APART = 1000
+"""How far the seeds of one search lie from those of the next."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -48,9 +51,17 @@ class Question:
         All are called like the comparison, so that MLflow has them in one experiment.
         """
         study = self.problems[problem]
-        tune = replace(study.tune, seed=study.tune.seed + 1000 * number)
+        tune = replace(study.tune, seed=study.tune.seed + APART * number)
         training = replace(study.training, seed=study.training.seed + number)
         return replace(study, study=self.name, tune=tune, training=training)
+
+    def first_seed(self, number: int) -> int:
+        """Where the fresh seeds of a search begin: none has one of another's.
+
+        With the same seeds the medians of several searches would agree more than those of other seeds, and what they
+        have in common, the luck of these seeds, would be taken for certain.
+        """
+        return APART * number
 
     def called(self, problem: str, number: int) -> str:
         """The name of a search: that of its folder, beside that of the comparison."""
@@ -102,7 +113,8 @@ def asked(
 def claim_or_recall(runs: Path, question: Question) -> Question:
     """Keep a new question in its folder in `runs`, or take the one there, if it asks the same, or for more searches.
 
-    Raises FileExistsError where another one, or a study, has the folder, ValueError for a name that is none.
+    What a start left that was killed before the question was kept is taken over. Raises FileExistsError where another
+    one, or a study, has the folder, ValueError for a name that is none.
     """
     folder = runs / question.name
     if Path(question.name).name == question.name and (folder / QUESTION).exists():
@@ -113,19 +125,36 @@ def claim_or_recall(runs: Path, question: Question) -> Question:
                 f"{folder}: a comparison of this name asks something else; write another --name, or go on with it by "
                 f"cnn-study compare --name {question.name}"
             )
-        keep(longer, folder)
+        if longer != before:
+            keep(longer, folder)
         return longer
-    claim(runs, question.name)
+    if not _left_behind(folder):
+        claim(runs, question.name)
     keep(question, folder)
     return question
 
 
+def _left_behind(folder: Path) -> bool:
+    """Whether a folder holds what is written before a question is kept, and nothing else."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return bool(names) and names <= {SPACES, _new(folder / QUESTION).name}
+
+
 def keep(question: Question, folder: Path) -> None:
-    """Write the question into the folder of its comparison, which is made."""
+    """Write the question into the folder of its comparison, which is made; each file whole or not at all."""
     (folder / SPACES).mkdir(parents=True, exist_ok=True)
     for name, study in question.problems.items():
-        (folder / SPACES / f"{name}.yaml").write_text(dump_yaml(study), encoding="utf-8")
-    (folder / QUESTION).write_text(yaml.safe_dump(_plain(question), sort_keys=False), encoding="utf-8")
+        _write(folder / SPACES / f"{name}.yaml", dump_yaml(study))
+    _write(folder / QUESTION, yaml.safe_dump(_plain(question), sort_keys=False))
+
+
+def _write(path: Path, text: str) -> None:
+    _new(path).write_text(text, encoding="utf-8")
+    _new(path).replace(path)
+
+
+def _new(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")
 
 
 def kept(folder: Path) -> Question:

@@ -6,9 +6,7 @@ import numpy as np
 
 from study.comparison.result import EntryResult, SearchResult
 from study.statistics.budget import Curve, best_by_seconds, best_by_trials
-
-SMALLEST = 1e-300
-"""In the place of 0, which has no logarithm."""
+from study.statistics.hypervolume import SMALLEST
 
 
 def best_after_seconds(entry: EntryResult) -> Curve | None:
@@ -18,7 +16,10 @@ def best_after_seconds(entry: EntryResult) -> Curve | None:
 
 
 def best_after_trials(entry: EntryResult) -> Curve | None:
-    """The expected best of so many trials, its mean in decades; None where no search has a trial."""
+    """The expected best of so many trials, its mean in decades; None where no search has a trial.
+
+    Values below `SMALLEST` count as that: 0 has no logarithm.
+    """
     logs = [
         [math.log10(max(tried.value, SMALLEST)) for tried in search.trials]
         for search in entry.searches

@@ -1,5 +1,6 @@
 """What entries cost: CPU seconds of a network and of the search for its settings, beside the best baseline's."""
 
+import math
 from collections.abc import Callable, Sequence
 from statistics import median
 
@@ -16,7 +17,7 @@ from study.report.plot_style import EXACT, legend_handle, logarithmic, message_p
 @styled
 def cost_plot(comparison: Comparison, overall: Sequence[Overall]) -> Figure:
     """A marker for each problem, and a bar at the median of them, the cheapest network first."""
-    shown = sorted((one for one in overall if one.standings), key=lambda one: median(_seconds(one, _network)))
+    shown = sorted((one for one in overall if _seconds(one, _network)), key=lambda one: median(_seconds(one, _network)))
     if not shown:
         return message_plot("no entry has been measured yet")
     figure = new_figure(8.5, 1.2 + 0.24 * len(shown))
@@ -43,7 +44,8 @@ def _draw(axes: Axes, comparison: Comparison, shown: Sequence[Overall], cost: Ca
 
 
 def _seconds(overall: Overall, cost: Callable[[Seconds], float]) -> list[float]:
-    return [cost(standing.seconds) for standing in overall.standings]
+    """On the problems where a network was trained with fresh seeds."""
+    return [cost(standing.seconds) for standing in overall.standings if not math.isnan(standing.seconds.network)]
 
 
 def _network(seconds: Seconds) -> float:

@@ -1,5 +1,6 @@
 """The CSV files beside a comparison's page: every figure with all its digits, and the MLflow runs that it is from."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -59,9 +60,14 @@ def _standings(comparison: Comparison, verdict: Verdict) -> Iterator[Row]:
                 | _estimate("constraint_median", one.constraint)
                 | _estimate("failures", one.failures)
                 | _claim(one)
-                | {"training_s": one.seconds.training, "projection_s": one.seconds.projection}
+                | {"training_s": _known(one.seconds.training), "projection_s": _known(one.seconds.projection)}
                 | {"tuning_s": one.seconds.tuning, "runs": _runs_of(entries[one.label])}
             )
+
+
+def _known(seconds: float) -> float | None:
+    """None where no network was trained with fresh seeds."""
+    return None if math.isnan(seconds) else seconds
 
 
 def _claim(one: Standing) -> Row:

@@ -79,7 +79,8 @@ INTERVALS = (
 SECONDS = "The best validation value so far: the median over searches, and their range."
 TRIALS = (
     "The best validation value that so many of a search's trials may be expected to come to, averaged in decades: the "
-    "median over searches, and their range. A line begins where no draw of so many can have failed altogether."
+    "median over searches, and their range. A line begins where no draw of so many can have failed altogether. Trials "
+    "count as draws of one distribution; a sampler that learns makes better ones later."
 )
 PROFILES = (
     "How many problems' targets an entry reached within so many times the shortest time of any entry. The target is "

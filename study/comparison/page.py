@@ -13,6 +13,7 @@ from study.comparison.targets import profiles_of, times_to_target
 from study.comparison.verdict import Verdict
 from study.report.html_parts import STYLE, Illustration, document, figure
 from study.report.text_table import format_duration
+from study.statistics.comparison import LEVEL
 
 PAGE = "comparison.html"
 """Its name in the folder of the comparison."""
@@ -68,13 +69,24 @@ $sections
 
 READING = (
     "Errors are those of test data, medians over all searches and seeds; a run that failed is worse than any other. "
-    "Searches and their trials never saw test data.",
-    "▲ better than every other baseline, ▽ worse than at least one, · undecided: the runs cannot tell. Each claim on a "
-    "problem is false with a probability of 5 % at most, for all entries of that problem together: "
-    "Welch's test of the searches' medians in decades, or Wilcoxon's of the seeds of one search, corrected by Holm.",
+    "Test data chose no trial, ended none and taught none.",
+    "▲ better than every other baseline, ▽ worse than at least one, · undecided: the runs cannot tell. Any claim on a "
+    "problem is false with a probability of 5 % at most, for all entries of that problem together, but not for all "
+    "problems: Welch's test of the searches' medians in decades, or Wilcoxon's of the seeds of one search, corrected "
+    "by Holm. Of few searches this takes medians in decades for about normal: where searches end in one of two places "
+    "far apart, ▽ is said too often.",
     "An interval holds the value for other searches with a probability of 95 %; where there was one search, for other "
     "seeds of the settings that it found.",
-    "The best baseline is that of the smallest median test error on the problem, a choice that flatters the baseline.",
+    "The best baseline is that of the smallest median test error on the problem, a choice that flatters the baseline. "
+    "Whoever picks the best of many entries by the same errors flatters that entry.",
+)
+
+MANY = 10
+"""Entries among which three or four searches decide little."""
+
+IMPROVEMENTS = (
+    "How probably a run of an entry has a smaller test error than one of the problem's best other baseline, with its "
+    "95 % interval; above 0.5 the entry does better."
 )
 
 HYPERVOLUMES = "Square decades that an entry's points dominate, up to the largest errors of any point: more is better."
@@ -130,6 +142,13 @@ def _notices(comparison: Comparison) -> Iterator[str]:
         yield "There is no baseline, so nothing is called better or worse."
     if comparison.studies == 1:
         yield "One search of each: intervals and decisions are about the settings that it found, not about others."
+    if comparison.studies == 1 and 2.0 ** (1 - comparison.seeds) * len(comparison.labels) > LEVEL:
+        yield f"Seeds of one search decide nothing among so many entries if there are {comparison.seeds} of them."
+    if comparison.studies in (3, 4) and len(comparison.labels) > MANY:
+        yield (
+            "Few searches decide little among so many entries: a factor of 10 may well stay undecided, which it does "
+            "less with five. The ratios and their intervals say how far apart entries are."
+        )
     if comparison.studies == 2:
         yield "Two searches of each can decide nothing, however far apart they are; three can, five do so more often."
 
@@ -146,6 +165,9 @@ def _sections(
     yield "<h2>How to read this</h2>\n" + _list(list(map(escape, READING)))
     yield "<h2>Test errors</h2>"
     yield _matrix(tables.errors_table(comparison, verdict.problems, labels))
+    if comparison.baselines:
+        yield f'<h2>Probability of improvement</h2>\n<p class="note">{IMPROVEMENTS}</p>'
+        yield _matrix(tables.improvements_table(comparison, verdict.problems, labels))
     yield "<h2>All problems together</h2>"
     yield _matrix(tables.overall_table(verdict.overall, profiles))
     if refused := tables.refused_table(comparison):

@@ -51,7 +51,8 @@ def _budget_plot(
             low, high = (_level(row, limits) for row in (curves[label].low, curves[label].high))
             style: dict[str, Any] = {"color": entry_look(comparison, label).colour, "alpha": 0.2, "linewidth": 0}
             axes.fill_between(lines[label][0], low, high, step="post", **style)
-    panels[0].set(xscale="log", xlim=(min(curve.budget[0] for curve in curves.values()), last))
+    first = min(curve.budget[0] for curve in curves.values())
+    panels[0].set(xscale="log", xlim=(first, max(last, 1.1 * first)))
     figure.supylabel(f"best {problem.validation}", fontsize=10)
     figure.supxlabel(budget, fontsize=10)
     return figure

@@ -33,7 +33,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Tried:
-    """A trial of a search: the CPU seconds that the search had used when it ended, and its validation value or inf."""
+    """A trial of a search: the CPU seconds that the search had used when it ended, and its validation value or inf.
+
+    Of a search for networks as trained projections are no part, though the trials had them.
+    """
 
     source: Source
     cpu_seconds: float

@@ -64,11 +64,13 @@ def _count(names: Sequence[str], total: int, *, first: bool) -> str:
 
 def _sizes(overall: Overall) -> Iterator[str]:
     """Errors, failures and cost beside the best baseline's."""
-    if overall.ratio:
-        yield _errors(overall.ratio)
+    medians = [standing.median.value for standing in overall.standings]
+    if min(medians) == math.inf:
+        yield "its median run failed"
+    elif overall.ratio:
+        yield _errors(overall.ratio, exact=0 in medians)
     elif len(overall.standings) == 1:
-        middle = overall.standings[0].median
-        yield "the median run failed" if middle.value == math.inf else f"median error {_error(middle)}"
+        yield f"median error {_error(overall.standings[0].median)}"
     if overall.constraint_ratio is not None:
         yield _constraint(overall.constraint_ratio)
     if overall.failures:
@@ -77,9 +79,11 @@ def _sizes(overall: Overall) -> Iterator[str]:
         yield f"costs {number(overall.cost_ratio)} × the CPU seconds"
 
 
-def _errors(ratio: Estimate) -> str:
+def _errors(ratio: Estimate, *, exact: bool) -> str:
     if ratio.value == math.inf:
         return "its median run failed"
+    if ratio.value == 0 and not exact:
+        return "the best baseline's median run failed"
     return f"median error {number(ratio.value)} × the best baseline's{_interval(ratio)}"
 
 

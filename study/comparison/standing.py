@@ -32,7 +32,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Seconds:
-    """CPU seconds: medians of a network's training and projection, and of the search for its settings."""
+    """CPU seconds: medians of a network's training and projection, and of the search for its settings.
+
+    The first two are nan where nothing was found to train with fresh seeds.
+    """
 
     training: float
     projection: float
@@ -48,7 +51,8 @@ class Seconds:
 class Standing:
     """How an entry stands on one problem: beside all other baselines, the best first, of which there may be none.
 
-    The two last ratios are to the best baseline; None without one, or where constraints are not apart from the error.
+    The two last ratios are to the best baseline; None without one, where constraints are not apart from the error or
+    the best baseline's median run failed, and where there is no cost since nothing was trained with fresh seeds.
     """
 
     problem: str

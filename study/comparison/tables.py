@@ -21,13 +21,34 @@ NOTHING = "–"
 
 def errors_table(comparison: Comparison, problems: Mapping[str, Sequence[Standing]], labels: Sequence[str]) -> str:
     """Medians with intervals: a row for each entry, a column for each problem."""
-    found = {(one.problem, one.label): one for standings in problems.values() for one in standings}
     columns = [ENTRY, *(Column(one.name, f"median of {one.error}") for one in comparison.problems)]
-    rows = [
-        [escape(label), *(_median(found.get((problem.name, label))) for problem in comparison.problems)]
-        for label in labels
-    ]
-    return grid(columns, rows)
+    return grid(columns, _by_problem(problems, labels, _median))
+
+
+def improvements_table(
+    comparison: Comparison, problems: Mapping[str, Sequence[Standing]], labels: Sequence[str]
+) -> str:
+    """The probability of improvement beside the best baseline, with intervals: rows and columns as for errors."""
+    columns = [ENTRY, *(Column(one.name, "probability of a smaller error") for one in comparison.problems)]
+    return grid(columns, _by_problem(problems, labels, _improvement))
+
+
+def _by_problem(
+    problems: Mapping[str, Sequence[Standing]], labels: Sequence[str], cell: Callable[[Standing | None], str]
+) -> list[list[str]]:
+    found = {(one.problem, one.label): one for standings in problems.values() for one in standings}
+    return [[escape(label), *(cell(found.get((problem, label))) for problem in problems)] for label in labels]
+
+
+def _improvement(standing: Standing | None) -> str:
+    if standing is None or standing.best is None:
+        return NOTHING
+    share = standing.best.improvement
+    return f"{_share(share.value)}<br><small>{_interval(share, _share)}</small>"
+
+
+def _share(value: float) -> str:
+    return f"{value:.2f}"
 
 
 def _median(standing: Standing | None) -> str:

@@ -8,6 +8,13 @@ claims of all entries on a problem are corrected by Holm in turn, so that any of
 5 % at most; of 400 made-up problems with six entries that do not differ, 1.8 % had a claim, with three searches of each
 and with five. What the runs cannot tell is undecided.
 
+All this holds where medians of searches are about normal in decades. Where searches come to one of two ends, three
+decades apart, three of one entry all come to the good end and three of a baseline to the bad one often enough: of 100
+problems with 10 baselines and 16 entries that do not differ 58 had a false "worse", with five searches 10, and none a
+false "better". And so many claims need much: an entry that is 10 (100) times better than 10 baselines, among 26, with
+searches that spread 0.15 decades and five seeds, was called better in 0 (12) % of 50 with three searches, in 56 (100) %
+with five.
+
 The *best* baseline is the one with the smallest median test error. That chooses by test data, which flatters the
 baseline, never the entry.
 """
@@ -117,10 +124,8 @@ def _standing(
         seconds=seconds,
         against=against,
         claim=claim,
-        constraint_ratio=quotient(_middle(constraint), _middle(tables.constraint[best.label]))
-        if constraint and best
-        else None,
-        cost_ratio=quotient(seconds.network, seconds_of(best).network) if best else None,
+        constraint_ratio=_measured(constraint, tables.constraint[best.label]) if constraint and best else None,
+        cost_ratio=_known(seconds.network, seconds_of(best).network) if best else None,
     )
 
 
@@ -131,6 +136,16 @@ def seconds_of(entry: EntryResult) -> Seconds:
         projection=_median(run.projection_seconds for run in entry.confirmed),
         tuning=_median(search.cpu_seconds for search in entry.searches),
     )
+
+
+def _measured(constraint: ErrorTable, best: ErrorTable) -> float | None:
+    """The ratio of medians; None where that of the best baseline failed, beside which nothing can be said."""
+    return None if _middle(best) == math.inf else quotient(_middle(constraint), _middle(best))
+
+
+def _known(seconds: float, best: float) -> float | None:
+    """The ratio of costs; None where no network was trained with fresh seeds."""
+    return None if math.isnan(seconds) or math.isnan(best) else quotient(seconds, best)
 
 
 def quotient(value: float, other: float) -> float:

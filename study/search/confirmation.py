@@ -30,12 +30,13 @@ def read_earlier(directory: Path) -> Analysis:
     return read_analysis(directory)
 
 
-def confirming(earlier: Mapping[str, Analysis], *, seeds: int) -> Study:
+def confirming(earlier: Mapping[str, Analysis], *, seeds: int, first_seed: int = 0) -> Study:
     """The study of the best trials in the `earlier` ones, by name; each with the same `seeds` seeds, new to all.
 
-    A contestant is the best trial of a method or contestant as trained, called like it: `soft`, or of several studies
-    `soft.1`, `soft.2`, …. Of contestants that project, `soft.projected` is the best as projected, where that is another
-    trial. Raises StudyFileError if no method has a completed trial, or for studies of different problems or data.
+    These are the first from `first_seed` on that no trial had. A contestant is the best trial of a method or contestant
+    as trained, called like it: `soft`, or of several studies `soft.1`, `soft.2`, …. Of contestants that project,
+    `soft.projected` is the best as projected, where that is another trial. Raises StudyFileError if no method has a
+    completed trial, or for studies of different problems or data.
     """
     first, *others = earlier.values()
     for name, analysis in earlier.items():
@@ -55,7 +56,7 @@ def confirming(earlier: Mapping[str, Analysis], *, seeds: int) -> Study:
             f"{name}: no method has a completed trial to confirm; finish it with: cnn-study resume {name}"
         )
     used = {seed for analysis in earlier.values() for seed in _seeds(analysis)}
-    new = tuple(islice((seed for seed in count() if seed not in used), seeds))
+    new = tuple(islice((seed for seed in count(first_seed) if seed not in used), seeds))
     search = {SEED: SearchedParameter(Choice(new))}
     tune = replace(
         first.study.tune, trials=len(new) * len(best), first=(), sampler="grid", scheduler=Scheduler(), balance=None,

@@ -104,13 +104,18 @@ def test_what_a_search_chose_depends_on_whether_it_is_projected(runs: Path) -> N
     assert projected.chosen == Source("mine-waves-1", "0002", "run-0002")
     assert projected.settings == {LEARNING_RATE: 0.005, WEIGHT: 2.0}
     assert [one.value for one in trained.trials] == [0.04, 0.09]
-    assert [one.cpu_seconds for one in trained.trials] == [5.0, 10.0]
+    assert [one.cpu_seconds for one in projected.trials] == [5.0, 10.0]
+
+
+def test_a_network_as_trained_does_not_pay_for_projections(runs: Path) -> None:
+    (trained,) = entry(runs, "heavy")
+    assert [one.cpu_seconds for one in trained.trials] == [3.0, 6.0]
 
 
 def test_a_trial_that_failed_costs_and_has_no_value(runs: Path) -> None:
     tried = entry(runs, "plain")[0].trials
     assert [one.value for one in tried] == [0.25, math.inf]
-    assert [one.cpu_seconds for one in tried] == [5.0, 6.0]
+    assert [one.cpu_seconds for one in tried] == [3.0, 4.0]
 
 
 def test_what_was_chosen_is_confirmed_as_what_it_was_chosen_as(runs: Path) -> None:

@@ -37,6 +37,12 @@ def test_searches_differ_by_their_draws_and_seeds() -> None:
     assert replace(first, tune=second.tune, training=second.training) == second
 
 
+def test_no_search_is_confirmed_with_the_seeds_of_another() -> None:
+    asks = question(seeds=100)
+    seeds = [range(asks.first_seed(number), asks.first_seed(number) + 100) for number in (1, 2, 3)]
+    assert len({seed for some in seeds for seed in some}) == 300
+
+
 def test_every_problem_has_its_turn_before_one_is_searched_again() -> None:
     asks = question()
     assert asks.rounds() == [("waves", 1), ("more-waves", 1), ("waves", 2), ("more-waves", 2)]
@@ -55,6 +61,29 @@ def test_it_may_ask_for_more_searches(tmp_path: Path) -> None:
     assert (longer.studies, longer.began) == (5, began) and kept(tmp_path / "mine") == longer
     with pytest.raises(FileExistsError, match="asks something else"):
         claim_or_recall(tmp_path, question(studies=2))
+
+
+def test_a_start_that_was_killed_is_taken_over(tmp_path: Path) -> None:
+    asks = claim_or_recall(tmp_path, question())
+    (tmp_path / "mine" / QUESTION).rename(tmp_path / "mine" / f"{QUESTION}.new")
+    again = claim_or_recall(tmp_path, question(seeds=4))
+    assert again.seeds == 4 and again.problems == asks.problems and kept(tmp_path / "mine") == again
+    assert {path.name for path in (tmp_path / "mine").rglob("*")} == {
+        QUESTION, "problems", "waves.yaml", "more-waves.yaml"
+    }  # fmt: skip
+
+
+def test_a_question_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asks = claim_or_recall(tmp_path, question())
+
+    def full(*_: object, **__: object) -> str:
+        raise OSError("no room")
+
+    monkeypatch.setattr("study.comparing.question.yaml.safe_dump", full)
+    with pytest.raises(OSError, match="no room"):
+        claim_or_recall(tmp_path, question(studies=5))
+    assert kept(tmp_path / "mine") == asks
+    assert claim_or_recall(tmp_path, question()) == asks  # nothing to write
 
 
 def test_another_question_has_another_name(tmp_path: Path) -> None:

@@ -38,6 +38,12 @@ def entry(
     return EntryResult(name, projected, tuple(searches))
 
 
+def nothing(name: str, *, searches: int = 3) -> EntryResult:
+    """No trial of its searches completed."""
+    tried = (Tried(source(name, "lost"), 5.0, math.inf),)
+    return EntryResult(name, False, (SearchResult(tried, None, {}, ()),) * searches)
+
+
 def problem(name: str, *entries: EntryResult, refused: Mapping[str, str] | None = None) -> ProblemResult:
     """With a known solution."""
     return ProblemResult(name, ERROR, CONSTRAINT, "validation/data_mse", entries, refused or {})

@@ -17,7 +17,7 @@ from study.comparison.saved import FILE, read_comparison
 from study.comparison.sentences import sentence
 from study.comparison.verdict import judge
 from tests.study.comparison import synthetic
-from tests.study.comparison.made_up import around, comparison, entry, problem
+from tests.study.comparison.made_up import around, comparison, entry, nothing, problem
 from tests.study.report.rendering import drawn
 
 MOST_BYTES = 5_000_000
@@ -67,6 +67,16 @@ def test_the_page_has_every_entry_its_sentence_and_its_runs(whole: tuple[Compari
     assert runs <= set(re.findall(r"runs/(\w+)\"", text))
 
 
+def test_the_page_says_how_probably_an_entry_is_better_than_the_best_baseline(whole: tuple[Comparison, Path]) -> None:
+    made, folder = whole
+    _, section = (folder / PAGE).read_text(encoding="utf-8").split("<h2>Probability of improvement</h2>")
+    table, _ = section.split("</table>", 1)
+    for standings in judge(made).problems.values():
+        for one in standings:
+            assert not one.best or f">{one.best.improvement.value:.2f}<br>" in table
+    assert "Probability of improvement" not in edge("no baseline")
+
+
 def test_the_page_needs_no_network(whole: tuple[Comparison, Path]) -> None:
     _, folder = whole
     text = (folder / PAGE).read_text(encoding="utf-8")
@@ -112,12 +122,16 @@ FAILED = [[math.inf] * 2] * 2
 
 EDGES = {
     "all failed": comparison(problem("waves", entry("soft", FAILED), entry("batch", FAILED))),
+    "many entries": comparison(problem("waves", *(entry(name, around(1.0)) for name in ("soft", *"abcdefghijk")))),
     "one run": comparison(problem("waves", entry("soft", [[1.0]]), entry("batch", [[0.5]]))),
     "one search": comparison(
         problem("waves", entry("soft", around(1.0, searches=1)), entry("batch", around(0.5, searches=1)))
     ),
+    "nothing to confirm": comparison(problem("waves", entry("soft", around(1.0)), nothing("batch"))),
+    "no baseline's": comparison(problem("waves", entry("batch", around(1.0)), nothing("soft"))),
     "no baseline": comparison(problem("waves", entry("soft", around(1.0))), baselines=()),
     "exact": comparison(problem("waves", entry("soft", [[0.0, 0.0]] * 2, constraint=0.0), entry("batch", FAILED))),
+    "exact and not": comparison(problem("waves", entry("soft", [[0.0, 0.0]] * 2), entry("batch", around(1.0)))),
     "refused": comparison(
         problem("waves", entry("soft", around(1.0))), problem("heat", refused={"soft": "there is no data"})
     ),
@@ -142,7 +156,13 @@ def test_edges_have_pages_too(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "notice"),
-    [("one search", "One search of each"), ("all failed", "Two searches"), ("no baseline", "There is no baseline")],
+    [
+        ("one search", "One search of each"),
+        ("one search", "Seeds of one search decide nothing among so many entries if there are 4 of them"),
+        ("all failed", "Two searches"),
+        ("no baseline", "There is no baseline"),
+        ("many entries", "Few searches decide little among so many entries"),
+    ],
 )
 def test_notices_say_what_cannot_be_told(name: str, notice: str) -> None:
     assert f'<p class="notice">{notice}' in edge(name)

@@ -105,6 +105,15 @@ def test_a_median_run_that_failed_has_no_ratio() -> None:
     assert "constraint error not measured, since runs failed" in sentence(found)
 
 
+def test_beside_a_baseline_that_failed_there_is_no_ratio() -> None:
+    ratio = Estimate(0.0, (0.0, 0.0), Over.SEARCHES)
+    found = sentence(overall(on(B, B), ratio=ratio, constraint_ratio=None))
+    assert "; the best baseline's median run failed; costs" in found
+    assert "median error 0 × the best baseline's" in sentence(overall(on(B, B), ratio=ratio, median=0.0))
+    same = Estimate(1.0, (1.0, 1.0), Over.SEARCHES)
+    assert "; its median run failed; " in sentence(overall(on(U, U), ratio=same, median=math.inf))
+
+
 def test_an_open_interval_and_none_at_all() -> None:
     wide = Estimate(0.5, (0.0, math.inf), Over.SEARCHES)
     assert "(95 % interval 0 to ∞)" in sentence(overall(on(U, U), ratio=wide))
@@ -122,7 +131,7 @@ def test_without_a_baseline_it_says_so() -> None:
     )
     failed = overall({"waves": None}, ratio=None, constraint_ratio=None, cost_ratio=None, median=math.inf, failures=1)
     assert sentence(failed) == (
-        "null-space + projection: no tuned baseline to compare it with; the median run failed; "
+        "null-space + projection: no tuned baseline to compare it with; its median run failed; "
         "100 % of its runs failed."
     )
 

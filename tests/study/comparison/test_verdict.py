@@ -8,7 +8,7 @@ from study.comparison.verdict import judge, quotient
 from study.statistics.comparison import Decision
 from study.statistics.estimate import Over
 from tests.study.comparison import synthetic
-from tests.study.comparison.made_up import around, comparison, entry, problem
+from tests.study.comparison.made_up import around, comparison, entry, nothing, problem
 
 FAILED = [[math.inf] * 4] * 3
 
@@ -76,9 +76,23 @@ def test_where_all_failed_nobody_is_better() -> None:
     made = comparison(problem("waves", entry("soft", FAILED), entry("reduction", FAILED)))
     found = standing(made, "reduction")
     assert found.decision == Decision.UNDECIDED
-    assert found.constraint_ratio == 1
+    assert found.constraint_ratio is None
     ratio = overall(made, "reduction").ratio
     assert ratio and ratio.value == 1
+
+
+def test_beside_a_baseline_that_failed_an_entry_is_better_by_no_known_factor() -> None:
+    made = comparison(problem("waves", entry("soft", FAILED), entry("batch", around(1.0))))
+    found = standing(made, "batch")
+    assert (found.decision, found.constraint_ratio, found.cost_ratio) == (Decision.BETTER, None, 1)
+
+
+@pytest.mark.parametrize("baseline", [True, False])
+def test_who_found_nothing_to_confirm_is_worse_and_has_no_cost(baseline: bool) -> None:
+    names = ("batch", "soft") if baseline else ("soft", "batch")
+    made = comparison(problem("waves", entry(names[0], around(1.0)), nothing(names[1])))
+    assert standing(made, names[1]).median.value == math.inf
+    assert [overall(made, name).cost_ratio for name in names] == [None, None]
 
 
 def test_without_baselines_nothing_is_decided() -> None:

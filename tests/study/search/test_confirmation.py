@@ -114,6 +114,11 @@ def test_several_searches_are_confirmed_together_with_the_same_seeds() -> None:
     assert planned(study) == 10  # the same settings, found twice, are trained twice
 
 
+def test_fresh_seeds_begin_where_they_are_asked_to() -> None:
+    tried = replace(SOME[0], values=SOME[0].values | {SEED: 1000})
+    assert seeds_of(confirming({"first": found(competing(), tried)}, seeds=2, first_seed=1000)) == [(1001, 1002)]
+
+
 def test_each_trial_has_the_settings_that_were_best_whatever_the_file_says() -> None:
     """Another search for the same thing, whose file sets another rate and network."""
     other = competing()

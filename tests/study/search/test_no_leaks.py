@@ -10,10 +10,12 @@ from ray.tune.schedulers import TrialScheduler
 
 from search_spaces.contestants import CONTESTANT
 from search_spaces.schema import Scheduler
+from study.analysis.findings import analyse
 from study.journal.journal import TrialStatus
 from study.search import schedulers
+from study.search.confirmation import confirming
 from study.search.optuna_search import OptunaSearch
-from tests.study.competing import competing, record
+from tests.study.competing import LEARNING_RATE, WEIGHT, competing, record
 
 METRIC = "validation/data_mse"
 TEST = {"test/data_mse": 1e-9, "test/constraint_mse": 1e-9, "projected/test/data_mse": 1e-9}
@@ -68,6 +70,24 @@ def test_the_search_reads_no_test_error_of_what_it_is_told(sampler: str, objecti
         records[one.trial] = one
         search.tell(one)
     OptunaSearch(study, InMemoryStorage(), records)  # a resumed search reads none either
+
+
+def test_what_is_confirmed_does_not_depend_on_test_errors() -> None:
+    """The best by validation are the worst by test data, and the other way round."""
+    errors = [1.0, 2.0, 3.0, 4.0]
+    confirmed = []
+    for of_test in (errors, errors[::-1]):
+        records = {
+            f"000{place}": record(
+                f"000{place}",
+                {CONTESTANT: "heavy", LEARNING_RATE: 1e-3 * error, WEIGHT: 1.0},
+                data=error,
+                also={name: other for name in TEST} | {"projected/validation/data_mse": error},
+            )
+            for place, (error, other) in enumerate(zip(errors, of_test, strict=True))
+        }
+        confirmed.append(confirming({"any": analyse(competing(), records)}, seeds=2))
+    assert confirmed[0] == confirmed[1]
 
 
 @pytest.mark.parametrize("name", ["asha", "median"])
