@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from cnn_core.schedules import Schedule
+from cnn_core.schedules import Schedule, lasting
 
 Described = TypeVar("Described")
 """A frozen dataclass: a method or an optimizer."""
@@ -41,9 +41,19 @@ def rates_of(description: Any) -> dict[str, Schedule]:
 
 def with_rates(description: Described, numbers: Mapping[str, Tensor]) -> Described:
     """The same with tensors of one number in the place of those rates, which were checked when it was made."""
-    held = copy.copy(description)
-    for name, number in numbers.items():
+    return _with(description, {name: Held(number) for name, number in numbers.items()})
+
+
+def in_training(description: Described, epochs: int) -> Described:
+    """The same in a training of so many epochs, where each of its schedules has an end."""
+    lasts = {name: lasting(rate, max(epochs, 1)) for name, rate in rates_of(description).items()}
+    changed = {name: rate for name, rate in lasts.items() if rate is not rates_of(description)[name]}
+    return _with(description, changed) if changed else description
+
+
+def _with(description: Described, rates: Mapping[str, Any]) -> Described:
+    changed = copy.copy(description)
+    for name, rate in rates.items():
         field, _, key = name.partition(".")
-        value = {**getattr(held, field), key: Held(number)} if key else Held(number)
-        object.__setattr__(held, field, value)
-    return held
+        object.__setattr__(changed, field, {**getattr(changed, field), key: rate} if key else rate)
+    return changed

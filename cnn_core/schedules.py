@@ -2,10 +2,11 @@
 
 A schedule is a value of a method's field (a penalty weight, a gain, a damping, a learning rate). Time is measured in
 epochs and may be fractional, so a schedule means the same for every batch size. A plain number is a constant schedule.
+One without `epochs` lasts as long as the training that it belongs to, which says so by `lasting`.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -22,11 +23,11 @@ class Constant:
 
 @dataclass(frozen=True)
 class Linear:
-    """From `start` to `end` in a straight line over `epochs`, then `end`."""
+    """From `start` to `end` in a straight line over `epochs`, or over the whole training; then `end`."""
 
     start: float
     end: float
-    epochs: float
+    epochs: float | None = None
     name: Literal["linear"] = "linear"
 
     def __post_init__(self) -> None:
@@ -38,11 +39,11 @@ class Linear:
 
 @dataclass(frozen=True)
 class Geometric:
-    """From `start` to `end` by a constant factor per epoch over `epochs`, then `end`; both must be positive."""
+    """From `start` to `end` by a constant factor per epoch, as long as `Linear`; both must be positive."""
 
     start: float
     end: float
-    epochs: float
+    epochs: float | None = None
     name: Literal["geometric"] = "geometric"
 
     def __post_init__(self) -> None:
@@ -56,11 +57,11 @@ class Geometric:
 
 @dataclass(frozen=True)
 class Cosine:
-    """From `start` to `end` along half a cosine over `epochs`, then `end`."""
+    """From `start` to `end` along half a cosine, as long as `Linear`."""
 
     start: float
     end: float
-    epochs: float
+    epochs: float | None = None
     name: Literal["cosine"] = "cosine"
 
     def __post_init__(self) -> None:
@@ -122,17 +123,25 @@ def value_at(schedule: Schedule, epoch: float) -> float:
     return float(schedule) if isinstance(schedule, int | float) else schedule.at(epoch)
 
 
+def lasting(schedule: Schedule, epochs: float) -> Schedule:
+    """The schedule in a training of so many epochs."""
+    if isinstance(schedule, Linear | Geometric | Cosine) and schedule.epochs is None:
+        return replace(schedule, epochs=epochs)
+    return schedule
+
+
 def require_nonnegative(**schedules: Schedule) -> None:
     """Raise ValueError naming the first schedule that takes a negative value at its start or in the long run."""
     for name, schedule in schedules.items():
-        if not (value_at(schedule, 0.0) >= 0 and value_at(schedule, 1e9) >= 0):
+        if not (value_at(schedule, 0.0) >= 0 and value_at(lasting(schedule, 1.0), 1e9) >= 0):
             raise ValueError(f"{name} must not be negative, got {schedule}")
 
 
-def _progress(epoch: float, epochs: float) -> float:
-    return min(max(epoch / epochs, 0.0), 1.0)
+def _progress(epoch: float, epochs: float | None) -> float:
+    """How far a schedule has got, from 0 to 1; one that belongs to no training does not move."""
+    return 0.0 if epochs is None else min(max(epoch / epochs, 0.0), 1.0)
 
 
-def _require_positive_epochs(epochs: float) -> None:
-    if epochs <= 0:
+def _require_positive_epochs(epochs: float | None) -> None:
+    if epochs is not None and epochs <= 0:
         raise ValueError(f"a schedule needs epochs > 0, got {epochs}")

@@ -24,6 +24,7 @@ from cnn_core.divergence import UNEXPLAINED, cause
 from cnn_core.methods.method import Direction, Method, MiniBatch, Part, State, Step, Watch, require_value
 from cnn_core.optimizers import Adam, Optimizer, searches_at
 from cnn_core.problems import PointSet, by_region
+from cnn_core.rates import in_training
 from cnn_core.renewal import Renewal, require_renewal
 from cnn_core.schedules import value_at
 from cnn_core.tasks import Roles, Task, require_need, tasks
@@ -60,6 +61,7 @@ class Training:
     def __post_init__(self) -> None:
         self.regions = dict(by_region(self.points))
         self.tasks = tasks(self.model, self.regions, self.roles)
+        self.method, self.optimizer = in_training(self.method, self.epochs), in_training(self.optimizer, self.epochs)
         if self.epochs:
             require_need(self.method.name, self.method.needs, self.tasks)
         require_value(self.optimizer, self.method)
@@ -76,10 +78,9 @@ class Training:
         self.stepper = self.optimizer.build(self.theta, self.model.layout.shapes)
         self.method_state = self.method.start(self.tasks, self.regions)
         self.shuffler = torch.Generator().manual_seed(self.seed)
-        self.epoch = 0
+        self.epoch, self.clock = 0, Clock(x.device)
         self.status = TrainingStatus.RUNNING if self.epochs else TrainingStatus.COMPLETED
         self.reason: str | None = None
-        self.clock = Clock(x.device)
         self.recorder: Recorder | None = None
         self._watch: Watch = dict
         self.gradient = torch.zeros_like(self.theta, requires_grad=False)

@@ -101,6 +101,7 @@ CORE_ROOMS = {
         "optimizers",
         "problems",
         "renewal",
+        "rates",
         "schedules",
         "tasks",
     },

@@ -3,9 +3,13 @@ from itertools import pairwise
 from typing import get_args
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnn_core.methods import Soft
+from cnn_core.networks import Modulated
+from cnn_core.optimizers import Adam
 from cnn_core.schedules import (
     Constant,
     Cosine,
@@ -14,9 +18,12 @@ from cnn_core.schedules import (
     Schedule,
     Step,
     WarmUp,
+    lasting,
     require_nonnegative,
     value_at,
 )
+from cnn_core.training import Training
+from tests.cnn_core.cases import grid_points, make_model, make_problem
 
 
 @pytest.mark.parametrize(
@@ -27,6 +34,9 @@ from cnn_core.schedules import (
         (Constant(2.5), {0: 2.5, 100: 2.5}),
         (Linear(1.0, 3.0, epochs=4), {0: 1.0, 1: 1.5, 2.5: 2.25, 4: 3.0, 9: 3.0}),
         (Geometric(1.0, 100.0, epochs=2), {0: 1.0, 0.5: math.sqrt(10), 1: 10.0, 2: 100.0, 5: 100.0}),
+        (Cosine(2.0, 0.5), {0: 2.0, 7: 2.0}),  # it belongs to no training
+        (lasting(Cosine(2.0, 0.0), 3), {0: 2.0, 1: 1.5, 3: 0.0, 10: 0.0}),
+        (lasting(Linear(1.0, 3.0, epochs=4), 7), {1: 1.5, 4: 3.0}),
         (Cosine(2.0, 0.0, epochs=3), {0: 2.0, 1: 1.5, 1.5: 1.0, 2: 0.5, 3: 0.0, 10: 0.0}),
         (Step(8.0, 0.5, every=2), {0: 8.0, 1.99: 8.0, 2: 4.0, 5: 2.0}),
         (WarmUp(6.0, epochs=3, delay=1), {0: 0.0, 0.99: 0.0, 1: 0.0, 2: 2.0, 3.5: 5.0, 4: 6.0, 50: 6.0}),
@@ -91,3 +101,22 @@ def test_a_step_schedule_may_grow_without_end() -> None:
     require_nonnegative(penalty=growing)
     assert growing.at(1e6) == math.inf
     assert Step(0.0, 10.0, every=1).at(1e6) == 0.0
+
+
+@pytest.mark.parametrize("kind", [Linear, Geometric, Cosine])
+def test_one_without_epochs_lasts_as_long_as_its_training(kind: type[Linear | Geometric | Cosine]) -> None:
+    problem = make_problem("helmholtz")
+    model, points = make_model(problem, Modulated(widths=(4,))), grid_points(problem, 6)
+
+    def trained(epochs: int | None) -> Training:
+        method = Soft(weight=kind(1.0, 4.0, epochs), weights={"helmholtz": kind(2.0, 3.0, epochs)})
+        training = Training(model, points, method, Adam(kind(1e-2, 1e-4, epochs)), 3, 4)
+        for _ in range(4):
+            training.run_epoch()
+        return training
+
+    found, expected = trained(None), trained(4)
+    assert found.method == expected.method and torch.equal(found.theta, expected.theta)
+    assert not torch.equal(found.theta, trained(2).theta)
+    with pytest.raises(ValueError, match="weight must not be negative"):
+        Soft(weight=Linear(1.0, -1.0))
