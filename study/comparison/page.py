@@ -7,7 +7,7 @@ from html import escape
 from study.comparison import front_svg, tables
 from study.comparison.result import PROJECTED, Comparison, Links, ProblemResult
 from study.comparison.script import SCRIPT
-from study.comparison.sentences import sentence
+from study.comparison.sentences import sentence, undecidable
 from study.comparison.standing import Overall
 from study.comparison.targets import profiles_of, times_to_target
 from study.comparison.verdict import Verdict
@@ -75,6 +75,8 @@ READING = (
     "An interval holds the value for other searches with a probability of 95 %; where there was one search, for other "
     "seeds of the settings that it found.",
     "The best baseline is that of the smallest median test error on the problem, a choice that flatters the baseline.",
+    "A trial's name, or a seed in the last table, is a link to its run in MLflow; one to 127.0.0.1 opens while "
+    "cnn-study ui runs on this machine.",
 )
 
 HYPERVOLUMES = "Square decades that an entry's points dominate, up to the largest errors of any point: more is better."
@@ -126,12 +128,7 @@ def _took(comparison: Comparison) -> str:
 def _notices(comparison: Comparison) -> Iterator[str]:
     if comparison.ended is None:
         yield "Not finished: what is missing of an entry that has begun counts as failed."
-    if not comparison.baselines:
-        yield "There is no baseline, so nothing is called better or worse."
-    if comparison.studies == 1:
-        yield "One search of each: intervals and decisions are about the settings that it found, not about others."
-    if comparison.studies == 2:
-        yield "Two searches of each can decide nothing, however far apart they are; three can, five do so more often."
+    yield from undecidable(comparison.baselines, comparison.studies)
 
 
 def _sections(

@@ -29,6 +29,16 @@ def sentence(overall: Overall) -> str:
     return f"{overall.label}: {'; '.join(parts)}{_refused(overall)}."
 
 
+def undecidable(baselines: Sequence[str], studies: int) -> Iterator[str]:
+    """What a comparison with these baselines and so many searches of each problem cannot tell, known before it runs."""
+    if not baselines:
+        yield "There is no baseline, so nothing is called better or worse."
+    if studies == 1:
+        yield "One search of each: intervals and decisions are about the settings that it found, not about others."
+    if studies == 2:
+        yield "Two searches of each can decide nothing, however far apart they are; three can, five do so more often."
+
+
 def _decisions(overall: Overall) -> str:
     """Better than every tuned baseline on 4 of 6 problems, undecided on 1 (burgers), worse than at least one on 1."""
     decided = {decision: overall.problems(decision) for decision in CLAIMS}
