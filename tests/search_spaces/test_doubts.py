@@ -35,7 +35,9 @@ def test_an_unknown_that_nothing_finds_is_told() -> None:
     trained = replace(shipped("heat-inverse"), search={})
     study = replace(trained, training=replace(trained.training, epochs=0))
     (line,) = doubts(study)
-    assert line.startswith("problem.unknown.diffusivity: with training.epochs 0 nothing finds it, and the PDE is solved")
+    assert line.startswith(
+        "problem.unknown.diffusivity: with training.epochs 0 nothing finds it, and the PDE is solved"
+    )
     assert line.endswith(f"with its start, 0.2; train some epochs, or search {START}")
     assert doubts(replace(study, search={START: SearchedParameter(Uniform(0.05, 0.5))})) == []
 

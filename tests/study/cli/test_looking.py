@@ -206,19 +206,25 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
 def test_a_study_that_does_not_exist(command: Command, name: str, study: str) -> None:
     Path("elsewhere").mkdir()
     write_file({}, "elsewhere/study.yaml")
-    assert_refused(command(name, study), f"{Path('runs') / study}: there is no such study; there is none under runs/ yet; start")
+    assert_refused(
+        command(name, study), f"{Path('runs') / study}: there is no such study; there is none under runs/ yet; start"
+    )
 
 
 def test_a_trial_that_was_saved_is_no_study(command: Command) -> None:
     Path("saved").mkdir()
     Path("saved/checkpoint.pt").touch()
-    assert_refused(command("plot", "saved", "0"), "saved is a trial's folder, which is used in Python: study.load_trial(")
+    assert_refused(
+        command("plot", "saved", "0"), "saved is a trial's folder, which is used in Python: study.load_trial("
+    )
 
 
 def test_the_studies_of_a_comparison_have_their_status(filled: Command) -> None:
     contestants = {"plain": Contestant({"training.method.name": "unconstrained"})}
     problem = replace(load_study("small.yaml", {"search": {}, "tune.balance": None}), contestants=contestants)
-    claim_or_recall(RUNS, asked("all", [Entered(problem, {})], baselines=(), studies=2, seeds=2, trials=2, seconds=None))
+    claim_or_recall(
+        RUNS, asked("all", [Entered(problem, {})], baselines=(), studies=2, seeds=2, trials=2, seconds=None)
+    )
     assert "nothing has begun; go on with: cnn-study compare --name all" in filled("status", "all").out
     Path("runs/mine").rename("runs/all-small-1")
     shown = filled("status", "all")
