@@ -1,4 +1,4 @@
-"""What is no error in a study file: an exact solution that violates the residual, a GPU that is not here."""
+"""What is no error in a study file and hardly meant: wrong solutions, unknowns that nothing finds, absent GPUs."""
 
 import torch
 
@@ -11,7 +11,12 @@ from search_spaces.splits import points_of
 
 
 def doubts(study: Study) -> list[str]:
-    """A line for each residual that the exact solution does not satisfy at the points of the three splits."""
+    """A line for each thing in a study that contradicts what it is for."""
+    return [*_misfits(study), *_never_found(study)]
+
+
+def _misfits(study: Study) -> list[str]:
+    """Of each residual that the exact solution does not satisfy at the points of the three splits."""
     problem = build_problem(study.problem)
     if not problem.has_solution:
         return []
@@ -21,6 +26,22 @@ def doubts(study: Study) -> list[str]:
             regions.setdefault(region, []).append(part)
     found = [misfit for region, parts in regions.items() for misfit in misfits(problem.on(region), *parts)]
     return [f"problem {study.problem.name!r}: {misfit}" for misfit in found]
+
+
+def _never_found(study: Study) -> list[str]:
+    """Of each unknown that some contestant neither trains nor searches the start of: a projection holds it fixed."""
+    found = {
+        name: unknown.start
+        for plain in plain_studies(study).values()
+        if plain.training.epochs == 0 and "training.epochs" not in plain.search
+        for name, unknown in plain.problem.unknown.items()
+        if f"problem.unknown.{name}.start" not in plain.search
+    }
+    return [
+        f"problem.unknown.{name}: with training.epochs 0 nothing finds it, and the PDE is solved with its start, "
+        f"{start:g}; train some epochs, or search problem.unknown.{name}.start"
+        for name, start in found.items()
+    ]
 
 
 def lacking(study: Study) -> list[str]:

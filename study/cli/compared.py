@@ -12,11 +12,11 @@ from search_spaces.schema import Study
 from study.cli.conclusion import to_its_end
 from study.cli.exit_codes import Ended, mendable
 from study.cli.interrupts import INTERRUPTED
-from study.comparing.gather import complete, finished, gathered
+from study.comparing.gather import complete, entries_of, finished, gathered
 from study.comparing.question import Question, kept
 from study.comparison.files import write_comparison
 from study.comparison.result import Comparison
-from study.comparison.sentences import sentence
+from study.comparison.sentences import sentence, undecidable
 from study.comparison.verdict import judge
 from study.driver.runner import Outcome
 from study.journal.files import REPORT
@@ -30,6 +30,9 @@ def go_on(question: Question, runs: Path, *, hours: float | None, tracking_uri: 
     until = math.inf if hours is None else time.monotonic() + 3600 * hours
     with mendable():
         uri = check_uri(tracking_uri or default_uri(runs))
+    most = max(len([*entries_of(study)]) for study in question.problems.values())
+    for line in undecidable(question.baselines, question.studies, question.seeds, most):
+        click.echo(f"warning: {line}", err=True)
     stopped = False
     for name, study in _studies(question, runs):
         if (left := (until - time.monotonic()) / 3600) <= 0:

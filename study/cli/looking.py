@@ -12,9 +12,16 @@ from search_spaces.shipped import shipped_spaces
 from study.cli.exit_codes import RunFailed, mendable
 from study.cli.loading import loading
 from study.cli.options import NAME, SPACE, TRACKING_URI, an_address, name_argument, settings_option
-from study.cli.studies import RUNS, all_studies, compares, existing, say_doubts, study_of
-
-HOW_TO_START = "start one with: cnn-study run helmholtz-quick"
+from study.cli.studies import (
+    HOW_TO_START,
+    RUNS,
+    all_studies,
+    compares,
+    existing,
+    of_comparison,
+    say_doubts,
+    study_of,
+)
 
 
 @click.command()
@@ -136,17 +143,26 @@ def plot(name: str, trial: str) -> None:
 def status(name: str | None, storage: str | None) -> None:
     """Show how far each study is, or every trial of the study NAME.
 
-    The studies are those under runs/, or those of a storage.
+    The studies are those under runs/, or those of a storage; of a comparison, its own.
     """
+    of_many = name is None or compares(name)
     if storage is not None:
         _show_elsewhere(storage, name)
-    elif directories := [existing(name)] if name else all_studies():
+    elif directories := _shown(name):
         with loading():
             from study.cli.study_tables import show
 
-        show(directories, trials=name is not None)
+        show(directories, trials=not of_many)
+    elif name:
+        click.echo(f"nothing has begun; go on with: cnn-study compare --name {name}")
     else:
         click.echo(f"no studies under {RUNS.resolve()}; {HOW_TO_START}")
+
+
+def _shown(name: str | None) -> list[Path]:
+    if name is None:
+        return all_studies()
+    return of_comparison(name) if compares(name) else [existing(name)]
 
 
 def _show_elsewhere(storage: str, name: str | None) -> None:

@@ -61,10 +61,11 @@ def _finished(trial: Trial, study: Study, console: Console, save: Path | None) -
 
     A trial that is to be saved is saved where it is interrupted, too: after an epoch, or trained and not projected.
     """
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console) as progress:
+    epochs = study.training.epochs
+    counted = (MofNCompleteColumn(), TimeRemainingColumn()) if epochs else ()
+    with Progress(TextColumn("{task.description}"), BarColumn(), *counted, console=console) as progress:
         training = f"training {study.training.method.name}"
-        task = progress.add_task(training, total=study.training.epochs, completed=trial.epoch)
+        task = progress.add_task(training, total=epochs or None, completed=trial.epoch)
         with nullcontext(lambda: False) if save is None else deferred(STOPPING) as is_asked_to_stop:
             while not trial.done and not is_asked_to_stop():
                 trial.step()
@@ -80,6 +81,6 @@ def _finished(trial: Trial, study: Study, console: Console, save: Path | None) -
                 raise
             _save(trial, save)
             raise Interrupted(
-                f"interrupted after epoch {trial.epoch} of {study.training.epochs}; the same command goes on "
+                f"interrupted after epoch {trial.epoch} of {epochs}; the same command goes on "
                 f"from there with: --from-checkpoint {save}"
             ) from None

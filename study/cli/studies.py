@@ -13,11 +13,14 @@ from search_spaces.shipped import find
 from study.cli.exit_codes import mendable
 from study.cli.loading import loading
 from study.journal.files import QUESTION, STUDY
+from study.trial.files import CHECKPOINT
 
 if TYPE_CHECKING:
     from search_spaces.schema import Study
 
 RUNS = Path("runs")
+
+HOW_TO_START = "start one with: cnn-study run helmholtz-quick"
 
 
 def study_of(
@@ -86,12 +89,32 @@ def compares(name: str) -> bool:
     return Path(name).name == name and (RUNS / name / QUESTION).exists()
 
 
+def of_comparison(name: str) -> list[Path]:
+    """The folders of the searches and confirmations of the comparison NAME that have begun."""
+    with loading():
+        from study.comparing.question import kept
+
+    question = kept(RUNS / name)
+    names = [called for one in question.rounds() for called in (question.called(*one), question.confirmed(*one))]
+    return [RUNS / name for name in names if (RUNS / name / STUDY).exists()]
+
+
 def existing(name: str) -> Path:
     """The folder of the study NAME. Raises StudyFileError with the names that there are."""
     if compares(name):
-        raise StudyFileError(f"{RUNS / name} is a comparison; go on with it by cnn-study compare --name {name}")
+        raise StudyFileError(
+            f"{RUNS / name} is a comparison; go on with it by cnn-study compare --name {name}, or write one of its "
+            f"studies, which cnn-study status {name} shows"
+        )
     directory = RUNS / " ".join(name.split())
     if Path(name).name != name or not (directory / STUDY).exists():
-        known = ", ".join(path.name for path in all_studies()) or "none"
-        raise StudyFileError(f"{directory}: there is no such study; write one of: {known}")
+        raise StudyFileError(f"{directory}: there is no such study; {_instead(name)}")
     return directory
+
+
+def _instead(name: str) -> str:
+    """What to write in place of a name that no study has."""
+    if (Path(name) / CHECKPOINT).is_file():
+        return f"{name} is a trial's folder, which is used in Python: study.load_trial({name!r})"
+    known = ", ".join(path.name for path in all_studies())
+    return f"write one of: {known}" if known else f"there is none under {RUNS}/ yet; {HOW_TO_START}"

@@ -95,7 +95,7 @@ def _problem(question: Question, runs: Path, name: str, numbers: Sequence[int], 
     ]
     entries = tuple(
         EntryResult(contestant, projected, tuple(one.result(contestant, projected) for one in searches))
-        for contestant, projected in _entries(study)
+        for contestant, projected in entries_of(study)
     )
     measured = {metric for one in searches for variant in one.confirmed for metric in variant.metrics}
     error = next((metric for metric in (SOLUTION, DATA) if metric in measured), CONSTRAINT)
@@ -103,7 +103,7 @@ def _problem(question: Question, runs: Path, name: str, numbers: Sequence[int], 
     return ProblemResult(name, error, CONSTRAINT, validation, entries, question.refused.get(name, {}))
 
 
-def _entries(study: Study) -> Iterator[tuple[str, bool]]:
+def entries_of(study: Study) -> Iterator[tuple[str, bool]]:
     """(contestant, whether as projected) of all networks that are judged: a contestant that only projects has one."""
     for name, plain in plain_studies(study).items():
         assert name is not None

@@ -120,10 +120,10 @@ def claim_or_recall(runs: Path, question: Question) -> Question:
     if Path(question.name).name == question.name and (folder / QUESTION).exists():
         before = kept(folder)
         longer = replace(before, studies=max(before.studies, question.studies))
-        if replace(longer, began=0.0, version="") != replace(question, began=0.0, version=""):
+        if differing := _differing(longer, question):
             raise FileExistsError(
-                f"{folder}: a comparison of this name asks something else; write another --name, or go on with it by "
-                f"cnn-study compare --name {question.name}"
+                f"{folder}: a comparison of this name asks something else, by its {', '.join(differing)}; write "
+                f"another --name, or go on with it by cnn-study compare --name {question.name}"
             )
         if longer != before:
             keep(longer, folder)
@@ -138,6 +138,23 @@ def _left_behind(folder: Path) -> bool:
     """Whether a folder holds what is written before a question is kept, and nothing else."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     return bool(names) and names <= {SPACES, _new(folder / QUESTION).name}
+
+
+def _differing(before: Question, now: Question) -> list[str]:
+    """In what two questions differ, in the user's words."""
+    there, here = _said(before), _said(now)
+    return [what for what in dict.fromkeys([*there, *here]) if there.get(what) != here.get(what)]
+
+
+def _said(question: Question) -> dict[str, Any]:
+    """All that a question asks, but for when it was asked."""
+    said: dict[str, Any] = {"--studies": question.studies, "--seeds": question.seeds, "baselines": question.baselines}
+    for name, study in question.problems.items():
+        share = study.tune.trials // len(study.contestants)
+        said[f"--trials, --seconds or tune of {name}"] = replace(study.tune, trials=share)
+        said[f"contestants of {name}"] = (study.contestants, question.refused[name])
+        said[f"problem {name}"] = {**vars(study), "tune": None, "contestants": None}
+    return said
 
 
 def keep(question: Question, folder: Path) -> None:

@@ -6,12 +6,11 @@ from statistics import median
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from study.comparison.markers import kind_handles, marker_style
 from study.comparison.result import Comparison
 from study.comparison.standing import Overall, Seconds
-from study.report.plot_style import EXACT, legend_handle, logarithmic, message_plot, new_figure, styled
+from study.report.plot_style import EXACT, legend_handle, logarithmic, message_plot, new_figure, plain_numbers, styled
 
 
 @styled
@@ -33,10 +32,8 @@ def cost_plot(comparison: Comparison, overall: Sequence[Overall]) -> Figure:
 
 
 def _draw(axes: Axes, comparison: Comparison, shown: Sequence[Overall], cost: Callable[[Seconds], float]) -> None:
-    low, _ = logarithmic(axes, [value for one in shown for value in _seconds(one, cost)], axis="x")
-    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
+    low, high = logarithmic(axes, [value for one in shown for value in _seconds(one, cost)], axis="x")
+    plain_numbers(axes.xaxis, low, high)
     for place, one in enumerate(shown):
         values, style = [max(value, low) for value in _seconds(one, cost)], marker_style(comparison, one.label)
         axes.plot(values, [place] * len(values), markersize=5, alpha=0.8, linestyle="none", **style)

@@ -7,13 +7,12 @@ from html import escape
 from study.comparison import front_svg, tables
 from study.comparison.result import PROJECTED, Comparison, Links, ProblemResult
 from study.comparison.script import SCRIPT
-from study.comparison.sentences import sentence
+from study.comparison.sentences import sentence, undecidable
 from study.comparison.standing import Overall
 from study.comparison.targets import profiles_of, times_to_target
 from study.comparison.verdict import Verdict
 from study.report.html_parts import STYLE, Illustration, document, figure
 from study.report.text_table import format_duration
-from study.statistics.comparison import LEVEL
 
 PAGE = "comparison.html"
 """Its name in the folder of the comparison."""
@@ -79,10 +78,9 @@ READING = (
     "seeds of the settings that it found.",
     "The best baseline is that of the smallest median test error on the problem, a choice that flatters the baseline. "
     "Whoever picks the best of many entries by the same errors flatters that entry.",
+    "A trial's name, or a seed in the last table, is a link to its run in MLflow; one to 127.0.0.1 opens while "
+    "cnn-study ui runs on this machine.",
 )
-
-MANY = 10
-"""Entries among which three or four searches decide little."""
 
 IMPROVEMENTS = (
     "How probably a run of an entry has a smaller test error than one of the problem's best other baseline, with its "
@@ -138,19 +136,7 @@ def _took(comparison: Comparison) -> str:
 def _notices(comparison: Comparison) -> Iterator[str]:
     if comparison.ended is None:
         yield "Not finished: what is missing of an entry that has begun counts as failed."
-    if not comparison.baselines:
-        yield "There is no baseline, so nothing is called better or worse."
-    if comparison.studies == 1:
-        yield "One search of each: intervals and decisions are about the settings that it found, not about others."
-    if comparison.studies == 1 and 2.0 ** (1 - comparison.seeds) * len(comparison.labels) > LEVEL:
-        yield f"Seeds of one search decide nothing among so many entries if there are {comparison.seeds} of them."
-    if comparison.studies in (3, 4) and len(comparison.labels) > MANY:
-        yield (
-            "Few searches decide little among so many entries: a factor of 10 may well stay undecided, which it does "
-            "less with five. The ratios and their intervals say how far apart entries are."
-        )
-    if comparison.studies == 2:
-        yield "Two searches of each can decide nothing, however far apart they are; three can, five do so more often."
+    yield from undecidable(comparison.baselines, comparison.studies, comparison.seeds, len(comparison.labels))
 
 
 def _sections(

@@ -12,7 +12,16 @@ from study.comparison.budget import best_after_seconds, best_after_trials
 from study.comparison.looks import BACKGROUND, entry_look
 from study.comparison.result import PROJECTED, Comparison, EntryResult, ProblemResult
 from study.comparison.targets import LARGEST_FACTOR
-from study.report.plot_style import EXACT, clip, legend_handle, logarithmic, message_plot, new_panels, styled
+from study.report.plot_style import (
+    EXACT,
+    clip,
+    legend_handle,
+    logarithmic,
+    message_plot,
+    new_panels,
+    plain_numbers,
+    styled,
+)
 from study.statistics.budget import Curve
 from study.statistics.targets import Profile
 
@@ -52,7 +61,7 @@ def _budget_plot(
             style: dict[str, Any] = {"color": entry_look(comparison, label).colour, "alpha": 0.2, "linewidth": 0}
             axes.fill_between(lines[label][0], low, high, step="post", **style)
     first = min(curve.budget[0] for curve in curves.values())
-    panels[0].set(xscale="log", xlim=(first, max(last, 1.1 * first)))
+    _budgets(panels, first, max(last, 1.1 * first))
     figure.supylabel(f"best {problem.validation}", fontsize=10)
     figure.supxlabel(budget, fontsize=10)
     return figure
@@ -81,7 +90,8 @@ def profile_plot(comparison: Comparison, profiles: Mapping[str, Profile]) -> Fig
         panels,
         {label: ([1.0, *one.factors, last], [*shares[label], shares[label][-1]]) for label, one in profiles.items()},
     )
-    panels[0].set(xscale="log", xlim=(1, last), ylim=(-0.03, 1.03))
+    _budgets(panels, 1, last)
+    panels[0].set(ylim=(-0.03, 1.03))
     figure.supylabel("share of problems", fontsize=10)
     figure.supxlabel("times the shortest time to the target", fontsize=10)
     return figure
@@ -94,6 +104,13 @@ def _panels(labels: Iterable[str]) -> tuple[Figure, list[Axes]]:
         axes.set_title(name, fontsize=9)
         axes.tick_params(labelsize=8)
     return figure, panels
+
+
+def _budgets(panels: Sequence[Axes], low: float, high: float) -> None:
+    """The axis of budgets, which all panels share."""
+    panels[0].set(xscale="log", xlim=(low, high))
+    for axes in panels:
+        plain_numbers(axes.xaxis, low, high)
 
 
 def _contestants(labels: Iterable[str]) -> list[str]:

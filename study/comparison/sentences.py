@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from study.comparison.standing import Overall
-from study.statistics.comparison import Decision
+from study.statistics.comparison import LEVEL, Decision
 from study.statistics.estimate import Estimate
 
 MOST_NAMES = 2
@@ -12,6 +12,9 @@ MOST_NAMES = 2
 
 NEARLY = 1.05
 """Ratios nearer to 1 are 1 in two digits."""
+
+MANY = 10
+"""Entries among which three or four searches decide little."""
 
 CLAIMS = {
     Decision.BETTER: "better than every {other}tuned baseline",
@@ -27,6 +30,23 @@ def sentence(overall: Overall) -> str:
         return f"{overall.label}: takes part in no problem{_refused(overall)}."
     parts = [_decisions(overall), *_sizes(overall)]
     return f"{overall.label}: {'; '.join(parts)}{_refused(overall)}."
+
+
+def undecidable(baselines: Sequence[str], studies: int, seeds: int, entries: int) -> Iterator[str]:
+    """What a comparison of so many entries, searches of each problem and seeds cannot tell, known before it runs."""
+    if not baselines:
+        yield "There is no baseline, so nothing is called better or worse."
+    if studies == 1:
+        yield "One search of each: intervals and decisions are about the settings that it found, not about others."
+    if studies == 1 and 2.0 ** (1 - seeds) * entries > LEVEL:
+        yield f"Seeds of one search decide nothing among so many entries if there are {seeds} of them."
+    if studies == 2:
+        yield "Two searches of each can decide nothing, however far apart they are; three can, five do so more often."
+    if studies in (3, 4) and entries > MANY:
+        yield (
+            "Few searches decide little among so many entries: a factor of 10 may well stay undecided, which it does "
+            "less with five. The ratios and their intervals say how far apart entries are."
+        )
 
 
 def _decisions(overall: Overall) -> str:

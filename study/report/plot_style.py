@@ -11,9 +11,10 @@ from typing import Any, ParamSpec, TypeVar
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, LogLocator, NullFormatter, NullLocator
 
 from cnn_core.metrics import WORST
 from study.report.looks import Looks, look
@@ -48,6 +49,9 @@ EXACT, BEFORE, AFTER = "#222222", "#0072B2", "#D55E00"
 """Colours of the exact solution, the network as trained, and as projected."""
 
 MUTED = "#777777"
+
+RULER = 50
+"""A logarithmic axis that spans less has three labels a decade."""
 
 
 Parameters = ParamSpec("Parameters")
@@ -118,6 +122,13 @@ def logarithmic_between(axes: Axes, low: float, high: float, *, axis: str = "y")
         decades_in_view = math.floor(math.log10(high)) - math.ceil(math.log10(low)) + 1
         label_all = LogFormatterSciNotation(labelOnlyBase=False, minor_thresholds=(math.inf, math.inf))
         ticks.set_minor_formatter(label_all if decades_in_view < 2 else NullFormatter())
+
+
+def plain_numbers(ticks: Axis, low: float, high: float) -> None:
+    """Label a logarithmic axis from `low` to `high` like a ruler, 1, 2, 5, 10, …; a long one at its decades only."""
+    ticks.set_major_locator(LogLocator(10, subs=(1, 2, 5) if high / low < RULER else (1,)))
+    ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ticks.set_minor_locator(NullLocator())
 
 
 def clip(values: Iterable[float], limits: tuple[float, float]) -> np.ndarray:

@@ -54,7 +54,7 @@ FLAT_NOTE = (
 
 def leaderboard_table(analysis: Analysis) -> TextTable:
     """The best trial of every method, with its errors, and what the method costs."""
-    cost = any(row.cost is not None for row in analysis.leaderboard) or analysis.study.trains
+    cost = any(row.cost is not None for row in analysis.leaderboard)
     columns = (
         METHOD,
         Column("best\ntrial", "the best trial's name"),

@@ -9,6 +9,7 @@ import torch
 from cnn_core.problems import PROBLEMS, Problem, helmholtz
 from search_spaces.doubts import doubts, lacking
 from search_spaces.load import shipped_spaces
+from search_spaces.schema import SearchedParameter, Uniform
 from tests.search_spaces.files import load, shipped
 
 
@@ -25,6 +26,20 @@ def test_a_residual_with_a_mistake_is_one_line(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(PROBLEMS, "helmholtz", wrong)
     (line,) = doubts(load(tmp_path))
     assert line.startswith("problem 'helmholtz': the exact solution does not satisfy the residual 'helmholtz': it is ")
+
+
+START = "problem.unknown.diffusivity.start"
+
+
+def test_an_unknown_that_nothing_finds_is_told() -> None:
+    trained = replace(shipped("heat-inverse"), search={})
+    study = replace(trained, training=replace(trained.training, epochs=0))
+    (line,) = doubts(study)
+    assert line.startswith(
+        "problem.unknown.diffusivity: with training.epochs 0 nothing finds it, and the PDE is solved"
+    )
+    assert line.endswith(f"with its start, 0.2; train some epochs, or search {START}")
+    assert doubts(replace(study, search={START: SearchedParameter(Uniform(0.05, 0.5))})) == []
 
 
 CUDA = {"training.device": "cuda"}

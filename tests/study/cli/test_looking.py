@@ -4,11 +4,16 @@ import json
 import os
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from search_spaces.line_up import Entered
 from search_spaces.load import dump_yaml, load_study, shipped_spaces
+from search_spaces.schema import Contestant
+from study.cli.studies import RUNS
+from study.comparing.question import asked, claim_or_recall
 from study.journal.journal import Journal
 from study.journal.shared_copy import SharedCopy
 from tests.study.cli.command import Command, assert_refused, write_file
@@ -201,7 +206,30 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
 def test_a_study_that_does_not_exist(command: Command, name: str, study: str) -> None:
     Path("elsewhere").mkdir()
     write_file({}, "elsewhere/study.yaml")
-    assert_refused(command(name, study), f"{Path('runs') / study}: there is no such study; write one of: none")
+    assert_refused(
+        command(name, study), f"{Path('runs') / study}: there is no such study; there is none under runs/ yet; start"
+    )
+
+
+def test_a_trial_that_was_saved_is_no_study(command: Command) -> None:
+    Path("saved").mkdir()
+    Path("saved/checkpoint.pt").touch()
+    assert_refused(
+        command("plot", "saved", "0"), "saved is a trial's folder, which is used in Python: study.load_trial("
+    )
+
+
+def test_the_studies_of_a_comparison_have_their_status(filled: Command) -> None:
+    contestants = {"plain": Contestant({"training.method.name": "unconstrained"})}
+    problem = replace(load_study("small.yaml", {"search": {}, "tune.balance": None}), contestants=contestants)
+    claim_or_recall(
+        RUNS, asked("all", [Entered(problem, {})], baselines=(), studies=2, seeds=2, trials=2, seconds=None)
+    )
+    assert "nothing has begun; go on with: cnn-study compare --name all" in filled("status", "all").out
+    Path("runs/mine").rename("runs/all-small-1")
+    shown = filled("status", "all")
+    assert shown.code == 0 and "all-small-1" in shown.out and "12/12" in shown.out
+    assert_refused(filled("plot", "all", "0"), "runs/all is a comparison; ", "which cnn-study status all shows")
 
 
 def test_the_ui_shows_the_files_of_a_folder_that_was_moved(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

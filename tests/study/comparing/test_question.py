@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_a_question_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: 
 
 def test_another_question_has_another_name(tmp_path: Path) -> None:
     claim_or_recall(tmp_path, question())
-    with pytest.raises(FileExistsError, match="asks something else; write another --name, or go on with it by cnn-stu"):
+    with pytest.raises(FileExistsError, match="something else, by its --seeds; write another --name, or go on with it"):
         claim_or_recall(tmp_path, question(seeds=4))
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "study.yaml").touch()
@@ -110,3 +111,15 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "mine" / QUESTION).write_text("studies: 3")
     with pytest.raises(StudyFileError, match=r"comparison.yaml: the comparison cannot be read"):
         kept(tmp_path / "mine")
+
+
+def test_what_two_questions_differ_in_is_named(tmp_path: Path) -> None:
+    claim_or_recall(tmp_path, question())
+    changed: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"studies": 1}, "by its --studies"),
+        ({"baselines": ()}, "by its baselines"),
+        ({"trials": 5}, "by its --trials, --seconds or tune of waves, --trials, --seconds or tune of more-waves"),
+    )
+    for changes, words in changed:
+        with pytest.raises(FileExistsError, match=f"something else, {words};"):
+            claim_or_recall(tmp_path, question(**changes))

@@ -34,10 +34,20 @@ def test_what_is_not_measured_has_no_column_and_no_table(tmp_path: Path) -> None
     tables = {table.title: table for table in all_tables(analyse(study, records))}
     assert not [title for title in tables if "Pareto" in title or "Unknowns" in title]
     best = tables["Best trial of every method by validation/constraint_mse"]
-    assert headings(best) == ["method", "best trial", "val. constr.", "test constr.", "cost"]
+    assert headings(best) == [
+        "method",
+        "best trial",
+        "val. constr.",
+        "test constr.",
+    ]  # cost is in units of unconstrained, which took no part
     spread = tables["Median validation errors of every method"]
     assert headings(spread) == ["method", "n", "median constr.", "95 % interval"]
     assert spread.rows[0][1] == "2"
+
+
+def test_cost_has_a_column_where_its_unit_took_part(tmp_path: Path) -> None:
+    analysis = analyse(synthetic_journal.study(), synthetic_journal.fill(tmp_path).trials())
+    assert headings(next(iter(all_tables(analysis))))[-1] == "cost"
 
 
 def test_every_trial_diverged_where_nothing_is_known(tmp_path: Path) -> None:
