@@ -232,8 +232,8 @@ class Tune:
     """How the search runs. `balance` names a searched choice whose values share the trials equally.
 
     `first` are points to try before any other, dotted path → value; what they leave out the sampler chooses. `seconds`
-    of the CPU are what each contestant, each balanced value, or the whole search may use for training and projection;
-    whoever has used them gets no more trials. A trial saves itself every `checkpoint_seconds`: so much is lost at most
+    of the CPU are what each contestant, each balanced value, or the whole search may use for training (for projection
+    where nothing is trained); whoever has used them gets no more trials. A trial saves itself every `checkpoint_seconds`: so much is lost at most
     when its process or node is.
     """
 

@@ -16,6 +16,7 @@ from study.analysis.leaderboard import LeaderboardRow, leaderboard, loss
 from study.analysis.measured import has_trade_off, metrics_of
 from study.analysis.pareto import pareto_set
 from study.analysis.variants import CONSTRAINT, DATA, PROJECTED, Variant, keeps_bounds, variants_of
+from study.journal.budget import too_late
 from study.journal.files import STUDY
 from study.journal.journal import Journal, TrialRecord, TrialStatus
 
@@ -74,7 +75,8 @@ def analyse(study: Study, records: Mapping[str, TrialRecord]) -> Analysis:
     """All tables of a study, finished or not."""
     measured = metrics_of(records.values())
     metric, mode = selection(study, measured)
-    variants = judged(study, records.values())
+    late = too_late(study, records)
+    variants = [replace(one, late=one.projected and one.trial in late) for one in judged(study, records.values())]
     rows = leaderboard(variants, metric=metric, mode=mode, order=[*(study.contestants or METHODS)])
     return Analysis(study, records, variants, rows, pareto_set(variants), metric, mode, measured)
 

@@ -78,7 +78,10 @@ def _row(
     ranked = [
         (value, variant)
         for variant in group
-        if variant.status is TrialStatus.COMPLETED and variant.feasible and (value := variant.value(metric)) is not None
+        if variant.status is TrialStatus.COMPLETED
+        and variant.feasible
+        and not variant.late
+        and (value := variant.value(metric)) is not None
     ]
     best = min(ranked, key=lambda pair: loss(pair[0], mode))[1] if ranked else None
     seconds = _seconds(group)

@@ -32,6 +32,7 @@ class Variant:
     """A trial's network as trained, or after projection. `seconds` includes the projection's where there was one.
 
     `missed`: the projection of one of its waves, at least, did not meet its tolerance, and is kept all the same.
+    `late`: it was projected beyond the seconds of its search, and is not chosen.
     """
 
     trial: str
@@ -42,6 +43,7 @@ class Variant:
     seconds: float | None
     feasible: bool = True
     missed: bool = False
+    late: bool = False
 
     def value(self, name: str) -> float | None:
         """A metric by its plain name; None where it was not measured or counts as the worst."""

@@ -147,7 +147,7 @@ class Searched:
 
     def _value(self, record: TrialRecord, variant: Variant | None) -> float:
         """What the search would choose a trial by; inf for one that it cannot choose."""
-        if variant is None or record.status is not TrialStatus.COMPLETED or not variant.feasible:
+        if variant is None or record.status is not TrialStatus.COMPLETED or not variant.feasible or variant.late:
             return math.inf
         value = variant.value(self.found.metric)
         return math.inf if value is None else loss(value, self.found.mode)

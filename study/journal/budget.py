@@ -1,7 +1,10 @@
-"""The CPU seconds that each part of a search may use for training and projection, and what they have used by now.
+"""The CPU seconds that each part of a search may use for training, and what they have used by now.
 
 All trials count that began, however they ended, with what the journal last heard of them; those that run, too. A part
 that has used its seconds begins no trial more, so that it overdraws them by what runs then.
+
+Projections are not counted, so that networks as trained do not pay for them; where nothing is trained, they are all
+that counts. Whoever judges projected networks by the same seconds leaves out those that came too late for both.
 """
 
 from collections.abc import Mapping
@@ -24,7 +27,7 @@ class Tally:
 
     def settle(self) -> None:
         """Add up what has ended for good, once."""
-        self.seconds += sum(record.cpu_seconds for record in self.open if record.status.final)
+        self.seconds += sum(record.tuning_seconds for record in self.open if record.status.final)
         self.open = [record for record in self.open if not record.status.final]
 
 
@@ -46,7 +49,7 @@ class Budget:
     def used(self, index: int) -> float:
         """The CPU seconds that a part's trials have used."""
         tally = self._looked()[index]
-        return tally.seconds + sum(record.cpu_seconds for record in tally.open)
+        return tally.seconds + sum(record.tuning_seconds for record in tally.open)
 
     def at_most(self) -> int:
         """How many trials the study may come to: those that began, and what may still begin."""
@@ -85,6 +88,19 @@ class Budget:
         for tally in tallies:
             tally.settle()
         return tallies
+
+
+def too_late(study: Study, records: Mapping[str, TrialRecord]) -> set[str]:
+    """The trials, by id, before which others of their part had used its seconds for training and projection together."""
+    if study.tune.seconds is None:
+        return set()
+    used, late = [0.0] * len(parts(study)), set[str]()
+    for ident, record in records.items():
+        part = int(ident) % len(used)
+        if used[part] >= study.tune.seconds:
+            late.add(ident)
+        used[part] += record.cpu_seconds
+    return late
 
 
 def _counted(trials: int) -> str:

@@ -39,8 +39,9 @@ UNKNOWN = "unknown"
 
 MOST_LINES_NAMED = 3
 
-CPU_SECONDS = "time/cpu_s"
+CPU_SECONDS, TRAINING_SECONDS = "time/cpu_s", "time/train_cpu_s"
 CLOCKS = ("time/train_s", "time/projection_s")
+"""What stands for these in journals of earlier versions."""
 
 Metrics = Mapping[str, float | str]
 
@@ -94,6 +95,12 @@ class TrialRecord:
         """What it has used of the CPU for training and projection; of earlier versions seconds by the clock."""
         known, names = self.latest, (CPU_SECONDS,) if CPU_SECONDS in self.latest else CLOCKS
         return sum(float(known.get(name, 0.0)) for name in names)
+
+    @property
+    def tuning_seconds(self) -> float:
+        """What a search's budget counts of these: those of the training, or, where nothing is trained, all."""
+        training = self.latest.get(TRAINING_SECONDS, self.latest.get(CLOCKS[0], 0.0))
+        return float(training) or self.cpu_seconds
 
     def forget_epochs(self) -> None:
         """Keep the last epoch only, where nobody asks for the others any more."""

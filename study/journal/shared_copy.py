@@ -22,7 +22,7 @@ from pyarrow.fs import FileSelector, FileSystem, FileType
 from search_spaces.errors import reason
 from search_spaces.load import load_recorded
 from study.journal.files import JOURNAL, STUDY
-from study.journal.journal import CPU_SECONDS, Event, Journal, Reader, TrialRecord, TrialStatus
+from study.journal.journal import CPU_SECONDS, TRAINING_SECONDS, Event, Journal, Reader, TrialRecord, TrialStatus
 
 SECONDS_BETWEEN_COPIES = 5.0
 LARGEST_SHARE = 0.05
@@ -54,7 +54,7 @@ class SharedCopy:
     def shown(self) -> tuple[str, ...]:
         """What the study minimises or maximises, and what it counts, if it has a budget."""
         study = load_recorded(self.directory / STUDY)
-        return (*study.objectives, *([CPU_SECONDS] if study.tune.seconds else []))
+        return (*study.objectives, *([CPU_SECONDS, TRAINING_SECONDS] if study.tune.seconds else []))
 
     def copy(self) -> None:
         """Bring the copy up to date, if there is anything new. Raises OSError if the storage does not take it."""

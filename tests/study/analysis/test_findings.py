@@ -141,6 +141,22 @@ def test_contestants_are_compared_some_trained_and_some_only_solved() -> None:
     assert best_so_far(analysis) == {"heavy": [0.3, 0.3], "plain": [0.2, 0.2], "scratch": [0.1]}
 
 
+def test_projections_beyond_the_seconds_of_a_search_are_not_chosen() -> None:
+    took = {"time/train_cpu_s": 2.0, "time/cpu_s": 6.0}
+    records = {
+        f"{2 * place:04d}": competing_record(
+            f"{2 * place:04d}",
+            {"contestant": "heavy"},
+            data=0.5 - 0.1 * place,
+            also=took | {"projected/validation/data_mse": 0.3 - 0.1 * place, "projection/steps": 3.0},
+        )
+        for place in range(3)
+    }
+    found = analyse(competing(tune={"seconds": 10.0}), records)
+    assert found.best_trials()["heavy"].trial == "0004"
+    assert found.best_projected()["heavy"].trial == "0002"
+
+
 def test_contestants_without_a_best_trial_stand_as_in_the_file() -> None:
     names = ("zebra", "soft", "ant")
     study = competing(contestants=dict.fromkeys(names, PLAIN))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from search_spaces.schema import Study
-from study.journal.budget import Budget
+from study.journal.budget import Budget, too_late
 from study.journal.journal import TrialRecord, TrialStatus
 from tests.study.competing import competing, record
 
@@ -45,9 +45,24 @@ def test_a_trial_that_runs_counts_with_its_last_epoch() -> None:
     assert Budget(competing(tune={"seconds": 6.0}), {"0001": running}).is_spent(1)
 
 
+def test_projections_count_where_nothing_is_trained_alone() -> None:
+    trained = {"time/train_cpu_s": 2.0, "time/projection_cpu_s": 5.0, "time/cpu_s": 7.0}
+    untrained = {"time/train_cpu_s": 0.0, "time/projection_cpu_s": 5.0, "time/cpu_s": 5.0}
+    records = {"0000": record("0000", HEAVY, also=trained), "0001": record("0001", PLAIN, also=untrained)}
+    found = Budget(competing(tune={"seconds": 6.0}), records)
+    assert [found.used(index) for index in (0, 1)] == [2.0, 5.0]
+
+
+def test_what_both_leave_no_room_for_is_too_late() -> None:
+    took = {"time/train_cpu_s": 2.0, "time/projection_cpu_s": 5.0, "time/cpu_s": 7.0}
+    records = {f"{2 * place:04d}": record(f"{2 * place:04d}", HEAVY, also=took) for place in range(4)}
+    assert too_late(competing(tune={"seconds": 10.0}), records) == {"0004", "0006"}
+    assert too_late(competing(), records) == set()
+
+
 def test_trials_of_before_count_by_the_clock() -> None:
     earlier = TrialRecord("0000", {}, "soft", metrics={"time/train_s": 3.0, "time/projection_s": 1.5})
-    assert earlier.cpu_seconds == 4.5
+    assert (earlier.cpu_seconds, earlier.tuning_seconds) == (4.5, 3.0)
     assert TrialRecord("0000", {}, "soft").cpu_seconds == 0.0
 
 
