@@ -52,10 +52,10 @@ records: install  ## Solve the problems of the peers' records, an hour of a core
 
 verdict: install  ## Compare all methods on six problems, about ten hours of two cores; goes on where it was
 	@$(BIN)/cnn-study compare $(addprefix $(VERDICT)/,helmholtz.yaml pythagorean.yaml viscous-flow.yaml poisson.yaml \
-	  kovasznay.yaml heat-source.yaml) --line-up $(VERDICT)/line-up.yaml --seeds 5 --seconds 90 --name verdict
+	  kovasznay.yaml heat-source.yaml) --trials 30 --seeds 3 --seconds 100 --name verdict
 
 verdict-small: install  ## The same with five methods on two problems, in a quarter of an hour
-	@$(BIN)/cnn-study compare $(VERDICT)/helmholtz.yaml $(VERDICT)/poisson.yaml --line-up $(VERDICT)/line-up.yaml \
+	@$(BIN)/cnn-study compare $(VERDICT)/helmholtz.yaml $(VERDICT)/poisson.yaml \
 	  $(addprefix --only ,soft-adam soft-adam-lbfgs augmented-lagrangian null-space from-scratch) \
 	  --trials 3 --seeds 2 --name verdict-small
 

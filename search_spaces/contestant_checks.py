@@ -34,6 +34,10 @@ def check_contestants(study: Study, tried: Tried) -> None:
     _check_first(study)
     for name in study.contestants:
         _check_contestant(study, name, tried)
+
+
+def check_searched(study: Study) -> None:
+    """Raises StudyFileError for what is searched beside contestants none of whom searches it."""
     contestants = study.contestants.items()
     used = {path for name, one in contestants for path in {*of_contestant(study, name).search} - {*one.search}}
     for path in study.search:

@@ -75,9 +75,9 @@ def load_line_up(name: str) -> LineUp:
 
 def enter(space: str, line_up: LineUp, overrides: Mapping[str, Any]) -> Entered:
     """The study of a file's problem with the contestants of a line-up. Raises StudyFileError if none can run there."""
-    bare = load_study(space, overrides)
+    bare = load_study(space, overrides, entered=True)
     if not bare.contestants:
-        bare = load_study(space, {**WITHOUT_SEARCH, **overrides})
+        bare = load_study(space, {**WITHOUT_SEARCH, **overrides}, entered=True)
     tried = tried_in(bare)
     able: dict[str, Contestant] = {}
     refused: dict[str, str] = {}

@@ -13,7 +13,7 @@ import yaml
 
 from search_spaces.blocks import read, write
 from search_spaces.checks import Rehearsed, check_data, check_network, check_settings, check_sizes
-from search_spaces.contestant_checks import check_contestants
+from search_spaces.contestant_checks import check_contestants, check_searched
 from search_spaces.contestants import CONTESTANT, of_trial, set_twice, settings_in
 from search_spaces.errors import StudyFileError
 from search_spaces.json_schema import json_schema
@@ -49,23 +49,24 @@ __all__ = [
 NOTHING: Mapping[str, Any] = {}
 
 
-def load_study(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Study:
+def load_study(space: str | Path, overrides: Mapping[str, Any] = NOTHING, *, entered: bool = False) -> Study:
     """The study of a shipped name or a file, with overrides (dotted path → value). Raises StudyFileError.
 
-    A setting that is overridden is no longer searched; nor is what then can never be active.
+    A setting that is overridden is no longer searched; nor is what then can never be active. Where other contestants
+    are `entered` later, the file may search what its own do not.
     """
     path = find(space)
     look_in(*([] if path in shipped_spaces().values() else [path.parent]), Path.cwd())
     rehearsed = Rehearsed()
     with _naming(path.name):
-        study = _checked(read(Study, parse(text_of(path))), rehearsed)
+        study = _checked(read(Study, parse(text_of(path))), rehearsed, entered)
     if not overrides:
         return study
     with _naming(f"{path.name} with the settings given"):
         changed = applied(study, overrides)
         for line in set_twice(changed, overrides):
             raise StudyFileError(line)
-        return _checked(release(changed, blocks_set(overrides)), rehearsed)
+        return _checked(release(changed, blocks_set(overrides)), rehearsed, entered)
 
 
 def load_trial(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Study:
@@ -132,10 +133,12 @@ def _without_search(study: Study) -> Study:
     return replace(study, search={}, contestants={}, tune=replace(study.tune, balance=None))
 
 
-def _checked(study: Study, rehearsed: Rehearsed) -> Study:
+def _checked(study: Study, rehearsed: Rehearsed, entered: bool) -> Study:
     check_settings(study)
     check_network(study)
     check_data(study, rehearsed)
     study = with_objectives(study)
     (check_contestants if study.contestants else check_search)(study, tried_in(study, rehearsed))
+    if study.contestants and not entered:
+        check_searched(study)
     return study

@@ -233,8 +233,8 @@ class Tune:
 
     `first` are points to try before any other, dotted path → value; what they leave out the sampler chooses. `seconds`
     of the CPU are what each contestant, each balanced value, or the whole search may use for training (for projection
-    where nothing is trained); whoever has used them gets no more trials. A trial saves itself every `checkpoint_seconds`: so much is lost at most
-    when its process or node is.
+    where nothing is trained); whoever has used them gets no more trials. A trial saves itself every
+    `checkpoint_seconds`: so much is lost at most when its process or node is.
     """
 
     trials: Annotated[int, Field(ge=1)] = 32

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
+from search_spaces.contestants import plain_studies
 from search_spaces.line_up import FOLDER, enter, load_line_up
-from search_spaces.load import StudyFileError
+from search_spaces.load import StudyFileError, load_study
 from search_spaces.space import planned
 from tests.search_spaces.files import write
 
@@ -85,3 +86,16 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(StudyFileError, match=words):
             load_line_up(str(path))
+
+
+def test_a_file_may_search_for_those_who_are_entered_what_its_own_do_not(tmp_path: Path) -> None:
+    content = {
+        "contestants": {"own": {"set": {"training.epochs": 3}}},
+        "search:training.epochs": {"int": [1, 9]},
+    }
+    path = write(tmp_path, content)
+    with pytest.raises(StudyFileError, match=r"training\.epochs is searched by no contestant"):
+        load_study(path)
+    study = enter(str(path), load_line_up(line_up(tmp_path, soft=SOFT)), {}).study
+    searched = {name: {*one.search} for name, one in plain_studies(study).items()}
+    assert searched["own"] == set() and searched["soft"] == {"training.epochs", "training.method.weight"}
