@@ -91,7 +91,7 @@ class Budget:
 
 
 def too_late(study: Study, records: Mapping[str, TrialRecord]) -> set[str]:
-    """The trials, by id, before which others of their part had used its seconds for training and projection together."""
+    """The ids of trials before which others of their part had used its seconds for training and projection together."""
     if study.tune.seconds is None:
         return set()
     used, late = [0.0] * len(parts(study)), set[str]()
