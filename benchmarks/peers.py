@@ -14,7 +14,7 @@ space of rows or of parameters.
 
 `python -m benchmarks.peers --help` says what to ask for. With `--json` the last line is a list of all rows.
 
-Peers: ENGD (Müller & Zeinhofer 2023) and KFAC (Dangel, Müller & Zeinhofer 2024); ConFIG (Liu, Chu & Thuerey 2024) with
+Peers: ENGD (Müller & Zeinhofer 2023) and KFAC (Dangel, Müller & Zeinhofer 2024); ConFIG (Liu, Chu & Thuerey 2025) with
 GUA (2026); PECANN (Basir & Senocak 2022) and PECANN-CAPU (2025); SSBroyden (Kiyani et al. 2025); DSGNAR (2026).
 """
 
