@@ -70,12 +70,12 @@ def nearest(word: Any, known: Iterable[str], *, hidden: Iterable[str] = ()) -> s
     What is `hidden` may be near, but is not listed.
     """
     known, hidden = list(known), list(hidden)
-    if isinstance(word, str) and (close := _near(word, [*known, *hidden])):
+    if isinstance(word, str) and (close := near(word, [*known, *hidden])):
         return f"write {close}"
     return f"write one of: {', '.join(known)}" if known else "remove it"
 
 
-def _near(word: str, known: Sequence[str]) -> str | None:
+def near(word: str, known: Sequence[str]) -> str | None:
     """The known word that is most like this one, if it is like it; else the only one that begins so, or with."""
     best = max(known, key=lambda other: _likeness(word, other), default="")
     if _likeness(word, best) >= LIKE:

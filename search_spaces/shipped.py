@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from search_spaces.errors import StudyFileError, nearest
+from search_spaces.errors import StudyFileError, near, nearest
 
 LONGEST_SHOWN = 200
 """Letters of a name that is repeated."""
@@ -14,7 +14,7 @@ def shipped_spaces() -> dict[str, Path]:
 
 
 def find(space: str | Path) -> Path:
-    """The file of a shipped name or a path. Raises StudyFileError with the nearest shipped name."""
+    """The file of a shipped name or a path. Raises StudyFileError with the nearest file beside it, or shipped name."""
     shipped = shipped_spaces()
     if str(space) in shipped:
         return shipped[str(space)]
@@ -26,5 +26,16 @@ def find(space: str | Path) -> Path:
     if not is_file:
         what = "is a folder" if is_folder else "does not exist"
         shown = " ".join(str(space).split())[:LONGEST_SHOWN]
-        raise StudyFileError(f"{shown}: this study file {what}; {nearest(path.stem, shipped)}, or a file's path")
+        hint = _beside(path) or f"{nearest(path.stem, shipped)}, or a file's path"
+        raise StudyFileError(f"{shown}: this study file {what}; {hint}")
     return path
+
+
+def _beside(path: Path) -> str | None:
+    """What to write if a file of the same folder has nearly this name."""
+    try:
+        names = [file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml")]
+    except (OSError, ValueError):
+        return None
+    found = near(path.name, names)
+    return None if found is None else f"write {path.with_name(found)}"

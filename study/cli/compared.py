@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from search_spaces.schema import Study
-from study.cli.conclusion import to_its_end
+from study.cli.conclusion import to_its_end, ui_command
 from study.cli.exit_codes import Ended, mendable
 from study.cli.interrupts import INTERRUPTED
 from study.comparing.gather import complete, entries_of, finished, gathered
@@ -87,6 +87,7 @@ def write(question: Question, runs: Path, tracking_uri: str) -> bool:
     tracked.keep(question.name, page, question.began)
     for line in _verdict(comparison):
         click.echo(line)
+    click.echo(f"MLflow   {ui_command(runs, tracking_uri)}")
     click.echo(f"page     {page}")
     return done
 

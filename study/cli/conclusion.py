@@ -84,7 +84,7 @@ def _conclude(directory: Path, outcome: Outcome, tracker: Tracker) -> None:
     console.print(report, highlight=False, soft_wrap=True)
     if unsent := outcome.unsent or tracker.add_report():
         console.print(unsent, highlight=False, soft_wrap=True)
-    console.print(f"MLflow   {_ui_command(directory.parent, tracker.tracking_uri)}", highlight=False, soft_wrap=True)
+    console.print(f"MLflow   {ui_command(directory.parent, tracker.tracking_uri)}", highlight=False, soft_wrap=True)
     if standing := _what_is_left(directory):
         console.print(standing, highlight=False, soft_wrap=True)
     if outcome.error:
@@ -154,7 +154,7 @@ def _what_is_left(directory: Path) -> str:
     return f"left     nothing new to try: all {settings} settings were trained"
 
 
-def _ui_command(runs: Path, tracking_uri: str) -> str:
+def ui_command(runs: Path, tracking_uri: str) -> str:
     """How the user who started this program opens the MLflow UI."""
     usual = tracking_uri == (os.environ.get(TRACKING_URI) or default_uri(runs))
     return f"{_program()} ui" + ("" if usual else f" --tracking-uri {shlex.quote(tracking_uri)}")

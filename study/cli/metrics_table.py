@@ -23,7 +23,8 @@ def metrics_table(metrics: Metrics) -> Group:
     notes, unknowns = _notes(metrics), unknowns_in(metrics)
     others = Table(box=None, show_header=False, pad_edge=False)
     for name in sorted(metrics):
-        if name.rpartition("/")[0] not in splits and not (unknowns and name.startswith(UNKNOWN)):
+        shown_above = name.rpartition("/")[0] in splits or (unknowns and name.startswith(UNKNOWN))
+        if not shown_above and not (name.startswith("time/") and metrics[name] == 0):  # what was not done took no time
             others.add_row(name, _shown(metrics[name]))
     errors = Fitting(_errors(metrics, splits, mark=MISSED_MARK if notes else ""))
     return Group(errors, *notes, *([_unknowns(metrics, unknowns)] if unknowns else []), "", Fitting(others))

@@ -180,7 +180,8 @@ def settings_table(problem: ProblemResult, links: Links) -> str:
 
 
 def _settings(search: SearchResult) -> str:
-    return "<br>".join(f"{escape(name)}: {escape(setting(value))}" for name, value in search.settings.items())
+    told = "<br>".join(f"{escape(name)}: {escape(setting(value))}" for name, value in search.settings.items())
+    return told or "–"
 
 
 def setting(value: object) -> str:

@@ -21,3 +21,11 @@ def test_a_path_means_itself(tmp_path: Path) -> None:
 def test_a_name_that_is_neither_is_refused() -> None:
     with pytest.raises(StudyFileError, match="helmholtz-quik: this study file does not exist; write helmholtz-quick"):
         find("helmholtz-quik")
+
+
+def test_a_file_beside_it_is_nearer_than_a_shipped_one(tmp_path: Path) -> None:
+    (tmp_path / "waves.yaml").touch()
+    with pytest.raises(StudyFileError, match=f"does not exist; write {tmp_path}/waves.yaml$"):
+        find(tmp_path / "waves.yamll")
+    with pytest.raises(StudyFileError, match="write kdv, or a file's path"):
+        find(tmp_path / "kdvv.yaml")
