@@ -26,6 +26,7 @@ STUDY_ROOMS = {
     "statistics": set(),
     "journal": set(),
     "trial": set(),
+    "pack": {"trial"},
     "cluster": set(),
     "analysis": {"journal"},
     "prediction": {"journal", "trial"},
@@ -35,7 +36,7 @@ STUDY_ROOMS = {
     "comparing": {"analysis", "comparison", "journal"},
     "search": {"analysis", "journal"},
     "tracking": {"analysis", "journal", "prediction", "report", "trial"},
-    "driver": {"cluster", "journal", "progress", "search", "trial"},
+    "driver": {"cluster", "journal", "pack", "progress", "search", "trial"},
     "cli": {
         "analysis", "cluster", "comparing", "comparison", "driver", "journal", "prediction", "progress", "report",
         "search", "terminal", "tracking", "trial",

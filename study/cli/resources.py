@@ -4,31 +4,16 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from search_spaces.contestants import plain_studies
-from search_spaces.load import resolve
-from search_spaces.schema import Choice, Resources, Study
+from search_spaces.kinds import trials_of
+from search_spaces.schema import Resources, Study
 from study.cluster.node import SPARE, Node, first, trials_at_once
 from study.terminal.fitting import Fitting
 from study.trial.footprint import Footprint, footprints
-
-METHOD = "training.method.name"
 
 
 def show_resources(study: Study, node: Node) -> None:
     """Print a row for every contestant or method of a study, and what bounds its trials on a node."""
     Console().print(resources_view(footprints(trials_of(study)), study.resources, node))
-
-
-def trials_of(study: Study) -> dict[str, Study]:
-    """A trial of every contestant, or of every method that is searched, with the other values of the file."""
-    trials: dict[str, Study] = {}
-    for contestant, plain in plain_studies(study).items():
-        among = plain.search[METHOD].distribution if METHOD in plain.search else None
-        methods = among.values if isinstance(among, Choice) else (plain.training.method.name,)
-        for method in methods:
-            name = " ".join(dict.fromkeys(str(part) for part in (contestant, method) if part is not None))
-            trials[name] = resolve(plain, {METHOD: method} if isinstance(among, Choice) else {})
-    return trials
 
 
 def resources_view(found: dict[str, Footprint], resources: Resources, node: Node) -> Group:

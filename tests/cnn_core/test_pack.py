@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from cnn_core import pack as pack_module
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods import METHODS, AugmentedLagrangian, Batch, NullSpace, Reduction, Soft, Unconstrained
 from cnn_core.methods.balance import GradientNorms
 from cnn_core.methods.method import Method
 from cnn_core.networks import Dense, Modulated
 from cnn_core.optimizers import Adam, Lbfgs, Optimizer, Sgd
-from cnn_core import pack as pack_module
 from cnn_core.pack import METHODS_STACKED, Pack, groups, run_stacked, why_alone
 from cnn_core.problems import Problem, Split, heat, helmholtz, kovasznay, sample_regions
 from cnn_core.reductions import Huber
