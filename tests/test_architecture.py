@@ -38,8 +38,8 @@ STUDY_ROOMS = {
     "tracking": {"analysis", "journal", "prediction", "report", "trial"},
     "driver": {"cluster", "journal", "pack", "progress", "search", "trial"},
     "cli": {
-        "analysis", "cluster", "comparing", "comparison", "driver", "journal", "prediction", "progress", "report",
-        "search", "terminal", "tracking", "trial",
+        "analysis", "cluster", "comparing", "comparison", "driver", "journal", "pack", "prediction", "progress",
+        "report", "search", "terminal", "tracking", "trial",
     },
 }  # fmt: skip
 """The rooms of `study`, and which others each may import. `tracking` and `driver` meet in the journal alone."""

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import ray
@@ -19,10 +19,10 @@ from search_spaces.kinds import trials_of
 from search_spaces.load import dump_yaml
 from search_spaces.schema import Resources, Study
 from study.pack.office import PackOffice
-from study.pack.rehearsal import Rehearsed, rehearsed
+from study.pack.rehearsal import MOST, Rehearsed, rehearsed, told_of
 
-MOST, PAYS = 16, 0.8
-"""The size of a pack that `auto` tries, at most, and the fraction of a step's time below which it is worth it."""
+PAYS = 0.8
+"""The fraction of a step's time below which a pack is worth it."""
 
 LEARNERS, SHARE_AT_ONCE = ("tpe", "gp", "nsga2"), 4
 SECONDS_TO_REHEARSE = 300.0
@@ -75,7 +75,7 @@ def _worth_trying(study: Study, *, slots: int, trials: int) -> int:
 def _rehearse(study: Study, size: int, folders: Sequence[str]) -> Mapping[str, Rehearsed]:
     """Where a trial would run."""
     resources = study.resources
-    task: Any = ray.remote(num_cpus=resources.cpu, num_gpus=resources.gpu, max_retries=0)(rehearsed)
+    task = ray.remote(num_cpus=resources.cpu, num_gpus=resources.gpu, max_retries=0)(cast(Any, rehearsed))
     trials = {name: dump_yaml(trial) for name, trial in trials_of(study).items()}
     return ray.get(task.remote(trials, folders, members=size), timeout=SECONDS_TO_REHEARSE)
 
@@ -83,16 +83,8 @@ def _rehearse(study: Study, size: int, folders: Sequence[str]) -> Mapping[str, R
 def _judged(found: Mapping[str, Rehearsed], size: int) -> Packing:
     """Whether all kinds of trials together are done sooner."""
     ratio = sum(one.ratio for one in found.values()) / len(found)
-    told = f"in packs of {size} a step takes {ratio:.2f} of its time ({'; '.join(words(found))})"
+    told = f"in packs of {size} a step takes {ratio:.2f} of its time ({'; '.join(told_of(found))})"
     return Packing(size, told) if ratio < PAYS else Packing(1, f"no packs: {told}")
-
-
-def words(found: Mapping[str, Rehearsed]) -> list[str]:
-    """What was measured of each kind of trial."""
-    return [
-        f"{name} {one.ratio:.2f}" if one.reason is None else f"{name} not stacked: {one.reason}"
-        for name, one in found.items()
-    ]
 
 
 def share(resources: Resources, packing: Packing) -> dict[str, float]:

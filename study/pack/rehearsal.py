@@ -16,6 +16,9 @@ from search_spaces.load import load_text
 from study.trial.machine import with_device
 from study.trial.trial import Trial
 
+MOST = 16
+"""The size of a pack that is tried where nobody says another."""
+
 STEPS, EPOCHS = 8, 3
 LONG = 1.0
 """Where so many steps take so many seconds, arithmetic is what takes them, and nothing is stacked."""
@@ -39,6 +42,14 @@ def rehearsed(trials: Mapping[str, str], folders: Sequence[str], *, members: int
     """Of trials (texts of studies with nothing to search), by name, in packs of so many members."""
     modules.look_in(*folders, seen=True)
     return {name: _rehearsed(text, members) for name, text in trials.items()}
+
+
+def told_of(found: Mapping[str, Rehearsed]) -> list[str]:
+    """What was measured of each kind of trial."""
+    return [
+        f"{name} {one.ratio:.2f}" if one.reason is None else f"{name} not stacked: {one.reason}"
+        for name, one in found.items()
+    ]
 
 
 def _rehearsed(text: str, members: int) -> Rehearsed:

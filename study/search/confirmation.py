@@ -3,8 +3,9 @@
 The best of many trials looks better than it is, by luck. Trained again with new seeds, which draw other points, other
 first parameters and other batches, its errors are honest: their medians and intervals are what to compare methods by.
 
-Each of these settings is a contestant, and all have the same seeds, which make a pack where that pays. Several searches for the same thing, which differ
-by their luck alone, are confirmed together: how their best ones differ says how far a search is to be trusted.
+Each of these settings is a contestant, and all have the same seeds, which make a pack where that pays. Several searches
+for the same thing, which differ by their luck alone, are confirmed together: how their best ones differ says how far a
+search is to be trusted.
 """
 
 from collections.abc import Iterator, Mapping
