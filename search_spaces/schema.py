@@ -256,7 +256,7 @@ class Resources:
     """What one trial occupies on a cluster; `gpu` may be a fraction.
 
     A `pack` of so many trials shares it, in one process; auto: of as many as pay, which is measured when the study
-    starts; null: of one, and in a confirmation auto.
+    starts; null: of one, and by `cnn-study confirm` auto.
     """
 
     cpu: Annotated[float, Field(gt=0)] = 1

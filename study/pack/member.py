@@ -4,7 +4,7 @@ To Tune it is what `study.trial.actor` is. Its config has the name of the `offic
 is lost, so is this one: Tune then starts the trial again, from its checkpoint, in another pack.
 """
 
-import os
+import sys
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -37,7 +37,7 @@ class PackMember(tune.Trainable):
             self.pack = self.pack or self._join()
             return ray.get(self.pack.step.remote(self.member, self.request))
         except RayActorError:
-            os._exit(PACK_LOST)
+            sys.exit(PACK_LOST)
 
     def cleanup(self) -> None:
         """Called when a trial was stopped before its end, too."""

@@ -3,9 +3,8 @@
 The best of many trials looks better than it is, by luck. Trained again with new seeds, which draw other points, other
 first parameters and other batches, its errors are honest: their medians and intervals are what to compare methods by.
 
-Each of these settings is a contestant, and all have the same seeds, which make a pack where that pays. Several searches
-for the same thing, which differ by their luck alone, are confirmed together: how their best ones differ says how far a
-search is to be trusted.
+Each of these settings is a contestant, and all have the same seeds. Several searches for the same thing, which differ
+by their luck alone, are confirmed together: how their best ones differ says how far a search is to be trusted.
 """
 
 from collections.abc import Iterator, Mapping
@@ -63,8 +62,15 @@ def confirming(earlier: Mapping[str, Analysis], *, seeds: int) -> Study:
         seconds=None,
     )  # fmt: skip
     contestants = {name: Contestant(settings, search) for name, settings in best.items()}
-    resources = replace(first.study.resources, pack=first.study.resources.pack or "auto")
-    return replace(first.study, search={}, contestants=contestants, tune=tune, resources=resources)
+    return replace(first.study, search={}, contestants=contestants, tune=tune)
+
+
+def in_packs(study: Study) -> Study:
+    """The same, whose trials share processes where that pays, unless its study file says how many do.
+
+    Not for a comparison of costs: a method whose steps are stacked looks cheaper than one that was as fast by itself.
+    """
+    return replace(study, resources=replace(study.resources, pack=study.resources.pack or "auto"))
 
 
 def unconfirmed(earlier: Mapping[str, Analysis]) -> list[str]:

@@ -131,5 +131,5 @@ def test_trials_of_a_pack_whose_process_is_lost_go_on_from_their_checkpoints(tmp
     assert outcome == runner.Outcome()
     records = Journal(tmp_path / "study").trials().values()
     assert [(record.status, len(record.history)) for record in records] == [(TrialStatus.COMPLETED, 20)] * 2
-    assert "(the process of its pack was lost)" in said.getvalue()
+    assert "(the process of its pack was lost)" in said.getvalue(), said.getvalue()
     assert len(list(marks.iterdir())) == 2
