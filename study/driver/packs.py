@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, cast
 from uuid import uuid4
 
@@ -23,6 +24,9 @@ from study.pack.rehearsal import MOST, Rehearsed, rehearsed, told_of
 
 PAYS = 0.8
 """The fraction of a step's time below which a pack is worth it."""
+
+SECONDS_TO_START = 1.1
+"""What the small process of a member takes of a processor, once."""
 
 LEARNERS, SHARE_AT_ONCE = ("tpe", "gp", "nsga2"), 4
 SECONDS_TO_REHEARSE = 300.0
@@ -58,7 +62,7 @@ def decided(study: Study, *, slots: int, trials: int, folders: Sequence[str]) ->
     if size == 1:
         return Packing(1, f"no packs: {slots} trials run at once, which are enough")
     try:
-        return _judged(_rehearse(study, size, folders), size)
+        return _judged(_rehearse(study, size, folders), size, each=trials / slots)
     except (RayError, GetTimeoutError) as error:
         return Packing(1, f"no packs: whether they pay could not be measured ({one_line(error)})")
 
@@ -80,11 +84,15 @@ def _rehearse(study: Study, size: int, folders: Sequence[str]) -> Mapping[str, R
     return ray.get(task.remote(trials, folders, members=size), timeout=SECONDS_TO_REHEARSE)
 
 
-def _judged(found: Mapping[str, Rehearsed], size: int) -> Packing:
-    """Whether all kinds of trials together are done sooner."""
-    ratio = sum(one.ratio for one in found.values()) / len(found)
+def _judged(found: Mapping[str, Rehearsed], size: int, *, each: float) -> Packing:
+    """Whether all kinds of trials together are done sooner, where each slot has so many of them."""
+    ratio, saved = (fmean(getattr(one, name) for one in found.values()) for name in ("ratio", "saved"))
     told = f"in packs of {size} a step takes {ratio:.2f} of its time ({'; '.join(told_of(found))})"
-    return Packing(size, told) if ratio < PAYS else Packing(1, f"no packs: {told}")
+    if ratio >= PAYS:
+        return Packing(1, f"no packs: {told}")
+    if each * saved < (start := SECONDS_TO_START * size):
+        return Packing(1, f"no packs: {told}, but to start them takes {start:.0f} s, and saves {each * saved:.2g} s")
+    return Packing(size, told)
 
 
 def share(resources: Resources, packing: Packing) -> dict[str, float]:

@@ -26,16 +26,22 @@ LONG = 1.0
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """Seconds of a step, by itself and as a share of a stacked one; or why its steps are not stacked."""
+    """Seconds of each of a trial's steps, by itself and as a share of a stacked one; or why they are not stacked."""
 
     alone: float = 0.0
     stacked: float = 0.0
+    steps: int = 0
     reason: str | None = None
 
     @property
     def ratio(self) -> float:
         """A stacked step's seconds, as a fraction of those by itself."""
         return self.stacked / self.alone if self.reason is None else 1.0
+
+    @property
+    def saved(self) -> float:
+        """Seconds of a trial that a pack saves."""
+        return self.steps * (self.alone - self.stacked)
 
 
 def rehearsed(trials: Mapping[str, str], folders: Sequence[str], *, members: int) -> dict[str, Rehearsed]:
@@ -68,7 +74,8 @@ def _measured(training: Training, members: int) -> Rehearsed:
     alone = _seconds(single.run_epoch, training.theta) / steps
     if alone * STEPS > LONG:
         return Rehearsed(reason=f"a step takes {alone:.2g} s by itself")
-    return Rehearsed(alone, _seconds(partial(run_stacked, others), training.theta) / steps / members)
+    stacked = _seconds(partial(run_stacked, others), training.theta) / steps / members
+    return Rehearsed(alone, stacked, training.steps_per_epoch * training.epochs)
 
 
 def _short(training: Training, seed: int) -> Training:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cnn_core.methods import METHODS
+from cnn_core.methods import METHODS, Batch, Reduction
 from search_spaces.load import dump_yaml
 from search_spaces.schema import ProblemChoice, Study
 from study.pack import rehearsal
@@ -22,10 +22,10 @@ def test_steps_of_small_batches_are_faster_stacked() -> None:
     assert 0 < found.ratio < 1.5  # on a machine that others use, too
 
 
-@pytest.mark.parametrize("name", ["reduction", "batch"])
-def test_methods_that_warm_up_are_measured_after_it(name: str) -> None:
+@pytest.mark.parametrize("method", [Batch(warm_up=2.0, damping=1e-3), Reduction(warm_up=2.0, damping=1e-3)])
+def test_methods_that_warm_up_are_measured_after_it(method: Batch | Reduction) -> None:
     study = small_study()
-    study = replace(study, training=replace(study.training, method=METHODS[name](warm_up=2.0, damping=1e-3)))
+    study = replace(study, training=replace(study.training, method=method))
     assert one(study).reason is None
 
 
