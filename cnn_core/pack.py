@@ -149,16 +149,18 @@ def _shape_of(state: Any) -> Any:
 def run_stacked(group: Sequence[Training]) -> None:
     """An epoch of trainings of one of the `groups`. Where it raises, all are as they were before it."""
     started = time.perf_counter()
-    for training in group:
-        training.renew()
     shuffled = [training.shuffler.get_state() for training in group]
+    regions = [dict(training.regions) for training in group]
     try:
+        for training in group:
+            training.renew()
         stack = _Stack(group)
         stack.take_steps()
         taken = stack.taken.tolist()
     except BaseException:
-        for training, before in zip(group, shuffled, strict=True):
-            training.shuffler.set_state(before)
+        for training, order, points in zip(group, shuffled, regions, strict=True):
+            training.shuffler.set_state(order)
+            training.regions = points
         raise
     stack.give_back()
     seconds = (time.perf_counter() - started) / len(group)

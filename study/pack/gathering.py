@@ -134,7 +134,11 @@ class Gathering:
 
 def _taken_on(trainings: Sequence[Training]) -> list[Share | Alone]:
     """An epoch of these, as far as they can be stacked with each other; what each is given."""
-    found = {id(training): given for group in groups(trainings) for given in [_run(group)] for training in group}
+    try:
+        together = groups(trainings)
+    except Exception as error:  # of settings of the user's own that cannot be compared
+        return [Alone(f"it cannot be compared with others ({one_line(error)})")] * len(trainings)
+    found = {id(training): given for group in together for given in [_run(group)] for training in group}
     return [found[id(training)] for training in trainings]
 
 

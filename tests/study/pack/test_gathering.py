@@ -125,3 +125,12 @@ def test_a_gpu_that_cannot_be_used_any_more_is_raised(monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "run_stacked", broken)
     with pytest.raises(torch.AcceleratorError):
         module._taken_on([training(0), training(1)])
+
+
+def test_what_cannot_be_compared_goes_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def confused(trainings: list[Training]) -> None:
+        raise TypeError("unhashable type: 'dict'")
+
+    monkeypatch.setattr(module, "groups", confused)
+    told = "it cannot be compared with others (TypeError: unhashable type: 'dict')"
+    assert module._taken_on([training(0), training(1)]) == [Alone(told)] * 2
