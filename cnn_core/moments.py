@@ -16,16 +16,25 @@ from cnn_core.optimizers import Adam, Optimizer, Sgd, Stepper
 STACKED = ("adam", "sgd")
 
 Moments = dict[str, Tensor]
-"""What optimizers remember, stacked; nothing before the first step."""
+"""What optimizers remember, stacked."""
 
 
 def stacked_moments(steppers: Sequence[tuple[Stepper, Tensor]], optimizer: Optimizer) -> Moments:
-    """What the optimizers of these θ remember: all of them something, or none."""
-    each = [stepper.state[theta] for stepper, theta in steppers]  # type: ignore[attr-defined]
-    if isinstance(optimizer, Adam) and not each[0]:
-        zeros = torch.zeros_like(torch.stack([theta.detach() for _, theta in steppers]))
-        return {"step": zeros[:, 0].float(), "exp_avg": zeros, "exp_avg_sq": zeros}
-    return {name: torch.stack([one[name] for one in each]) for name, held in each[0].items() if held is not None}
+    """What the optimizers of these θ remember; zeros of those that have taken no step yet."""
+    each = [_nothing_yet(theta.detach(), optimizer) | _remembered(stepper, theta) for stepper, theta in steppers]
+    return {name: torch.stack([one[name] for one in each]) for name in each[0]}
+
+
+def _nothing_yet(theta: Tensor, optimizer: Optimizer) -> Moments:
+    """What an optimizer may as well remember before its first step."""
+    zeros = torch.zeros_like(theta)
+    if isinstance(optimizer, Adam):
+        return {"step": zeros[0].float(), "exp_avg": zeros, "exp_avg_sq": zeros}
+    return {"momentum_buffer": zeros} if isinstance(optimizer, Sgd) and optimizer.momentum else {}
+
+
+def _remembered(stepper: Any, theta: Tensor) -> Moments:
+    return {name: held for name, held in stepper.state[theta].items() if held is not None}
 
 
 def unstacked_moments(moments: Moments, place: int, stepper: Any, theta: Tensor) -> None:
@@ -43,8 +52,7 @@ def moved(
     assert isinstance(optimizer, Sgd)
     if optimizer.momentum == 0:
         return theta - rate[:, None] * gradient, moments
-    held = moments.get("momentum_buffer")
-    velocity = gradient if held is None else optimizer.momentum * held + gradient
+    velocity = optimizer.momentum * moments["momentum_buffer"] + gradient
     return theta - rate[:, None] * velocity, {"momentum_buffer": velocity}
 
 

@@ -3,7 +3,8 @@
 A step of a small network is some hundred small kernels on a GPU, which runs them for one training or for many in much
 the same time. The trainings of a pack have their own seeds, points, shuffles, parameters and rates, and diverge by
 themselves; what they have in common is what decides which kernels run: network, problem, method, sizes of batches.
-After every epoch each is as if it had run by itself, up to rounding: it can be measured, saved, and go on alone.
+They need not be equally far: each has the rates of its own epoch. After every epoch each is as if it had run by itself,
+up to rounding: it can be measured, saved, and go on alone.
 
 Those that cannot be stacked run one after the other, and `Pack.alone` says why. What a method finds worth watching is
 not told of stacked steps.
@@ -12,7 +13,7 @@ Axis names: B trainings, P parameters, N points.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any, cast
@@ -27,6 +28,7 @@ from cnn_core.methods.balance import Unbalanced
 from cnn_core.methods.method import Direction, MiniBatch, Part, State, Step
 from cnn_core.moments import STACKED, moved, stacked_moments, unstacked_moments
 from cnn_core.networks import LayeredNetwork
+from cnn_core.networks.hard_values import BoxValues
 from cnn_core.rates import rates_of, with_rates
 from cnn_core.schedules import value_at
 from cnn_core.tasks import tasks
@@ -36,6 +38,8 @@ METHODS_STACKED = ("unconstrained", "soft", "augmented-lagrangian", "reduction",
 """Methods whose steps `torch.func.vmap` carries."""
 
 WITH_JACOBIANS = ("batch", "null-space")
+
+NO_OTHER = "no other training has its shape"
 
 _TENSOR = object()
 """Stands for a tensor among what else a state holds."""
@@ -50,7 +54,7 @@ class Pack:
 
     def run_epoch(self) -> list[TrainingStatus]:
         """One epoch of those that are running."""
-        groups: dict[Any, list[Training]] = {}
+        stackable: list[Training] = []
         for position, training in enumerate(self.trainings):
             if training.status is not TrainingStatus.RUNNING:
                 continue
@@ -58,14 +62,22 @@ class Pack:
                 self.alone[position] = reason
                 training.run_epoch()
             else:
-                groups.setdefault(_kind(training), []).append(training)
-        for group in groups.values():
+                stackable.append(training)
+        for group in groups(stackable):
             if len(group) > 1:
-                _run_epoch(group)
+                run_stacked(group)
             else:
-                self.alone[self.trainings.index(group[0])] = "no other training has its shape"
+                self.alone[self.trainings.index(group[0])] = NO_OTHER
                 group[0].run_epoch()
         return [training.status for training in self.trainings]
+
+
+def groups(trainings: Iterable[Training]) -> list[list[Training]]:
+    """Those that can be stacked with each other, of trainings that can be stacked (`why_alone`)."""
+    found: dict[Any, list[Training]] = {}
+    for training in trainings:
+        found.setdefault(_kind(training), []).append(training)
+    return list(found.values())
 
 
 def why_alone(training: Training) -> str | None:
@@ -100,11 +112,21 @@ def _kind(training: Training) -> Any:
     buffers = tuple((name, tuple(held.flatten().tolist())) for name, held in network.named_buffers())
     return (
         id(model.problem), model.scaled, model.taylor, type(network), model.layout, network.activations, buffers,
-        id(network.transform), _settings(method), _settings(optimizer), training.epoch,
+        _by_value(network.transform), _settings(method), _settings(optimizer), _warming_up(training),
         tuple(training.batch_sizes.items()), tuple(sorted(training.roles.items())), training.theta.dtype,
-        str(training.theta.device), _shape_of(training.method_state), _shape_of(training.stepper.state_dict()["state"]),
+        str(training.theta.device), _shape_of(training.method_state),
         tuple((name, len(one), one.observed, one.weight is None) for name, one in training.regions.items()),
     )  # fmt: skip
+
+
+def _by_value(transform: Any) -> Any:
+    """Ours are equal where they do the same."""
+    return transform if isinstance(transform, BoxValues) else id(transform)
+
+
+def _warming_up(training: Training) -> float:
+    """How many epochs of the method's warm-up are left: in them its steps are others."""
+    return max(0.0, getattr(training.method, "warm_up", 0.0) - training.epoch)
 
 
 def _settings(description: Any) -> Any:
@@ -124,15 +146,22 @@ def _shape_of(state: Any) -> Any:
     return structure, tuple(tuple(one.shape) if isinstance(one, Tensor) else one for one in leaves)
 
 
-def _run_epoch(group: Sequence[Training]) -> None:
-    """An epoch of trainings of one kind."""
+def run_stacked(group: Sequence[Training]) -> None:
+    """An epoch of trainings of one of the `groups`. Where it raises, all are as they were before it."""
     started = time.perf_counter()
-    for training in group:
-        training.renew()
     shuffled = [training.shuffler.get_state() for training in group]
-    stack = _Stack(group)
-    stack.take_steps()
-    taken = stack.taken.tolist()
+    regions = [dict(training.regions) for training in group]
+    try:
+        for training in group:
+            training.renew()
+        stack = _Stack(group)
+        stack.take_steps()
+        taken = stack.taken.tolist()
+    except BaseException:
+        for training, order, points in zip(group, shuffled, regions, strict=True):
+            training.shuffler.set_state(order)
+            training.regions = points
+        raise
     stack.give_back()
     seconds = (time.perf_counter() - started) / len(group)
     for training, steps, before in zip(group, taken, shuffled, strict=True):
@@ -166,13 +195,15 @@ class _Stack:
 
     def _rates(self, descriptions: Sequence[Any]) -> dict[str, Tensor]:
         """The rates that are not one plain number for all, (steps, B) each: copied to the device once an epoch."""
-        begun, each = self.group[0].epoch, [rates_of(one) for one in descriptions]
-        times = [begun + step / self.steps for step in range(self.steps)]
+        each, begun = [rates_of(one) for one in descriptions], [training.epoch for training in self.group]
         rates = {}
         for name, rate in each[0].items():
             if name != "learning_rate" and isinstance(rate, int | float) and all(one[name] == rate for one in each):
                 continue
-            values = [[value_at(one[name], epoch) for one in each] for epoch in times]
+            values = [
+                [value_at(one[name], epoch + step / self.steps) for one, epoch in zip(each, begun, strict=True)]
+                for step in range(self.steps)
+            ]
             rates[name] = torch.tensor(values, dtype=self.theta.dtype).to(self.theta.device)
         return rates
 

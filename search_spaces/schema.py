@@ -35,6 +35,9 @@ OF_A_TRIAL = ("problem", "data", "network", "training", "projection")
 MOST_THREADS = 1024
 """With many more, torch ends its process."""
 
+LARGEST_PACK = 256
+"""Trials in one process: each has a process of its own beside, which asks and tells."""
+
 LARGEST_SEED = 2**31 - 1
 """What every random generator takes."""
 
@@ -250,10 +253,15 @@ class Tune:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one trial occupies on a cluster; `gpu` may be a fraction."""
+    """What one trial occupies on a cluster; `gpu` may be a fraction.
+
+    A `pack` of so many trials shares it, in one process; auto: of as many as pay, which is measured when the study
+    starts; null: of one, and by `cnn-study confirm` auto.
+    """
 
     cpu: Annotated[float, Field(gt=0)] = 1
     gpu: Annotated[float, Field(ge=0)] = 0
+    pack: Annotated[int, Field(ge=1, le=LARGEST_PACK)] | Literal["auto"] | None = None
 
 
 @dataclass(frozen=True)

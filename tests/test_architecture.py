@@ -27,6 +27,7 @@ STUDY_ROOMS = {
     "statistics": set(),
     "journal": set(),
     "trial": set(),
+    "pack": {"trial"},
     "cluster": set(),
     "analysis": {"journal"},
     "prediction": {"journal", "trial"},
@@ -36,10 +37,10 @@ STUDY_ROOMS = {
     "comparing": {"analysis", "comparison", "journal"},
     "search": {"analysis", "journal"},
     "tracking": {"analysis", "journal", "prediction", "report", "trial"},
-    "driver": {"cluster", "journal", "progress", "search", "trial"},
+    "driver": {"cluster", "journal", "pack", "progress", "search", "trial"},
     "cli": {
-        "analysis", "cluster", "comparing", "comparison", "driver", "journal", "prediction", "progress", "report",
-        "search", "terminal", "tracking", "trial",
+        "analysis", "cluster", "comparing", "comparison", "driver", "journal", "pack", "prediction", "progress",
+        "report", "search", "terminal", "tracking", "trial",
     },
 }  # fmt: skip
 """The rooms of `study`, and which others each may import. `tracking` and `driver` meet in the journal alone."""

@@ -88,10 +88,10 @@ def confirm(name: str, seeds: int, tracking_uri: str | None, **where: Any) -> No
     with loading():
         from search_spaces.checks import LONGEST_NAME
         from study.cli.conclusion import run_and_conclude
-        from study.search.confirmation import confirming, read_earlier, unconfirmed
+        from study.search.confirmation import confirming, in_packs, read_earlier, unconfirmed
 
     earlier = {name: read_earlier(directory)}
-    study = confirming(earlier, seeds=seeds)
+    study = in_packs(confirming(earlier, seeds=seeds))
     for line in unconfirmed(earlier):
         click.echo(line, err=True)
     name = f"{name[: LONGEST_NAME - len('-confirm')]}-confirm"

@@ -8,12 +8,16 @@ import torch
 
 from search_spaces.schema import Resources
 
+ROUNDING = 1e-9
 FORM = "cpu=16,gpu=1,memory=64,gpu_memory=80"
 SPARE = 0.1
 """The share of memory that is left to the system, and to what no estimate knows."""
 
 CONTEXT_MIB = 500.0
 """What a process takes of a GPU before its first tensor: a usual figure, measured on none of ours."""
+
+MEMBER_MIB = 180.0
+"""What the process takes that asks and tells for a member of a pack, without torch."""
 
 
 @dataclass(frozen=True)
@@ -54,25 +58,28 @@ def parse_node(text: str) -> Node:
     return Node(**found)
 
 
-def trials_at_once(node: Node, resources: Resources, *, process_mib: float, tensors_mib: float) -> dict[str, int]:
-    """What bounds the trials on a node → how many of them it lets run at once.
+def trials_at_once(
+    node: Node, resources: Resources, *, process_mib: float, tensors_mib: float, pack: int = 1
+) -> dict[str, int]:
+    """What bounds the trials on a node → how many of them it lets run at once, in packs of so many.
 
     Tensors are in the GPU's memory where a trial has a share of one. Ray shares out CPUs and GPUs, and no memory.
     """
     usable, on_gpu = (1 - SPARE) * 1024, resources.gpu > 0
+    process = process_mib if pack == 1 else process_mib / pack + MEMBER_MIB
     bounds: dict[str, float] = {
-        "CPU": node.cpu / resources.cpu,
-        "memory": usable * node.memory / (process_mib + (0.0 if on_gpu else tensors_mib)),
+        "CPU": pack * int(node.cpu / resources.cpu + ROUNDING),
+        "memory": usable * node.memory / (process + (0.0 if on_gpu else tensors_mib)),
     }
     if on_gpu:
-        bounds["GPU"] = _of_gpus(node.gpu, 1 / resources.gpu)
-        bounds["GPU memory"] = _of_gpus(node.gpu, usable * node.gpu_memory / (CONTEXT_MIB + tensors_mib))
-    return {name: int(bound + 1e-9) for name, bound in bounds.items()}
+        bounds["GPU"] = pack * int(_of_gpus(node.gpu, 1 / resources.gpu) + ROUNDING)
+        bounds["GPU memory"] = _of_gpus(node.gpu, usable * node.gpu_memory / (CONTEXT_MIB / pack + tensors_mib))
+    return {name: int(bound + ROUNDING) for name, bound in bounds.items()}
 
 
 def _of_gpus(gpus: float, on_each: float) -> float:
     """Trials on all GPUs, where so many fit on each; less than one where a trial takes several."""
-    return gpus * on_each if on_each < 1 else gpus * int(on_each + 1e-9)
+    return gpus * on_each if on_each < 1 else gpus * int(on_each + ROUNDING)
 
 
 def first(bounds: Mapping[str, int]) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from ray.tune.experiment import Trial
 
+from study.pack.member import PACK_LOST
+
 IN_A_ROW = 3
 """How many processes in a row a trial may lose, and is started again; the next loss is its end."""
 
@@ -47,6 +49,8 @@ def cause(words: str, *, out_of_memory: bool = False) -> str:
     if "SIGTERM" in words:
         return "it was ended by SIGTERM"
     if code := re.search(r"exits with an exit code (\d+)", words):
+        if int(code[1]) == PACK_LOST:
+            return "the process of its pack was lost"
         return f"it exited with code {code[1]}"
     return "it was killed, or crashed; Ray does not know the signal"
 

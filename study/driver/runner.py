@@ -27,7 +27,9 @@ from search_spaces.sources import own_names
 from search_spaces.space import parts, planned
 from study.cluster import cluster, preflight
 from study.cluster.preflight import Preflight
+from study.driver import packs
 from study.driver.losses import IN_A_ROW
+from study.driver.packs import Packing
 from study.driver.recorder import Recorder
 from study.driver.stopping import Stopping
 from study.journal.files import OPTUNA, STUDY
@@ -35,6 +37,7 @@ from study.journal.journal import Journal, Reader, TrialRecord
 from study.journal.own_code import code_changes
 from study.journal.shared_copy import SharedCopy
 from study.journal.study_folder import Place, Whereabouts, asked_for, begin, only_runner, whereabouts
+from study.pack.member import PackMember
 from study.progress.live_view import Progress
 from study.search import schedulers
 from study.search.optuna_file import database
@@ -173,9 +176,11 @@ class StudyRun:
     def _run(
         self, search: OptunaSearch, scheduler: TrialScheduler, records: dict[str, TrialRecord], ready: Preflight
     ) -> Outcome:
-        slots = _concurrent(self.study, ready.slots)
+        packing = packs.decided(self.study, slots=ready.slots, trials=search.left, folders=self._modules())
+        places = ready.slots * packing.size
+        slots = _concurrent(self.study, places)
         with (
-            self._shown(search.trials, min(slots, ready.slots)) as progress,
+            self._shown(search.trials, min(slots, places)) as progress,
             Stopping(self.hours, say=progress.say) as stopping,
             SharedCopy(self.directory, str(self.where.place)) if self.where.place.shared else nullcontext(),
         ):
@@ -186,8 +191,11 @@ class StudyRun:
                 self.study, self.directory, records, progress,
                 folder=self.where.place.trials, on_end=search.tell, on_step=partial(self._on_step, stopping, progress),
             )  # fmt: skip
+            if packing.reason is not None:
+                progress.say(packing.reason)
+                recorder.journal.append("packs", size=packing.size, reason=packing.reason)
             try:
-                self._tune(search, scheduler, recorder, slots)
+                self._tune(search, scheduler, recorder, slots, packing)
             except BaseException:
                 recorder.end("KILLED" if stopping.by_user else "FAILED")
                 raise
@@ -224,30 +232,33 @@ class StudyRun:
         if self.tracker is not None and (progress.standing.fraction or progress.elapsed() > SECONDS_BEFORE_TRACKING):
             self.tracker.start()
 
-    def _tune(self, search: OptunaSearch, scheduler: TrialScheduler, recorder: Recorder, slots: int) -> None:
+    def _tune(
+        self, search: OptunaSearch, scheduler: TrialScheduler, recorder: Recorder, slots: int, packing: Packing
+    ) -> None:
         if not search.left:
             return
         place, resources = self.where.place, self.study.resources
-        # Not the Tuner: it pickles callbacks and search, and runs them on the head node if the driver is a Ray client.
-        tune.run(
-            TrialActor,
-            config={"study": dump_yaml(self.study), "folder": place.trials, "modules": self._modules()},
-            resources_per_trial={"cpu": resources.cpu, "gpu": resources.gpu},
-            num_samples=search.left,
-            search_alg=search,
-            scheduler=scheduler,
-            max_concurrent_trials=slots,
-            reuse_actors=True,
-            max_failures=IN_A_ROW,
-            raise_on_failed_trial=False,
-            callbacks=[recorder],
-            trial_name_creator=_trial_id,
-            trial_dirname_creator=_trial_id,
-            verbose=0,
-            _remote=False,
-            storage_path=place.storage,
-            name=place.name,
-        )
+        with packs.office(resources, packing) if packing.packs else nullcontext({}) as office:
+            # Not the Tuner: it pickles callbacks and search, and runs them on the head if the driver is a Ray client.
+            tune.run(
+                PackMember if packing.packs else TrialActor,
+                config={"study": dump_yaml(self.study), "folder": place.trials, "modules": self._modules(), **office},
+                resources_per_trial=packs.share(resources, packing),
+                num_samples=search.left,
+                search_alg=search,
+                scheduler=scheduler,
+                max_concurrent_trials=slots,
+                reuse_actors=True,
+                max_failures=IN_A_ROW,
+                raise_on_failed_trial=False,
+                callbacks=[recorder],
+                trial_name_creator=_trial_id,
+                trial_dirname_creator=_trial_id,
+                verbose=0,
+                _remote=False,
+                storage_path=place.storage,
+                name=place.name,
+            )
 
 
 def _concurrent(study: Study, slots: int) -> int:

@@ -66,6 +66,14 @@ def confirming(earlier: Mapping[str, Analysis], *, seeds: int, first_seed: int =
     return replace(first.study, search={}, contestants=contestants, tune=tune)
 
 
+def in_packs(study: Study) -> Study:
+    """The same, whose trials share processes where that pays, unless its study file says how many do.
+
+    Not for a comparison of costs: a method whose steps are stacked looks cheaper than one that was as fast by itself.
+    """
+    return replace(study, resources=replace(study.resources, pack=study.resources.pack or "auto"))
+
+
 def unconfirmed(earlier: Mapping[str, Analysis]) -> list[str]:
     """A line for every contestant or method that was tried and has no completed trial to confirm."""
     return [

@@ -24,7 +24,7 @@ from cnn_core.metrics import measure_regions
 from search_spaces import modules as own_modules
 from search_spaces.load import dump_yaml, load_text
 from search_spaces.schema import Study
-from study.trial.machine import forget_peak_memory, peak_memory_mib
+from study.trial.machine import forget_peak_memory, peak_memory_mib, with_device
 from study.trial.trial import Trial
 
 PASSES, GRAMS, ROWS = 3, 6, 2
@@ -89,8 +89,9 @@ def footprints(trials: Mapping[str, Study]) -> dict[str, Footprint]:
 def _in_this_process(study: str, folders: Sequence[str]) -> Footprint:
     from study.trial import actor  # and with it Ray, which its process holds, too
 
+    del actor
     own_modules.look_in(*folders, seen=True)
-    return footprint(actor.with_device(load_text(study)))
+    return footprint(with_device(load_text(study)))
 
 
 def footprint(study: Study) -> Footprint:

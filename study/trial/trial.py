@@ -26,7 +26,7 @@ from cnn_core.metrics import (
     metric_names,
     percentiles,
 )
-from cnn_core.problems import DATA, PointSet, by_region, redrawn
+from cnn_core.problems import DATA, PointSet, Problem, by_region, redrawn
 from cnn_core.renewal import Renewal
 from cnn_core.solvers import Solver
 from cnn_core.training import Training, TrainingStatus
@@ -54,9 +54,12 @@ BOUNDED = [f"{split}/{metric}" for split in ("train", "validation") for metric i
 
 
 class Trial:
-    """A trial in progress: `step` an epoch until `done`, then `finish`. `history` holds the metrics of every epoch."""
+    """A trial in progress: `step` an epoch until `done`, then `finish`. `history` holds the metrics of every epoch.
 
-    def __init__(self, study: Study) -> None:
+    `problem` is the study's, where it is built already.
+    """
+
+    def __init__(self, study: Study, problem: Problem | None = None) -> None:
         settings = study.training
         torch.set_num_threads(threads(study))
         self.study = study
@@ -64,7 +67,7 @@ class Trial:
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)  # a process may run several trials
         self.dtype = getattr(torch, settings.dtype)
-        problem = build_problem(study.problem)
+        problem = problem or build_problem(study.problem)
         self.splits = {name: self._held(points_of(study, problem, name)) for name in study.data.splits}
         network = fresh(build_network(study.network), problem, seed=settings.seed)
         if study.projection is not None:
@@ -108,12 +111,15 @@ class Trial:
         """Why it diverged, if it did."""
         return self.training.reason
 
-    def step(self) -> Metrics:
+    def step(self, trained: Seconds | None = None) -> Metrics:
         """Train one epoch, if there is one, and measure: train/…, validation/…, time/…, memory/peak_mib, diverged.
 
         Where `projection.every` says so, also project the validation waves: projected/validation/…, projection/….
+        With `trained` the epoch was trained already, in a pack, and its share were so many seconds.
         """
-        if self.training.status is TrainingStatus.RUNNING:
+        if trained is not None:
+            self.seconds += trained
+        elif self.training.status is TrainingStatus.RUNNING:
             with self.seconds.counting():
                 self.training.run_epoch()
         training = self._measure(self.measured_train)

@@ -15,6 +15,7 @@ from uuid import uuid4
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
 
 from cnn_core.checkpoint import CheckpointError
+from cnn_core.problems import Problem
 from search_spaces.schema import Study
 from study.trial import saved
 from study.trial.files import CHECKPOINT, CHECKPOINT_BEFORE
@@ -24,17 +25,17 @@ from study.trial.trial import Trial
 PARTIAL = ".partial"
 
 
-def begin(study: Study, folder: str) -> tuple[Trial, list[str]]:
+def begin(study: Study, folder: str, problem: Problem | None = None) -> tuple[Trial, list[str]]:
     """The trial as its newest usable checkpoint left it, or a new one; and a line about each that is not usable.
 
-    A line, too, if its code has changed since.
+    A line, too, if its code has changed since. `problem` is the study's, where it is built already.
     """
     unusable, own = [], settings_of(study)
     with _scratch() as scratch:
         for name in (CHECKPOINT, CHECKPOINT_BEFORE):
             if not _fetch(folder, name, scratch / name):
                 continue
-            trial = Trial(study)
+            trial = Trial(study, problem)
             try:
                 state = saved.read(scratch / name, device=trial.device)
                 if others := differences(state["settings"], own):
@@ -48,7 +49,7 @@ def begin(study: Study, folder: str) -> tuple[Trial, list[str]]:
             except ValueError as error:  # of another network
                 reason = str(error)
             unusable.append(f"{folder}/{name}: {reason}; it is not used")
-    return Trial(study), unusable
+    return Trial(study, problem), unusable
 
 
 def save(trial: Trial, folder: str) -> None:

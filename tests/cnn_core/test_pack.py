@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from cnn_core import pack as pack_module
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods import METHODS, AugmentedLagrangian, Batch, NullSpace, Reduction, Soft, Unconstrained
 from cnn_core.methods.balance import GradientNorms
 from cnn_core.methods.method import Method
 from cnn_core.networks import Dense, Modulated
 from cnn_core.optimizers import Adam, Lbfgs, Optimizer, Sgd
-from cnn_core.pack import METHODS_STACKED, Pack, why_alone
+from cnn_core.pack import METHODS_STACKED, Pack, groups, run_stacked, why_alone
 from cnn_core.problems import Problem, Split, heat, helmholtz, kovasznay, sample_regions
 from cnn_core.reductions import Huber
 from cnn_core.schedules import Cosine, Geometric, Linear
@@ -211,3 +212,45 @@ def test_conditions_on_regions_without_data(method: Method, name: str) -> None:
     for seed, training in enumerate(pack.trainings):
         assert relative(training.theta, run_alone(member_on_regions(name, seed, method)).theta) < 1e-10
     assert "every region has constraints and data" in str(why_alone(member_on_regions(name, 0, Batch())))
+
+
+@pytest.mark.parametrize("method", METHODS_STACKED)
+@pytest.mark.parametrize("optimizer", [Adam(Linear(1e-3, 1e-4, 3)), Sgd(1e-4, momentum=0.9)])
+def test_one_that_is_farther_is_stacked_with_those_that_begin(method: str, optimizer: Optimizer) -> None:
+    trainings = [member(seed, METHODS[method](), optimizer) for seed in range(3)]
+    trainings[0].run_epoch()
+    trainings[1].run_epoch()
+    pack = Pack(trainings)
+    run(pack)
+    for seed, training in enumerate(trainings):
+        assert relative(training.theta, run_alone(member(seed, METHODS[method](), optimizer)).theta) < 1e-10
+    if method in ("unconstrained", "soft", "augmented-lagrangian"):
+        assert set(pack.alone) <= {2}  # in the end, as the others are there already
+
+
+def test_those_that_warm_up_are_not_stacked_with_those_that_have() -> None:
+    ahead, behind, other = (member(seed, Reduction(warm_up=1.0, damping=1e-3)) for seed in range(3))
+    ahead.run_epoch()
+    assert [len(group) for group in groups([ahead, behind, other])] == [1, 2]
+
+
+def test_where_stacked_steps_raise_all_are_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainings = [member(seed, Soft()) for seed in range(2)]
+    with monkeypatch.context() as broken:
+        broken.setattr(pack_module, "moved", raising)
+        with pytest.raises(torch.OutOfMemoryError):
+            run_stacked(trainings)
+    for seed, training in enumerate(trainings):
+        assert relative(run_alone(training).theta, run_alone(member(seed, Soft())).theta) < 1e-14
+
+
+def raising(*arguments: object) -> None:
+    raise torch.OutOfMemoryError("no room")
+
+
+def test_networks_with_hard_values_are_stacked() -> None:
+    def trainings() -> list[Training]:
+        network = Dense(widths=(6,), hard={"x": (0.0, None)})
+        return [Training(make_model(WAVES, network, seed=seed), grid_points(WAVES, 13), Soft()) for seed in range(2)]
+
+    assert len(groups(trainings())) == 1

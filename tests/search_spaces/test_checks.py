@@ -144,6 +144,20 @@ CASES: dict[str, tuple[Changes, str]] = {
     ),
     "no core": ({"resources": {"cpu": 0}}, "resources.cpu is 0; write a number greater than 0"),
     "less than no GPU": ({"resources": {"gpu": -1}}, "resources.gpu is -1; write a number of at least 0"),
+    "a pack of none": ({"resources": {"pack": 0}}, "resources.pack is 0; write a number of at least 1 or auto"),
+    "a pack in words": ({"resources": {"pack": "many"}}, "resources.pack is the text 'many'; write a whole number or"),
+    "a pack on two GPUs": (
+        {"resources": {"gpu": 2, "pack": 4}},
+        "resources.pack is 4, but a trial has 2 GPUs; write gpu: 1, or pack: 1",
+    ),
+    "a pack that is compiled": (
+        {"training.compile": True, "resources": {"pack": 4}},
+        "resources.pack is 4, but training.compile compiles the steps of one trial; write compile: false, or pack: 1",
+    ),
+    "a pack of too many for Ray": (
+        {"resources": {"gpu": 0.02, "pack": 256}},
+        "resources.pack is 256; write less, as Ray tells no share below 0.0001 from 0",
+    ),
 }
 
 

@@ -1,10 +1,11 @@
 """`cnn-study check SPACE --resources`: a row for each method, and what bounds the trials of a node."""
 
+from collections.abc import Mapping
+
 import pytest
 
-from search_spaces.load import load_study
 from study.cli import resources
-from study.cli.resources import trials_of
+from study.pack.rehearsal import Rehearsed
 from study.trial.footprint import Footprint
 from tests.study.cli.command import Command
 
@@ -33,8 +34,24 @@ def test_a_share_of_a_gpu_is_counted(command: Command) -> None:
     assert "0.005" in answer.out and any(line.split()[-2:] == ["2", "GPU"] for line in answer.out.splitlines())
 
 
-def test_trials_of_contestants_and_of_one_method_alone() -> None:
-    assert list(trials_of(load_study("poisson", {"training.method.name": "soft"}))) == ["soft"]
+@pytest.mark.parametrize(
+    ("pack", "size", "asks"), [("8", 8, "A pack of 8 asks for 1 CPU"), ("auto", 16, "A trial asks")]
+)
+def test_what_packs_give_is_measured(
+    command: Command, pack: str, size: int, asks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(trials: Mapping[str, str], folders: object, *, members: int) -> dict[str, Rehearsed]:
+        assert members == size
+        return {"soft": Rehearsed(alone=1.0, stacked=0.25), "sample": Rehearsed(reason="it is not")}
+
+    monkeypatch.setattr(resources, "rehearsed", measured)
+    node = ("--node", "cpu=2,memory=64")
+    answer = command("check", "helmholtz-quick", "--resources", *node, "--set", f"resources.pack={pack}")
+    told = " ".join(answer.out.split())
+    assert asks in told
+    assert f"In packs of {size} a step takes this fraction of its time, on this machine: soft 0.25; sample not" in told
+    rows = [line.split()[-2:] for line in answer.out.splitlines() if line.startswith("batch ")]
+    assert rows == [["16" if pack == "8" else "2", "CPU"]]
 
 
 @pytest.mark.parametrize(

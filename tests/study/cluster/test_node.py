@@ -3,7 +3,7 @@
 import pytest
 
 from search_spaces.schema import Resources
-from study.cluster.node import FORM, Node, first, parse_node, this_node, trials_at_once
+from study.cluster.node import FORM, MEMBER_MIB, Node, first, parse_node, this_node, trials_at_once
 
 
 def test_a_node_is_described_in_any_order() -> None:
@@ -51,3 +51,11 @@ def test_what_bounds_the_trials_of_a_node(
     """A process takes 500 MiB; a tenth of all memory is spared; on a GPU each trial has 500 MiB of its own besides."""
     found = trials_at_once(node, resources, process_mib=500.0, tensors_mib=tensors)
     assert (found, first(found)) == (bounds, bound)
+
+
+def test_packs_share_cores_a_gpu_and_the_memory_of_a_process() -> None:
+    node, resources = Node(8, 1, 32, 80), Resources(cpu=4, gpu=0.5)
+    found = trials_at_once(node, resources, process_mib=320.0, tensors_mib=100.0, pack=16)
+    assert (found["CPU"], found["GPU"]) == (32, 32)
+    assert found["memory"] == int(0.9 * 32 * 1024 / (320 / 16 + MEMBER_MIB))
+    assert found["GPU memory"] == int(0.9 * 80 * 1024 / (500 / 16 + 100))

@@ -15,7 +15,7 @@ from search_spaces.space import planned
 from study.analysis.findings import Analysis, analyse, read_analysis
 from study.journal.journal import TrialRecord, TrialStatus
 from study.report.tables import all_tables
-from study.search.confirmation import SEED, confirming, read_earlier, unconfirmed
+from study.search.confirmation import SEED, confirming, in_packs, read_earlier, unconfirmed
 from study.search.optuna_search import OptunaSearch
 from tests.study import tracked_study
 from tests.study.competing import SOFT, WEIGHT, competing, record
@@ -167,3 +167,11 @@ def test_bounds_that_only_projected_networks_keep_leave_those() -> None:
     assert unconfirmed({"first": found(study, trial)}) == [
         "first: plain has no completed trial within the bounds; it is not confirmed"
     ]
+
+
+def test_seeds_make_packs_where_that_pays_unless_the_study_file_says_otherwise(earlier: Path) -> None:
+    study = confirming({"earlier": read_analysis(earlier)}, seeds=3)
+    assert study.resources.pack is None, "a comparison's costs are those of single trials"
+    assert in_packs(study).resources.pack == "auto"
+    single = replace(study, resources=replace(study.resources, pack=1))
+    assert in_packs(single) == single

@@ -1,0 +1,157 @@
+"""Trainings that come for their next epoch, each from a thread of its own, and are taken on together.
+
+Whoever comes first while no epoch is under way waits for the others, and then runs the epoch of all that are there. It
+waits only for those that are expected: that were here for their last epoch, and have not been away for long since; who
+measures or saves meanwhile, has left, or was lost, catches the next one.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+
+from cnn_core.pack import NO_OTHER, groups, run_stacked, why_alone
+from cnn_core.training import Training
+from search_spaces.errors import one_line
+from study.trial.seconds import Seconds
+
+PATIENCE, LEAST, MOST = 0.5, 0.1, 2.0
+"""Who is away is waited for a share of an epoch's seconds, but for at least, and at most, so many."""
+
+BY_ITSELF = 1
+
+
+@dataclass(frozen=True)
+class Share:
+    """What an epoch took of the `seconds` for one of its `members`."""
+
+    seconds: Seconds
+    members: int
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A training has to take its epoch by itself, and why."""
+
+    reason: str
+
+
+@dataclass
+class Seat:
+    """A training that has come for its next epoch; `given` once that is over."""
+
+    training: Training
+    given: Share | Alone | None = None
+
+
+@dataclass
+class Gathering:
+    """Those who train here. `bench` is held by whoever computes: one at a time, so that seconds are theirs alone."""
+
+    bench: threading.RLock = field(default_factory=threading.RLock)
+    waiting: list[Seat] = field(default_factory=list)
+    away: dict[str, float] = field(default_factory=dict)  # since when
+    busy: set[str] = field(default_factory=set)
+    patience: float = LEAST
+    led: bool = False
+
+    def __post_init__(self) -> None:
+        self.changed = threading.Condition()
+
+    @contextmanager
+    def epoch(self, name: str, training: Training) -> Iterator[Share | Alone]:
+        """The next epoch of a training, once it is over, or why it takes it by itself; within, others expect it."""
+        reason = why_alone(training)
+        if reason is not None:
+            yield Alone(reason)
+            return
+        self._comes(name)
+        try:
+            yield self._seated(Seat(training))
+        finally:
+            self._goes(name)
+
+    def leave(self, name: str) -> None:
+        """Nobody expects it any more."""
+        with self.changed:
+            self.away.pop(name, None)
+            self.changed.notify_all()
+
+    def _comes(self, name: str) -> None:
+        with self.changed:
+            self.away.pop(name, None)
+            self.busy.add(name)
+
+    def _goes(self, name: str) -> None:
+        with self.changed:
+            self.busy.discard(name)
+            self.away[name] = time.monotonic()
+            self.changed.notify_all()
+
+    def _seated(self, seat: Seat) -> Share | Alone:
+        with self.changed:
+            self.waiting.append(seat)
+            self.changed.notify_all()
+            while seat.given is None and self.led:
+                self.changed.wait()
+            if seat.given is not None:
+                return seat.given
+            self.led = True
+        try:
+            self._wait_for_others()
+            self._lead()
+        finally:
+            with self.changed:
+                self.led = False
+                self.changed.notify_all()
+        assert seat.given is not None
+        return seat.given
+
+    def _wait_for_others(self) -> None:
+        with self.changed:
+            while (until := self._expected_until()) > (now := time.monotonic()):
+                self.changed.wait(until - now)
+
+    def _expected_until(self) -> float:
+        """Until when it is worth waiting: a time that has passed where nobody is expected."""
+        if len(self.busy) > len(self.waiting):
+            return time.monotonic() + MOST
+        return max(self.away.values(), default=-MOST) + self.patience
+
+    def _lead(self) -> None:
+        """The epoch of all that are here once the bench is free."""
+        with self.bench:
+            with self.changed:
+                seats, self.waiting = self.waiting, []
+            began = time.monotonic()
+            for seat, given in zip(seats, _taken_on([seat.training for seat in seats]), strict=True):
+                seat.given = given
+            self.patience = min(MOST, max(LEAST, PATIENCE * (time.monotonic() - began)))
+
+
+def _taken_on(trainings: Sequence[Training]) -> list[Share | Alone]:
+    """An epoch of these, as far as they can be stacked with each other; what each is given."""
+    try:
+        together = groups(trainings)
+    except Exception as error:  # of settings of the user's own that cannot be compared
+        return [Alone(f"it cannot be compared with others ({one_line(error)})")] * len(trainings)
+    found = {id(training): given for group in together for given in [_run(group)] for training in group}
+    return [found[id(training)] for training in trainings]
+
+
+def _run(group: Sequence[Training]) -> Share | Alone:
+    """An epoch of trainings that can be stacked with each other."""
+    if len(group) == BY_ITSELF:
+        return Alone(NO_OTHER)
+    spent = Seconds()
+    try:
+        with spent.counting():
+            run_stacked(group)
+    except torch.AcceleratorError:
+        raise  # this process can no longer use its GPU
+    except Exception as error:  # no memory for all at once; or the user's own code, which then raises by itself, too
+        return Alone(f"stacked steps raise {one_line(error)}")
+    return Share(Seconds(spent.clock / len(group), spent.cpu / len(group)), len(group))
