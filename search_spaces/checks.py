@@ -24,6 +24,7 @@ from search_spaces.forms import MOST_VALUES, OF_A_SPLIT
 from search_spaces.measured import check_metrics, with_objectives
 from search_spaces.networks import build_network
 from search_spaces.problems import build_problem
+from search_spaces.resource_checks import check_resources
 from search_spaces.schema import USUAL, Choice, Data, DataSplit, NetworkChoice, Study
 from search_spaces.shares import Order, Share, require_disjoint
 from search_spaces.splits import source_of
@@ -65,10 +66,6 @@ MOST: Mapping[str, int] = {
 """Counts that are asked for in a word, and take for ever, or all memory."""
 
 
-LEAST_GPU = 1e-4
-"""Ray counts in steps of this size."""
-
-
 def check_settings(study: Study) -> None:
     """Everything but data and search. Raises StudyFileError."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", study.study):
@@ -82,12 +79,8 @@ def check_settings(study: Study) -> None:
     _check_scheduler(study)
     if study.training.epochs == 0 and study.projection is None:
         raise StudyFileError("training.epochs is 0 and projection is null, so that nothing happens; write one of them")
-    if study.resources.gpu > 0 and study.training.device == "cpu":
-        raise StudyFileError(
-            f"resources.gpu is {study.resources.gpu}, but training.device is cpu; write device: auto, or gpu: 0"
-        )
     _check_metric_of_optimizer(study)
-    _check_resources(study)
+    check_resources(study)
 
 
 class Rehearsed:
@@ -311,28 +304,6 @@ def _check_metric_of_optimizer(study: Study) -> None:
             f"training.method.project is update, but {optimizer} has no diagonal metric; write project: gradient, or "
             "optimizer: {name: adam}"
         )
-
-
-def _check_resources(study: Study) -> None:
-    gpu = study.resources.gpu
-    if 0 < gpu < LEAST_GPU:
-        raise StudyFileError(
-            f"resources.gpu is {gpu}; write 0, or at least {LEAST_GPU}, a fraction that Ray tells from 0"
-        )
-    if gpu > 1 and gpu != int(gpu):
-        raise StudyFileError(f"resources.gpu is {gpu}; write a whole number, or a fraction below 1")
-    pack = study.resources.pack
-    if pack in (None, 1):
-        return
-    if gpu > 1:
-        raise StudyFileError(f"resources.pack is {pack}, but a trial has {gpu:g} GPUs; write gpu: 1, or pack: 1")
-    if study.training.compile and pack != "auto":
-        raise StudyFileError(
-            f"resources.pack is {pack}, but training.compile compiles the steps of one trial; write compile: false, or "
-            "pack: 1"
-        )
-    if pack != "auto" and 0 < min(gpu or 1, study.resources.cpu) / pack < LEAST_GPU:
-        raise StudyFileError(f"resources.pack is {pack}; write less, as Ray tells no share below {LEAST_GPU} from 0")
 
 
 def _check_objectives(study: Study) -> None:
