@@ -9,6 +9,7 @@ References: Watanabe, Bansal & Hutter 2023, arXiv:2304.10255; for settings that 
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from random import Random
 
 import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
@@ -24,6 +25,9 @@ from study.journal.journal import TrialRecord, TrialStatus
 FEWEST_TRIALS = 20
 """Nothing is said of a setting that fewer trials had."""
 
+MOST_TRIALS = 3000
+"""Of more, so many that are drawn among them tell the same."""
+
 BEST_SHARE = 0.25
 """The share of trials that counts as the best."""
 
@@ -35,7 +39,8 @@ def importances(study: Study, records: Iterable[TrialRecord]) -> dict[str, dict[
     space. Nothing is said of an objective that too few trials have values of for some to be the best.
     """
     ended = [record for record in records if record.status in (TrialStatus.COMPLETED, TrialStatus.DIVERGED)]
-    asked = [(record, trial) for record in ended if (trial := _asked(study, record)) is not None]
+    some = ended if len(ended) <= MOST_TRIALS else Random(0).sample(ended, MOST_TRIALS)
+    asked = [(record, trial) for record in some if (trial := _asked(study, record)) is not None]
     counts = Counter(name for _, trial in asked for name in trial.params)
     known = [name for name in _names(study) if counts[name] >= FEWEST_TRIALS]
     if len(known) < 2:

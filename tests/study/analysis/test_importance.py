@@ -4,7 +4,10 @@ import random
 from dataclasses import replace
 from typing import Any, Literal
 
+import pytest
+
 from search_spaces.schema import Choice, SearchedParameter, Study, Uniform
+from study.analysis import importance
 from study.analysis.importance import FEWEST_TRIALS, importances
 from study.journal.journal import TrialRecord, TrialStatus
 from tests.study.competing import PLAIN, competing
@@ -56,6 +59,15 @@ def test_what_is_maximised_counts_from_the_other_end() -> None:
     trials = records(100)
     assert importances(largest, trials)[OBJECTIVE] != importances(study(), trials)[OBJECTIVE]
     assert importances(largest, trials)[OBJECTIVE]["training.optimizer.learning_rate"] > 0.8
+
+
+def test_of_very_many_trials_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    trials = records(400)
+    whole = importances(study(), trials)[OBJECTIVE]
+    monkeypatch.setattr(importance, "MOST_TRIALS", 100)
+    some = importances(study(), trials)[OBJECTIVE]
+    assert some.keys() == whole.keys() and some != whole
+    assert some["training.optimizer.learning_rate"] > 0.8
 
 
 def test_where_nearly_all_diverged_nothing_is_said() -> None:
