@@ -34,6 +34,9 @@ from study.report.plot_style import message_plot
 COLOURS = 128
 """Of a picture: enough for lines and their smooth edges, in a third of the bytes."""
 
+PICTURES = "Predictions"
+"""The section of plots in shades."""
+
 
 def write_comparison(
     comparison: Comparison, folder: Path, *, links: Links = lambda run: None, predictions: Predictions = no_predictions
@@ -51,7 +54,7 @@ def write_comparison(
         write_csv(folder / name, table)
     illustrations: dict[str, list[Illustration]] = {}
     for section, plot in all_plots(comparison, verdict, predictions):
-        png = _png(plot.figure)
+        png = _png(plot.figure, shaded=section == PICTURES)
         (plots / f"{plot.name}.png").write_bytes(png)
         illustrations.setdefault(section, []).append(Illustration(plot.title, plot.caption, png))
     for problem in comparison.problems:
@@ -63,10 +66,12 @@ def write_comparison(
     return path
 
 
-def _png(figure: Figure) -> bytes:
+def _png(figure: Figure, *, shaded: bool = False) -> bytes:
+    """A `shaded` figure keeps all its colours: those of several scales are too many for a palette."""
     drawn, small = BytesIO(), BytesIO()
     figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH)
-    Image.open(drawn).convert("RGB").quantize(COLOURS).save(small, format="png", optimize=True)
+    picture = Image.open(drawn).convert("RGB")
+    (picture if shaded else picture.quantize(COLOURS)).save(small, format="png", optimize=True)
     return small.getvalue()
 
 
@@ -79,7 +84,7 @@ def all_plots(
         yield "Intervals", Plot(f"intervals-{problem.name}", problem.name, INTERVALS, drawn)
     for problem in comparison.problems:
         if drawn := _predictions(comparison, problem, verdict.problems[problem.name], predictions):
-            yield "Predictions", Plot(f"predictions-{problem.name}", problem.name, PREDICTIONS, drawn)
+            yield PICTURES, Plot(f"predictions-{problem.name}", problem.name, PREDICTIONS, drawn)
     for problem in comparison.problems:
         drawn = seconds_plot(comparison, problem)
         yield "Best against CPU seconds", Plot(f"seconds-{problem.name}", problem.name, SECONDS, drawn)

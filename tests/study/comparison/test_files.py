@@ -101,7 +101,7 @@ def test_files_lie_beside_the_page(whole: tuple[Comparison, Path]) -> None:
     for path in (*folder.glob("*.csv"), folder / FILE):
         assert f'href="{path.name}"' in text
     pictures = sorted(path.stem for path in (folder / "plots").glob("*.png"))
-    kinds = ("intervals", "seconds", "trials")
+    kinds = ("intervals", "seconds", "trials", "sections", "importance")
     names = [f"{kind}-{one.name}" for kind in kinds for one in made.problems]
     assert pictures == sorted([*names, "front-fronts", "profiles", "cost"])
     for path in (folder / "plots").glob("*.png"):
