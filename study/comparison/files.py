@@ -19,7 +19,8 @@ from study.comparison.importance_plots import importance_plot
 from study.comparison.interval_plots import interval_plot
 from study.comparison.page import PAGE, page
 from study.comparison.panel_plots import profile_plot, seconds_plot, trials_plot
-from study.comparison.prediction_plots import Predictions, no_predictions, predictions_plot, shown_predictions
+from study.comparison.predicted import Predictions, no_predictions, shown_predictions
+from study.comparison.prediction_plots import predictions_plot
 from study.comparison.result import Comparison, Links, ProblemResult
 from study.comparison.saved import FILE, to_json
 from study.comparison.section_plots import sections_plot

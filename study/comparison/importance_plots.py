@@ -1,6 +1,6 @@
 """Which of its settings mattered to each contestant: a table in shades, numbers in its cells."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +11,7 @@ from study.report.plot_style import MUTED, new_figure, styled
 Shares = Mapping[str, Mapping[str, float]]
 """Contestant → setting → its share of the importance, 0 to 1."""
 
-DARK = 0.6
+DARK = 0.8
 """From this share on a cell's number is white."""
 
 
@@ -27,13 +27,13 @@ def importance_plot(importances: Shares) -> Figure:
         if share == share:
             colour = "white" if share > DARK else "black"
             axes.text(column, row, f"{100 * share:.0f} %", ha="center", va="center", fontsize=8.5, color=colour)
-    _frame(axes, list(importances), list(brief(settings).values()))
+    _frame(axes, list(importances), [name.removeprefix("training.") for name in settings])
     return figure
 
 
 def _frame(axes: Axes, rows: list[str], columns: list[str]) -> None:
     axes.set_yticks(range(len(rows)), rows)
-    axes.set_xticks(range(len(columns)), columns, rotation=25, ha="left", rotation_mode="anchor")
+    axes.set_xticks(range(len(columns)), columns, rotation=30, ha="left", rotation_mode="anchor")
     axes.tick_params(top=True, bottom=False, labeltop=True, labelbottom=False, length=0)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
@@ -45,14 +45,3 @@ def _by_importance(importances: Shares) -> list[str]:
     """All settings, those first that mattered most in sum."""
     names = dict.fromkeys(name for shares in importances.values() for name in shares)
     return sorted(names, key=lambda name: -sum(shares.get(name, 0.0) for shares in importances.values()))
-
-
-def brief(paths: Iterable[str]) -> dict[str, str]:
-    """Settings by what they are called among each other: as few of their path's last parts as tell them apart."""
-    every = [path.split(".") for path in paths]
-    return {".".join(path): _brief(path, [other for other in every if other != path]) for path in every}
-
-
-def _brief(path: list[str], others: list[list[str]]) -> str:
-    count = next((n for n in range(1, len(path)) if all(other[-n:] != path[-n:] for other in others)), len(path))
-    return ".".join(path[-count:])
