@@ -10,7 +10,6 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from PIL import Image
 
-from search_spaces.errors import one_line
 from study.analysis.importance import BEST_SHARE, FEWEST_TRIALS
 from study.comparison.cost_plots import cost_plot
 from study.comparison.csv_rows import all_rows
@@ -113,7 +112,7 @@ def _predictions(
         shown = shown_predictions(comparison, problem, standings, predictions)
         return predictions_plot(comparison, shown) if shown else None
     except Exception as error:  # whatever a file holds, the other plots and the tables are worth having
-        return message_plot(f"the runs' predictions cannot be read ({one_line(error)})")
+        return message_plot(f"the runs' predictions cannot be read ({type(error).__name__})")
 
 
 INTERVALS = (

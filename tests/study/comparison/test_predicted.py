@@ -1,6 +1,8 @@
 """Whose predictions are shown, and how."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,11 @@ from study.report.predictions import Arrays
 from tests.study.comparison.made_up import comparison, entry, problem
 from tests.study.report.rendering import drawn
 from tests.study.report.test_prediction_plots import titles, write_planes
+
+
+def save(path: Path, arrays: Mapping[str, Any]) -> None:
+    np.savez(path, allow_pickle=False, **arrays)
+
 
 MADE = comparison(
     problem(
@@ -66,9 +73,9 @@ def test_failed_runs_say_nothing(tmp_path: Path) -> None:
 def test_only_predictions_of_one_wave_stand_side_by_side(tmp_path: Path) -> None:
     for trial, speed in ((SOFT, 2.0), (BATCH, np.float32(1.3))):
         write_planes(tmp_path / f"{trial}.npz")
-        np.savez(tmp_path / f"{trial}.npz", **dict(np.load(tmp_path / f"{trial}.npz")) | {"p": np.array([speed])})
+        save(tmp_path / f"{trial}.npz", dict(np.load(tmp_path / f"{trial}.npz")) | {"p": np.array([speed])})
     assert list(shown(tmp_path)) == ["batch + projection"]
-    np.savez(tmp_path / f"{SOFT}.npz", **dict(np.load(tmp_path / f"{SOFT}.npz")) | {"p": np.array([1.3])})
+    save(tmp_path / f"{SOFT}.npz", dict(np.load(tmp_path / f"{SOFT}.npz")) | {"p": np.array([1.3])})
     assert list(shown(tmp_path)) == ["batch + projection", "soft"]
 
 
@@ -88,7 +95,7 @@ def test_one_coordinate_has_curves(tmp_path: Path) -> None:
     curves = {name: np.random.default_rng(0).random((1, 9, 1)) for name in ("plane_before", "plane_exact")}
     arrays = grid | curves | {"p": np.zeros(0), "before": np.zeros((5, 1)), "observed": np.array(False)}
     for trial in (SOFT, BATCH):
-        np.savez(tmp_path / f"{trial}.npz", **arrays)
+        save(tmp_path / f"{trial}.npz", arrays)
     figure = drawn(predictions_plot(MADE, shown(tmp_path)))
     assert [[line.get_label() for line in axes.lines] for axes in figure.axes] == [
         ["exact", "batch + projection", "soft"],
