@@ -130,9 +130,9 @@ PROFILES = (
     "the validation value that the best baseline's median search ended at."
 )
 PREDICTIONS = (
-    "The first output on the first test wave, on a plane through the middle of the other coordinates: of the entry of "
-    "the smallest median test error that is no baseline, and of the best baseline. Each was drawn from the run in the "
-    "middle of all by test error that has predictions. Errors have scales of their own."
+    "The first output on the first test wave, of more than two coordinates in the middle of the others: what the entry "
+    "predicts that has the smallest median test error and is no baseline, and the best baseline. Of each it is the run "
+    "in the middle by test error, or the nearest to it that has left predictions. Errors have scales of their own."
 )
 SECTIONS = (
     "Medians of each section over the runs with fresh seeds that did not fail, by the clock: other trials that ran at "

@@ -23,6 +23,9 @@ from study.report.predictions import (
 FIRST = Row(0, 0)
 """What is drawn: the first output, on the first plane."""
 
+WIDTH = 5.1
+"""Of the pictures of a row together, in inches: without their labels and colours."""
+
 
 @styled
 def predictions_plot(comparison: Comparison, networks: Mapping[str, Arrays]) -> Figure:
@@ -40,9 +43,10 @@ def _planes(networks: Mapping[str, Arrays]) -> Figure:
     among = list(networks.values())
     first = among[0]
     exact, rows = "plane_exact" in first, 1 + ("plane_exact" in first or observed(first))
-    height = 0.8 + min(max(2.0 * height_over_width(first, 0), 1.2), 3.0)
+    columns = len(networks) + exact
+    height = 0.8 + min(max(WIDTH / columns * height_over_width(first, 0), 1.2), 3.0)
     figure = new_figure(8.5, 0.4 + rows * height)
-    panels = figure.subplots(rows, len(networks) + exact, squeeze=False)
+    panels = figure.subplots(rows, columns, squeeze=False)
     if exact:
         draw_exact(figure, panels[0, 0], first, among=among)
     for column, (label, arrays) in enumerate(networks.items(), start=int(exact)):
