@@ -33,7 +33,7 @@ STUDY_ROOMS = {
     "prediction": {"journal", "trial"},
     "progress": {"journal", "terminal"},
     "report": {"analysis", "journal", "terminal", "trial"},
-    "comparison": {"report", "statistics"},
+    "comparison": {"analysis", "report", "statistics"},
     "comparing": {"analysis", "comparison", "journal"},
     "search": {"analysis", "journal"},
     "tracking": {"analysis", "journal", "prediction", "report", "trial"},

@@ -19,10 +19,11 @@ from study.comparison.result import Comparison
 from study.comparison.sentences import sentence, undecidable
 from study.comparison.verdict import judge
 from study.driver.runner import Outcome
-from study.journal.files import REPORT
+from study.journal.files import REPORT, TRIALS
 from study.search.confirmation import confirming, read_earlier, unconfirmed
 from study.tracking.compared import ComparedRuns
 from study.tracking.databases import check_uri, default_uri
+from study.trial.files import PREDICTIONS
 
 
 def go_on(question: Question, runs: Path, *, hours: float | None, tracking_uri: str | None, **where: Any) -> None:
@@ -83,7 +84,12 @@ def write(question: Question, runs: Path, tracking_uri: str) -> bool:
     if not comparison.problems:
         click.echo("verdict  none yet: no search is confirmed")
         return done
-    page = write_comparison(comparison, runs / question.name / REPORT, links=tracked.address)
+    page = write_comparison(
+        comparison,
+        runs / question.name / REPORT,
+        links=tracked.address,
+        predictions=lambda source: runs / source.study / TRIALS / source.trial / PREDICTIONS,
+    )
     tracked.keep(question.name, page, question.began)
     for line in _verdict(comparison):
         click.echo(line)

@@ -15,7 +15,9 @@ from search_spaces.load import load_recorded
 from search_spaces.schema import Study
 from study.analysis.findings import read_analysis
 from study.analysis.leaderboard import loss
+from study.analysis.sections import PROJECTING, sections_of
 from study.analysis.variants import Variant
+from study.comparing.mattered import mattered
 from study.comparing.question import Question
 from study.comparison.result import (
     Comparison,
@@ -100,7 +102,8 @@ def _problem(question: Question, runs: Path, name: str, numbers: Sequence[int], 
     measured = {metric for one in searches for variant in one.confirmed for metric in variant.metrics}
     error = next((metric for metric in (SOLUTION, DATA) if metric in measured), CONSTRAINT)
     validation = searches[0].found.metric if searches else ""
-    return ProblemResult(name, error, CONSTRAINT, validation, entries, question.refused.get(name, {}))
+    importances = mattered(study, [one.found for one in searches])
+    return ProblemResult(name, error, CONSTRAINT, validation, entries, question.refused.get(name, {}), importances)
 
 
 def entries_of(study: Study) -> Iterator[tuple[str, bool]]:
@@ -180,6 +183,7 @@ class Searched:
             training_seconds=_seconds(record, TRAINING),
             projection_seconds=_seconds(record, PROJECTION) if _projects(record, projected) else 0.0,
             failed=record.status is not TrialStatus.COMPLETED,
+            sections=_sections(record, projected),
         )
 
     def _source(self, study: str, trial: str) -> Source:
@@ -193,6 +197,12 @@ def _seed(record: TrialRecord) -> int:
 def _projects(record: TrialRecord, projected: bool) -> bool:
     """Whether a projection made this network of a trial; it makes all of one that trains nothing."""
     return projected or not _seconds(record, TRAINING)
+
+
+def _sections(record: TrialRecord, projected: bool) -> dict[str, float]:
+    """Where the seconds of this network went, as far as anything took some."""
+    found = {name: seconds for name, seconds in sections_of(record.latest).items() if seconds}
+    return found if _projects(record, projected) else {name: found[name] for name in found if name != PROJECTING}
 
 
 def _seconds(record: TrialRecord, name: str) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 from study.comparison.budget import best_after_seconds, best_after_trials
 from study.comparison.fronts import front, hypervolumes, points
 from study.comparison.result import Comparison, EntryResult, SearchResult, Source
+from study.comparison.sections import sections_by_entry
 from study.comparison.standing import Standing
 from study.comparison.targets import profiles_of, times_to_target
 from study.comparison.verdict import Verdict
@@ -25,6 +26,8 @@ def all_rows(comparison: Comparison, verdict: Verdict) -> dict[str, list[Row]]:
         "budget.csv": lambda: _budget(comparison),
         "targets.csv": lambda: _targets(comparison),
         "fronts.csv": lambda: _fronts(comparison),
+        "sections.csv": lambda: _sections(comparison),
+        "importance.csv": lambda: _importance(comparison),
         "settings.csv": lambda: _settings(comparison),
         "runs.csv": lambda: _runs(comparison),
         "trials.csv": lambda: _trials(comparison),
@@ -135,6 +138,23 @@ def _fronts(comparison: Comparison) -> Iterator[Row]:
                 | _source(point.search.chosen)
                 | {"runs": " ".join(run.source.run or "" for run in point.search.confirmed)}
             )
+
+
+def _sections(comparison: Comparison) -> Iterator[Row]:
+    for problem in comparison.problems:
+        for label, sections in sections_by_entry(problem).items():
+            for name, seconds in sections.items():
+                yield {"problem": problem.name, "entry": label, "section": name, "median_s": seconds}
+
+
+def _importance(comparison: Comparison) -> Iterator[Row]:
+    for problem in comparison.problems:
+        for contestant, shares in problem.importances.items():
+            for name, share in shares.items():
+                yield (
+                    {"problem": problem.name, "contestant": contestant, "metric": problem.validation}
+                    | {"setting": name, "importance": share}
+                )
 
 
 def _settings(comparison: Comparison) -> Iterator[Row]:

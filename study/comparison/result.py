@@ -7,7 +7,7 @@ again with K fresh seeds and measured on test data. Whatever failed or diverged 
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cnn_core.metrics import WORST
@@ -47,7 +47,8 @@ class Tried:
 class Confirmed:
     """Chosen settings trained anew with a fresh seed: test errors by metric, and the CPU seconds of the two steps.
 
-    `projection_seconds` is what the projection of this network cost; 0 for a network as trained.
+    `projection_seconds` is what the projection of this network cost; 0 for a network as trained. `sections` are seconds
+    by the clock, by the part of the training or projection that took them; empty where they were not measured.
     """
 
     source: Source
@@ -56,6 +57,7 @@ class Confirmed:
     training_seconds: float
     projection_seconds: float = 0.0
     failed: bool = False
+    sections: Mapping[str, float] = field(default_factory=dict)
 
     def error(self, metric: str) -> float:
         """The test error; inf if the run failed, diverged or has none."""
@@ -120,7 +122,8 @@ class ProblemResult:
     """One problem: its entries, the contestants that it refused with the reasons, and which metrics were measured.
 
     `error` is the test metric that decides, `constraint` that of the PDE and its conditions, or None; without a known
-    solution the two are the same. `validation` is the metric by which searches chose.
+    solution the two are the same. `validation` is the metric by which searches chose; `importances` says of contestants
+    which share each of their searched settings had in it, over all searches, where enough trials are known.
     """
 
     name: str
@@ -129,6 +132,7 @@ class ProblemResult:
     validation: str
     entries: tuple[EntryResult, ...]
     refused: Mapping[str, str]
+    importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def by_label(self) -> dict[str, EntryResult]:

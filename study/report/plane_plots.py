@@ -71,7 +71,7 @@ def draw_row(figure: Figure, panels: Mapping[str, Axes], arrays: Arrays, row: Ro
     title = f"{outputs_of(arrays)[row.output]}, {'projected' if row.projected else 'as trained'}"
     draw_predicted(figure, panels[PREDICTED], arrays, row, title=title)
     if ERROR in panels:
-        _draw_error(figure, panels[ERROR], arrays, row)
+        draw_error(figure, panels[ERROR], arrays, row)
     if row.output == 0:
         _draw_residual(figure, panels[RESIDUAL], arrays, row)
     for unused in (axes for axes in panels.values() if not axes.has_data()):
@@ -111,7 +111,7 @@ def _colours(arrays: Arrays, row: Row, among: Sequence[Arrays]) -> dict[str, Any
     return {"cmap": "viridis", "vmin": low, "vmax": high}
 
 
-def _draw_error(figure: Figure, axes: Axes, arrays: Arrays, row: Row) -> None:
+def draw_error(figure: Figure, axes: Axes, arrays: Arrays, row: Row) -> None:
     """Predicted minus exact values or, where none are known, minus the observed ones."""
     if "plane_exact" in arrays:
         off = _predicted(arrays, row) - arrays["plane_exact"][row.plane, ..., row.output]

@@ -19,6 +19,12 @@ def read_predictions(path: Path) -> Arrays:
         return dict(file)
 
 
+def as_solved(arrays: Arrays) -> Arrays:
+    """With what was predicted after the projection in the place of what was before."""
+    solved = {name.replace("after", "before"): values for name, values in arrays.items() if "after" in name}
+    return {name: solved.get(name, values) for name, values in arrays.items() if "after" not in name}
+
+
 def coordinates_of(arrays: Arrays) -> list[str]:
     """The coordinates' names."""
     if "coordinates" in arrays:

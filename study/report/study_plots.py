@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from study.analysis.findings import Analysis, best_so_far
 from study.analysis.measured import TRADE_OFF, UNKNOWN, errors_in, unknowns_in
+from study.analysis.sections import PARTS, sections_of
 from study.analysis.variants import CONSTRAINT, DATA
 from study.journal.journal import TrialStatus
 from study.report.curve_plots import draw_curves, draw_parity
@@ -23,7 +24,7 @@ from study.report.plot_style import (
     styled,
 )
 from study.report.prediction_plots import row_height
-from study.report.predictions import Arrays, on_planes, read_predictions
+from study.report.predictions import Arrays, as_solved, on_planes, read_predictions
 from study.report.trial_plots import draw_sections, draw_truth, series
 
 TITLES = {DATA: "Data error", CONSTRAINT: "Constraint error"}
@@ -65,14 +66,13 @@ def cost_plot(analysis: Analysis) -> Figure:
     return figure
 
 
-def _mean_times(analysis: Analysis, method: str) -> dict[str, float | str]:
+def _mean_times(analysis: Analysis, method: str) -> dict[str, float]:
     done = [
-        record.metrics
+        sections_of(record.metrics)
         for record in analysis.records.values()
         if record.method == method and record.status is TrialStatus.COMPLETED
     ]
-    names = {name for metrics in done for name in metrics if name.startswith("time/")}
-    return {name: fmean(float(metrics.get(name, 0.0)) for metrics in done) for name in names}
+    return {name: fmean(seconds[name] for seconds in done) for name in PARTS} if done else {}
 
 
 @styled
@@ -113,7 +113,7 @@ def predictions_by_method_plot(paths: Mapping[str, Path], *, trains: bool = True
         return message_plot("no trial has recorded predictions yet")
     predictions = {method: read_predictions(path) for method, path in paths.items()}
     if not trains:
-        predictions = {method: _as_solved(arrays) for method, arrays in predictions.items()}
+        predictions = {method: as_solved(arrays) for method, arrays in predictions.items()}
     if all(on_planes(arrays) for arrays in predictions.values()):
         return _planes_by_method(predictions)
     curves = all(arrays["x"].shape[1] == 1 for arrays in predictions.values())
@@ -125,12 +125,6 @@ def predictions_by_method_plot(paths: Mapping[str, Path], *, trains: bool = True
         axes.set_title(method)
     add_legend(figure)
     return figure
-
-
-def _as_solved(arrays: Arrays) -> Arrays:
-    """With what was predicted after the projection in the place of what was before."""
-    solved = {name.replace("after", "before"): values for name, values in arrays.items() if "after" in name}
-    return {name: solved.get(name, values) for name, values in arrays.items() if "after" not in name}
 
 
 def _planes_by_method(predictions: Mapping[str, Arrays]) -> Figure:

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from cnn_core.clock import SECTIONS
 from cnn_core.metrics import WORST
 from search_spaces.errors import one_line
 from search_spaces.regular import regular
 from study.analysis.measured import MEAN_SQUARE, UNKNOWN, conditions_in, unknowns_in
+from study.analysis.sections import PARTS, sections_of
 from study.journal.journal import TrialRecord
 from study.report.plot_style import (
     AFTER,
@@ -37,7 +37,7 @@ CONVERGENCE, PREDICTION = "convergence.png", "prediction.png"
 
 SECTION_COLOURS = dict(
     zip(
-        (*SECTIONS, "other", "projection"),
+        PARTS,
         ("#77AADD", "#99DDFF", "#EE8866", "#EEDD88", "#FFAABB", "#44BB99", "#DDDDDD", "#AAAA00"),
         strict=True,
     )
@@ -103,7 +103,7 @@ def convergence_plot(record: TrialRecord, truths: Mapping[str, float] | None = N
     for name in names:
         panels[name].set_xlabel("epoch")
         panels[name].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    draw_sections(panels["time"], {"": record.latest})
+    draw_sections(panels["time"], {"": sections_of(record.latest)})
     add_legend(figure)
     figure.suptitle(f"Trial {record.trial}: {record.method}, {record.status}", x=0.02, ha="left")
     return figure
@@ -165,12 +165,12 @@ def draw_convergence(axes: Axes, record: TrialRecord, name: str) -> None:
         axes.text(0.97, 0.95, text, transform=axes.transAxes, ha="right", va="top")
 
 
-def draw_sections(axes: Axes, costs: Mapping[str, Mapping[str, float | str]]) -> None:
+def draw_sections(axes: Axes, costs: Mapping[str, Mapping[str, float]]) -> None:
     """Seconds of training and projection per section as stacked bars, one bar per label."""
     positions = np.arange(len(costs))
     left = np.zeros(len(costs))
     for section, colour in SECTION_COLOURS.items():
-        seconds = np.array([_section_seconds(cost, section) for cost in costs.values()])
+        seconds = np.array([cost.get(section, 0.0) for cost in costs.values()])
         if seconds.any():
             axes.barh(positions, seconds, left=left, height=0.7, color=colour, edgecolor="white", label=section)
             left += seconds
@@ -227,10 +227,3 @@ def read_percentiles(path: Path, quantity: str) -> tuple[list[int], np.ndarray] 
         return None
     values = np.array([[float(row[f"p{index}"]) for index in range(101)] for row in rows])
     return [int(row["epoch"]) for row in rows], values
-
-
-def _section_seconds(cost: Mapping[str, float | str], section: str) -> float:
-    if section != "other":
-        return float(cost.get(f"time/{section}_s", 0.0))
-    known = sum(float(cost.get(f"time/{name}_s", 0.0)) for name in SECTIONS)
-    return max(0.0, float(cost.get("time/train_s", 0.0)) - known)

@@ -50,6 +50,7 @@ def end(
 ) -> None:  # fmt: skip
     journal.trial_start(trial, values=values, method=values["contestant"])
     metrics: dict[str, float | str] = {"time/cpu_s": 5.0, "time/train_cpu_s": 3.0, "time/projection_cpu_s": 2.0}
+    metrics |= {"time/train_s": 3.5, "time/forward_s": 2.0, "time/step_s": 1.0, "time/projection_s": 2.5}
     for split, factor in (("validation", 1.0), ("test", 2.0)):
         metrics |= {f"{split}/data_mse": factor * data, f"{split}/constraint_mse": 0.1}
         metrics |= {f"{split}/relative_l2": factor * math.sqrt(data)}
@@ -125,6 +126,13 @@ def test_what_was_chosen_is_confirmed_as_what_it_was_chosen_as(runs: Path) -> No
     assert (projected[0].training_seconds, projected[0].projection_seconds) == (3.0, 2.0)
     assert (trained[0].training_seconds, trained[0].projection_seconds) == (3.0, 0.0)
     assert [run.failed for run in trained] == [False, True]
+
+
+def test_sections_are_those_of_the_network(runs: Path) -> None:
+    trained, projected = (entry(runs, label)[0].confirmed for label in ("heavy", "heavy + projection"))
+    assert trained[0].sections == {"forward": 2.0, "step": 1.0, "other": 0.5}
+    assert projected[0].sections == {"forward": 2.0, "step": 1.0, "other": 0.5, "projection": 2.5}
+    assert trained[1].sections == {}
 
 
 def test_a_run_that_diverged_is_inf(runs: Path) -> None:

@@ -45,6 +45,10 @@ SECONDS = 12.0
 PROJECTION = Made(0.5, 1e-3, 0.3)
 
 LEARNING_RATE = "training.optimizer.learning_rate"
+SECTIONS = {"forward": 0.3, "residual": 0.2, "jacobian": 0.1, "factorisation": 0.05, "step": 0.25, "other": 0.1}
+"""Shares of a training's seconds."""
+
+IMPORTANCES = {LEARNING_RATE: 0.6, "training.method.weight": 0.3, "network.widths": 0.1}
 SETTINGS = {LEARNING_RATE: 3.2e-3, "training.method.weight": 12.5, "network.widths": [32, 32, 32]}
 
 
@@ -76,7 +80,9 @@ class Maker:
             for projected in ((True,) if key == "from-scratch" else (False, True)[: 1 + self.projects])
             if key not in refused
         ]
-        return ProblemResult(name, RELATIVE if solved else CONSTRAINT, CONSTRAINT, VALIDATION, tuple(entries), refused)
+        error = RELATIVE if solved else CONSTRAINT
+        importances = {key: IMPORTANCES for key in here if key not in refused}
+        return ProblemResult(name, error, CONSTRAINT, VALIDATION, tuple(entries), refused, importances)
 
     def entry(self, problem: str, name: str, one: Made, ease: float, *, projected: bool) -> EntryResult:
         """Its searches, each at a level of its own."""
@@ -107,8 +113,10 @@ class Maker:
         errors = {RELATIVE: one.error * self.off(self.within), CONSTRAINT: one.constraint * self.off(self.within)}
         seconds = SECONDS * one.seconds * self.off(0.1)
         projection = seconds * PROJECTION.seconds if projected else 0.0
+        sections = {section: share * seconds for section, share in SECTIONS.items()}
+        sections |= {"projection": projection} if projection else {}
         return Confirmed(
-            source(study, name, index), 1000 + index, {} if failed else errors, seconds, projection, failed
+            source(study, name, index), 1000 + index, {} if failed else errors, seconds, projection, failed, sections
         )
 
 

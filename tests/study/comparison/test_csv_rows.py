@@ -15,6 +15,10 @@ def test_every_table_has_its_rows() -> None:
         "against.csv": 27 * 10 - 10 + 25 * 9 - 9,
         "targets.csv": len(MADE.labels),
         "fronts.csv": len({(row["entry"], row["search"]) for row in ROWS["fronts.csv"]}),
+        "sections.csv": sum(
+            len(synthetic.SECTIONS) + entry.projected for problem in MADE.problems for entry in problem.entries
+        ),
+        "importance.csv": (14 + 13) * len(synthetic.IMPORTANCES),
         "settings.csv": 2 * ENTRIES,
         "runs.csv": 6 * ENTRIES,
         "trials.csv": 8 * ENTRIES,

@@ -16,9 +16,11 @@ from study.comparison.result import Comparison
 from study.comparison.saved import FILE, read_comparison
 from study.comparison.sentences import sentence
 from study.comparison.verdict import judge
+from study.trial.files import PREDICTIONS
 from tests.study.comparison import synthetic
 from tests.study.comparison.made_up import around, comparison, entry, nothing, problem
 from tests.study.report.rendering import drawn
+from tests.study.report.test_prediction_plots import write_planes
 
 MOST_BYTES = 5_000_000
 SERVER = "http://127.0.0.1:5000/#/experiments/1/runs/"
@@ -101,7 +103,7 @@ def test_files_lie_beside_the_page(whole: tuple[Comparison, Path]) -> None:
     for path in (*folder.glob("*.csv"), folder / FILE):
         assert f'href="{path.name}"' in text
     pictures = sorted(path.stem for path in (folder / "plots").glob("*.png"))
-    kinds = ("intervals", "seconds", "trials")
+    kinds = ("intervals", "seconds", "trials", "sections", "importance")
     names = [f"{kind}-{one.name}" for kind in kinds for one in made.problems]
     assert pictures == sorted([*names, "front-fronts", "profiles", "cost"])
     for path in (folder / "plots").glob("*.png"):
@@ -174,6 +176,27 @@ def test_what_goes_on_is_not_finished_and_names_are_escaped(tmp_path: Path) -> N
     assert "Not finished" in text
     assert "a&lt;b&gt;&amp;c" in text
     assert "<b>" not in text and "<i>" not in text
+
+
+def test_predictions_are_shown_where_runs_have_left_them(tmp_path: Path) -> None:
+    write_planes(tmp_path / PREDICTIONS, exact=True)
+    made = EDGES["one run"]
+    names = [name for name, _ in all_plots(made, judge(made), lambda source: tmp_path / PREDICTIONS)]
+    assert names.count("Predictions") == 1
+    assert "Predictions" not in [name for name, _ in all_plots(made, judge(made), lambda source: tmp_path / "none")]
+    assert "<h2>Predictions</h2>" not in edge("one run")
+
+
+def test_a_spoiled_file_of_predictions_spoils_no_page(tmp_path: Path) -> None:
+    (tmp_path / PREDICTIONS).write_text("spoiled")
+    made = EDGES["one run"]
+    path = write_comparison(made, tmp_path, predictions=lambda source: tmp_path / PREDICTIONS)
+    assert "<h2>Predictions</h2>" in path.read_text(encoding="utf-8")
+
+
+def test_what_is_not_known_has_no_section() -> None:
+    titles = [name for name, _ in all_plots(EDGES["one run"], judge(EDGES["one run"]))]
+    assert titles == ["Intervals", "Best against CPU seconds", "Expected best against trials", "Time to target", "Cost"]
 
 
 def test_plots_are_drawn_without_warnings() -> None:

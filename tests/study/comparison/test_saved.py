@@ -13,6 +13,20 @@ def test_what_is_written_is_read_again() -> None:
     assert from_json(to_json(made)) == made
 
 
+def test_what_earlier_versions_wrote_is_read() -> None:
+    made = synthetic.comparison(studies=1, seeds=1, trials=1)
+    written = json.loads(to_json(made))
+    for problem in written["problems"]:
+        del problem["importances"]
+        for entry in problem["entries"]:
+            for search in entry["searches"]:
+                for run in search["confirmed"]:
+                    del run["sections"]
+    again = from_json(json.dumps(written))
+    assert again.labels == made.labels
+    assert again.problems[0].importances == {} and again.problems[0].entries[0].confirmed[0].sections == {}
+
+
 def test_the_file_is_json_for_others_too() -> None:
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
