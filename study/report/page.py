@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
-from search_spaces.space import planned
 from study.analysis.findings import Analysis
+from study.journal.budget import Budget
 from study.journal.journal import TrialStatus
 from study.report.html_parts import STYLE, Illustration, document, illustration, table
 from study.report.tables import counts_text
@@ -58,7 +58,7 @@ def _facts(analysis: Analysis) -> str:
     if not records:
         return facts + '\n<p class="notice">No trial has started yet.</p>'
     running = any(record.status is TrialStatus.RUNNING for record in records)
-    if running or len(records) < planned(study):
+    if running or len(records) < Budget(study, analysis.records).at_most():
         return facts + '\n<p class="notice">Not finished: the study is running, or was stopped before its end.</p>'
     return facts
 
