@@ -107,7 +107,7 @@ ERRORS: list[tuple[str, Any, str]] = [
     (
         "training.method.weight",
         {"name": "linear", "start": 1.0, "end": 2.0},
-        "training.method.weight.epochs is missing; write a number",
+        "training.method.weight.factor is missing; write a number",
     ),
     ("data", {"train": {"points": 3}}, "data.validation is missing; write a block of `key: value` lines"),
     ("data.train", {"amplitude": [1.0]}, "data.train.points is missing; write a whole number"),
