@@ -106,7 +106,7 @@ ERRORS: list[tuple[str, Any, str]] = [
     ("training", {}, "training.method is missing; write a block such as {name: unconstrained}"),
     (
         "training.method.weight",
-        {"name": "linear", "start": 1.0, "end": 2.0},
+        {"name": "step", "start": 1.0, "every": 2.0},
         "training.method.weight.factor is missing; write a number",
     ),
     ("data", {"train": {"points": 3}}, "data.validation is missing; write a block of `key: value` lines"),
