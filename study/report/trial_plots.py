@@ -181,7 +181,9 @@ def draw_sections(axes: Axes, costs: Mapping[str, Mapping[str, float]]) -> None:
     axes.set_ylim(len(costs) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    axes.legend(ncols=8, loc="lower left", bbox_to_anchor=(0.0, 1.0), handlelength=1, columnspacing=1.2, borderpad=0)
+    if left.any():
+        where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0)}
+        axes.legend(ncols=8, handlelength=1, columnspacing=1.2, borderpad=0, **where)
 
 
 def series(record: TrialRecord, name: str) -> tuple[list[int], list[float]]:
