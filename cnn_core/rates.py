@@ -46,8 +46,9 @@ def with_rates(description: Described, numbers: Mapping[str, Tensor]) -> Describ
 
 def in_training(description: Described, epochs: int) -> Described:
     """The same in a training of so many epochs, where each of its schedules has an end."""
-    lasts = {name: lasting(rate, max(epochs, 1)) for name, rate in rates_of(description).items()}
-    changed = {name: rate for name, rate in lasts.items() if rate is not rates_of(description)[name]}
+    rates = rates_of(description)
+    lasts = {name: lasting(rate, max(epochs, 1)) for name, rate in rates.items()}
+    changed = {name: rate for name, rate in lasts.items() if rate is not rates[name]}
     return _with(description, changed) if changed else description
 
 

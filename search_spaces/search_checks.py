@@ -233,7 +233,7 @@ def _rehearsed(study: Study) -> str:
     projected = projection and (projection.points, getattr(projection, "solutions", "all"))
     blocks = (getattr(training.method, "weights", {}), training.batch_size, training.resample, training.refine)
     named = [sorted(block) for block in blocks if isinstance(block, Mapping)]
-    return repr((study.problem, study.data, training.dtype, training.roles, training.method.name, named, projected))
+    return repr((Rehearsed.key(study), training.roles, training.method.name, named, projected))
 
 
 def _built(study: Study) -> str:

@@ -76,12 +76,7 @@ def _row(
     group: Sequence[Variant], *, metric: str, mode: str, baseline: float | None, measured: Collection[str]
 ) -> LeaderboardRow:
     ranked = [
-        (value, variant)
-        for variant in group
-        if variant.status is TrialStatus.COMPLETED
-        and variant.feasible
-        and not variant.late
-        and (value := variant.value(metric)) is not None
+        (value, variant) for variant in group if variant.eligible and (value := variant.value(metric)) is not None
     ]
     best = min(ranked, key=lambda pair: loss(pair[0], mode))[1] if ranked else None
     seconds = _seconds(group)

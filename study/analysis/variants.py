@@ -51,6 +51,11 @@ class Variant:
         return None if value is None or abs(value) >= WORST else value
 
     @property
+    def eligible(self) -> bool:
+        """Whether it may be chosen as the best: it has ended well, keeps the bounds and came in time."""
+        return self.status is TrialStatus.COMPLETED and self.feasible and not self.late
+
+    @property
     def moved(self) -> bool:
         """Whether this is another network than the trained one: not if its projection took no step or was refused."""
         return not self.projected or (

@@ -30,14 +30,14 @@ from study.comparison.result import (
 )
 from study.journal.budget import Budget
 from study.journal.files import STUDY
-from study.journal.journal import Journal, TrialRecord, TrialStatus
+from study.journal.journal import TRAINING_SECONDS, Journal, TrialRecord, TrialStatus
 
 Runs = Callable[[str, str], str | None]
 """(study, trial) → MLflow's run of it, if it has one."""
 
 SOLUTION, DATA, CONSTRAINT = "test/relative_l2", "test/data_mse", "test/constraint_mse"
 
-TRAINING, PROJECTION = "time/train_cpu_s", "time/projection_cpu_s"
+PROJECTION = "time/projection_cpu_s"
 
 ALSO_PROJECTED = ".projected"
 """What a confirmation calls the best trial as projected, where it is another one than the best as trained."""
@@ -145,12 +145,12 @@ class Searched:
         variants = {one.trial: one for one in self.found.variants if one.projected == projected}
         used = 0.0
         for record in sorted(own, key=lambda one: one.last_sign):
-            used += record.cpu_seconds - (0.0 if _projects(record, projected) else _seconds(record, PROJECTION))
-            yield Tried(self._source(self.name, record.trial), used, self._value(record, variants.get(record.trial)))
+            used += record.cpu_seconds if projected else record.tuning_seconds
+            yield Tried(self._source(self.name, record.trial), used, self._value(variants.get(record.trial)))
 
-    def _value(self, record: TrialRecord, variant: Variant | None) -> float:
+    def _value(self, variant: Variant | None) -> float:
         """What the search would choose a trial by; inf for one that it cannot choose."""
-        if variant is None or record.status is not TrialStatus.COMPLETED or not variant.feasible or variant.late:
+        if variant is None or not variant.eligible:
             return math.inf
         value = variant.value(self.found.metric)
         return math.inf if value is None else loss(value, self.found.mode)
@@ -180,7 +180,7 @@ class Searched:
             source=self._source(self.confirmation, record.trial),
             seed=_seed(record),
             errors={name: value for name, value in variant.metrics.items() if name.startswith("test/")},
-            training_seconds=_seconds(record, TRAINING),
+            training_seconds=_seconds(record, TRAINING_SECONDS),
             projection_seconds=_seconds(record, PROJECTION) if _projects(record, projected) else 0.0,
             failed=record.status is not TrialStatus.COMPLETED,
             sections=_sections(record, projected),
@@ -196,7 +196,7 @@ def _seed(record: TrialRecord) -> int:
 
 def _projects(record: TrialRecord, projected: bool) -> bool:
     """Whether a projection made this network of a trial; it makes all of one that trains nothing."""
-    return projected or not _seconds(record, TRAINING)
+    return projected or not _seconds(record, TRAINING_SECONDS)
 
 
 def _sections(record: TrialRecord, projected: bool) -> dict[str, float]:
