@@ -15,7 +15,6 @@ def sections_plot(costs: Mapping[str, Mapping[str, float]]) -> Figure:
     axes = figure.subplots()
     draw_sections(axes, dict(sorted(costs.items(), key=lambda item: sum(item[1].values()))))
     axes.set_xlabel("seconds by the clock, medians")
-    if (legend := axes.get_legend()) is not None:
-        legend.remove()  # above the bars alone it has no room beside long names
+    # above the bars alone a legend has no room beside long names
     figure.legend(loc="outside upper left", ncols=8, handlelength=1, columnspacing=1.2)
     return figure

@@ -25,7 +25,7 @@ from study.report.plot_style import (
 )
 from study.report.prediction_plots import row_height
 from study.report.predictions import Arrays, as_solved, on_planes, read_predictions
-from study.report.trial_plots import draw_sections, draw_truth, series
+from study.report.trial_plots import draw_sections, draw_truth, name_sections, series
 
 TITLES = {DATA: "Data error", CONSTRAINT: "Constraint error"}
 
@@ -62,6 +62,7 @@ def cost_plot(analysis: Analysis) -> Figure:
     figure = new_figure(8.5, 1.6 + 0.4 * len(costs))
     axes = figure.subplots()
     draw_sections(axes, costs)
+    name_sections(axes)
     axes.set_xlabel("seconds, mean of the completed trials")
     return figure
 

@@ -104,6 +104,7 @@ def convergence_plot(record: TrialRecord, truths: Mapping[str, float] | None = N
         panels[name].set_xlabel("epoch")
         panels[name].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     draw_sections(panels["time"], {"": sections_of(record.latest)})
+    name_sections(panels["time"])
     add_legend(figure)
     figure.suptitle(f"Trial {record.trial}: {record.method}, {record.status}", x=0.02, ha="left")
     return figure
@@ -181,7 +182,11 @@ def draw_sections(axes: Axes, costs: Mapping[str, Mapping[str, float]]) -> None:
     axes.set_ylim(len(costs) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    if left.any():
+
+
+def name_sections(axes: Axes) -> None:
+    """A legend above the bars, if there are any."""
+    if axes.get_legend_handles_labels()[0]:
         where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0)}
         axes.legend(ncols=8, handlelength=1, columnspacing=1.2, borderpad=0, **where)
 
