@@ -13,18 +13,19 @@ rather than played. What cannot be recorded is taken as it is, and `reason` says
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as tree
 
 from cnn_core.clock import Clock
 from cnn_core.decisions import away_from_host
-from cnn_core.methods.method import Direction, Method, Part, State, Step
+from cnn_core.methods.method import Direction, Method, MiniBatch, Part, State, Step
 from cnn_core.optimizers import Group, Optimizer
 from cnn_core.rates import rates_of, with_rates
 from cnn_core.schedules import value_at
+from cnn_core.tasks import Task
 
 TAKEN_FIRST = 3
 """Steps of a kind before it is recorded; they allocate, and choose algorithms, what a recording must not."""
@@ -32,8 +33,72 @@ TAKEN_FIRST = 3
 MOST_KINDS = 16
 """Of recordings, each of which keeps the memory of a step. Methods that count their steps have one for each."""
 
+Given = dict[str, Any]
+"""What a step reads: tensors and plain numbers, in dicts and lists."""
+
 Move = Callable[[Step, Method, State], Direction]
 """Takes a step, in place."""
+
+
+class Recordings:
+    """Steps of several kinds. `reason` says why none is recorded any more, if so."""
+
+    def __init__(self) -> None:
+        self._by_kind: dict[Any, Recording] = {}
+        self.reason: str | None = None
+
+    def take(self, kind: Any, given: Given, recording: "Callable[[], Recording]") -> Any | None:
+        """The answer to a step of this kind, of which the first `recording` is made; None where nothing was done."""
+        if self.reason is not None:
+            return None
+        if kind not in self._by_kind:
+            if len(self._by_kind) == MOST_KINDS:
+                return self._give_up(f"there are more than {MOST_KINDS} kinds of them")
+            self._by_kind[kind] = recording()
+        held = self._by_kind[kind]
+        answer = held.take(given)
+        if held.due:
+            try:
+                held.record()
+            except (RuntimeError, NotImplementedError) as error:
+                self._give_up(" ".join(str(error).split("\n")[0].split()))
+        return answer
+
+    def _give_up(self, reason: str) -> None:
+        self.reason = reason
+        self._by_kind.clear()
+        warnings.warn(f"steps are not recorded but taken one by one: {reason}", stacklevel=2)
+
+
+class Recording:
+    """One kind of step, which reads what it is `given` in buffers of its own. `groups` are the optimizers' settings."""
+
+    def __init__(self, given: Given, move: Callable[[Given], Any], groups: Sequence[Group] = ()) -> None:
+        self.given, self.move, self.groups = _copies(given), move, groups
+        self.taken = 0
+        self.answer: Any = None
+        self.graph: Any = None
+
+    def take(self, given: Given) -> Any:
+        """The step's answer, which a recorded one leaves in the same tensors each time."""
+        fill(self.given, given)
+        self.taken += 1
+        if self.graph is None:
+            return self.move(self.given)
+        self.graph.replay()
+        return self.answer
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to record."""
+        return self.taken == TAKEN_FIRST and next(_tensors(self.given)).device.type == "cuda"
+
+    def record(self) -> None:
+        """From now on steps are played. Raises RuntimeError where torch cannot record."""
+        graph = torch.cuda.CUDAGraph()
+        with _capturable(self.groups), torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            self.answer = self.move(self.given)  # which only records
+        self.graph = graph
 
 
 class Recorder:
@@ -41,8 +106,7 @@ class Recorder:
 
     def __init__(self, method: Method, optimizer: Optimizer, theta: Tensor, move: Move, groups: list[Group]) -> None:
         self._method, self._optimizer, self._theta, self._move, self._groups = method, optimizer, theta, move, groups
-        self._recordings: dict[Any, _Recording] = {}
-        self.reason: str | None = None
+        self._recordings = Recordings()
         self._rates = {
             "method": {name: rate for name, rate in rates_of(method).items() if not isinstance(rate, int | float)},
             "optimizer": rates_of(optimizer),
@@ -52,82 +116,36 @@ class Recorder:
             for whose, rates in self._rates.items()
         }
 
+    @property
+    def reason(self) -> str | None:
+        return self._recordings.reason
+
     def take(self, parts: Sequence[Part], epoch: float, state: State) -> Direction | None:
         """A step on these parts; None, with nothing done, where steps of this kind are not recorded."""
-        if self.reason is not None:
-            return None
-        kind = *(len(part.batch) for part in parts), epoch < getattr(self._method, "warm_up", 0.0), _signature(state)
-        if kind not in self._recordings:
-            if len(self._recordings) == MOST_KINDS:
-                return self._give_up(f"there are more than {MOST_KINDS} kinds of them")
-            self._recordings[kind] = self._recording(parts, epoch, state)
         for whose, rates in self._rates.items():
             for name, rate in rates.items():
                 self._numbers[whose][name].fill_(value_at(rate, epoch))
-        recording = self._recordings[kind]
-        answer = recording.take(parts, state)
-        if recording.due:
-            try:
-                recording.record()
-            except (RuntimeError, NotImplementedError) as error:
-                self._give_up(" ".join(str(error).split("\n")[0].split()))
-        return answer
+        kind = *(len(part.batch) for part in parts), epoch < getattr(self._method, "warm_up", 0.0), signature(state)
+        # the state comes first: it may hold the batch before, in the buffers of the batch
+        given = {"state": state, "batches": [vars(part.batch) for part in parts]}
+        tasks = [part.task for part in parts]
+        return self._recordings.take(kind, given, lambda: Recording(given, self._mover(tasks, epoch), self._groups))
 
-    def _give_up(self, reason: str) -> None:
-        self.reason = reason
-        self._recordings.clear()
-        warnings.warn(f"steps are not recorded but taken one by one: {reason}", stacklevel=2)
-
-    def _recording(self, parts: Sequence[Part], epoch: float, state: State) -> "_Recording":
-        held = [Part(part.task, replace(part.batch, **_copies(vars(part.batch)))) for part in parts]
-        inside = _copies(state)
+    def _mover(self, tasks: Sequence[Task], epoch: float) -> Callable[[Given], Direction]:
+        """Takes a step of one kind, at rates that are tensors."""
         method = with_rates(self._method, self._numbers["method"])
         optimizer = with_rates(self._optimizer, self._numbers["optimizer"])
 
-        def move() -> Direction:
+        def move(given: Given) -> Direction:
+            parts = [Part(task, MiniBatch(**own)) for task, own in zip(tasks, given["batches"], strict=True)]
             with away_from_host():
-                return self._move(Step(held, self._theta, epoch, optimizer, Clock()), method, inside)
+                return self._move(Step(parts, self._theta, epoch, optimizer, Clock()), method, given["state"])
 
-        return _Recording(held, inside, move, self._groups)
-
-
-@dataclass
-class _Recording:
-    """One kind of step, with what it reads."""
-
-    parts: Sequence[Part]
-    state: State
-    move: Callable[[], Direction]
-    groups: list[Group]
-    taken: int = 0
-    answer: Direction | None = None
-    graph: Any = None
-
-    def take(self, parts: Sequence[Part], state: State) -> Direction:
-        _fill(self.state, state)  # before the batch: it may hold the one before, in the buffers of the batch
-        for mine, given in zip(self.parts, parts, strict=True):
-            _fill(vars(mine.batch), vars(given.batch))
-        self.taken += 1
-        if self.answer is None:
-            return self.move()
-        self.graph.replay()
-        return self.answer
-
-    @property
-    def due(self) -> bool:
-        """Whether it is time to record."""
-        return self.taken == TAKEN_FIRST and self.parts[0].batch.x.device.type == "cuda"
-
-    def record(self) -> None:
-        """From now on steps are played. Raises RuntimeError where torch cannot record."""
-        graph = torch.cuda.CUDAGraph()
-        with _capturable(self.groups), torch.cuda.graph(graph):
-            self.answer = self.move()  # which only records
-        self.graph = graph
+        return move
 
 
 @contextmanager
-def _capturable(groups: list[Group]) -> Iterator[None]:
+def _capturable(groups: Sequence[Group]) -> Iterator[None]:
     """Torch's optimizers want to be told."""
     before = [group.get("capturable") for group in groups]
     for group in groups:
@@ -141,23 +159,22 @@ def _capturable(groups: list[Group]) -> Iterator[None]:
                 del group["capturable"]
 
 
-def _signature(held: Any) -> Any:
+def signature(held: Any) -> Any:
     """What tells states apart for which a step is another one: shapes of tensors, and all that is none."""
     if isinstance(held, Tensor):
         return held.shape, held.dtype
-    return tuple((key, _signature(one)) for key, one in held.items()) if isinstance(held, dict) else held
+    return tuple((key, signature(one)) for key, one in held.items()) if isinstance(held, dict) else held
 
 
 def _copies(held: Any) -> Any:
-    if isinstance(held, Tensor):
-        return held.clone()
-    return {key: _copies(one) for key, one in held.items()} if isinstance(held, dict) else held
+    return tree.tree_map(lambda one: one.clone() if isinstance(one, Tensor) else one, held)
 
 
-def _fill(mine: Any, given: Any) -> None:
+def fill(mine: Given, given: Given) -> None:
     """Copies the tensors of what has the same signature."""
-    for key, one in mine.items():
-        if isinstance(one, Tensor):
-            one.copy_(given[key])
-        elif isinstance(one, dict):
-            _fill(one, given[key])
+    for own, one in zip(_tensors(mine), _tensors(given), strict=True):
+        own.copy_(one)
+
+
+def _tensors(held: Any) -> Iterator[Tensor]:
+    return (one for one in tree.tree_leaves(held) if isinstance(one, Tensor))

@@ -8,6 +8,7 @@ nothing. Numbers that change between steps, and hyperparameters, enter as tensor
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from inspect import signature
 from typing import Any
 
 import torch
@@ -28,11 +29,14 @@ class CompilationError(ValueError):
 @cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, compiled when it is first called. Raises CompilationError where that fails."""
-    from torch._dynamo import exc  # takes two seconds, which only those who compile should pay
+    from torch._dynamo import config, exc  # takes two seconds, which only those who compile should pay
 
+    limit = {"recompile_limit": MOST_VARIANTS}
+    if "recompile_limit" not in signature(torch.compile).parameters:  # an older torch has one for all functions
+        limit, config.recompile_limit = {}, max(config.recompile_limit, MOST_VARIANTS)
     options = {"guard_filter_fn": _worth_checking, "cpp_wrapper": not torch.cuda.is_available()}  # needs CUDA's toolkit
     graph = torch.compile(  # pyright: ignore[reportCallIssue]
-        function, backend=BACKEND, fullgraph=True, dynamic=False, recompile_limit=MOST_VARIANTS, options=options
+        function, backend=BACKEND, fullgraph=True, dynamic=False, options=options, **limit
     )
 
     def call(*arguments: Any) -> Any:

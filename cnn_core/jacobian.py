@@ -30,9 +30,9 @@ from torch import Tensor
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.linear_algebra import layers
 from cnn_core.linear_algebra.gram import (
-    TILE_ROWS,
     gram_matrix,
     product_matrix,
+    tile_rows_for,
     weighted_gram_matrix,
     weighted_product_matrix,
 )
@@ -117,7 +117,7 @@ class LayerJacobian:
 
     def gram(self, metric: Tensor | None = None) -> Tensor:
         if metric is None:
-            gram = gram_matrix if self.rows > TILE_ROWS else self.model.kernel(gram_matrix)
+            gram = gram_matrix if self.rows > tile_rows_for(self.deltas[0]) else self.model.kernel(gram_matrix)
             return gram(self._layers())
         return weighted_gram_matrix(self._layers(), self._pieces(metric))
 

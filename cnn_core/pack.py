@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as tree
 
+from cnn_core.capture import Given, Recording, Recordings, signature
 from cnn_core.clock import Clock
 from cnn_core.decisions import away_from_host
 from cnn_core.methods.balance import Unbalanced
@@ -41,8 +42,32 @@ WITH_JACOBIANS = ("batch", "null-space")
 
 NO_OTHER = "no other training has its shape"
 
+MOST_STACKS = 4
+"""Kinds and sizes of stacks whose recorded steps are kept, with the memory that these take."""
+
 _TENSOR = object()
 """Stands for a tensor among what else a state holds."""
+
+
+class StackRecordings:
+    """Recorded steps of the stacks that came last, by kind and size."""
+
+    def __init__(self) -> None:
+        self._by_kind: dict[Any, Recordings] = {}
+
+    def of(self, group: Sequence[Training]) -> Recordings:
+        """Those of trainings like these."""
+        kind = _kind(group[0]), len(group)
+        found = self._by_kind.pop(kind, None) or Recordings()
+        self._by_kind[kind] = found
+        if len(self._by_kind) > MOST_STACKS:
+            del self._by_kind[next(iter(self._by_kind))]
+        return found
+
+    @property
+    def reason(self) -> str | None:
+        """Why some steps are not recorded, if so."""
+        return next((one.reason for one in self._by_kind.values() if one.reason is not None), None)
 
 
 class Pack:
@@ -51,6 +76,7 @@ class Pack:
     def __init__(self, trainings: Sequence[Training]) -> None:
         self.trainings = list(trainings)
         self.alone: dict[int, str] = {}
+        self.recordings = StackRecordings()
 
     def run_epoch(self) -> list[TrainingStatus]:
         """One epoch of those that are running."""
@@ -65,7 +91,7 @@ class Pack:
                 stackable.append(training)
         for group in groups(stackable):
             if len(group) > 1:
-                run_stacked(group)
+                run_stacked(group, self.recordings)
             else:
                 self.alone[self.trainings.index(group[0])] = NO_OTHER
                 group[0].run_epoch()
@@ -111,7 +137,7 @@ def _kind(training: Training) -> Any:
     network = cast(LayeredNetwork, model.network)
     buffers = tuple((name, tuple(held.flatten().tolist())) for name, held in network.named_buffers())
     return (
-        id(model.problem), model.scaled, model.taylor, type(network), model.layout, network.activations, buffers,
+        training.record, id(model.problem), model.scaled, model.taylor, type(network), model.layout, network.activations, buffers,
         _by_value(network.transform), _settings(method), _settings(optimizer), _warming_up(training),
         tuple(training.batch_sizes.items()), tuple(sorted(training.roles.items())), training.theta.dtype,
         str(training.theta.device), _shape_of(training.method_state),
@@ -146,8 +172,11 @@ def _shape_of(state: Any) -> Any:
     return structure, tuple(tuple(one.shape) if isinstance(one, Tensor) else one for one in leaves)
 
 
-def run_stacked(group: Sequence[Training]) -> None:
-    """An epoch of trainings of one of the `groups`. Where it raises, all are as they were before it."""
+def run_stacked(group: Sequence[Training], recordings: StackRecordings | None = None) -> None:
+    """An epoch of trainings of one of the `groups`. Where it raises, all are as they were before it.
+
+    Where the trainings ask for recorded steps, `recordings` keep these from one epoch to the next.
+    """
     started = time.perf_counter()
     shuffled = [training.shuffler.get_state() for training in group]
     regions = [dict(training.regions) for training in group]
@@ -155,7 +184,7 @@ def run_stacked(group: Sequence[Training]) -> None:
         for training in group:
             training.renew()
         stack = _Stack(group)
-        stack.take_steps()
+        stack.take_steps(recordings.of(group) if recordings is not None and group[0].record else None)
         taken = stack.taken.tolist()
     except BaseException:
         for training, order, points in zip(group, shuffled, regions, strict=True):
@@ -170,11 +199,11 @@ def run_stacked(group: Sequence[Training]) -> None:
 
 
 class _Stack:
-    """The steps of an epoch of B trainings."""
+    """The steps of an epoch of B trainings. `held` is what steps change."""
 
     def __init__(self, group: Sequence[Training]) -> None:
         self.group, first = group, group[0]
-        self.steps, self.theta = first.steps_per_epoch, torch.stack([one.theta.detach() for one in group])
+        self.steps, theta = first.steps_per_epoch, torch.stack([one.theta.detach() for one in group])
         self.tasks = tasks(replace(first.model, compile=False, functional=True), first.regions, first.roles)
         self.points = {task.region: _points([one.regions[task.region] for one in group]) for task in self.tasks}
         orders = [[one.indices(task) for task in one.tasks] for one in group]
@@ -182,21 +211,24 @@ class _Stack:
             [torch.stack([order[place][step] for order in orders]) for place in range(len(self.tasks))]
             for step in range(self.steps)
         ]
-        self.moments = stacked_moments([(one.stepper, one.theta) for one in group], first.optimizer)
-        self.state = tree.tree_map(
+        state = tree.tree_map(
             lambda *held: torch.stack(held) if isinstance(held[0], Tensor) else held[0],
             *[one.method_state for one in group],
         )
-        self.method_rates = self._rates([one.method for one in group])
-        self.optimizer_rates = self._rates([one.optimizer for one in group])
-        self.going = torch.ones(len(group), dtype=torch.bool, device=self.theta.device)
-        self.taken = torch.zeros(len(group), dtype=torch.long, device=self.theta.device)
-        self.gradient = torch.zeros_like(self.theta)
+        self.held: Given = {
+            "theta": theta,
+            "gradient": torch.zeros_like(theta),
+            "moments": stacked_moments([(one.stepper, one.theta) for one in group], first.optimizer),
+            "going": torch.ones(len(group), dtype=torch.bool, device=theta.device),
+            "taken": torch.zeros(len(group), dtype=torch.long, device=theta.device),
+            "state": state,
+        }
+        self.rates = self._rates([one.method for one in group]), self._rates([one.optimizer for one in group])
 
     def _rates(self, descriptions: Sequence[Any]) -> dict[str, Tensor]:
         """The rates that are not one plain number for all, (steps, B) each: copied to the device once an epoch."""
         each, begun = [rates_of(one) for one in descriptions], [training.epoch for training in self.group]
-        rates = {}
+        rates, theta = {}, self.held["theta"]
         for name, rate in each[0].items():
             if name != "learning_rate" and isinstance(rate, int | float) and all(one[name] == rate for one in each):
                 continue
@@ -204,58 +236,93 @@ class _Stack:
                 [value_at(one[name], epoch + step / self.steps) for one, epoch in zip(each, begun, strict=True)]
                 for step in range(self.steps)
             ]
-            rates[name] = torch.tensor(values, dtype=self.theta.dtype).to(self.theta.device)
+            rates[name] = torch.tensor(values, dtype=theta.dtype).to(theta.device)
         return rates
 
-    def take_steps(self) -> None:
+    @property
+    def taken(self) -> Tensor:
+        """How many steps of each were finite (B,)."""
+        return self.held["taken"]
+
+    def take_steps(self, recordings: Recordings | None) -> None:
         """All steps, without a look at any number."""
         with away_from_host(stacks=True), torch.no_grad():
             for step in range(self.steps):
-                self._take(step)
+                epoch = self.group[0].epoch + step / self.steps
+                given = {"held": self.held, "batches": self._batches(step), "rates": self._rates_at(step)}
+                after = None if recordings is None else self._recorded(recordings, given, epoch)
+                self.held = self._take(given, epoch) if after is None else after
 
-    def _take(self, step: int) -> None:
-        rates = [{name: held[step] for name, held in own.items()} for own in (self.method_rates, self.optimizer_rates)]
-        stacked, numbers, structure = _split(self.state)
+    def _batches(self, step: int) -> list[dict[str, Tensor]]:
+        """What the trainings' batches hold, (B, N, …) each, for every task."""
+        batches = []
+        for task, index in zip(self.tasks, self.indices[step], strict=True):
+            each = torch.arange(len(index), device=index.device)[:, None]
+            batches.append({name: held[each, index] for name, held in self.points[task.region].items()})
+            batches[-1]["index"] = index
+        return batches
+
+    def _rates_at(self, step: int) -> list[dict[str, Tensor]]:
+        """The method's rates (B,), and the optimizer's."""
+        return [{name: each[step] for name, each in rates.items()} for rates in self.rates]
+
+    def _recorded(self, recordings: Recordings, given: Given, epoch: float) -> Given | None:
+        """What is held after a step, if steps like it are recorded, whichever epoch or group they belong to."""
+        first = self.group[0]
+        sizes = tuple(own["index"].shape for own in given["batches"])
+        numbers = [sorted(rates_of(one).items()) for one in (first.method, first.optimizer)]
+        plain = tuple((name, rate) for each in numbers for name, rate in each if isinstance(rate, int | float))
+        changing = tuple(tuple(rates) for rates in given["rates"])
+        early = epoch < getattr(first.method, "warm_up", 0.0)
+        kind = sizes, plain, changing, early, signature(self.held)
+        return recordings.take(kind, given, lambda: Recording(given, partial(self._take, epoch=epoch)))
+
+    def _take(self, given: Given, epoch: float) -> Given:
+        """What is held after a step."""
+        held: Given = given["held"]
+        stacked, numbers, structure = _split(held["state"])
         known: dict[str, Any] = {}
 
-        def direction(theta: Tensor, points: Any, index: list[Tensor], rates: Any, held: list[Tensor]) -> Any:
-            found = self._direction(theta, points, index, rates, _joined(held, numbers, structure), step)
-            held, known["numbers"], known["structure"] = _split(found.state)
+        def direction(theta: Tensor, batches: Any, rates: Any, own: list[Tensor]) -> Any:
+            found = self._direction(theta, batches, rates, _joined(own, numbers, structure), epoch)
+            own, known["numbers"], known["structure"] = _split(found.state)
             known["complete"] = found.complete
-            return found.gradient, held
+            return found.gradient, own
 
-        index = self.indices[step]
-        self.gradient, stacked = torch.vmap(direction)(self.theta, self.points, index, rates, stacked)
-        self.state = _joined(stacked, known["numbers"], known["structure"])
+        theta, moments, optimizer = held["theta"], held["moments"], self.group[0].optimizer
+        gradient, stacked = torch.vmap(direction)(theta, given["batches"], given["rates"], stacked)
         if known["complete"]:
-            after = self.theta - self.gradient
+            after = theta - gradient
         else:
-            rate = self.optimizer_rates["learning_rate"][step]
-            after, self.moments = moved(self.theta, self.gradient, rate, self.moments, self.group[0].optimizer)
-        self.going = self.going & torch.isfinite(after).all(dim=1)
-        self.theta = torch.where(self.going[:, None], after, self.theta)
-        self.taken = self.taken + self.going
+            after, moments = moved(theta, gradient, given["rates"][1]["learning_rate"], moments, optimizer)
+        going = held["going"] & torch.isfinite(after).all(dim=1)
+        return {
+            "theta": torch.where(going[:, None], after, theta),
+            "gradient": gradient,
+            "moments": moments,
+            "going": going,
+            "taken": held["taken"] + going,
+            "state": _joined(stacked, known["numbers"], known["structure"]),
+        }
 
     def _direction(
-        self, theta: Tensor, points: Any, index: list[Tensor], rates: Any, state: State, step: int
+        self, theta: Tensor, batches: Sequence[Mapping[str, Tensor]], rates: Any, state: State, epoch: float
     ) -> Direction:
         """What one of the trainings would do."""
         first = self.group[0]
-        parts = [
-            Part(task, MiniBatch(**{name: held[own] for name, held in points[task.region].items()}, index=own))
-            for task, own in zip(self.tasks, index, strict=True)
-        ]
+        parts = [Part(task, MiniBatch(**own)) for task, own in zip(self.tasks, batches, strict=True)]
         method, optimizer = with_rates(first.method, rates[0]), with_rates(first.optimizer, rates[1])
-        return method.direction(Step(parts, theta, first.epoch + step / self.steps, optimizer, Clock()), state)
+        return method.direction(Step(parts, theta, epoch, optimizer, Clock()), state)
 
     def give_back(self) -> None:
         """Every training gets its own."""
+        held = self.held
         for place, training in enumerate(self.group):
             with torch.no_grad():
-                training.theta.copy_(self.theta[place])
-            training.gradient = self.gradient[place].clone()
-            training.method_state = tree.tree_map(partial(_row, place=place), self.state)
-            unstacked_moments(self.moments, place, training.stepper, training.theta)
+                training.theta.copy_(held["theta"][place])
+            training.gradient = held["gradient"][place].clone()
+            training.method_state = tree.tree_map(partial(_row, place=place), held["state"])
+            unstacked_moments(held["moments"], place, training.stepper, training.theta)
 
 
 def _points(sets: Sequence[Any]) -> Mapping[str, Tensor]:

@@ -21,13 +21,19 @@ from torch import Tensor
 
 from cnn_core.linear_algebra.layers import Affine, Layers, add_product, bias_rows, weight_rows, with_bias_input
 
-TILE_ROWS = 256
+TILE_ROWS, TILE_ROWS_ON_GPU = 256, 2048
+"""A tile's products stay in a core's cache; a GPU would rather have few large ones."""
 
 FORMED_ENTRIES = 2**24
 """At most about so many entries of J are formed at once for a Gram matrix in a metric (64 MiB in float32)."""
 
 
-def gram_matrix(layers: Layers, *, tile_rows: int = TILE_ROWS) -> Tensor:
+def tile_rows_for(like: Tensor) -> int:
+    """How many rows a tile has where such tensors are."""
+    return TILE_ROWS_ON_GPU if like.device.type == "cuda" else TILE_ROWS
+
+
+def gram_matrix(layers: Layers, *, tile_rows: int | None = None) -> Tensor:
     """G (N·Q, N·Q)."""
     tiles, places = _tiles(_shares(layers, layers), layers, tile_rows)
     size = places[-1].stop
@@ -40,7 +46,7 @@ def gram_matrix(layers: Layers, *, tile_rows: int = TILE_ROWS) -> Tensor:
     return gram
 
 
-def product_matrix(layers: Layers, others: Layers, *, tile_rows: int = TILE_ROWS) -> Tensor:
+def product_matrix(layers: Layers, others: Layers, *, tile_rows: int | None = None) -> Tensor:
     """J Kᵀ (N·Q, N'·Q'), for K given by `others`: the same network at other points, for other quantities."""
     lefts, rows = _tiles(_shares(layers, others), layers, tile_rows)
     rights, columns = _tiles(_shares(others, layers), others, tile_rows)
@@ -139,11 +145,11 @@ def _share_of(inputs: Tensor, deltas: Tensor, *, streams: int) -> _Formed | _Fac
 
 
 def _tiles(
-    shares: Sequence[_Formed | _Factors], layers: Layers, rows: int
+    shares: Sequence[_Formed | _Factors], layers: Layers, rows: int | None
 ) -> tuple[list[list[_Formed | _Factors]], list[slice]]:
     """Tiles of about so many rows, and where their rows stand."""
     _, points, quantities, _ = layers[0][1].shape
-    step = max(1, rows // quantities)
+    step = max(1, (rows or tile_rows_for(layers[0][1])) // quantities)
     spans = [(start, min(start + step, points)) for start in range(0, points, step)]
     tiles = [[share.tile(*span) for share in shares] for span in spans]
     return tiles, [slice(start * quantities, stop * quantities) for start, stop in spans]

@@ -9,11 +9,13 @@ Where that is more than a host would have found, λ is damped more than there. A
 less than to find out whether float32 would do. What the results say of themselves are tensors of one number.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from cnn_core.decisions import stacked
 from cnn_core.linear_algebra.factorisation import DAMPING_GROWTH, ROUNDING_ERRORS
 
 
@@ -77,12 +79,27 @@ def factorise_undecided(gram: Tensor, *, damping: float | Tensor = 0.0) -> Undec
     sure = torch.maximum(DAMPING_GROWTH * raised, DAMPING_GROWTH * noise * largest / scale)
     factor, condition = torch.eye(len(gram), dtype=matrix.dtype, device=gram.device), torch.full_like(scale, torch.inf)
     used, usable = sure, torch.zeros_like(scale, dtype=torch.bool)
-    for trial in (sure, raised, asked):
-        tried, of_trial = _attempt(matrix, trial * scale)
+    trials = (sure, raised, asked)
+    for trial, (tried, of_trial) in zip(trials, _attempts(matrix, [trial * scale for trial in trials]), strict=True):
         works = of_trial * noise < 1
         factor, condition = torch.where(works, tried, factor), torch.where(works, of_trial, condition)
         used, usable = torch.where(works, trial, used), usable | works
     return UndecidedFactorisation(factor, used, used * scale, condition, usable, gram.diagonal() != 0, damping)
+
+
+def _attempts(matrix: Tensor, shifts: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Those with each shift: on a GPU, which no single factorisation fills, at the same time."""
+    if not matrix.is_cuda or stacked():
+        return [_attempt(matrix, shift) for shift in shifts]
+    here, found = torch.cuda.current_stream(), []
+    streams = [torch.cuda.Stream() for _ in shifts]
+    for stream, shift in zip(streams, shifts, strict=True):
+        stream.wait_stream(here)
+        with torch.cuda.stream(stream):
+            found.append(_attempt(matrix, shift))
+    for stream in streams:
+        here.wait_stream(stream)
+    return found
 
 
 def _attempt(matrix: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from cnn_core.pack import NO_OTHER, groups, run_stacked, why_alone
+from cnn_core.pack import NO_OTHER, StackRecordings, groups, run_stacked, why_alone
 from cnn_core.training import Training
 from search_spaces.errors import one_line
 from study.trial.seconds import Seconds
@@ -57,6 +57,7 @@ class Gathering:
     busy: set[str] = field(default_factory=set)
     patience: float = LEAST
     led: bool = False
+    recordings: StackRecordings = field(default_factory=StackRecordings)
 
     def __post_init__(self) -> None:
         self.changed = threading.Condition()
@@ -127,29 +128,29 @@ class Gathering:
             with self.changed:
                 seats, self.waiting = self.waiting, []
             began = time.monotonic()
-            for seat, given in zip(seats, _taken_on([seat.training for seat in seats]), strict=True):
+            for seat, given in zip(seats, _taken_on([seat.training for seat in seats], self.recordings), strict=True):
                 seat.given = given
             self.patience = min(MOST, max(LEAST, PATIENCE * (time.monotonic() - began)))
 
 
-def _taken_on(trainings: Sequence[Training]) -> list[Share | Alone]:
+def _taken_on(trainings: Sequence[Training], recordings: StackRecordings) -> list[Share | Alone]:
     """An epoch of these, as far as they can be stacked with each other; what each is given."""
     try:
         together = groups(trainings)
     except Exception as error:  # of settings of the user's own that cannot be compared
         return [Alone(f"it cannot be compared with others ({one_line(error)})")] * len(trainings)
-    found = {id(training): given for group in together for given in [_run(group)] for training in group}
+    found = {id(training): given for group in together for given in [_run(group, recordings)] for training in group}
     return [found[id(training)] for training in trainings]
 
 
-def _run(group: Sequence[Training]) -> Share | Alone:
+def _run(group: Sequence[Training], recordings: StackRecordings) -> Share | Alone:
     """An epoch of trainings that can be stacked with each other."""
     if len(group) == BY_ITSELF:
         return Alone(NO_OTHER)
     spent = Seconds()
     try:
         with spent.counting():
-            run_stacked(group)
+            run_stacked(group, recordings)
     except torch.AcceleratorError:
         raise  # this process can no longer use its GPU
     except Exception as error:  # no memory for all at once; or the user's own code, which then raises by itself, too

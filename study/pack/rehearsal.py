@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from cnn_core.pack import run_stacked, why_alone
+from cnn_core.pack import StackRecordings, run_stacked, why_alone
 from cnn_core.training import Training
 from search_spaces import modules
 from search_spaces.errors import USERS_ERRORS, one_line
@@ -74,7 +74,7 @@ def _measured(training: Training, members: int) -> Rehearsed:
     alone = _seconds(single.run_epoch, training.theta) / steps
     if alone * STEPS > LONG:
         return Rehearsed(reason=f"a step takes {alone:.2g} s by itself")
-    stacked = _seconds(partial(run_stacked, others), training.theta) / steps / members
+    stacked = _seconds(partial(run_stacked, others, StackRecordings()), training.theta) / steps / members
     return Rehearsed(alone, stacked, training.steps_per_epoch * training.epochs)
 
 

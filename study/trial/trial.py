@@ -84,7 +84,7 @@ class Trial:
             settings.seed,
             settings.roles,
             self._renewal(),
-            record=settings.compile and self.device.type == "cuda",
+            record=self.device.type == "cuda",
         )
         self.compiling = self.training.compile() if settings.compile else 0.0
         self.measured_train = {

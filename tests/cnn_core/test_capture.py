@@ -50,16 +50,20 @@ def test_a_recorded_training_is_the_same(name: str) -> None:
     assert recorded.watched.keys() == plain.watched.keys()
 
 
+def places(recordings: capture.Recordings) -> dict[object, int]:
+    return {kind: held.given["batches"][0]["x"].data_ptr() for kind, held in recordings._by_kind.items()}
+
+
 def test_a_recording_reads_and_writes_in_the_same_places() -> None:
     training = training_with(Soft(Linear(1, 2, 4)), Adam(Linear(1e-3, 1e-4, 4)), record=True)
     training.run_epoch()
     recorder = training.recorder
     assert recorder is not None
-    recordings = {kind: held.parts[0].batch.x.data_ptr() for kind, held in recorder._recordings.items()}
+    recordings = places(recorder._recordings)
     assert len(recordings) == 2  # full batches, and the last one
     place = training.theta.data_ptr()
     training.run_epoch()
-    assert {kind: held.parts[0].batch.x.data_ptr() for kind, held in recorder._recordings.items()} == recordings
+    assert places(recorder._recordings) == recordings
     assert training.theta.data_ptr() == place
     assert float(recorder._numbers["method"]["weight"]) == pytest.approx(1 + 5 / 3 / 4)
 
@@ -104,8 +108,8 @@ def test_what_cannot_be_recorded_is_told_and_taken_as_it_is(monkeypatch: pytest.
     def refuse(recording: object) -> None:
         raise RuntimeError("operation not permitted when stream is capturing\nand more")
 
-    monkeypatch.setattr(capture._Recording, "due", property(lambda held: held.taken == capture.TAKEN_FIRST))
-    monkeypatch.setattr(capture._Recording, "record", refuse)
+    monkeypatch.setattr(capture.Recording, "due", property(lambda held: held.taken == capture.TAKEN_FIRST))
+    monkeypatch.setattr(capture.Recording, "record", refuse)
     training = training_with(Soft(), Adam(1e-4), record=True)
     with pytest.warns(UserWarning, match="one by one: operation not permitted when stream is capturing$"):
         run(training)
@@ -115,15 +119,14 @@ def test_what_cannot_be_recorded_is_told_and_taken_as_it_is(monkeypatch: pytest.
 class Graph:
     """A CUDA graph that does not exist: played, it takes the step again."""
 
-    def __init__(self, recording: capture._Recording) -> None:
+    def __init__(self, recording: capture.Recording) -> None:
         self.recording, self.played = recording, 0
 
     def replay(self) -> None:
         self.played += 1
-        answer, mine = self.recording.move(), self.recording.answer
-        assert mine is not None
+        answer, mine = self.recording.move(self.recording.given), self.recording.answer
         mine.gradient.copy_(answer.gradient)  # a graph leaves its answers in the same tensors
-        capture._fill(mine.state, answer.state)
+        capture.fill(mine.state, answer.state)
 
 
 @pytest.mark.parametrize("name", ["soft", "soft, schedules", "held multipliers", "null-space", "penalty"])
@@ -131,10 +134,10 @@ def test_played_steps_leave_their_answers_in_the_same_tensors(name: str, monkeyp
     """As if there was a GPU: a state that lies in a recording's tensors is read before they are written again."""
     graphs: list[Graph] = []
 
-    def record(recording: capture._Recording) -> None:
+    def record(recording: capture.Recording) -> None:
         theta, before = training.theta, copy.deepcopy(training.stepper.state_dict())
         kept, going, taken = theta.detach().clone(), training._going.clone(), training._taken.clone()
-        recording.answer = recording.move()  # recorded, not taken: undone
+        recording.answer = recording.move(recording.given)  # recorded, not taken: undone
         with torch.no_grad():
             theta.copy_(kept)
             training._going.copy_(going)
@@ -143,8 +146,8 @@ def test_played_steps_leave_their_answers_in_the_same_tensors(name: str, monkeyp
         recording.graph = Graph(recording)
         graphs.append(recording.graph)
 
-    monkeypatch.setattr(capture._Recording, "due", property(lambda held: held.taken == capture.TAKEN_FIRST))
-    monkeypatch.setattr(capture._Recording, "record", record)
+    monkeypatch.setattr(capture.Recording, "due", property(lambda held: held.taken == capture.TAKEN_FIRST))
+    monkeypatch.setattr(capture.Recording, "record", record)
     method, optimizer = CHANGING[name]
     training = training_with(method, optimizer, record=True)
     run(training)

@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from cnn_core import pack as pack_module
+from cnn_core.capture import Recording, fill
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods import METHODS, AugmentedLagrangian, Batch, NullSpace, Reduction, Soft, Unconstrained
 from cnn_core.methods.balance import GradientNorms
 from cnn_core.methods.method import Method
 from cnn_core.networks import Dense, Modulated
 from cnn_core.optimizers import Adam, Lbfgs, Optimizer, Sgd
-from cnn_core.pack import METHODS_STACKED, Pack, groups, run_stacked, why_alone
+from cnn_core.pack import METHODS_STACKED, MOST_STACKS, Pack, StackRecordings, groups, run_stacked, why_alone
 from cnn_core.problems import Problem, Split, heat, helmholtz, kovasznay, sample_regions
 from cnn_core.reductions import Huber
 from cnn_core.schedules import Cosine, Geometric, Linear
@@ -27,12 +28,19 @@ WAVES = helmholtz()
 
 
 def member(
-    seed: int, method: Method, optimizer: Optimizer | None = None, *, epochs: int = 3, batch_size: int = 5
+    seed: int,
+    method: Method,
+    optimizer: Optimizer | None = None,
+    *,
+    epochs: int = 3,
+    batch_size: int = 5,
+    record: bool = False,
 ) -> Training:
     """Parameters, points and shuffles of its own."""
     model = make_model(WAVES, Modulated(widths=(7, 6), activation="tanh"), seed=seed)
     points = grid_points(WAVES, 13, seed=seed)
-    return Training(model, points, method, optimizer or Adam(1e-3), batch_size=batch_size, epochs=epochs, seed=seed)
+    used = optimizer or Adam(1e-3)
+    return Training(model, points, method, used, batch_size, epochs, seed, record=record)
 
 
 def run(pack: Pack) -> Pack:
@@ -50,12 +58,15 @@ def run_alone(training: Training) -> Training:
     return training
 
 
-def assert_as_alone(*methods: Method, optimizers: list[Optimizer] | None = None, seeds: int = 3) -> None:
+def assert_as_alone(
+    *methods: Method, optimizers: list[Optimizer] | None = None, seeds: int = 3, record: bool = False
+) -> Pack:
     """As many trainings as there are methods, or one for each seed, give what each gives by itself."""
     each = list(methods) * (seeds if len(methods) == 1 else 1)
     used = optimizers or [Adam(1e-3 * (1 + seed)) for seed in range(len(each))]
     pack, single = (
-        [member(seed, method, used[seed]) for seed, method in enumerate(each)] for _ in ("together", "by itself")
+        [member(seed, method, used[seed], record=recorded) for seed, method in enumerate(each)]
+        for recorded in (record, False)
     )
     together = Pack(pack)
     run(together)
@@ -65,6 +76,7 @@ def assert_as_alone(*methods: Method, optimizers: list[Optimizer] | None = None,
         assert relative(training.gradient, expected.gradient) < 1e-8
         assert (training.status, training.epoch) == (TrainingStatus.COMPLETED, 3)
         assert torch.equal(training.shuffler.get_state(), expected.shuffler.get_state())
+    return together
 
 
 @pytest.mark.parametrize("method", METHODS_STACKED)
@@ -86,6 +98,46 @@ def test_rates_and_schedules_differ() -> None:
     assert_as_alone(*(Reduction(Huber(), gain, damping=1e-3) for gain in (0.1, 0.2)))
     assert_as_alone(*(NullSpace(rate, 10 * rate, corrections=1, cap=5.0) for rate in (1e-3, 2e-3)))
     assert_as_alone(*(AugmentedLagrangian(rate, 0.5, 1.0, 0.1, 0.5) for rate in (1.0, 2.0)))
+
+
+RECORDED: dict[str, list[Method]] = {
+    **{name: [METHODS[name]()] for name in METHODS_STACKED},
+    "schedules": [Soft(0.5), Soft(Geometric(0.1, 10.0, 3)), Soft(2.0)],
+    "warm-up": [Batch(warm_up=1.0)],
+    "held": [Reduction(refresh_interval=2, damping=1e-3)],
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+@pytest.mark.parametrize("optimizer", [None, Sgd(1e-4, momentum=0.9)])
+def test_recorded_stacks_are_the_same(name: str, optimizer: Optimizer | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for a GPU: played steps leave their answers where they left them when they were recorded."""
+    played = []
+
+    def record(recording: Recording) -> None:
+        recording.answer = recording.move(recording.given)
+        recording.graph = recording
+
+    def replay(recording: Recording) -> None:
+        played.append(recording)
+        fill(recording.answer, recording.move(recording.given))
+
+    monkeypatch.setattr(Recording, "due", property(lambda held: held.taken == 1))
+    monkeypatch.setattr(Recording, "record", record)
+    monkeypatch.setattr(Recording, "replay", replay, raising=False)
+    methods = RECORDED[name]
+    pack = assert_as_alone(*methods, optimizers=None if optimizer is None else [optimizer] * 3, record=True)
+    assert pack.alone == {}
+    assert played or name == "held"  # its steps count themselves, and none comes twice
+
+
+def test_recordings_of_stacks_that_are_no_more_are_forgotten() -> None:
+    kept = StackRecordings()
+    first = [member(seed, Soft()) for seed in range(2)]
+    assert kept.of(first) is kept.of([member(7, Soft()), member(8, Soft())])
+    for count in range(3, 3 + MOST_STACKS):
+        kept.of([member(seed, Soft()) for seed in range(count)])
+    assert len(kept._by_kind) == MOST_STACKS
 
 
 def test_methods_that_warm_up_or_hold_numbers() -> None:

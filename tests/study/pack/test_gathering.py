@@ -10,7 +10,7 @@ import torch
 from cnn_core.methods import METHODS, Soft
 from cnn_core.methods.method import Method
 from cnn_core.networks import Modulated
-from cnn_core.pack import NO_OTHER
+from cnn_core.pack import NO_OTHER, StackRecordings
 from cnn_core.problems import helmholtz
 from cnn_core.training import Training, TrainingStatus
 from study.pack import gathering as module
@@ -107,24 +107,27 @@ def test_nobody_waits_for_long_for_one_that_does_not_come_back() -> None:
 
 
 def test_where_stacked_steps_raise_each_goes_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_room(group: list[Training]) -> None:
+    def no_room(*arguments: object) -> None:
         raise torch.OutOfMemoryError("no room for all")
 
     monkeypatch.setattr(module, "run_stacked", no_room)
     together, first, second = Gathering(), training(0), training(1)
-    assert module._taken_on([first, second]) == [Alone("stacked steps raise OutOfMemoryError: no room for all")] * 2
+    assert (
+        module._taken_on([first, second], StackRecordings())
+        == [Alone("stacked steps raise OutOfMemoryError: no room for all")] * 2
+    )
     member = Member("one", first)
     member.train(together)
     assert member.training.status is TrainingStatus.COMPLETED
 
 
 def test_a_gpu_that_cannot_be_used_any_more_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(group: list[Training]) -> None:
+    def broken(*arguments: object) -> None:
         raise torch.AcceleratorError("device-side assert")
 
     monkeypatch.setattr(module, "run_stacked", broken)
     with pytest.raises(torch.AcceleratorError):
-        module._taken_on([training(0), training(1)])
+        module._taken_on([training(0), training(1)], StackRecordings())
 
 
 def test_what_cannot_be_compared_goes_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,4 +136,4 @@ def test_what_cannot_be_compared_goes_by_itself(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(module, "groups", confused)
     told = "it cannot be compared with others (TypeError: unhashable type: 'dict')"
-    assert module._taken_on([training(0), training(1)]) == [Alone(told)] * 2
+    assert module._taken_on([training(0), training(1)], StackRecordings()) == [Alone(told)] * 2
