@@ -33,6 +33,9 @@ TAKEN_FIRST = 3
 MOST_KINDS = 16
 """Of recordings, each of which keeps the memory of a step. Methods that count their steps have one for each."""
 
+DECOMPOSING = ("conflict-free", "soap")
+"""Methods and optimizers that decompose matrices, which a recording does not bear: it breaks off and leaves harm."""
+
 Given = dict[str, Any]
 """What a step reads: tensors and plain numbers, in dicts and lists."""
 
@@ -53,7 +56,7 @@ class Recordings:
             return None
         if kind not in self._by_kind:
             if len(self._by_kind) == MOST_KINDS:
-                return self._give_up(f"there are more than {MOST_KINDS} kinds of them")
+                return self.give_up(f"there are more than {MOST_KINDS} kinds of them")
             self._by_kind[kind] = recording()
         held = self._by_kind[kind]
         answer = held.take(given)
@@ -61,10 +64,11 @@ class Recordings:
             try:
                 held.record()
             except (RuntimeError, NotImplementedError) as error:
-                self._give_up(" ".join(str(error).split("\n")[0].split()))
+                self.give_up(" ".join(str(error).split("\n")[0].split()))
         return answer
 
-    def _give_up(self, reason: str) -> None:
+    def give_up(self, reason: str) -> None:
+        """From now on none is recorded."""
         self.reason = reason
         self._by_kind.clear()
         warnings.warn(f"steps are not recorded but taken one by one: {reason}", stacklevel=2)
@@ -96,9 +100,20 @@ class Recording:
     def record(self) -> None:
         """From now on steps are played. Raises RuntimeError where torch cannot record."""
         graph = torch.cuda.CUDAGraph()
-        with _capturable(self.groups), torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            self.answer = self.move(self.given)  # which only records
-        self.graph = graph
+        try:
+            with _capturable(self.groups), torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                answer = self.move(self.given)  # which only records
+        except (RuntimeError, NotImplementedError):
+            _renew_generator()
+            raise
+        self.answer, self.graph = answer, graph
+
+
+def _renew_generator() -> None:
+    """A recording that breaks off leaves the GPU's random numbers unusable; they begin anew."""
+    device = torch.cuda.current_device()
+    generator = torch.Generator(device="cuda").manual_seed(torch.cuda.initial_seed())
+    torch.cuda.default_generators[device].graphsafe_set_state(generator.graphsafe_get_state())
 
 
 class Recorder:
@@ -107,12 +122,20 @@ class Recorder:
     def __init__(self, method: Method, optimizer: Optimizer, theta: Tensor, move: Move, groups: list[Group]) -> None:
         self._method, self._optimizer, self._theta, self._move, self._groups = method, optimizer, theta, move, groups
         self._recordings = Recordings()
+        for name in (method.name, optimizer.name):
+            if name in DECOMPOSING:
+                self._recordings.give_up(f"those of {name} decompose matrices")
         self._rates = {
             "method": {name: rate for name, rate in rates_of(method).items() if not isinstance(rate, int | float)},
             "optimizer": rates_of(optimizer),
         }
+        rounded = torch.float32 if theta.is_cuda else theta.dtype  # what torch's optimizers take there
+        dtypes = {"method": theta.dtype, "optimizer": rounded}
         self._numbers = {
-            whose: {name: theta.new_full((), value_at(rate, 0.0), requires_grad=False) for name, rate in rates.items()}
+            whose: {
+                name: torch.full((), value_at(rate, 0.0), dtype=dtypes[whose], device=theta.device)
+                for name, rate in rates.items()
+            }
             for whose, rates in self._rates.items()
         }
 

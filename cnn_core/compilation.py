@@ -31,7 +31,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, compiled when it is first called. Raises CompilationError where that fails."""
     from torch._dynamo import config, exc  # takes two seconds, which only those who compile should pay
 
-    limit = {"recompile_limit": MOST_VARIANTS}
+    limit: dict[str, Any] = {"recompile_limit": MOST_VARIANTS}
     if "recompile_limit" not in signature(torch.compile).parameters:  # an older torch has one for all functions
         limit, config.recompile_limit = {}, max(config.recompile_limit, MOST_VARIANTS)
     options = {"guard_filter_fn": _worth_checking, "cpp_wrapper": not torch.cuda.is_available()}  # needs CUDA's toolkit

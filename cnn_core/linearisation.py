@@ -4,7 +4,7 @@ Axis names: N points, O outputs, C constraints, P parameters; rows of J as in `c
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -93,6 +93,26 @@ def field_jacobian(
     return _explicit_jacobian(field, theta, x, p).part(start, stop)
 
 
+def pure_field_jacobian(
+    model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, start: int, stop: int
+) -> tuple[Tensor, LayerJacobian]:
+    """All quantities (N, A), and J as in `field_jacobian`, as pure functions of tensors: for `pure` models."""
+    layers = model.layer_pass(theta, x, p, model.carried)
+
+    def some(streams: Tensor) -> tuple[Tensor, Tensor]:
+        quantities = torch.cat(model.read(streams, x, p), dim=1)
+        return quantities[:, start:stop], quantities
+
+    selected, pull, quantities = vjp(some, layers.streams, has_aux=True)  # pyright: ignore[reportAssignmentType]
+    return quantities, LayerJacobian(model, layers.trace, layers.pull_back(_pulled_each(pull, selected)))
+
+
+def _pulled_each(pull: Callable[..., Any], quantities: Tensor) -> Tensor:
+    """The slopes (S, N, Q, O) of quantities (N, Q) of a pass in its streams (S, N, O)."""
+    each = torch.eye(quantities.shape[1], dtype=quantities.dtype, device=quantities.device)
+    return torch.vmap(lambda one: pull(one.expand_as(quantities))[0], out_dims=2)(each)
+
+
 def _jacobians_of_terms(
     model: ConstrainedNetwork, theta: Tensor, evaluation: Evaluation, x: Tensor, p: Tensor, loss: _Loss, count: int
 ) -> tuple[Jacobian | None, Jacobian | None]:
@@ -125,11 +145,9 @@ def _layer_terms(
     residuals, pull = vjp(  # pyright: ignore[reportAssignmentType]
         lambda streams: model.read(streams, x, p)[1], layers.streams
     )
-    each = torch.eye(residuals.shape[1], dtype=x.dtype, device=x.device)
-    weights = torch.vmap(lambda one: pull(one.expand_as(residuals))[0], out_dims=2)(each)
     losses = _value_jacobian(model, layers, point_loss_slopes(layers.streams[0], u))
     gradient = transposed_times(model, losses.trace, losses.deltas, _mean_of(x))
-    return residuals, gradient, layers.trace, losses.deltas, layers.pull_back(weights)
+    return residuals, gradient, layers.trace, losses.deltas, layers.pull_back(_pulled_each(pull, residuals))
 
 
 def _mean_of(x: Tensor) -> Tensor:

@@ -137,7 +137,8 @@ def _kind(training: Training) -> Any:
     network = cast(LayeredNetwork, model.network)
     buffers = tuple((name, tuple(held.flatten().tolist())) for name, held in network.named_buffers())
     return (
-        training.record, id(model.problem), model.scaled, model.taylor, type(network), model.layout, network.activations, buffers,
+        training.record, id(model.problem), model.scaled, model.taylor, type(network), model.layout,
+        network.activations, buffers,
         _by_value(network.transform), _settings(method), _settings(optimizer), _warming_up(training),
         tuple(training.batch_sizes.items()), tuple(sorted(training.roles.items())), training.theta.dtype,
         str(training.theta.device), _shape_of(training.method_state),

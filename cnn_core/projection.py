@@ -5,7 +5,7 @@ The result is a new θ for each wave; the trained one is never touched. How θ m
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,7 +15,8 @@ from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.domains import Box, lattice
 from cnn_core.problems import INTERIOR, Condition, Problem, by_region, collocation_points, with_known
 from cnn_core.solvers.enforced import Enforced, enforced
-from cnn_core.solvers.solver import ProjectionStatus, Solver
+from cnn_core.solvers.lm import LevenbergMarquardt
+from cnn_core.solvers.solver import ProjectionStatus, Solution, Solver
 
 CHECK_POINTS = 500
 CHECK_SEED = 1_667_786_083
@@ -94,7 +95,12 @@ def project(
     every = enforced(model.problem, counts, x, "uniform")
     on = _Places(x, [one for one in every if one.key in problem.conditions])
     off = _check_points(model.problem, on, seed=seed + CHECK_SEED)
-    return [_project_wave(model, theta, p, solver, every, on, off) for p in waves.to(theta)]
+    before, waves = theta.tensor_split([model.layout.size])[0], waves.to(theta)
+    solved = _solutions(model, before, waves, solver, on.x, every)
+    return [
+        _result(model, theta, p, solution, seconds, on, off)
+        for p, (solution, seconds) in zip(waves, solved, strict=True)
+    ]
 
 
 def projection_points(problem: Problem, count: int) -> Tensor:
@@ -131,19 +137,26 @@ def _with_known(model: ConstrainedNetwork, theta: Tensor) -> ConstrainedNetwork:
     return model.with_problem(with_known(model.problem, model.unknowns(theta)))
 
 
-def _project_wave(
-    model: ConstrainedNetwork,
-    theta: Tensor,
-    p: Tensor,
-    solver: Solver,
-    conditions: Sequence[Enforced],
-    on: _Places,
-    off: _Places,
+def _solutions(
+    model: ConstrainedNetwork, theta: Tensor, waves: Tensor, solver: Solver, x: Tensor, conditions: Sequence[Enforced]
+) -> Iterator[tuple[Solution, float]]:
+    """Every wave's solution, and the seconds that it took: of many at once on a GPU, where that pays."""
+    if len(waves) > 1 and theta.is_cuda and isinstance(solver, LevenbergMarquardt):
+        started = time.perf_counter()
+        solutions = solver.solve_together(model, theta, x, waves, conditions)
+        seconds = (time.perf_counter() - started) / len(waves)
+        yield from ((solution, seconds) for solution in solutions)
+        return
+    for p in waves:
+        started = time.perf_counter()
+        solution = solver.solve(model, theta, x, p, conditions)
+        yield solution, time.perf_counter() - started
+
+
+def _result(
+    model: ConstrainedNetwork, theta: Tensor, p: Tensor, solution: Solution, seconds: float, on: _Places, off: _Places
 ) -> ProjectionResult:
     before, unknowns = theta.tensor_split([model.layout.size])
-    started = time.perf_counter()
-    solution = solver.solve(model, before, on.x, p, conditions)
-    seconds = time.perf_counter() - started
     after, waves = solution.theta, p.expand(len(on.x), -1)
     move = model.predict(after, on.x, waves) - model.predict(before, on.x, waves)
     return ProjectionResult(

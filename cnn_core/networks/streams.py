@@ -89,14 +89,11 @@ def seed(x: Tensor, constants: Tensor | None, carried: Carried, scaling: Scaling
     """
     if scaling is not None:
         x = (x - scaling.centre.to(x)) * scaling.slope.to(x)
-    points, inputs = x.shape
+    value = x if constants is None else torch.cat([x, constants], dim=-1)
     if carried.count == 1:  # out of place: a residual may ask for u at points that do not vary where p does
-        return (x if constants is None else torch.cat([x, constants], dim=-1))[None]
-    width = inputs + (0 if constants is None else constants.shape[-1])
-    streams = x.new_zeros(carried.count, points, width)
-    streams[0, :, :inputs] = x
-    if constants is not None:
-        streams[0, :, inputs:] = constants
+        return value[None]
+    streams = value.new_zeros(carried.count, *value.shape)
+    streams[0] = value
     for place, axis in enumerate(carried.slopes, start=1):
         if scaling is None:
             streams[place, :, axis].fill_(1.0)

@@ -34,9 +34,10 @@ from cnn_core.problems.explicit import with_explicit_form
 from cnn_core.solvers.continuation import Continuation
 from cnn_core.solvers.enforced import Enforced, require_points
 from cnn_core.solvers.general_solution import find_general_solution, has_shape
-from cnn_core.solvers.rows import Rows
+from cnn_core.solvers.rows import Block, Rows
 from cnn_core.solvers.solver import Accept, ProjectionStatus, Solution, in_float64, require_choice, require_common
-from cnn_core.solvers.wave import CONSTRAINTS, U, Wave, wave_of
+from cnn_core.solvers.together import Stack, Together, gradients_at_rest, most_at_once, why_one_by_one
+from cnn_core.solvers.wave import CONSTRAINTS, U, wave_of
 
 AT_REST, PROBING_STEPS = 1e-6, 100
 """A descent on the constraints alone is at rest at a step that gains no more than this fraction, or after so many."""
@@ -88,17 +89,39 @@ class LevenbergMarquardt:
     def solve(
         self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Enforced] = ()
     ) -> Solution:
-        model = in_float64(model)
-        wave = wave_of(model, x.double(), p.double(), conditions, general=self.solutions == "general")
-        way = self._way(wave, theta)
-        if not math.isfinite(way.course.errors[0]):
-            return way.course.solution(theta, ProjectionStatus.DIVERGED)
-        possible = self.solutions == "all" or has_shape(way)
-        if way.course.errors[0] > way.tolerance and possible:
-            self._travel(way)
-        return _arrived(way, theta.dtype, possible=possible)
+        return self._solved(self._way(in_float64(model), theta, x, p, conditions), theta)
 
-    def _way(self, wave: Wave, theta: Tensor) -> Continuation:
+    def solve_together(
+        self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, waves: Tensor, conditions: Sequence[Enforced] = ()
+    ) -> list[Solution]:
+        """`solve` for every wave of `waves` (W, K): for many at once, where their steps can be stacked."""
+        model = in_float64(model)
+        ways = [self._way(model, theta, x, p, conditions) for p in waves]
+        rows = self._rows(ways[0])
+        if self.solutions == "general" or why_one_by_one(rows, self.space) is not None:
+            return [self._solved(way, theta) for way in ways]
+        count = most_at_once(rows)
+        for some in (ways[first : first + count] for first in range(0, len(ways), count)):
+            self._travel_together(some)
+        at_rest = [way for way in ways if math.isfinite(way.course.errors[0]) and not _converged(way, theta.dtype)]
+        gradients = {
+            id(way): gradient
+            for some in (at_rest[first : first + count] for first in range(0, len(at_rest), count))
+            for way, gradient in zip(some, _gradients_at_rest(some), strict=True)
+        }
+        return [self._arrived(way, theta, gradients.get(id(way))) for way in ways]
+
+    def _solved(self, way: Continuation, theta: Tensor) -> Solution:
+        possible = self.solutions == "all" or has_shape(way)
+        if math.inf > way.course.errors[0] > way.tolerance and possible:
+            self._travel(way)
+        unmet = math.isfinite(way.course.errors[0]) and not (possible and _converged(way, theta.dtype))
+        return self._arrived(way, theta, _gradient_at_rest(way) if unmet else None)
+
+    def _way(
+        self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Enforced]
+    ) -> Continuation:
+        wave = wave_of(model, x.double(), p.double(), conditions, general=self.solutions == "general")
         start = theta.double()
         return Continuation(
             wave=wave,
@@ -115,21 +138,58 @@ class LevenbergMarquardt:
     def _travel(self, way: Continuation) -> None:
         if self.solutions == "general":
             find_general_solution(way)
-        elif self.nearest == "function":
-            way.enforce(way.wave.rows(fixed={U: 1}, growing={CONSTRAINTS: 1}, near=way.at_start))
         else:
-            way.enforce(way.wave.rows(growing={CONSTRAINTS: 1}))
+            way.enforce(self._block(way))
+
+    def _travel_together(self, ways: Sequence[Continuation]) -> None:
+        first = ways[0]
+        going = [math.inf > way.course.errors[0] > way.tolerance for way in ways]
+        together = Together(
+            stack=Stack.of([self._rows(way) for way in ways]),
+            start=first.start,
+            pull=first.pull,
+            tolerance=first.start.new_tensor([way.tolerance for way in ways]),
+            max_steps=self.max_steps,
+            first_weight=self.first_weight,
+            growth=self.growth,
+            inner_tolerance=self.inner_tolerance,
+        )
+        start = first.start.expand(len(ways), -1)
+        arrived = together.travel(start, going, first.wave, [way.course for way in ways])
+        for way, theta, gone in zip(ways, arrived, going, strict=True):
+            way.descent.theta, way.descent.space = theta, "rows" if gone else way.descent.space
+
+    def _block(self, way: Continuation) -> Block:
+        """The rows of the points."""
+        if self.nearest == "function":
+            return way.wave.rows(fixed={U: 1}, growing={CONSTRAINTS: 1}, near=way.at_start)
+        return way.wave.rows(growing={CONSTRAINTS: 1})
+
+    def _rows(self, way: Continuation) -> Rows:
+        return Rows([self._block(way), *way.wave.conditions])
+
+    def _arrived(self, way: Continuation, before: Tensor, gradient: float | None) -> Solution:
+        """The result, at the precision of the trained θ `before`; without a `gradient` at rest it has converged."""
+        if not math.isfinite(way.course.errors[0]):
+            return way.course.solution(before, ProjectionStatus.DIVERGED)
+        theta, watched = _rounded(way, before.dtype), {"tolerance": _tolerance(way, before.dtype)}
+        if gradient is None:
+            return way.course.solution(theta, ProjectionStatus.CONVERGED, watched, way.descent.space)
+        status = ProjectionStatus.LEAST_SQUARES if gradient <= STATIONARY else ProjectionStatus.TOLERANCE_NOT_MET
+        return way.course.solution(theta, status, {**watched, "gradient": gradient}, way.descent.space)
 
 
-def _arrived(way: Continuation, dtype: torch.dtype, *, possible: bool) -> Solution:
-    """The result, at the precision of the trained θ; it has not converged where there is no solution to go to."""
-    theta = way.descent.theta.to(dtype)
-    tolerance = max(way.tolerance, way.wave.rounding(theta.double(), torch.finfo(dtype).eps))
-    if possible and way.wave.error(way.wave.evaluate(theta.double())) <= tolerance:
-        return way.course.solution(theta, ProjectionStatus.CONVERGED, {"tolerance": tolerance}, way.descent.space)
-    gradient = _gradient_at_rest(way)
-    status = ProjectionStatus.LEAST_SQUARES if gradient <= STATIONARY else ProjectionStatus.TOLERANCE_NOT_MET
-    return way.course.solution(theta, status, {"tolerance": tolerance, "gradient": gradient}, way.descent.space)
+def _rounded(way: Continuation, dtype: torch.dtype) -> Tensor:
+    return way.descent.theta.to(dtype)
+
+
+def _tolerance(way: Continuation, dtype: torch.dtype) -> float:
+    """What can be asked of θ at such a precision."""
+    return max(way.tolerance, way.wave.rounding(_rounded(way, dtype).double(), torch.finfo(dtype).eps))
+
+
+def _converged(way: Continuation, dtype: torch.dtype) -> bool:
+    return way.wave.error(way.wave.evaluate(_rounded(way, dtype).double())) <= _tolerance(way, dtype)
 
 
 def _gradient_at_rest(way: Continuation) -> float:
@@ -138,13 +198,39 @@ def _gradient_at_rest(way: Continuation) -> float:
     What pulls the network elsewhere would hide that, so it is taken where a descent on the constraints alone comes to
     rest; where that descent leads much lower, the network is not at rest.
     """
-    wave, theta = way.wave, way.descent.theta
-    rows = Rows([wave.rows(growing={CONSTRAINTS: 1}), *wave.conditions])
+    rows = _constraints_of(way)
     weights = rows.weights(1.0)
-    probe = Descent(theta, space=way.space)
+    probe = Descent(way.descent.theta, space=way.space)
     probe.minimise(rows, weights, inner_tolerance=AT_REST, max_steps=PROBING_STEPS)
-    near = wave.error(wave.evaluate(probe.theta)) > 0.5 * way.course.errors[-1]
-    at, side = (probe if near else probe.begun_at(theta)).linearised(rows, weights)
+    there = probe if _as_low(way, probe.theta) else probe.begun_at(way.descent.theta)
+    at, side = there.linearised(rows, weights)
     residuals = weights * rows.select(at.quantities)
     size = math.sqrt(side.square) * float(residuals.norm())
     return float(at.jacobian.transposed_times(weights * residuals).norm()) / max(size, 1e-300)
+
+
+def _gradients_at_rest(ways: Sequence[Continuation]) -> list[float]:
+    """`_gradient_at_rest` of many at once."""
+    stack, theta = Stack.of([_constraints_of(way) for way in ways]), torch.stack([way.descent.theta for way in ways])
+    probe = Together(
+        stack=stack,
+        start=ways[0].start,
+        pull=0.0,
+        tolerance=theta.new_zeros(len(ways)),
+        max_steps=PROBING_STEPS,
+        first_weight=1.0,
+        growth=None,
+        inner_tolerance=AT_REST,
+    )
+    probed = probe.travel(theta, [True] * len(ways), ways[0].wave)
+    low = torch.tensor([_as_low(way, own) for way, own in zip(ways, probed, strict=True)], device=theta.device)
+    return gradients_at_rest(stack, torch.where(low[:, None], probed, theta)).tolist()
+
+
+def _constraints_of(way: Continuation) -> Rows:
+    return Rows([way.wave.rows(growing={CONSTRAINTS: 1}), *way.wave.conditions])
+
+
+def _as_low(way: Continuation, theta: Tensor) -> bool:
+    """Whether the error of a way is not much lower at θ (P,)."""
+    return way.wave.error(way.wave.evaluate(theta)) > 0.5 * way.course.errors[-1]

@@ -10,7 +10,7 @@ import torch
 from cnn_core import capture
 from cnn_core.methods import METHODS, AugmentedLagrangian, Batch, Broyden, NullSpace, Soft
 from cnn_core.methods.method import Method
-from cnn_core.optimizers import Adam, Lbfgs, Optimizer, Sgd
+from cnn_core.optimizers import Adam, Lbfgs, Optimizer, Sgd, Soap
 from cnn_core.schedules import Cosine, Geometric, Linear
 from cnn_core.training import Training, TrainingStatus
 from tests.cnn_core.cases import relative
@@ -153,6 +153,15 @@ def test_played_steps_leave_their_answers_in_the_same_tensors(name: str, monkeyp
     run(training)
     assert any(graph.played for graph in graphs)
     assert relative(training.theta, run(training_with(method, optimizer, record=False)).theta) < 1e-12
+
+
+@pytest.mark.parametrize(("method", "optimizer"), [("soft", Soap()), ("conflict-free", Adam(1e-4))])
+def test_steps_that_decompose_matrices_are_not_recorded(method: str, optimizer: Optimizer) -> None:
+    training = training_with(METHODS[method](), optimizer, record=True)
+    with pytest.warns(UserWarning, match="not recorded but taken one by one: those of .* decompose matrices"):
+        run(training)
+    plain = run(training_with(METHODS[method](), optimizer, record=False))
+    assert not training.recorded and torch.equal(training.theta, plain.theta)
 
 
 def test_line_searches_are_not_recorded() -> None:
