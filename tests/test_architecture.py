@@ -63,20 +63,10 @@ CORE_ROOMS = {
     "networks": {"derivatives", "linear_algebra"},
     "optimizers": {"decisions", "schedules"},
     "rates": {"schedules"},
-    "capture": {"clock", "decisions", "methods", "optimizers", "rates", "schedules"},
+    "capture": {"clock", "decisions", "methods", "optimizers", "rates", "schedules", "tasks"},
     "moments": {"optimizers"},
-    "pack": {
-        "clock",
-        "constrained",
-        "decisions",
-        "methods",
-        "moments",
-        "networks",
-        "rates",
-        "schedules",
-        "tasks",
-        "training",
-    },
+    "stack": {"capture", "clock", "decisions", "methods", "moments", "rates", "schedules", "tasks", "training"},
+    "pack": {"capture", "methods", "moments", "networks", "rates", "stack", "training"},
     "constrained": PASSES,
     "construction": {"networks", "problems"},
     "jacobian": PASSES | {"constrained", "linear_algebra"},
@@ -91,7 +81,7 @@ CORE_ROOMS = {
     | {"constrained", "decisions", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions"}
     | {"schedules", "tasks"},
     "solvers": PASSES
-    | {"constrained", "domains", "jacobian", "linear_algebra", "linearisation", "reductions", "renewal"},
+    | {"constrained", "decisions", "domains", "jacobian", "linear_algebra", "linearisation", "reductions", "renewal"},
     "training": {
         "capture",
         "clock",

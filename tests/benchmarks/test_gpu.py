@@ -26,8 +26,10 @@ def test_steps_are_measured(method: str, way: str) -> None:
 
 def test_launches_packs_and_projections_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu, "train", lambda model, *points, **settings: model.begin)
-    for what, count in (("launches", 1), ("pack", 1), ("pack", 3), ("projection", 1)):
-        row = guarded(replace(SMALL, what=what, count=count), "cpu")
+    ways = {"projection": ("one by one", "stacked"), "pack": ("eager", "recorded")}
+    cases = [(what, way, count) for what in ("pack", "projection") for way in ways[what] for count in (1, 3)]
+    for what, way, count in [("launches", "eager", 1), *cases]:
+        row = guarded(replace(SMALL, what=what, way=way, count=count), "cpu")
         assert row.error == ""
         assert row.value is not None
         assert row.value > 0

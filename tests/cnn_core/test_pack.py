@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cnn_core import pack as pack_module
+from cnn_core import stack
 from cnn_core.capture import Recording, fill
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods import METHODS, AugmentedLagrangian, Batch, NullSpace, Reduction, Soft, Unconstrained
@@ -289,7 +289,7 @@ def test_those_that_warm_up_are_not_stacked_with_those_that_have() -> None:
 def test_where_stacked_steps_raise_all_are_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     trainings = [member(seed, Soft()) for seed in range(2)]
     with monkeypatch.context() as broken:
-        broken.setattr(pack_module, "moved", raising)
+        broken.setattr(stack, "moved", raising)
         with pytest.raises(torch.OutOfMemoryError):
             run_stacked(trainings)
     for seed, training in enumerate(trainings):
