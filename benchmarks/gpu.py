@@ -5,8 +5,9 @@
 Needs torch (2.11 or newer) and this repository, nothing else. Modulated network of five layers, swish, Helmholtz,
 random waves of the main grid. A step is everything from the batch to the updated parameters, Adam included. Ways of
 taking it: `eager`; `compiled` (`cnn_core.compilation`); `recorded` (one CUDA graph, `cnn_core.capture`); and both of
-these. Projections go `one by one` or `stacked`. A trial counts as 3000 steps. `pack` takes the steps of so many trainings at once (`cnn_core.pack`), `processes`
-has as many processes with a training each, all on the one GPU. `n` counts trainings, or waves.
+these. A trial counts as 3000 steps. `pack` takes the steps of so many trainings at once (`cnn_core.pack`), `processes`
+has as many processes with a training each, all on the one GPU. Projections go `one by one` or `stacked`. `n` counts
+trainings, or waves.
 
 Rows are printed as they come, the most telling first. One that fails says so, and those that the time (`--seconds`) is
 up for are left out. Without a GPU everything runs on the CPU on small sizes: nothing is learned, but that it runs.
