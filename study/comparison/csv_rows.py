@@ -47,6 +47,8 @@ def _overall(verdict: Verdict) -> Iterator[Row]:
             {"entry": one.label, "baseline": one.baseline}
             | {str(decision): len(one.problems(decision)) for decision in Decision}
             | {"refused": " ".join(one.refused)}
+            | {"together": one.together and str(one.together.decision)}
+            | {"together_p_value": one.together and one.together.p_value}
             | _estimate("error_ratio", one.ratio)
             | {"constraint_ratio": one.constraint_ratio, "cost_ratio": one.cost_ratio, "failures": one.failures}
         )

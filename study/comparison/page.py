@@ -74,6 +74,9 @@ READING = (
     "problems: Welch's test of the searches' medians in decades, or Wilcoxon's of the seeds of one search, corrected "
     "by Holm. Of few searches this takes medians in decades for about normal: where searches end in one of two places "
     "far apart, ▽ is said too often.",
+    "All together: van Elteren's test, which ranks the searches' medians on each problem and adds up, corrected for "
+    "all entries; it takes nothing for normal, and asks whether an entry wins on the whole, not by how much. Of one "
+    "search each it is the sign test, which decides nothing on fewer than six problems.",
     "An interval holds the value for other searches with a probability of 95 %; where there was one search, for other "
     "seeds of the settings that it found.",
     "The best baseline is that of the smallest median test error on the problem, a choice that flatters the baseline. "

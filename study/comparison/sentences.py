@@ -28,7 +28,7 @@ def sentence(overall: Overall) -> str:
     """What a colleague would quote of this entry: where it is better, by how much, and at which cost."""
     if not overall.standings:
         return f"{overall.label}: takes part in no problem{_refused(overall)}."
-    parts = [_decisions(overall), *_sizes(overall)]
+    parts = [_decisions(overall), *_together(overall), *_sizes(overall)]
     return f"{overall.label}: {'; '.join(parts)}{_refused(overall)}."
 
 
@@ -63,6 +63,15 @@ def _decisions(overall: Overall) -> str:
     if said[0][0] == CLAIMS[Decision.WORSE]:
         said[0] = f"worse than at least one {other}tuned baseline", said[0][1]
     return ", ".join(f"{claim} on {_count(names, total, first=not index)}" for index, (claim, names) in enumerate(said))
+
+
+def _together(overall: Overall) -> Iterator[str]:
+    """What is claimed of all problems at once."""
+    if overall.together is not None and overall.together.decision is not Decision.UNDECIDED:
+        other = "other " if overall.baseline else ""
+        claim = CLAIMS[overall.together.decision].format(other=other)
+        least = f" {other}tuned baseline" * (overall.together.decision is Decision.WORSE)
+        yield f"over all problems together {claim}{least}"
 
 
 def _alone(decision: Decision, *, other: str, problem: str) -> str:

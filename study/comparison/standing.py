@@ -24,7 +24,10 @@ class Against:
 
 @dataclass(frozen=True)
 class Claim:
-    """Better than every baseline, worse than at least one, or undecided; p is corrected for all claims on a problem."""
+    """Better than every baseline, worse than at least one, or undecided; p is corrected for all claims beside it.
+
+    Those are the claims on one problem, or those on all problems together.
+    """
 
     decision: Decision
     p_value: float
@@ -82,14 +85,16 @@ class Standing:
 class Overall:
     """How an entry stands on all problems that it took part in, and why it did not in others.
 
-    `ratio` is the median, over all runs on all problems, of its error over the median of each problem's best baseline;
-    the other ratios are medians over problems; `failures` is a share of all runs.
+    `together` is what is claimed of all problems at once, if there are several. `ratio` is the median, over all runs on
+    all problems, of its error over the median of each problem's best baseline; the other ratios are medians over
+    problems; `failures` is a share of all runs.
     """
 
     label: str
     baseline: bool
     standings: tuple[Standing, ...]
     refused: Mapping[str, str]
+    together: Claim | None
     ratio: Estimate | None
     constraint_ratio: float | None
     cost_ratio: float | None

@@ -78,6 +78,7 @@ def overall_table(overall: Sequence[Overall], profiles: Mapping[str, Profile]) -
         Column("better", "problems on which it is better than every other baseline"),
         Column("undecided", "problems on which the runs cannot tell"),
         Column("worse", "problems on which it is worse than at least one baseline"),
+        Column("all\ntogether", "what is claimed of all problems at once, by ranks, and p after Holm's correction"),
         Column("error\nratio", "median over all runs of its error over the median of the best baseline"),
         Column("95 %\ninterval", "of that ratio, for other searches on these problems"),
         Column("constraint\nratio", "ratio of the medians, median over problems"),
@@ -92,6 +93,7 @@ def _overall(one: Overall, profiles: Mapping[str, Profile]) -> list[str]:
     return [
         escape(one.label),
         *(str(len(one.problems(decision))) for decision in (Decision.BETTER, Decision.UNDECIDED, Decision.WORSE)),
+        NOTHING if one.together is None else f"{one.together.p_value:.2g}{SIGNS[one.together.decision]}",
         _ratio(one.ratio and one.ratio.value),
         _interval(one.ratio, number) if one.ratio else NOTHING,
         _ratio(one.constraint_ratio),

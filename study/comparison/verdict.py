@@ -15,6 +15,9 @@ false "better". And so many claims need much: an entry that is 10 (100) times be
 searches that spread 0.15 decades and five seeds, was called better in 0 (12) % of 50 with three searches, in 56 (100) %
 with five.
 
+Of all problems together the same is claimed by `study.statistics.strata`, a test of ranks that takes nothing for
+normal, and corrected likewise for all entries.
+
 The *best* baseline is the one with the smallest median test error. That chooses by test data, which flatters the
 baseline, never the entry.
 """
@@ -23,6 +26,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 from study.comparison.result import PROJECTED, Comparison, EntryResult, ErrorTable, ProblemResult
 from study.comparison.standing import Against, Claim, Overall, Seconds, Standing
@@ -33,6 +37,7 @@ from study.statistics.failures import failure_rate
 from study.statistics.holm import holm
 from study.statistics.middles import interquartile_mean
 from study.statistics.middles import median as middle_of_all
+from study.statistics.strata import compare_together
 
 
 @dataclass(frozen=True)
@@ -51,13 +56,22 @@ class Tables:
     constraint: dict[str, ErrorTable]
 
 
+class Beside(NamedTuple):
+    """An entry beside one baseline: below 0 it is the better one; p by itself, and corrected for all baselines."""
+
+    excess: float
+    p_value: float
+    corrected: float
+
+
 def judge(comparison: Comparison) -> Verdict:
     """The verdict, from the test errors of the runs with fresh seeds alone."""
     tables = {problem.name: _tables(comparison, problem) for problem in comparison.problems}
     problems = {
         problem.name: _standings(problem, tables[problem.name], comparison.baselines) for problem in comparison.problems
     }
-    overall = [_overall(comparison, problems, tables, label) for label in comparison.labels]
+    together = _claims(_together(comparison, tables))
+    overall = [_overall(comparison, problems, tables, label, together.get(label)) for label in comparison.labels]
     return Verdict(problems, tuple(sorted(overall, key=_rank)))
 
 
@@ -74,11 +88,15 @@ def _standings(problem: ProblemResult, tables: Tables, baselines: Sequence[str])
         (name for name in tables.errors if name in baselines), key=lambda name: _middle(tables.errors[name])
     )
     against = {label: _against(label, tables.errors, ranked) for label in tables.errors}
-    claims = _claims(against)
+    claims = _claims({label: [_beside(one) for one in among] for label, among in against.items()})
     standings = [
         _standing(problem, tables, entry, against[entry.label], claims.get(entry.label)) for entry in problem.entries
     ]
     return tuple(sorted(standings, key=lambda standing: standing.median.value))
+
+
+def _beside(against: Against) -> Beside:
+    return Beside(against.ratio.value - 1, against.p_value, against.corrected)
 
 
 def _against(label: str, errors: Mapping[str, ErrorTable], baselines: Sequence[str]) -> tuple[Against, ...]:
@@ -91,9 +109,24 @@ def _against(label: str, errors: Mapping[str, ErrorTable], baselines: Sequence[s
     )
 
 
-def _claims(against: Mapping[str, Sequence[Against]]) -> dict[str, Claim]:
+def _together(comparison: Comparison, tables: Mapping[str, Tables]) -> dict[str, list[Beside]]:
+    """Every entry beside the other baselines on all problems on which both took part, where these are several."""
+    found: dict[str, list[Beside]] = {}
+    for label in comparison.labels:
+        pairs = {
+            name: [(one.errors[label], one.errors[name]) for one in tables.values() if {label, name} <= set(one.errors)]
+            for name in comparison.baselines
+            if name != label
+        }
+        among = [compare_together(both) for both in pairs.values() if len(both) > 1]
+        corrected = holm([one.p_value for one in among])
+        found[label] = [Beside(0.5 - one.share, one.p_value, p) for one, p in zip(among, corrected, strict=True)]
+    return found
+
+
+def _claims(beside: Mapping[str, Sequence[Beside]]) -> dict[str, Claim]:
     """Each entry's claim that has baselines to be compared with, corrected for all of them."""
-    tentative = {label: _tentative(among) for label, among in against.items() if among}
+    tentative = {label: _tentative(among) for label, among in beside.items() if among}
     corrected = holm([claim.p_value for claim in tentative.values()])
     return {
         label: Claim(claim.decision if p_value <= LEVEL else Decision.UNDECIDED, p_value)
@@ -101,11 +134,11 @@ def _claims(against: Mapping[str, Sequence[Against]]) -> dict[str, Claim]:
     }
 
 
-def _tentative(among: Sequence[Against]) -> Claim:
+def _tentative(among: Sequence[Beside]) -> Claim:
     """What would be claimed of an entry alone."""
-    if all(one.ratio.value < 1 for one in among):
+    if all(one.excess < 0 for one in among):
         return Claim(Decision.BETTER, max(one.p_value for one in among))
-    worse = [one.corrected for one in among if one.ratio.value > 1]
+    worse = [one.corrected for one in among if one.excess > 0]
     return Claim(Decision.WORSE, min(worse)) if worse else Claim(Decision.UNDECIDED, 1.0)
 
 
@@ -156,7 +189,11 @@ def quotient(value: float, other: float) -> float:
 
 
 def _overall(
-    comparison: Comparison, problems: Mapping[str, Sequence[Standing]], tables: Mapping[str, Tables], label: str
+    comparison: Comparison,
+    problems: Mapping[str, Sequence[Standing]],
+    tables: Mapping[str, Tables],
+    label: str,
+    together: Claim | None,
 ) -> Overall:
     own = tuple(one for standings in problems.values() for one in standings if one.label == label)
     failed = [value == math.inf for one in own for row in tables[one.problem].errors[label] for value in row]
@@ -166,6 +203,7 @@ def _overall(
         baseline=comparison.is_baseline(label),
         standings=own,
         refused={one.name: one.refused[contestant] for one in comparison.problems if contestant in one.refused},
+        together=together,
         ratio=_ratio(own, tables),
         constraint_ratio=_over_problems(one.constraint_ratio for one in own),
         cost_ratio=_over_problems(one.cost_ratio for one in own),

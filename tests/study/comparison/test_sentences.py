@@ -43,7 +43,7 @@ def overall(
         )
         for name, decision in decisions.items()
     )
-    return Overall(label, baseline, standings, refused or {}, ratio, constraint_ratio, cost_ratio, failures)
+    return Overall(label, baseline, standings, refused or {}, None, ratio, constraint_ratio, cost_ratio, failures)
 
 
 def on(*decisions: Decision) -> dict[str, Decision | None]:

@@ -3,6 +3,7 @@ import math
 import pytest
 
 from study.comparison.result import Comparison
+from study.comparison.sentences import sentence
 from study.comparison.standing import Overall, Standing
 from study.comparison.verdict import judge, quotient
 from study.statistics.comparison import Decision
@@ -162,3 +163,23 @@ def test_quotients_of_errors() -> None:
     assert quotient(math.inf, math.inf) == quotient(0.0, 0.0) == 1
     assert quotient(1.0, 0.0) == quotient(math.inf, 1.0) == math.inf
     assert quotient(1.0, math.inf) == 0
+
+
+def test_problems_together_decide_what_none_does_alone() -> None:
+    """Three searches decide nothing on a problem among so many; six problems do."""
+    noisy = [[1.0], [3.0], [2.0]]
+    good, poor = [[0.9], [1.1], [0.8]], [[2.9], [5.0], [3.1]]
+    problems = [problem(name, entry("soft", noisy), entry("batch", good), entry("worse", poor)) for name in "abcdef"]
+    overall = {one.label: one for one in judge(comparison(*problems)).overall}
+    assert {len(one.problems(Decision.UNDECIDED)) for one in overall.values() if not one.baseline} == {6}
+    claims = {label: one.together for label, one in overall.items()}
+    assert claims["soft"] is None
+    assert claims["batch"] is not None and claims["batch"].decision is Decision.BETTER
+    assert claims["worse"] is not None and claims["worse"].decision is Decision.WORSE
+    assert "over all problems together better than every tuned baseline" in sentence(overall["batch"])
+    assert "over all problems together worse than at least one tuned baseline" in sentence(overall["worse"])
+
+
+def test_one_problem_has_nothing_together() -> None:
+    (one, _) = judge(comparison(problem("a", entry("soft", around(1.0)), entry("batch", around(0.1))))).overall
+    assert one.together is None
