@@ -20,8 +20,9 @@ Axis names: S streams, N points, Q quantities, R = N·Q rows, P parameters; `inp
 out).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Protocol
 
 import torch
@@ -72,6 +73,10 @@ class Jacobian(Protocol):
         """J itself, (R, P)."""
         ...
 
+    def pieces(self, rows: int) -> Iterator[Tensor]:
+        """J itself, about so many rows at a time: those of whole points."""
+        ...
+
 
 @dataclass(frozen=True)
 class ExplicitJacobian:
@@ -101,6 +106,9 @@ class ExplicitJacobian:
 
     def matrix(self) -> Tensor:
         return self.rows
+
+    def pieces(self, rows: int) -> Iterator[Tensor]:
+        return iter(self.rows.split(_whole_points(rows, self.quantities)))
 
     def _blocks(self) -> Tensor:
         return self.rows.view(-1, self.quantities, self.rows.shape[-1])
@@ -150,6 +158,13 @@ class LayerJacobian:
         pieces = self.trace.named([layers.layer_rows(*layer) for layer in self._layers()])
         return torch.cat([pieces[name] for name in self.model.layout.names], dim=1)
 
+    def pieces(self, rows: int) -> Iterator[Tensor]:
+        _, points, quantities, _ = self.deltas[0].shape
+        step = _whole_points(rows, quantities) // quantities
+        for some in (slice(start, start + step) for start in range(0, points, step)):
+            part = LayerJacobian(self.model, self.trace.at(some), [deltas[:, some] for deltas in self.deltas])
+            yield part.matrix()
+
     @property
     def rows(self) -> int:
         """R."""
@@ -195,6 +210,10 @@ class SummedJacobian:
     def matrix(self) -> Tensor:
         return _sum([one.matrix() for one in self.parts])
 
+    def pieces(self, rows: int) -> Iterator[Tensor]:
+        for some in zip(*(one.pieces(rows) for one in self.parts), strict=True):
+            yield _sum(some)
+
 
 @dataclass(frozen=True)
 class BorderedJacobian:
@@ -232,6 +251,12 @@ class BorderedJacobian:
 
     def matrix(self) -> Tensor:
         return torch.cat([self.network.matrix(), self._rows], dim=1)
+
+    def pieces(self, rows: int) -> Iterator[Tensor]:
+        begin = 0
+        for piece in self.network.pieces(rows):
+            yield torch.cat([piece, self._rows[begin : begin + len(piece)]], dim=1)
+            begin += len(piece)
 
     @property
     def _count(self) -> int:
@@ -278,10 +303,19 @@ class StackedJacobian:
         """J itself, (R, P)."""
         return torch.cat([part.matrix() for part in self.parts])
 
+    def pieces(self, rows: int) -> Iterator[Tensor]:
+        """J itself, about so many rows at a time."""
+        return chain.from_iterable(part.pieces(rows) for part in self.parts)
+
 
 def stacked(parts: Sequence[Jacobian], sizes: Sequence[int]) -> "Jacobian | StackedJacobian":
     """The rows of all parts; one part as it is."""
     return parts[0] if len(parts) == 1 else StackedJacobian(parts, sizes)
+
+
+def _whole_points(rows: int, quantities: int) -> int:
+    """The most rows, at most about so many, that whole points have."""
+    return max(1, rows // quantities) * quantities
 
 
 def _sum(tensors: Sequence[Tensor]) -> Tensor:

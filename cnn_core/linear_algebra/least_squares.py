@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from cnn_core.linear_algebra.sides import Operator, Side, Space, cheaper_space, fits, side_of
+from cnn_core.linear_algebra.sides import Operator, Side, Space, cheaper_space, side_of
 
 FIRST_DAMPING = 1e-3
 """μ at the first step, relative to the mean diagonal of J Jᵀ."""
@@ -134,11 +134,8 @@ class Descent:
         """The rows at θ to first order, and the same ready to be solved with."""
         at = problem.linearise(self.theta)
         rows, parameters = len(weights), len(self.theta)
-        held = fits(rows, parameters)
         self.space = cheaper_space(rows, parameters) if self.space == "auto" else self.space
-        if self.space == "parameters" and not held:
-            raise ValueError(f"points: {rows} rows for {parameters} parameters are too many to hold; write fewer")
-        return at, side_of(at.jacobian, weights, self.space, scaled=self.scaled and held)
+        return at, side_of(at.jacobian, weights, parameters, self.space, scaled=self.scaled)
 
     def _step(self, problem: LeastSquares, at: Linear, side: Side, weights: Tensor) -> tuple[Tensor, float]:
         """Where the accelerated step leads, and by how much the plain one should lower the cost."""

@@ -20,6 +20,7 @@ Golub & Van Loan 2013, §5.3 and §6.1; Marquardt 1963, An algorithm for least-s
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
@@ -38,7 +39,9 @@ LEAST_COLUMN = 1e-6
 """Columns smaller than this fraction of the largest are scaled as if they were as large."""
 
 LARGEST_FORMED = 2**28
-"""A J of so many entries is formed at most (2 GiB in float64). The space of rows does without, but for units."""
+"""A J of so many entries is formed at most (2 GiB in float64). A larger one is formed in pieces for JᵀJ, and the space
+of rows does without, but for units.
+"""
 
 
 class Operator(Protocol):
@@ -58,6 +61,10 @@ class Operator(Protocol):
 
     def matrix(self) -> Tensor:
         """J itself, (R, P)."""
+        ...
+
+    def pieces(self, rows: int) -> Iterator[Tensor]:
+        """J itself, about so many rows at a time."""
         ...
 
 
@@ -91,31 +98,49 @@ def cheaper_space(rows: int, parameters: int) -> Literal["rows", "parameters"]:
     return "parameters" if parameters <= rows else "rows"
 
 
-def fits(rows: int, parameters: int) -> bool:
-    """Whether J (R × P) may be formed."""
-    return rows * parameters <= LARGEST_FORMED
+def side_of(
+    jacobian: Operator,
+    weights: Tensor,
+    parameters: int,
+    space: Literal["rows", "parameters"],
+    *,
+    scaled: bool = False,
+) -> Side:
+    """The side on which steps are solved for J (R × P) of so many `parameters`, its rows times `weights` (R,).
 
-
-def side_of(jacobian: Operator, weights: Tensor, space: Literal["rows", "parameters"], *, scaled: bool = False) -> Side:
-    """The side on which steps are solved for J (R × P), its rows times `weights` (R,).
-
-    `scaled` measures every parameter in its own unit; J is formed then on either side.
+    `scaled` measures every parameter in its own unit; J is formed then on either side, or, too large, nothing is scaled
+    in the space of rows.
     """
-    if space == "rows" and not scaled:
+    held = len(weights) * parameters <= LARGEST_FORMED
+    if space == "parameters" and not held:
+        return _in_pieces(jacobian, weights, parameters, scaled=scaled)
+    if space == "rows" and not (scaled and held):
         return _RowsSide(jacobian, weights, weights[:, None] * jacobian.gram() * weights)
     rows = weights[:, None] * jacobian.matrix()
     if not scaled:
-        return _ParametersSide(rows, rows.T @ rows)
-    units = _units(rows)
+        return _ParametersSide(_Formed(rows), rows.T @ rows)
+    units = _units(rows.square().sum(dim=0))
     rows = rows * units
     if space == "parameters":
-        return _ScaledSide(_ParametersSide(rows, rows.T @ rows), units)
+        return _ScaledSide(_ParametersSide(_Formed(rows), rows.T @ rows), units)
     return _ScaledSide(_RowsSide(_Formed(rows), torch.ones_like(weights), rows @ rows.T), units)
 
 
-def _units(rows: Tensor) -> Tensor:
-    """The units (P,) of the parameters, for which the columns of J become alike, half as many orders apart."""
-    sizes = rows.square().sum(dim=0).sqrt()
+def _in_pieces(jacobian: Operator, weights: Tensor, parameters: int, *, scaled: bool) -> Side:
+    """The space of parameters for a J (R × P) that is too large to be formed at once."""
+    gram, begin = weights.new_zeros(parameters, parameters), 0
+    for piece in jacobian.pieces(max(1, LARGEST_FORMED // parameters)):
+        rows = weights[begin : begin + len(piece), None] * piece
+        gram.addmm_(rows.T, rows)
+        begin += len(piece)
+    units = _units(gram.diagonal()) if scaled else torch.ones_like(gram[0])
+    side = _ParametersSide(_Weighted(jacobian, weights, units), units[:, None] * gram * units)
+    return _ScaledSide(side, units) if scaled else side
+
+
+def _units(squares: Tensor) -> Tensor:
+    """The units (P,) of the parameters, for which columns of these squares become alike, half as many orders apart."""
+    sizes = squares.sqrt()
     largest = float(sizes.max())
     if largest == 0:
         return torch.ones_like(sizes)
@@ -140,6 +165,24 @@ class _Formed:
 
     def matrix(self) -> Tensor:
         return self.rows
+
+    def pieces(self, rows: int) -> Iterator[Tensor]:
+        return iter(self.rows.split(rows))
+
+
+@dataclass(frozen=True, eq=False)
+class _Weighted:
+    """W J U for diagonal `weights` W (R,) and `units` U (P,), by products alone."""
+
+    jacobian: Operator
+    weights: Tensor
+    units: Tensor
+
+    def times(self, vector: Tensor) -> Tensor:
+        return self.weights * self.jacobian.times(self.units * vector)
+
+    def transposed_times(self, weights: Tensor) -> Tensor:
+        return self.units * self.jacobian.transposed_times(self.weights * weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +242,7 @@ class _DampedRows:
 
 @dataclass(frozen=True, eq=False)
 class _ParametersSide:
-    rows: Tensor
+    jacobian: _Formed | _Weighted
     gram: Tensor
 
     @property
@@ -210,10 +253,12 @@ class _ParametersSide:
         return float(x.norm())
 
     def damped(self, slack: float) -> "_DampedParameters":
-        if slack > KNOWN * self.square:
+        known = KNOWN * self.square
+        if slack > known or not isinstance(self.jacobian, _Formed):
+            slack = max(slack, known)
             return _DampedParameters(self, _factor(self.gram, slack), slack)
         slope = math.sqrt(slack) * torch.eye(len(self.gram), dtype=self.gram.dtype, device=self.gram.device)
-        triangle = torch.linalg.qr(torch.cat([self.rows, slope]), mode="r").R
+        triangle = torch.linalg.qr(torch.cat([self.jacobian.rows, slope]), mode="r").R
         return _DampedParameters(self, triangle.T.contiguous(), slack)
 
 
@@ -224,10 +269,10 @@ class _DampedParameters:
     slack: float
 
     def shortest(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        rows = self.side.rows
-        x = -_solved(self.factor, values @ rows)
-        x = x - _solved(self.factor, (values + rows @ x) @ rows + self.slack * x)
-        return x, rows @ x
+        times, transposed = self.side.jacobian.times, self.side.jacobian.transposed_times
+        x = -_solved(self.factor, transposed(values))
+        x = x - _solved(self.factor, transposed(values + times(x)) + self.slack * x)
+        return x, times(x)
 
 
 def _factor(gram: Tensor, slack: float) -> Tensor:

@@ -58,6 +58,9 @@ def assert_operator(jacobian: Jacobian, rows: Tensor, quantities: int) -> None:
     vector = torch.randn(rows.shape[1], generator=generator, dtype=torch.float64)
     weights = torch.randn(rows.shape[0], generator=generator, dtype=torch.float64)
     assert relative(jacobian.matrix(), rows) < 1e-12
+    pieces = list(jacobian.pieces(2))
+    assert len(pieces) > 1
+    assert relative(torch.cat(pieces), rows) < 1e-12
     assert relative(jacobian.gram(), rows @ rows.T) < 1e-12
     assert relative(jacobian.times(vector), rows @ vector) < 1e-12
     assert relative(jacobian.transposed_times(weights), weights @ rows) < 1e-12

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from cnn_core.jacobian import ExplicitJacobian
+from cnn_core.linear_algebra import sides
 from cnn_core.linear_algebra.sides import Side, cheaper_space, side_of
 from tests.cnn_core.cases import relative
 
@@ -27,7 +28,7 @@ def exact(matrix: Tensor, slack: float, values: Tensor) -> Tensor:
 
 def side(matrix: Tensor, space, weights: Tensor | None = None, *, scaled: bool = False) -> Side:
     weights = torch.ones(len(matrix), dtype=matrix.dtype) if weights is None else weights
-    return side_of(ExplicitJacobian(matrix, 1), weights, space, scaled=scaled)
+    return side_of(ExplicitJacobian(matrix, 1), weights, matrix.shape[1], space, scaled=scaled)
 
 
 @pytest.mark.parametrize("shape", [(30, 12), (12, 30)])
@@ -40,6 +41,35 @@ def test_both_sides_take_the_same_step(shape: tuple[int, int], space) -> None:
     assert relative(x, exact(weighted, 1e-3, values)) < 1e-11
     assert relative(change, weighted @ x) < 1e-11
     assert side(matrix, space, weights).square == pytest.approx(float(weighted.square().sum()))
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_what_is_too_large_to_form_is_summed_in_pieces(scaled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix, values = matrix_of(30, 12, condition=100.0)
+    weights = torch.linspace(0.5, 2, 30, dtype=torch.float64)
+    formed = side(matrix, "parameters", weights, scaled=scaled)
+    monkeypatch.setattr(sides, "LARGEST_FORMED", 7 * 12)
+    with monkeypatch.context() as nowhere:
+        nowhere.setattr(ExplicitJacobian, "matrix", lambda jacobian: pytest.fail("J was formed"))
+        summed = side(matrix, "parameters", weights, scaled=scaled)
+    for slack in (1e-3, 1e-8):
+        for mine, whole in zip(
+            summed.damped(slack).shortest(values), formed.damped(slack).shortest(values), strict=True
+        ):
+            assert relative(mine, whole) < 1e-10
+    x = torch.ones(12, dtype=torch.float64)
+    assert summed.square == pytest.approx(formed.square)
+    assert summed.length(x) == pytest.approx(formed.length(x))
+
+
+def test_in_pieces_damping_is_no_less_than_the_gram_matrix_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without J there is no QR decomposition."""
+    matrix, values = matrix_of(400, 120, 1e12)
+    monkeypatch.setattr(sides, "LARGEST_FORMED", 50 * 120)
+    summed = side(matrix, "parameters")
+    least = sides.KNOWN * summed.square
+    assert relative(summed.damped(1e-24).shortest(values)[1], summed.damped(least).shortest(values)[1]) < 1e-12
+    assert relative(summed.damped(1e-24).shortest(values)[1], exact(matrix, least, values) @ matrix.T) < 1e-6
 
 
 @pytest.mark.parametrize("condition", [1e4, 1e8, 1e12])
