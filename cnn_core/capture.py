@@ -2,8 +2,8 @@
 
 A step of a small network is some hundred small kernels, and launching them takes longer than running them. What a
 recording reads stands in buffers that are filled before it is played: the batch, the method's state and the rates. What
-it changes, it changes in place: θ, and what the optimizer remembers. What it answers, it leaves in the same tensors
-each time.
+it answers, it leaves in the same tensors each time. Steps of one training change θ, and what the optimizer remembers,
+in place; those of a stack (`cnn_core.stack`) answer with what is so after them.
 
 Steps differ in kind: by the sizes of their batches, before and after a `warm_up`, and by what the state holds. Each
 kind is taken as it is at first and recorded then. Without a GPU all of this is the same, but that steps are taken again
@@ -63,7 +63,7 @@ class Recordings:
         if held.due:
             try:
                 held.record()
-            except (RuntimeError, NotImplementedError) as error:
+            except RuntimeError as error:
                 self.give_up(" ".join(str(error).split("\n")[0].split()))
         return answer
 
@@ -103,7 +103,7 @@ class Recording:
         try:
             with _capturable(self.groups), torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 answer = self.move(self.given)  # which only records
-        except (RuntimeError, NotImplementedError):
+        except RuntimeError:
             _renew_generator()
             raise
         self.answer, self.graph = answer, graph
@@ -145,6 +145,8 @@ class Recorder:
 
     def take(self, parts: Sequence[Part], epoch: float, state: State) -> Direction | None:
         """A step on these parts; None, with nothing done, where steps of this kind are not recorded."""
+        if self.reason is not None:
+            return None
         for whose, rates in self._rates.items():
             for name, rate in rates.items():
                 self._numbers[whose][name].fill_(value_at(rate, epoch))

@@ -2,7 +2,7 @@
 
 On the CPU the host looks at a number and leaves out what is not needed. A GPU runs behind the host, and a look waits
 until it has caught up, which costs more than a network's whole step; there both ways are computed, and a `where` picks.
-So it is where steps are stacked or recorded, too. All who may decide ask here, and nobody else asks for a device.
+So it is where steps are stacked or recorded, too. All who may decide ask here.
 """
 
 from collections.abc import Iterator

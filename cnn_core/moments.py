@@ -39,8 +39,12 @@ def _remembered(stepper: Any, theta: Tensor) -> Moments:
 
 def unstacked_moments(moments: Moments, place: int, stepper: Any, theta: Tensor) -> None:
     """Hands back what the optimizer of one θ remembers."""
+    own = stepper.state[theta]
     for name, held in moments.items():
-        stepper.state[theta][name] = held[place].clone()
+        if isinstance(own.get(name), Tensor):
+            own[name].copy_(held[place])  # in place: recorded steps of that θ read it where it is
+        else:
+            own[name] = held[place].clone()
 
 
 def moved(

@@ -36,8 +36,8 @@ WITH_JACOBIANS = ("batch", "null-space")
 
 NO_OTHER = "no other training has its shape"
 
-MOST_STACKS = 4
-"""Kinds and sizes of stacks whose recorded steps are kept, with the memory that these take."""
+MOST_STACKS = 8
+"""Kinds and sizes of stacks whose recorded steps are kept, with the memory these take; 16 trainings make no more."""
 
 
 class StackRecordings:
@@ -48,7 +48,7 @@ class StackRecordings:
 
     def of(self, group: Sequence[Training]) -> Recordings:
         """Those of trainings like these."""
-        kind = _kind(group[0]), len(group)
+        kind = _taken_alike(group[0]), len(group)
         found = self._by_kind.pop(kind, None) or Recordings()
         self._by_kind[kind] = found
         if len(self._by_kind) > MOST_STACKS:
@@ -124,15 +124,20 @@ def _plain(task: Any) -> bool:
 
 def _kind(training: Training) -> Any:
     """What trainings that are stacked have in common."""
+    return _taken_alike(training), _warming_up(training), _shape_of(training.method_state)
+
+
+def _taken_alike(training: Training) -> Any:
+    """What trainings have in common that can be stacked at some epoch."""
     model, method, optimizer = training.model, training.method, training.optimizer
     network = cast(LayeredNetwork, model.network)
     buffers = tuple((name, tuple(held.flatten().tolist())) for name, held in network.named_buffers())
     return (
         training.record, id(model.problem), model.scaled, model.taylor, type(network), model.layout,
         network.activations, buffers,
-        _by_value(network.transform), _settings(method), _settings(optimizer), _warming_up(training),
+        _by_value(network.transform), _settings(method), _settings(optimizer),
         tuple(training.batch_sizes.items()), tuple(sorted(training.roles.items())), training.theta.dtype,
-        str(training.theta.device), _shape_of(training.method_state),
+        str(training.theta.device),
         tuple((name, len(one), one.observed, one.weight is None) for name, one in training.regions.items()),
     )  # fmt: skip
 

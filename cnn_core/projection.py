@@ -1,4 +1,4 @@
-"""Projection: move a trained network's parameters onto the constraint, one wave at a time, after training.
+"""Projection: move a trained network's parameters onto the constraint, for each wave by itself, after training.
 
 The result is a new θ for each wave; the trained one is never touched. How θ moves is the solver's business
 (`cnn_core.solvers`); what the move was worth is said here, in the same terms for every solver.

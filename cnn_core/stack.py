@@ -4,7 +4,7 @@ Axis names: B trainings, P parameters, N points.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,15 +15,61 @@ from torch.utils import _pytree as tree
 from cnn_core.capture import Given, Recording, Recordings, signature
 from cnn_core.clock import Clock
 from cnn_core.decisions import away_from_host
-from cnn_core.methods.method import Direction, MiniBatch, Part, State, Step
+from cnn_core.methods.method import Direction, Method, MiniBatch, Part, State, Step
 from cnn_core.moments import moved, stacked_moments, unstacked_moments
+from cnn_core.optimizers import Optimizer
 from cnn_core.rates import rates_of, with_rates
 from cnn_core.schedules import value_at
-from cnn_core.tasks import tasks
+from cnn_core.tasks import Task, tasks
 from cnn_core.training import Training
 
 _TENSOR = object()
 """Stands for a tensor among what else a state holds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Taking:
+    """How a step is taken, which is one for all trainings of a stack, but for their rates."""
+
+    tasks: Sequence[Task]
+    method: Method
+    optimizer: Optimizer
+
+    def step(self, given: Given, epoch: float) -> Given:
+        """What is held after a step."""
+        held: Given = given["held"]
+        stacked, numbers, structure = _split(held["state"])
+        known: dict[str, Any] = {}
+
+        def direction(theta: Tensor, batches: Any, rates: Any, own: list[Tensor]) -> Any:
+            found = self._direction(theta, batches, rates, _joined(own, numbers, structure), epoch)
+            own, known["numbers"], known["structure"] = _split(found.state)
+            known["complete"] = found.complete
+            return found.gradient, own
+
+        theta, moments = held["theta"], held["moments"]
+        gradient, stacked = torch.vmap(direction)(theta, given["batches"], given["rates"], stacked)
+        if known["complete"]:
+            after = theta - gradient
+        else:
+            after, moments = moved(theta, gradient, given["rates"][1]["learning_rate"], moments, self.optimizer)
+        going = held["going"] & torch.isfinite(after).all(dim=1)
+        return {
+            "theta": torch.where(going[:, None], after, theta),
+            "gradient": gradient,
+            "moments": moments,
+            "going": going,
+            "taken": held["taken"] + going,
+            "state": _joined(stacked, known["numbers"], known["structure"]),
+        }
+
+    def _direction(
+        self, theta: Tensor, batches: Sequence[Mapping[str, Tensor]], rates: Any, state: State, epoch: float
+    ) -> Direction:
+        """What one of the trainings would do."""
+        parts = [Part(task, MiniBatch(**own)) for task, own in zip(self.tasks, batches, strict=True)]
+        method, optimizer = with_rates(self.method, rates[0]), with_rates(self.optimizer, rates[1])
+        return method.direction(Step(parts, theta, epoch, optimizer, Clock()), state)
 
 
 class Stack:
@@ -32,7 +78,9 @@ class Stack:
     def __init__(self, group: Sequence[Training]) -> None:
         self.group, first = group, group[0]
         self.steps, theta = first.steps_per_epoch, torch.stack([one.theta.detach() for one in group])
-        self.tasks = tasks(replace(first.model, compile=False, functional=True), first.regions, first.roles)
+        model = replace(first.model, compile=False, functional=True)
+        self.taking = Taking(tasks(model, first.regions, first.roles), first.method, first.optimizer)
+        self.tasks, self.recorded = self.taking.tasks, False
         self.points = {task.region: _points([one.regions[task.region] for one in group]) for task in self.tasks}
         orders = [[one.indices(task) for task in one.tasks] for one in group]
         self.indices = [
@@ -79,7 +127,8 @@ class Stack:
                 epoch = self.group[0].epoch + step / self.steps
                 given = {"held": self.held, "batches": self._batches(step), "rates": self._rates_at(step)}
                 after = None if recordings is None else self._recorded(recordings, given, epoch)
-                self.held = self._take(given, epoch) if after is None else after
+                self.recorded = after is not None
+                self.held = self.taking.step(given, epoch) if after is None else after
 
     def _batches(self, step: int) -> list[dict[str, Tensor]]:
         """What the trainings' batches hold, (B, N, …) each, for every task."""
@@ -96,51 +145,16 @@ class Stack:
 
     def _recorded(self, recordings: Recordings, given: Given, epoch: float) -> Given | None:
         """What is held after a step, if steps like it are recorded, whichever epoch or group they belong to."""
-        first = self.group[0]
+        taking = self.taking
         sizes = tuple(own["index"].shape for own in given["batches"])
-        numbers = [sorted(rates_of(one).items()) for one in (first.method, first.optimizer)]
-        plain = tuple((name, rate) for each in numbers for name, rate in each if isinstance(rate, int | float))
         changing = tuple(tuple(rates) for rates in given["rates"])
-        early = epoch < getattr(first.method, "warm_up", 0.0)
+        plain = tuple(
+            tuple((name, rate) for name, rate in rates_of(one).items() if name not in names)
+            for one, names in zip((taking.method, taking.optimizer), changing, strict=True)
+        )
+        early = epoch < getattr(taking.method, "warm_up", 0.0)
         kind = sizes, plain, changing, early, signature(self.held)
-        return recordings.take(kind, given, lambda: Recording(given, partial(self._take, epoch=epoch)))
-
-    def _take(self, given: Given, epoch: float) -> Given:
-        """What is held after a step."""
-        held: Given = given["held"]
-        stacked, numbers, structure = _split(held["state"])
-        known: dict[str, Any] = {}
-
-        def direction(theta: Tensor, batches: Any, rates: Any, own: list[Tensor]) -> Any:
-            found = self._direction(theta, batches, rates, _joined(own, numbers, structure), epoch)
-            own, known["numbers"], known["structure"] = _split(found.state)
-            known["complete"] = found.complete
-            return found.gradient, own
-
-        theta, moments, optimizer = held["theta"], held["moments"], self.group[0].optimizer
-        gradient, stacked = torch.vmap(direction)(theta, given["batches"], given["rates"], stacked)
-        if known["complete"]:
-            after = theta - gradient
-        else:
-            after, moments = moved(theta, gradient, given["rates"][1]["learning_rate"], moments, optimizer)
-        going = held["going"] & torch.isfinite(after).all(dim=1)
-        return {
-            "theta": torch.where(going[:, None], after, theta),
-            "gradient": gradient,
-            "moments": moments,
-            "going": going,
-            "taken": held["taken"] + going,
-            "state": _joined(stacked, known["numbers"], known["structure"]),
-        }
-
-    def _direction(
-        self, theta: Tensor, batches: Sequence[Mapping[str, Tensor]], rates: Any, state: State, epoch: float
-    ) -> Direction:
-        """What one of the trainings would do."""
-        first = self.group[0]
-        parts = [Part(task, MiniBatch(**own)) for task, own in zip(self.tasks, batches, strict=True)]
-        method, optimizer = with_rates(first.method, rates[0]), with_rates(first.optimizer, rates[1])
-        return method.direction(Step(parts, theta, epoch, optimizer, Clock()), state)
+        return recordings.take(kind, given, lambda: Recording(given, partial(taking.step, epoch=epoch)))
 
     def give_back(self) -> None:
         """Every training gets its own."""
@@ -148,7 +162,7 @@ class Stack:
         for place, training in enumerate(self.group):
             with torch.no_grad():
                 training.theta.copy_(held["theta"][place])
-            training.gradient = held["gradient"][place].clone()
+            training.gradient, training.recorded = held["gradient"][place].clone(), self.recorded
             training.method_state = tree.tree_map(partial(_row, place=place), held["state"])
             unstacked_moments(held["moments"], place, training.stepper, training.theta)
 

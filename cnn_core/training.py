@@ -44,7 +44,7 @@ class Training:
 
     `batch_size` is one for all regions, or one for each. `roles` say what teaches how (`cnn_core.tasks`), `renewal`
     which points are drawn anew on the way. `record` lets a GPU play recorded steps (`cnn_core.capture`). `gradient` is
-    the method's last direction; `reason` says why and where it diverged, if it did.
+    the method's last direction, `recorded` whether its step was; `reason` says why and where it diverged, if it did.
     """
 
     model: ConstrainedNetwork
@@ -82,6 +82,7 @@ class Training:
         self.status = TrainingStatus.RUNNING if self.epochs else TrainingStatus.COMPLETED
         self.reason: str | None = None
         self.recorder: Recorder | None = None
+        self.recorded = False
         self._watch: Watch = dict
         self.gradient = torch.zeros_like(self.theta, requires_grad=False)
         self._going = torch.ones((), dtype=torch.bool, device=x.device)
@@ -150,6 +151,7 @@ class Training:
         Where the host may not look, it is True, and `run_epoch` looks later.
         """
         direction = self._recorded_step(parts, epoch) if self.record else None
+        self.recorded = direction is not None
         if direction is None:
             step = Step(parts, self.theta, epoch, self.optimizer, self.clock)
             direction = self._move(step, self.method, self.method_state)
@@ -207,11 +209,6 @@ class Training:
             return float(cast(Tensor, there.value))
 
         self.stepper.step(closure)  # its time is that of the passes
-
-    @property
-    def recorded(self) -> bool:
-        """Whether steps are recorded, as far as it was tried."""
-        return self.recorder is not None and self.recorder.reason is None
 
     @property
     def watched(self) -> dict[str, float]:
@@ -303,6 +300,7 @@ class Training:
         with torch.no_grad():
             self.theta.copy_(state["theta"])
         self.stepper.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self.recorder = None  # what it has recorded reads the moments of before
         self.method_state = state["method"]
         self.shuffler.set_state(state["shuffler"].cpu())
         self.epoch = state["epoch"]

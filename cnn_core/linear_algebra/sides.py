@@ -98,6 +98,11 @@ def cheaper_space(rows: int, parameters: int) -> Literal["rows", "parameters"]:
     return "parameters" if parameters <= rows else "rows"
 
 
+def fits(rows: int, parameters: int) -> bool:
+    """Whether J (R × P) may be formed at once."""
+    return rows * parameters <= LARGEST_FORMED
+
+
 def side_of(
     jacobian: Operator,
     weights: Tensor,
@@ -111,7 +116,7 @@ def side_of(
     `scaled` measures every parameter in its own unit; J is formed then on either side, or, too large, nothing is scaled
     in the space of rows.
     """
-    held = len(weights) * parameters <= LARGEST_FORMED
+    held = fits(len(weights), parameters)
     if space == "parameters" and not held:
         return _in_pieces(jacobian, weights, parameters, scaled=scaled)
     if space == "rows" and not (scaled and held):

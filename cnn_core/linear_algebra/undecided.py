@@ -11,6 +11,7 @@ less than to find out whether float32 would do. What the results say of themselv
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -91,8 +92,8 @@ def _attempts(matrix: Tensor, shifts: Sequence[Tensor]) -> list[tuple[Tensor, Te
     """Those with each shift: on a GPU, which no single factorisation fills, at the same time."""
     if not matrix.is_cuda or stacked():
         return [_attempt(matrix, shift) for shift in shifts]
-    here, found = torch.cuda.current_stream(), []
-    streams = [torch.cuda.Stream() for _ in shifts]
+    here, found = torch.cuda.current_stream(matrix.device), []
+    streams = _streams(matrix.device, len(shifts))
     for stream, shift in zip(streams, shifts, strict=True):
         stream.wait_stream(here)
         with torch.cuda.stream(stream):
@@ -100,6 +101,12 @@ def _attempts(matrix: Tensor, shifts: Sequence[Tensor]) -> list[tuple[Tensor, Te
     for stream in streams:
         here.wait_stream(stream)
     return found
+
+
+@cache
+def _streams(device: torch.device, count: int) -> list[torch.cuda.Stream]:
+    """The same ones always: torch keeps memory for each that was used."""
+    return [torch.cuda.Stream(device) for _ in range(count)]
 
 
 def _attempt(matrix: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:

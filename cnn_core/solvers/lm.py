@@ -36,7 +36,7 @@ from cnn_core.solvers.enforced import Enforced, require_points
 from cnn_core.solvers.general_solution import find_general_solution, has_shape
 from cnn_core.solvers.rows import Block, Rows
 from cnn_core.solvers.solver import Accept, ProjectionStatus, Solution, in_float64, require_choice, require_common
-from cnn_core.solvers.together import Stack, Together, gradients_at_rest, most_at_once, why_one_by_one
+from cnn_core.solvers.together import Together, Waves, gradients_of, most_at_once, why_one_by_one
 from cnn_core.solvers.wave import CONSTRAINTS, U, wave_of
 
 AT_REST, PROBING_STEPS = 1e-6, 100
@@ -145,7 +145,7 @@ class LevenbergMarquardt:
         first = ways[0]
         going = [math.inf > way.course.errors[0] > way.tolerance for way in ways]
         together = Together(
-            stack=Stack.of([self._rows(way) for way in ways]),
+            stack=Waves.of([self._rows(way) for way in ways]),
             start=first.start,
             pull=first.pull,
             tolerance=first.start.new_tensor([way.tolerance for way in ways]),
@@ -211,7 +211,7 @@ def _gradient_at_rest(way: Continuation) -> float:
 
 def _gradients_at_rest(ways: Sequence[Continuation]) -> list[float]:
     """`_gradient_at_rest` of many at once."""
-    stack, theta = Stack.of([_constraints_of(way) for way in ways]), torch.stack([way.descent.theta for way in ways])
+    stack, theta = Waves.of([_constraints_of(way) for way in ways]), torch.stack([way.descent.theta for way in ways])
     probe = Together(
         stack=stack,
         start=ways[0].start,
@@ -224,7 +224,7 @@ def _gradients_at_rest(ways: Sequence[Continuation]) -> list[float]:
     )
     probed = probe.travel(theta, [True] * len(ways), ways[0].wave)
     low = torch.tensor([_as_low(way, own) for way, own in zip(ways, probed, strict=True)], device=theta.device)
-    return gradients_at_rest(stack, torch.where(low[:, None], probed, theta)).tolist()
+    return gradients_of(stack, torch.where(low[:, None], probed, theta)).tolist()
 
 
 def _constraints_of(way: Continuation) -> Rows:

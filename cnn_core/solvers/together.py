@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cnn_core.decisions import away_from_host
 from cnn_core.linear_algebra import least_squares as steps
-from cnn_core.linear_algebra.sides import LARGEST_FORMED, Space, cheaper_space
+from cnn_core.linear_algebra.sides import LARGEST_FORMED, Space, cheaper_space, fits
 from cnn_core.linearisation import pure_field_jacobian
 from cnn_core.solvers import continuation
 from cnn_core.solvers.rows import Block, Rows
@@ -24,7 +24,7 @@ from cnn_core.solvers.wave import U, Wave
 
 
 @dataclass(frozen=True, eq=False)
-class Stack:
+class Waves:
     """The rows of B waves, as those of the first one are, with parameters (B, N, K + E) and targets (B, N, A) by block.
 
     Evaluated and to first order, everything has the leading axis B.
@@ -35,7 +35,7 @@ class Stack:
     targets: Sequence[Tensor]
 
     @classmethod
-    def of(cls, each: Sequence[Rows]) -> "Stack":
+    def of(cls, each: Sequence[Rows]) -> "Waves":
         """Rows of waves of the same problem, at the same points."""
         blocks = [[rows.blocks[place] for rows in each] for place in range(len(each[0].blocks))]
         return cls(
@@ -44,9 +44,9 @@ class Stack:
             [torch.stack([block.targets for block in alike]) for alike in blocks],
         )
 
-    def at(self, which: Tensor) -> "Stack":
+    def at(self, which: Tensor) -> "Waves":
         """Those of some waves, by their positions."""
-        return Stack(self.rows, [p[which] for p in self.p], [targets[which] for targets in self.targets])
+        return Waves(self.rows, [p[which] for p in self.p], [targets[which] for targets in self.targets])
 
     def evaluate(self, theta: Tensor) -> list[Tensor]:
         """All quantities (B, N, A) at θ (B, P), by block."""
@@ -131,7 +131,7 @@ class Together:
     Without `growth` there is one weight, and a wave is done when that is.
     """
 
-    stack: Stack
+    stack: Waves
     start: Tensor
     pull: float
     tolerance: Tensor
@@ -155,18 +155,18 @@ class Together:
                 continue
             errors, predictions = _errors(wave, quantities).tolist(), quantities[0][..., wave.parts[U]]
             for place, error, prediction in zip(which.tolist(), errors, predictions.unbind(), strict=True):
-                courses[place].note(error, prediction)
+                courses[place].note(error, prediction.clone())
         return state.theta
 
     def _tick(
-        self, state: Descents, stack: Stack, wave: Wave, tolerance: Tensor, step: int
+        self, state: Descents, stack: Waves, wave: Wave, tolerance: Tensor, step: int
     ) -> tuple[Descents, list[Tensor]]:
         """A step of each wave, and the quantities where it is then."""
         weights = stack.weights(state.weight)
         at, jacobian = stack.linearise(state.theta)
         values = weights * stack.select(at)
         before = self._cost(state.theta, values)
-        tried, promised = self._step(state, stack, weights, values, weights[..., None] * jacobian)
+        tried, promised = self._step(state, stack, weights, values, jacobian.mul_(weights[..., None]))
         quantities = stack.evaluate(tried)
         gain = before - self._cost(tried, weights * stack.select(quantities))
         accepted = torch.isfinite(gain) & (gain > steps.LEAST_GAIN * promised)
@@ -196,7 +196,7 @@ class Together:
         )
 
     def _step(
-        self, state: Descents, stack: Stack, weights: Tensor, values: Tensor, jacobian: Tensor
+        self, state: Descents, stack: Waves, weights: Tensor, values: Tensor, jacobian: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Where the accelerated steps lead (B, P), and by how much the plain ones should lower the costs (B,)."""
         gram, distance = jacobian @ jacobian.mT, state.theta - self.start
@@ -254,11 +254,11 @@ def _factors(gram: Tensor, slack: Tensor, square: Tensor) -> Tensor:
         slack = torch.where(failed, torch.maximum(4 * slack, 1e-15 * square), slack)
 
 
-def gradients_at_rest(stack: Stack, theta: Tensor) -> Tensor:
+def gradients_of(stack: Waves, theta: Tensor) -> Tensor:
     """|JᵀF| / (|J| |F|) of each (B,) at θ (B, P), at w = 1."""
     weights = stack.weights(theta.new_ones(len(theta)))
     quantities, jacobian = stack.linearise(theta)
-    jacobian, values = weights[..., None] * jacobian, weights * stack.select(quantities)
+    jacobian, values = jacobian.mul_(weights[..., None]), weights * stack.select(quantities)
     size = jacobian.flatten(1).norm(dim=1) * values.norm(dim=1)
     return (values[:, None] @ jacobian).flatten(1).norm(dim=1) / size.clamp(min=1e-300)
 
@@ -268,11 +268,14 @@ def why_one_by_one(rows: Rows, space: Space) -> str | None:
     models = [block.points.model for block in rows.blocks]
     if not all(model.pure for model in models):
         return "passes are no pure functions: another network's, or with partners of points"
-    if (cheaper_space(len(rows.weights(1.0)), models[0].layout.size) if space == "auto" else space) != "rows":
+    count, parameters = len(rows.weights(1.0)), models[0].layout.size
+    if (cheaper_space(count, parameters) if space == "auto" else space) != "rows":
         return "steps are solved in the space of parameters"
+    if not fits(count, parameters):
+        return "the Jacobian of a single one is too large to be formed"
     return None
 
 
 def most_at_once(rows: Rows) -> int:
     """How many waves with rows like these have their J formed at once."""
-    return max(1, LARGEST_FORMED // (len(rows.weights(1.0)) * rows.blocks[0].points.model.layout.size))
+    return LARGEST_FORMED // (len(rows.weights(1.0)) * rows.blocks[0].points.model.layout.size)

@@ -21,7 +21,7 @@ port=$((20000 + SLURM_JOB_ID % 20000))  # other people's Ray may run on the same
 if [ "${1:-}" = --resume ]; then
     study=(resume "$2" "${@:3}")
 else
-    study=(run "$@" --storage "$PWD/runs/shared" --set resources.gpu=0.25)
+    study=(run "$@" --storage "$PWD/runs/shared" --set resources.gpu=1 --set resources.pack=auto)
 fi
 srun ray symmetric-run --address "$address:$port" --min-nodes "$SLURM_JOB_NUM_NODES" \
     --num-cpus="$SLURM_CPUS_PER_TASK" --num-gpus="$SLURM_GPUS_ON_NODE" \

@@ -1,5 +1,6 @@
 """Whether a pack pays: some steps of a trial by itself, and stacked with others like it."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from cnn_core.capture import TAKEN_FIRST
 from cnn_core.pack import StackRecordings, run_stacked, why_alone
 from cnn_core.training import Training
 from search_spaces import modules
@@ -19,7 +21,7 @@ from study.trial.trial import Trial
 MOST = 16
 """The size of a pack that is tried where nobody says another."""
 
-STEPS, EPOCHS = 8, 3
+STEPS, EPOCHS = 8, 6
 LONG = 1.0
 """Where so many steps take so many seconds, arithmetic is what takes them, and nothing is stacked."""
 
@@ -71,10 +73,11 @@ def _measured(training: Training, members: int) -> Rehearsed:
         return Rehearsed(reason=reason)
     single, *others = [_short(training, seed) for seed in range(members + 1)]
     steps = single.steps_per_epoch
-    alone = _seconds(single.run_epoch, training.theta) / steps
+    alone = _seconds(single.run_epoch, training.theta, steps) / steps
     if alone * STEPS > LONG:
         return Rehearsed(reason=f"a step takes {alone:.2g} s by itself")
-    stacked = _seconds(partial(run_stacked, others, StackRecordings()), training.theta) / steps / members
+    together = partial(run_stacked, others, StackRecordings())
+    stacked = _seconds(together, training.theta, steps) / steps / members
     return Rehearsed(alone, stacked, training.steps_per_epoch * training.epochs)
 
 
@@ -89,9 +92,10 @@ def _short(training: Training, seed: int) -> Training:
     return short
 
 
-def _seconds(epoch: Callable[[], object], theta: Tensor) -> float:
-    """What an epoch takes, once one like it was taken: of the CPU, or by the clock where a GPU computes."""
-    epoch()
+def _seconds(epoch: Callable[[], object], theta: Tensor, steps: int) -> float:
+    """What an epoch takes, once some like it were taken: of the CPU, or by the clock where a GPU computes."""
+    for _ in range(math.ceil((TAKEN_FIRST + 1) / steps) if theta.is_cuda else 1):
+        epoch()
     clock = time.process_time
     if theta.is_cuda:
         torch.cuda.synchronize()

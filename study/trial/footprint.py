@@ -20,6 +20,9 @@ from itertools import cycle, islice
 from multiprocessing import get_context
 from pathlib import Path
 
+import torch
+
+from cnn_core.capture import TAKEN_FIRST
 from cnn_core.metrics import measure_regions
 from search_spaces import modules as own_modules
 from search_spaces.load import dump_yaml, load_text
@@ -118,14 +121,19 @@ def footprint(study: Study) -> Footprint:
 
 
 def _seconds_of_a_step(trial: Trial) -> float:
-    """The mean, as at the end of training, when no method warms up any more; the first step is not counted."""
-    training = trial.training
+    """The mean, as at the end of training, when no method warms up any more, without the first steps, on a GPU some."""
+    training, on_gpu = trial.training, trial.device.type == "cuda"
     batches = cycle([*islice(training.batches(), STEPS)])
-    training.take_step(next(batches), training.epochs)
+    for _ in range(TAKEN_FIRST + 1 if on_gpu else 1):
+        training.take_step(next(batches), training.epochs)
+    if on_gpu:
+        torch.cuda.synchronize()
     began, taken = time.perf_counter(), 0
     while taken < STEPS and time.perf_counter() - began < SECONDS:
         training.take_step(next(batches), training.epochs)
         taken += 1
+    if on_gpu:
+        torch.cuda.synchronize()
     return (time.perf_counter() - began) / taken
 
 

@@ -14,6 +14,7 @@ from cnn_core.optimizers import Adam, Lbfgs, Optimizer, Sgd, Soap
 from cnn_core.schedules import Cosine, Geometric, Linear
 from cnn_core.training import Training, TrainingStatus
 from tests.cnn_core.cases import relative
+from tests.cnn_core.graphs import pretend
 from tests.cnn_core.test_training import setting
 
 CHANGING: dict[str, tuple[Method, Optimizer]] = {
@@ -116,43 +117,27 @@ def test_what_cannot_be_recorded_is_told_and_taken_as_it_is(monkeypatch: pytest.
     assert relative(training.theta, run(training_with(Soft(), Adam(1e-4), record=False)).theta) < 1e-12
 
 
-class Graph:
-    """A CUDA graph that does not exist: played, it takes the step again."""
-
-    def __init__(self, recording: capture.Recording) -> None:
-        self.recording, self.played = recording, 0
-
-    def replay(self) -> None:
-        self.played += 1
-        answer, mine = self.recording.move(self.recording.given), self.recording.answer
-        mine.gradient.copy_(answer.gradient)  # a graph leaves its answers in the same tensors
-        capture.fill(mine.state, answer.state)
-
-
 @pytest.mark.parametrize("name", ["soft", "soft, schedules", "held multipliers", "null-space", "penalty"])
-def test_played_steps_leave_their_answers_in_the_same_tensors(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_played_steps_are_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if there was a GPU: a state that lies in a recording's tensors is read before they are written again."""
-    graphs: list[Graph] = []
-
-    def record(recording: capture.Recording) -> None:
-        theta, before = training.theta, copy.deepcopy(training.stepper.state_dict())
-        kept, going, taken = theta.detach().clone(), training._going.clone(), training._taken.clone()
-        recording.answer = recording.move(recording.given)  # recorded, not taken: undone
-        with torch.no_grad():
-            theta.copy_(kept)
-            training._going.copy_(going)
-            training._taken.copy_(taken)
-        training.stepper.load_state_dict(before)
-        recording.graph = Graph(recording)
-        graphs.append(recording.graph)
-
-    monkeypatch.setattr(capture.Recording, "due", property(lambda held: held.taken == capture.TAKEN_FIRST))
-    monkeypatch.setattr(capture.Recording, "record", record)
     method, optimizer = CHANGING[name]
     training = training_with(method, optimizer, record=True)
+    graphs = pretend(monkeypatch, [training])
     run(training)
     assert any(graph.played for graph in graphs)
     assert relative(training.theta, run(training_with(method, optimizer, record=False)).theta) < 1e-12
+
+
+def test_a_state_that_is_loaded_is_recorded_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = training_with(Soft(), Sgd(1e-4, momentum=0.9), record=True)
+    pretend(monkeypatch, [training])
+    training.run_epoch()
+    saved = copy.deepcopy(training.state_dict())
+    run(training)
+    end = training.theta.detach().clone()
+    training.load_state_dict(saved)
+    training.status = TrainingStatus.RUNNING
+    assert relative(run(training).theta, end) < 1e-12
 
 
 @pytest.mark.parametrize(("method", "optimizer"), [("soft", Soap()), ("conflict-free", Adam(1e-4))])

@@ -1,15 +1,16 @@
 """Trainings of a pack are what each of them is by itself."""
 
 import copy
+import gc
 import math
 import warnings
+import weakref
 from dataclasses import replace
 
 import pytest
 import torch
 
-from cnn_core import stack
-from cnn_core.capture import Recording, fill
+from cnn_core import capture, stack
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.methods import METHODS, AugmentedLagrangian, Batch, NullSpace, Reduction, Soft, Unconstrained
 from cnn_core.methods.balance import GradientNorms
@@ -23,6 +24,7 @@ from cnn_core.schedules import Cosine, Geometric, Linear
 from cnn_core.tasks import Roles
 from cnn_core.training import Training, TrainingStatus
 from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, relative
+from tests.cnn_core.graphs import pretend
 
 WAVES = helmholtz()
 
@@ -111,24 +113,55 @@ RECORDED: dict[str, list[Method]] = {
 @pytest.mark.parametrize("name", RECORDED)
 @pytest.mark.parametrize("optimizer", [None, Sgd(1e-4, momentum=0.9)])
 def test_recorded_stacks_are_the_same(name: str, optimizer: Optimizer | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for a GPU: played steps leave their answers where they left them when they were recorded."""
-    played = []
-
-    def record(recording: Recording) -> None:
-        recording.answer = recording.move(recording.given)
-        recording.graph = recording
-
-    def replay(recording: Recording) -> None:
-        played.append(recording)
-        fill(recording.answer, recording.move(recording.given))
-
-    monkeypatch.setattr(Recording, "due", property(lambda held: held.taken == 1))
-    monkeypatch.setattr(Recording, "record", record)
-    monkeypatch.setattr(Recording, "replay", replay, raising=False)
-    methods = RECORDED[name]
-    pack = assert_as_alone(*methods, optimizers=None if optimizer is None else [optimizer] * 3, record=True)
+    graphs, used = pretend(monkeypatch), None if optimizer is None else [optimizer] * 3
+    monkeypatch.setattr(capture, "TAKEN_FIRST", 1)
+    pack = assert_as_alone(*RECORDED[name], optimizers=used, record=True)
     assert pack.alone == {}
+    played = sum(graph.played for graph in graphs)
     assert played or name == "held"  # its steps count themselves, and none comes twice
+    assert {training.recorded for training in pack.trainings} == {name != "held" or pack.trainings[0].recorded}
+
+
+@pytest.mark.parametrize("optimizer", [Adam(1e-3), Sgd(1e-4, momentum=0.9)])
+def test_a_recorded_training_goes_into_a_stack_and_comes_back(
+    optimizer: Optimizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own recordings read what its optimizer remembers where that always was."""
+
+    def journey(*, record: bool) -> Training:
+        one, other = (member(seed, Soft(), optimizer, epochs=9, record=record) for seed in range(2))
+        graphs, recordings = pretend(monkeypatch, [one]), StackRecordings()
+        for alone in (True, True, True, True, False, False, True, True, True):
+            if alone:
+                one.run_epoch()
+            else:
+                run_stacked([one, other], recordings)
+        assert not record or graphs[0].played > 4
+        return one
+
+    assert relative(journey(record=True).theta, journey(record=False).theta) < 1e-10
+
+
+def test_recordings_serve_whoever_leads() -> None:
+    """Trainings whose rates differ share them, and none of the first ones is kept alive by them."""
+    recordings, gone = StackRecordings(), []
+    for leader in range(20):
+        pair = [member(seed, Soft(), Adam(1e-3 * (1 + leader + seed)), record=True) for seed in range(2)]
+        gone += [weakref.ref(training) for training in pair]
+        run_stacked(pair, recordings)
+    assert recordings.reason is None
+    assert len(recordings.of(pair)._by_kind) == 2  # full batches, and the last one
+    del pair
+    gc.collect()
+    assert [training() for training in gone] == [None] * 40
+
+
+def test_recordings_outlast_a_warm_up() -> None:
+    recordings = StackRecordings()
+    pair = [member(seed, Batch(warm_up=6.0), epochs=9, record=True) for seed in range(2)]
+    for _ in range(9):
+        run_stacked(pair, recordings)
+    assert len(recordings._by_kind) == 1
 
 
 def test_recordings_of_stacks_that_are_no_more_are_forgotten() -> None:
