@@ -24,7 +24,7 @@ from study.driver import runner
 from study.driver.runner import Outcome
 from study.journal import study_folder
 from study.journal.budget import Budget
-from study.journal.files import STUDY
+from study.journal.files import STUDY, going_on
 from study.journal.journal import Journal
 from study.report.files import write_report
 from study.report.summary import print_summary
@@ -131,7 +131,7 @@ def _of_the_system(error: BaseException | None) -> OSError | None:
 
 def _resume_command(directory: Path) -> str:
     """How the user who started this program goes on with a study."""
-    return f"{_program()} resume {directory.name}"
+    return f"{_program()} {going_on(directory)}"
 
 
 def _what_is_left(directory: Path) -> str:

@@ -90,6 +90,11 @@ IMPROVEMENTS = (
     "95 % interval; above 0.5 the entry does better."
 )
 
+TARGETS = (
+    "CPU seconds of training until the median search has a validation value as good as the one that the median search "
+    "of the problem's best baseline ends with. Never: no trial of it came so far within its budget."
+)
+
 HYPERVOLUMES = "Square decades that an entry's points dominate, up to the largest errors of any point: more is better."
 
 
@@ -164,6 +169,7 @@ def _sections(
     for title, plots in illustrations.items():
         yield f"<h2>{escape(title)}</h2>"
         if title == "Time to target":
+            yield f'<p class="note">{TARGETS}</p>'
             yield _matrix(tables.targets_table(comparison, times_to_target(comparison), labels))
         yield from (f"<h3>{escape(plot.title)}</h3>\n{figure(plot)}" for plot in plots)
         if title == "Intervals":

@@ -32,7 +32,7 @@ from study.driver.losses import IN_A_ROW
 from study.driver.packs import Packing
 from study.driver.recorder import Recorder
 from study.driver.stopping import Stopping
-from study.journal.files import OPTUNA, STUDY
+from study.journal.files import OPTUNA, STUDY, going_on
 from study.journal.journal import Journal, Reader, TrialRecord
 from study.journal.own_code import code_changes
 from study.journal.shared_copy import SharedCopy
@@ -155,7 +155,7 @@ class StudyRun:
         """Connect to Ray, look whether the study can run there, and run what the journal does not have yet."""
         with ThreadPoolExecutor(1) as aside:
             optuna_file = aside.submit(database, self.directory / OPTUNA)  # a second's work; meanwhile Ray starts
-            resume = f"cnn-study resume {self.directory.name}"
+            resume = f"cnn-study {going_on(self.directory)}"
             with cluster.connection(self.where.address, own=own_names(self.study), data=self.study.data, resume=resume):
                 ready = self._preflight()
                 judged = self.study.tune.scheduler.name != "none"  # whose scheduler, and search, learns from epochs

@@ -1,5 +1,7 @@
 """What lies in a study's folder, by name. (What lies in a trial's: `study.trial.files`.)"""
 
+from pathlib import Path
+
 STUDY = "study.yaml"
 """The study with every default; a folder that has it holds a study."""
 
@@ -22,3 +24,13 @@ RAY = "ray"
 
 MLFLOW, ARTIFACTS = "mlflow.db", "mlartifacts"
 """MLflow's database and files, which lie in runs/ beside the studies' folders."""
+
+
+def going_on(directory: Path) -> str:
+    """The command and the name that go on with a study: that of its comparison, where it belongs to one."""
+    words = directory.name.split("-")
+    names = ("-".join(words[:count]) for count in range(len(words) - 1, 0, -1))
+    for name in names:
+        if (directory.parent / name / QUESTION).exists():
+            return f"compare --name {name}"
+    return f"resume {directory.name}"
