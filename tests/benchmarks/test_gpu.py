@@ -62,7 +62,8 @@ def test_every_case_can_be_measured_and_none_comes_twice() -> None:
         for small in (True, False):
             listed = [replace(case, aim="") for case in cases(quick=quick, small=small)]
             assert len(set(listed)) == len(listed)
-            assert {case.what for case in listed} == set(MEASURES)
+            late = {"processes"} if quick else set()  # they take half a minute to begin
+            assert {case.what for case in listed} == set(MEASURES) - late
 
 
 def test_ratios_are_those_of_the_first_rows() -> None:
