@@ -37,6 +37,12 @@ LARGEST_BEND = 0.75
 LEAST_GAIN = 1e-3
 """A step that gains less than this fraction of what it promised is not taken."""
 
+GOOD, POOR = 0.75, 0.25
+"""Above and below these fractions of what a step promised, the damping changes after it."""
+
+EASED, RAISED, REFUSED = 1 / 3, 2.0, 4.0
+"""The factors of the damping after a good step, a poor one, and one that is not taken."""
+
 Quantities = list[Tensor]
 """What a problem evaluates at θ, in whatever shapes; F is selected from it."""
 
@@ -109,7 +115,7 @@ class Descent:
             gain = before - self._cost(theta, weights * problem.select(quantities))
             self.steps += 1
             accepted = math.isfinite(gain) and gain > LEAST_GAIN * promised
-            self.damping *= _change_of_damping(gain, promised) if accepted else 4
+            self.damping *= _change_of_damping(gain, promised) if accepted else REFUSED
             self.theta = theta if accepted else self.theta
             self.on_step(quantities if accepted else at.quantities)
             if 0 < gain < inner_tolerance * before:
@@ -169,8 +175,6 @@ class Descent:
 
 def _change_of_damping(gain: float, promised: float) -> float:
     """The factor by which the damping changes after a step that was taken."""
-    if gain > 0.75 * promised:
-        return 1 / 3
-    if gain < 0.25 * promised:
-        return 2
-    return 1
+    if gain > GOOD * promised:
+        return EASED
+    return RAISED if gain < POOR * promised else 1.0

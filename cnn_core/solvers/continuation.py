@@ -17,6 +17,9 @@ LARGEST_WEIGHT = 1e6
 PATIENCE = 3
 """So many weights in a row that lower the error by less than a tenth say that no weight will."""
 
+HARDLY_LOWER = 0.9
+"""An error above this fraction of the one before is hardly lower."""
+
 FIRST_TELLING_WEIGHT = 100.0
 """At smaller weights an error may rest, while the network moves along."""
 
@@ -66,7 +69,7 @@ class Continuation:
                 rows, rows.weights(weight), inner_tolerance=self.inner_tolerance, max_steps=self.max_steps
             )
             now = error(self.quantities())
-            idle = idle + 1 if weight >= FIRST_TELLING_WEIGHT and now > 0.9 * last else 0
+            idle = idle + 1 if weight >= FIRST_TELLING_WEIGHT and now > HARDLY_LOWER * last else 0
             spent = self.descent.steps >= self.max_steps or weight > LARGEST_WEIGHT or idle >= PATIENCE
             if now <= self.tolerance or spent:
                 return weight

@@ -172,7 +172,7 @@ class Together:
         accepted = torch.isfinite(gain) & (gain > steps.LEAST_GAIN * promised)
         theta = torch.where(accepted[:, None], tried, state.theta)
         quantities = [_where(accepted, new, old) for new, old in zip(quantities, at, strict=True)]
-        damping = state.damping * torch.where(accepted, _changes(gain, promised), 4.0)
+        damping = state.damping * torch.where(accepted, _changes(gain, promised), steps.REFUSED)
         rest = (gain > 0) & (gain < self.inner_tolerance * before)
         rest = rest | (damping >= steps.LARGEST_DAMPING) | (step >= self.max_steps)
         moved = replace(state, theta=theta, damping=damping)
@@ -182,7 +182,7 @@ class Together:
         """The next weight for those that are at rest, as far as there is one."""
         if self.growth is None:
             return replace(state, going=~rest)
-        telling = (state.weight >= continuation.FIRST_TELLING_WEIGHT) & (now > 0.9 * state.last)
+        telling = (state.weight >= continuation.FIRST_TELLING_WEIGHT) & (now > continuation.HARDLY_LOWER * state.last)
         idle = torch.where(rest, torch.where(telling, state.idle + 1, 0.0), state.idle)
         spent = (state.weight > continuation.LARGEST_WEIGHT) | (idle >= continuation.PATIENCE)
         done = rest & ((now <= tolerance) | spent | (step >= self.max_steps))
@@ -229,7 +229,8 @@ class Together:
 
 def _changes(gain: Tensor, promised: Tensor) -> Tensor:
     """The factors by which the damping changes after steps that were taken."""
-    return torch.where(gain > 0.75 * promised, 1 / 3, torch.where(gain < 0.25 * promised, 2.0, 1.0))
+    poor = torch.where(gain < steps.POOR * promised, steps.RAISED, 1.0)
+    return torch.where(gain > steps.GOOD * promised, steps.EASED, poor)
 
 
 def _where(condition: Tensor, then: Tensor, otherwise: Tensor) -> Tensor:
