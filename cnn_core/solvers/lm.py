@@ -21,7 +21,7 @@ Reference: Nocedal & Wright 2006, ch. 17. All of it runs in float64, whatever th
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -103,20 +103,24 @@ class LevenbergMarquardt:
         count = most_at_once(rows)
         for some in (ways[first : first + count] for first in range(0, len(ways), count)):
             self._travel_together(some)
-        at_rest = [way for way in ways if math.isfinite(way.course.errors[0]) and not _converged(way, theta.dtype)]
+        arrivals = [_arrival(way, theta) for way in ways]
+        at_rest = [way for way, arrival in zip(ways, arrivals, strict=True) if arrival is not None and not arrival.met]
         gradients = {
             id(way): gradient
             for some in (at_rest[first : first + count] for first in range(0, len(at_rest), count))
             for way, gradient in zip(some, _gradients_at_rest(some), strict=True)
         }
-        return [self._arrived(way, theta, gradients.get(id(way))) for way in ways]
+        return [
+            _solution(way, theta, arrival, gradients.get(id(way))) for way, arrival in zip(ways, arrivals, strict=True)
+        ]
 
     def _solved(self, way: Continuation, theta: Tensor) -> Solution:
         possible = self.solutions == "all" or has_shape(way)
         if math.inf > way.course.errors[0] > way.tolerance and possible:
             self._travel(way)
-        unmet = math.isfinite(way.course.errors[0]) and not (possible and _converged(way, theta.dtype))
-        return self._arrived(way, theta, _gradient_at_rest(way) if unmet else None)
+        arrival = _arrival(way, theta)
+        unmet = arrival is not None and not (possible and arrival.met)
+        return _solution(way, theta, arrival, _gradient_at_rest(way) if unmet else None)
 
     def _way(
         self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Enforced]
@@ -168,28 +172,33 @@ class LevenbergMarquardt:
     def _rows(self, way: Continuation) -> Rows:
         return Rows([self._block(way), *way.wave.conditions])
 
-    def _arrived(self, way: Continuation, before: Tensor, gradient: float | None) -> Solution:
-        """The result, at the precision of the trained θ `before`; without a `gradient` at rest it has converged."""
-        if not math.isfinite(way.course.errors[0]):
-            return way.course.solution(before, ProjectionStatus.DIVERGED)
-        theta, watched = _rounded(way, before.dtype), {"tolerance": _tolerance(way, before.dtype)}
-        if gradient is None:
-            return way.course.solution(theta, ProjectionStatus.CONVERGED, watched, way.descent.space)
-        status = ProjectionStatus.LEAST_SQUARES if gradient <= STATIONARY else ProjectionStatus.TOLERANCE_NOT_MET
-        return way.course.solution(theta, status, {**watched, "gradient": gradient}, way.descent.space)
+
+class _Arrival(NamedTuple):
+    """θ at the precision that it was trained in, what can be asked of it there, and whether it meets that."""
+
+    theta: Tensor
+    tolerance: float
+    met: bool
 
 
-def _rounded(way: Continuation, dtype: torch.dtype) -> Tensor:
-    return way.descent.theta.to(dtype)
+def _arrival(way: Continuation, before: Tensor) -> _Arrival | None:
+    """Where a way ended that came from the trained θ `before`; None where it could not begin."""
+    if not math.isfinite(way.course.errors[0]):
+        return None
+    theta = way.descent.theta.to(before.dtype)
+    tolerance = max(way.tolerance, way.wave.rounding(theta.double(), torch.finfo(before.dtype).eps))
+    return _Arrival(theta, tolerance, way.wave.error(way.wave.evaluate(theta.double())) <= tolerance)
 
 
-def _tolerance(way: Continuation, dtype: torch.dtype) -> float:
-    """What can be asked of θ at such a precision."""
-    return max(way.tolerance, way.wave.rounding(_rounded(way, dtype).double(), torch.finfo(dtype).eps))
-
-
-def _converged(way: Continuation, dtype: torch.dtype) -> bool:
-    return way.wave.error(way.wave.evaluate(_rounded(way, dtype).double())) <= _tolerance(way, dtype)
+def _solution(way: Continuation, before: Tensor, arrival: _Arrival | None, gradient: float | None) -> Solution:
+    """The result; without a `gradient` at rest it has converged."""
+    if arrival is None:
+        return way.course.solution(before, ProjectionStatus.DIVERGED)
+    theta, watched = arrival.theta, {"tolerance": arrival.tolerance}
+    if gradient is None:
+        return way.course.solution(theta, ProjectionStatus.CONVERGED, watched, way.descent.space)
+    status = ProjectionStatus.LEAST_SQUARES if gradient <= STATIONARY else ProjectionStatus.TOLERANCE_NOT_MET
+    return way.course.solution(theta, status, {**watched, "gradient": gradient}, way.descent.space)
 
 
 def _gradient_at_rest(way: Continuation) -> float:
