@@ -1,10 +1,12 @@
 """The benchmark beside the peers: what is asked, what a row holds, how slabs of time join, what the summary says."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
 import torch
+from torch import pi
 
 from benchmarks.peers import CASES, Case, Peer, in_slabs, later, line, main, parsed, rows, solve, summary, tanh
 from cnn_core.constrained import ConstrainedNetwork
@@ -93,8 +95,21 @@ def test_slabs_join():
 def test_a_source_is_measured_beside_what_it_heats():
     case = replace(CASES["heat-source"], network=tanh(8), points={"interior": 64, "initial": 16, "boundary": 16})
     found = list(rows("heat-source", case, 0, 0.3))
-    assert [one["problem"] for one in found] == ["heat-source", "heat-source f"]
+    assert [(one["problem"], one["peer_error"]) for one in found] == [
+        ("heat-source", 3.13e-3),
+        ("heat-source f", 4.1e-2),
+    ]
     assert found[0]["relative_l2"] != found[1]["relative_l2"]
+
+
+def test_noise_drawn_anew_is_averaged():
+    exact = math.exp(-3) * torch.sin(pi * (torch.arange(128, dtype=torch.float64) + 0.5) / 128)
+    once, anew = (
+        (CASES[name].problem(3).conditions["observed"].values[:, 0] / exact - 1).square().mean().sqrt()
+        for name in ("heat-source", "heat-source-anew")
+    )
+    assert float(once) == pytest.approx(0.05, rel=0.2)
+    assert float(anew) == pytest.approx(0.05 / math.sqrt(1000), rel=0.2)
 
 
 def test_the_summary_takes_medians(one_row):
