@@ -11,7 +11,16 @@ import click
 from search_spaces.shipped import shipped_spaces
 from study.cli.exit_codes import RunFailed, mendable
 from study.cli.loading import loading
-from study.cli.options import NAME, SPACE, TRACKING_URI, an_address, name_argument, settings_option
+from study.cli.options import (
+    NAME,
+    SPACE,
+    TRACKING_URI,
+    an_address,
+    name_argument,
+    settings_option,
+    trained_argument,
+    which_argument,
+)
 from study.cli.studies import (
     HOW_TO_START,
     RUNS,
@@ -21,6 +30,7 @@ from study.cli.studies import (
     of_comparison,
     say_doubts,
     study_of,
+    trained,
 )
 
 
@@ -117,15 +127,15 @@ def report(name: str) -> None:
 
 
 @click.command()
-@name_argument
-@click.argument("trial", help="The number of a trial, as tables and MLflow show it.")
-def plot(name: str, trial: str) -> None:
-    """Draw the plots of one trial of the study NAME.
+@trained_argument
+@which_argument
+def plot(name: str, trial: str | None) -> None:
+    """Draw the plots of one trial of the study NAME, or of one that `trial --save` left.
 
     They are written into the trial's folder, and their paths are printed. MLflow has those of the trials that one looks
     at first.
     """
-    directory = existing(name)
+    directory = trained(name, trial)
     with loading():
         from study.cli.plotting import plot_and_show
 

@@ -18,6 +18,13 @@ NAME = "The name of a study: its folder under runs/."
 
 space_argument = click.argument("space", help=SPACE)
 name_argument = click.argument("name", help=NAME)
+trained_argument = click.argument("name", help=f"{NAME[:-1]}, or the folder of a trial that was saved.")
+which_argument = click.argument(
+    "trial",
+    required=False,
+    metavar="[TRIAL|METHOD]",
+    help="The number of a trial, or a method, of which the best trial is meant; default: the best of all.",
+)
 settings_option = click.option(
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a setting of the study file; repeatable."
 )

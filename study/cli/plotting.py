@@ -5,17 +5,15 @@ from pathlib import Path
 import click
 
 from study.cli.exit_codes import RunFailed
-from study.cli.trials import trial_of_study
-from study.journal.files import TRIALS
+from study.cli.trials import chosen
 from study.report.trial_plots import draw
 
 
-def plot_and_show(directory: Path, trial: str) -> None:
+def plot_and_show(directory: Path, which: str | None) -> None:
     """Draw the plots of a trial into its folder and print their paths. Raises BadInputError if there is no such trial,
     RunFailed if there is nothing to draw, or a plot cannot be drawn.
     """
-    record = trial_of_study(directory, trial)
-    folder = directory / TRIALS / record.trial
+    record, folder = chosen(directory, which)
     folder.mkdir(parents=True, exist_ok=True)
     drawn = draw(record, folder, folder)
     for name in (name for name, missing in drawn.items() if not missing):

@@ -13,8 +13,7 @@ from search_spaces.points import read_points
 from search_spaces.tables import Table, place
 from search_spaces.writing import require_writable, write_columns
 from study.cli.exit_codes import BadInputError, mendable
-from study.cli.trials import trial_or_best
-from study.journal.files import TRIALS
+from study.cli.trials import chosen
 from study.journal.journal import TrialRecord
 from study.prediction.at_points import Predicted, names_of, outside, predict_at, project_at
 from study.prediction.load import load_trial
@@ -22,11 +21,11 @@ from study.prediction.trained import SOLVER, TrainedNetwork
 
 
 def predict_and_say(directory: Path, which: str | None, *, at: Path, output: Path, project: bool) -> None:
-    """Write what a trial of a study predicts, and say which it is. Raises BadInputError, StudyFileError, OSError."""
+    """Write what a trial predicts, and say which it is. Raises BadInputError, StudyFileError, OSError."""
     require_writable(output)
-    record = trial_or_best(directory, which)
+    record, folder = chosen(directory, which)
     with mendable():
-        network = load_trial(directory / TRIALS / record.trial)
+        network = load_trial(folder)
     if project and network.settings.projection is None:
         raise BadInputError(
             f"{directory}: trial {record.trial} has no projection; leave out --project, or write {SOLVER} into the "

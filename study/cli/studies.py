@@ -112,9 +112,24 @@ def existing(name: str) -> Path:
     return directory
 
 
+def trained(name: str, which: str | None) -> Path:
+    """The folder of the study NAME, or NAME itself if a trial was saved there. Raises StudyFileError."""
+    is_study = Path(name).name == name and (compares(name) or (RUNS / name / STUDY).exists())
+    if is_study or not holds_trial(Path(name)):
+        return existing(name)
+    if which is not None:
+        raise StudyFileError(f"{name} is the folder of one trial; leave out {which}")
+    return Path(name)
+
+
+def holds_trial(folder: Path) -> bool:
+    """Whether a folder is a trial's, which was saved there."""
+    return (folder / CHECKPOINT).is_file()
+
+
 def _instead(name: str) -> str:
     """What to write in place of a name that no study has."""
-    if (Path(name) / CHECKPOINT).is_file():
-        return f"{name} is a trial's folder, which is used in Python: study.load_trial({name!r})"
+    if holds_trial(Path(name)):
+        return f"{name} is a trial's folder, which cnn-study plot and cnn-study predict take"
     known = ", ".join(path.name for path in all_studies())
     return f"write one of: {known}" if known else f"there is none under {RUNS}/ yet; {HOW_TO_START}"

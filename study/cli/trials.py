@@ -1,17 +1,30 @@
-"""The trials that a user names: by number, by method, or the best."""
+"""The trials that a user names: by number, by method, the best, or by their folder."""
 
 from pathlib import Path
 
 from search_spaces.errors import nearest
 from study.analysis.findings import Analysis, read_analysis
-from study.cli.exit_codes import BadInputError
+from study.cli.exit_codes import BadInputError, mendable
+from study.cli.studies import holds_trial
+from study.journal.files import TRIALS
 from study.journal.journal import Journal, TrialRecord
 
 MOST_NAMED = 30
 """Trials that an error lists one by one."""
 
 
-def trial_of_study(directory: Path, trial: str) -> TrialRecord:
+def chosen(directory: Path, which: str | None) -> tuple[TrialRecord, Path]:
+    """A trial of a study, or the one saved in this folder, and its folder. Raises BadInputError."""
+    if holds_trial(directory):
+        from study.prediction.record import record_of
+
+        with mendable():
+            return record_of(directory), directory
+    record = _trial_or_best(directory, which)
+    return record, directory / TRIALS / record.trial
+
+
+def _trial_of_study(directory: Path, trial: str) -> TrialRecord:
     """What the journal has of a trial, by its number with or without zeros before it. Raises BadInputError."""
     journal = Journal(directory)
     if record := journal.trial(trial):
@@ -23,10 +36,10 @@ def trial_of_study(directory: Path, trial: str) -> TrialRecord:
     raise BadInputError(f"{directory}: there is no trial {trial}; write {_one_of(known)}")
 
 
-def trial_or_best(directory: Path, which: str | None) -> TrialRecord:
+def _trial_or_best(directory: Path, which: str | None) -> TrialRecord:
     """The trial of this number, the best of this method, or the best of all. Raises BadInputError."""
     if which is not None and which.isdecimal():
-        return trial_of_study(directory, which)
+        return _trial_of_study(directory, which)
     analysis = read_analysis(directory)
     best = analysis.best_trials()  # the best method first
     if which in best or (which is None and best):

@@ -6,18 +6,15 @@ import click
 
 from study.cli.exit_codes import BadInputError
 from study.cli.loading import loading
-from study.cli.options import name_argument
-from study.cli.studies import existing
+from study.cli.options import trained_argument, which_argument
+from study.cli.studies import trained
 
 FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@name_argument
-@click.argument(
-    "trial", required=False, metavar="[TRIAL|METHOD]",
-    help="The number of a trial, or a method, of which the best trial is meant; default: the best of all.",
-)  # fmt: skip
+@trained_argument
+@which_argument
 @click.option(
     "--at", required=True, type=FILE, metavar="FILE",
     help="Points: a column for each coordinate and given parameter of the problem (.csv, .npz, .mat, .parquet).",
@@ -28,12 +25,12 @@ FILE = click.Path(path_type=Path)
 @click.option("--project", is_flag=True, help="Move the network onto the constraint first, for every wave by itself.")
 @click.option("--force", is_flag=True, help="Replace --output if it exists.")
 def predict(name: str, trial: str | None, at: Path, output: Path, project: bool, force: bool) -> None:
-    """Evaluate a network that the study NAME trained.
+    """Evaluate a network that the study NAME trained, or one that `trial --save` left.
 
     It is evaluated at the points of one file, and what it predicts is written into another. In Python:
     study.load_trial.
     """
-    directory = existing(name)
+    directory = trained(name, trial)
     if output.exists() and not force:
         raise BadInputError(f"--output: {output} exists already; write another file, or add --force")
     with loading():

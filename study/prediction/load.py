@@ -33,7 +33,7 @@ def load_trial(path: str | Path, *, device: str = "cpu") -> TrainedNetwork:
     It is that of the last checkpoint, finished or not. Raises ValueError: one line that says what is wrong.
     """
     folder = Path(path)
-    state = _state(folder, torch.device(device))
+    state = newest_state(folder, torch.device(device))
     training, code = state["training"], code_of(state["settings"])
     _look_for_code(folder.resolve(), code)
     try:
@@ -52,8 +52,8 @@ def load_trial(path: str | Path, *, device: str = "cpu") -> TrainedNetwork:
     )
 
 
-def _state(folder: Path, device: torch.device) -> dict[str, Any]:
-    """The newest checkpoint that is whole."""
+def newest_state(folder: Path, device: torch.device) -> dict[str, Any]:
+    """What the newest checkpoint that is whole holds. Raises CheckpointError."""
     if not folder.is_dir():
         raise CheckpointError(folder, "there is no such folder; write that of a trial, as runs/NAME/trials/00000")
     names = [name for name in (CHECKPOINT, CHECKPOINT_BEFORE) if (folder / name).exists()]

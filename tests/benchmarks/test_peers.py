@@ -104,12 +104,14 @@ def test_a_source_is_measured_beside_what_it_heats():
 
 def test_noise_drawn_anew_is_averaged():
     exact = math.exp(-3) * torch.sin(pi * (torch.arange(128, dtype=torch.float64) + 0.5) / 128)
-    once, anew = (
-        (CASES[name].problem(3).conditions["observed"].values[:, 0] / exact - 1).square().mean().sqrt()
-        for name in ("heat-source", "heat-source-anew")
-    )
-    assert float(once) == pytest.approx(0.05, rel=0.2)
-    assert float(anew) == pytest.approx(0.05 / math.sqrt(1000), rel=0.2)
+
+    def noise(case: str) -> float:
+        values = CASES[case].problem(3).conditions["observed"].values
+        assert values is not None
+        return float((values[:, 0] / exact - 1).square().mean().sqrt())
+
+    assert noise("heat-source") == pytest.approx(0.05, rel=0.2)
+    assert noise("heat-source-anew") == pytest.approx(0.05 / math.sqrt(1000), rel=0.2)
 
 
 def test_the_summary_takes_medians(one_row):

@@ -16,7 +16,9 @@ from study.cli.studies import RUNS
 from study.comparing.question import asked, claim_or_recall
 from study.journal.journal import Journal
 from study.journal.shared_copy import SharedCopy
+from study.trial.trial import Trial
 from tests.study.cli.command import Command, assert_refused, write_file
+from tests.study.small_study import small_study
 from tests.study.synthetic_journal import METHODS, fill, prepare, study
 
 
@@ -126,7 +128,7 @@ def test_any_trial_is_drawn_on_demand(filled: Command, trial: str) -> None:
 
 def test_a_trial_that_does_not_exist_is_not_drawn(filled: Command) -> None:
     assert_refused(filled("plot", "mine", "12"), "runs/mine: there is no trial 12; write one of: 00000, 00001, 00002, ")
-    assert_refused(filled("plot", "mine", "best"), "runs/mine: there is no trial best; write one of: 00000, 00001, ")
+    assert_refused(filled("plot", "mine", "best"), "runs/mine: best is no trial, and no method that was tried; write ")
 
 
 def test_a_trial_without_anything_to_draw_says_so(filled: Command) -> None:
@@ -211,12 +213,20 @@ def test_a_study_that_does_not_exist(command: Command, name: str, study: str) ->
     )
 
 
-def test_a_trial_that_was_saved_is_no_study(command: Command) -> None:
-    Path("saved").mkdir()
-    Path("saved/checkpoint.pt").touch()
-    assert_refused(
-        command("plot", "saved", "0"), "saved is a trial's folder, which is used in Python: study.load_trial("
-    )
+def test_a_trial_that_was_saved_has_plots_but_is_no_study(command: Command) -> None:
+    trial = Trial(small_study(epochs=3))
+    trial.step()
+    trial.save(Path("saved"))
+    answer = command("plot", "saved/")
+    assert (answer.code, answer.out) == (0, "saved/convergence.png\n"), answer.err
+    while not trial.done:
+        trial.step()
+    trial.save(Path("saved"))
+    assert command("plot", "saved").out.splitlines() == ["saved/convergence.png", "saved/prediction.png"]
+    assert_refused(command("plot", "saved", "0"), "saved is the folder of one trial; leave out 0")
+    assert_refused(command("report", "saved"), "saved is a trial's folder, which cnn-study plot and cnn-study predict ")
+    Path("saved/checkpoint.pt").write_bytes(b"spoiled")
+    assert_refused(command("plot", "saved"), "saved/checkpoint.pt: this is not a checkpoint of ours")
 
 
 def test_the_studies_of_a_comparison_have_their_status(filled: Command) -> None:

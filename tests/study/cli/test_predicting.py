@@ -128,6 +128,19 @@ def test_a_trial_that_has_not_ended_says_how_far_it_came(command: Command, folde
     assert (answer.code, answer.err) == (0, "warning: trial 0003 is running: its network is that of epoch 1 of 2\n")
 
 
+def test_a_trial_is_named_by_its_folder_too(command: Command, folders: dict[str, Path]) -> None:
+    folders["0003"].rename("saved")
+    answer = command("predict", "saved", "--at", "points.csv", "--output", "out.csv")
+    said = "trial      saved (unconstrained)\npredicted  u at 6 points: out.csv\n"
+    assert answer == (0, said, "warning: trial saved is stopped: its network is that of epoch 1 of 2\n")
+    found = read_columns(Path("out.csv"), [*HEADER, "u"]).values
+    assert found[:, 4:] == pytest.approx(load_trial("saved").predict(found[:, :1], found[:, 1:4]), rel=1e-12)
+    assert_refused(
+        command("predict", "saved", "soft", "--at", "points.csv", "--output", "o.csv"),
+        "saved is the folder of one trial; leave out soft",
+    )
+
+
 def test_points_outside_of_the_domain_are_told(command: Command, folders: dict[str, Path]) -> None:
     write_points("points.csv", [*ROWS, (1.5, 1.0, 1.0, 0.0), (-7.0, 1.0, 1.0, 0.0)])
     answer, where = predict(command), "points.csv: 2 of 8 points are outside of the domain, the first in line 8"
