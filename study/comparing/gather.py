@@ -103,7 +103,11 @@ def _problem(question: Question, runs: Path, name: str, numbers: Sequence[int], 
     error = next((metric for metric in (SOLUTION, DATA) if metric in measured), CONSTRAINT)
     validation = searches[0].found.metric if searches else ""
     importances = mattered(study, [one.found for one in searches])
-    return ProblemResult(name, error, CONSTRAINT, validation, entries, question.refused.get(name, {}), importances)
+    refused = {
+        contestant: reason.removeprefix(f"contestants.{contestant}: ")
+        for contestant, reason in question.refused.get(name, {}).items()
+    }
+    return ProblemResult(name, error, CONSTRAINT, validation, entries, refused, importances)
 
 
 def entries_of(study: Study) -> Iterator[tuple[str, bool]]:

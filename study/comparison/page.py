@@ -1,6 +1,7 @@
 """The page of a comparison: one HTML file that needs no other and no network. The verdict comes first."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from html import escape
 
@@ -28,7 +29,7 @@ td { vertical-align: top; }
 .scroll { margin: .5rem 0; }
 .matrix th, .matrix td { padding: .3rem .55rem; }
 .matrix th:first-child, .matrix td:first-child { position: sticky; left: 0; background: #fff; }
-.runs td:last-child { white-space: normal; min-width: 20rem; }
+.wrapped td:last-child { white-space: normal; min-width: 20rem; }
 th[aria-sort="ascending"]::after { content: " ↑"; }
 th[aria-sort="descending"]::after { content: " ↓"; }
 th[tabindex] { cursor: pointer; }
@@ -67,7 +68,8 @@ $sections
 """)
 
 READING = (
-    "Errors are those of test data, medians over all searches and seeds; a run that failed is worse than any other. "
+    "Errors are those of test data, medians over all searches and seeds, the smallest in bold; a run that failed is "
+    "worse than any other. "
     "Test data chose no trial, ended none and taught none.",
     "▲ better than every other baseline, ▽ worse than at least one, · undecided: the runs cannot tell. Any claim on a "
     "problem is false with a probability of 5 % at most, for all entries of that problem together, but not for all "
@@ -78,7 +80,7 @@ READING = (
     "all entries; it takes nothing for normal, and asks whether an entry wins on the whole, not by how much. Of one "
     "search each it is the sign test, which decides nothing on fewer than six problems.",
     "An interval holds the value for other searches with a probability of 95 %; where there was one search, for other "
-    "seeds of the settings that it found.",
+    "seeds of the settings that it found. Where there is none, runs were too few.",
     "The best baseline is that of the smallest median test error on the problem, a choice that flatters the baseline. "
     "Whoever picks the best of many entries by the same errors flatters that entry.",
     "A trial's name, or a seed in the last table, is a link to its run in MLflow; one to 127.0.0.1 opens while "
@@ -165,13 +167,13 @@ def _sections(
     yield "<h2>All problems together</h2>"
     yield _matrix(tables.overall_table(verdict.overall, profiles))
     if refused := tables.refused_table(comparison):
-        yield f"<h2>Who did not take part</h2>\n{refused}"
+        yield f'<h2>Who did not take part</h2>\n<div class="wrapped">{refused}</div>'
     for title, plots in illustrations.items():
         yield f"<h2>{escape(title)}</h2>"
         if title == "Time to target":
             yield f'<p class="note">{TARGETS}</p>'
             yield _matrix(tables.targets_table(comparison, times_to_target(comparison), labels))
-        yield from (f"<h3>{escape(plot.title)}</h3>\n{figure(plot)}" for plot in plots)
+        yield from _plots(plots)
         if title == "Intervals":
             yield from _fronts(comparison, labels, links)
     yield from _folded("Chosen settings", comparison, tables.settings_table, links)
@@ -181,6 +183,15 @@ def _sections(
         + ", ".join(f'<a href="{escape(name)}">{escape(name)}</a>' for name in files)
         + '. Plots as PNG: <a href="plots/">plots</a>.</p>'
     )
+
+
+def _plots(plots: Sequence[Illustration]) -> Iterator[str]:
+    """Plots by problem; a caption that all of them have stands above."""
+    captions = {plot.caption for plot in plots}
+    if shared := len(captions) == 1 < len(plots):
+        yield f'<p class="note">{escape(captions.pop())}</p>'
+    for plot in plots:
+        yield f"<h3>{escape(plot.title)}</h3>\n{figure(replace(plot, caption='') if shared else plot)}"
 
 
 def _verdict(comparison: Comparison, overall: Sequence[Overall]) -> Iterator[str]:
@@ -235,5 +246,5 @@ def _folded(
     yield f'<section class="folded">\n<h2>{escape(title)}</h2>'
     for problem in comparison.problems:
         name = escape(problem.name)
-        yield f'<details class="runs"><summary>{name}</summary>\n{table(problem, links)}\n</details>'
+        yield f'<details class="wrapped"><summary>{name}</summary>\n{table(problem, links)}\n</details>'
     yield "</section>"

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from study.comparison.standing import Overall
+from study.comparison.standing import Overall, Standing
 from study.statistics.comparison import LEVEL, Decision
 from study.statistics.estimate import Estimate
 
@@ -97,7 +97,7 @@ def _sizes(overall: Overall) -> Iterator[str]:
     if min(medians) == math.inf:
         yield "its median run failed"
     elif overall.ratio:
-        yield _errors(overall.ratio, exact=0 in medians)
+        yield _errors(overall.ratio, exact=0 in medians) + _range(overall.standings)
     elif len(overall.standings) == 1:
         yield f"median error {_error(overall.standings[0].median)}"
     if overall.constraint_ratio is not None:
@@ -114,6 +114,15 @@ def _errors(ratio: Estimate, *, exact: bool) -> str:
     if ratio.value == 0 and not exact:
         return "the best baseline's median run failed"
     return f"median error {number(ratio.value)} × the best baseline's{_interval(ratio)}"
+
+
+def _range(standings: Sequence[Standing]) -> str:
+    """Between which ratios that is, by problem: an entry that is best on some and fails on others has no middle."""
+    ratios = {one.problem: one.best.ratio.value for one in standings if one.best}
+    if len(ratios) < 2 or not all(0 < ratio < math.inf for ratio in ratios.values()):
+        return ""
+    least, most = min(ratios, key=ratios.__getitem__), max(ratios, key=ratios.__getitem__)
+    return f", from {number(ratios[least])} × on {least} to {number(ratios[most])} × on {most}"
 
 
 def _error(middle: Estimate) -> str:
@@ -139,8 +148,17 @@ def _constraint(ratio: float) -> str:
 
 
 def _refused(overall: Overall) -> str:
-    reasons = [f"{problem} ({reason})" for problem, reason in overall.refused.items()]
-    return f"; does not take part in {' and '.join(reasons)}" if reasons else ""
+    by_reason: dict[str, list[str]] = {}
+    for problem, reason in overall.refused.items():
+        by_reason.setdefault(reason, []).append(problem)
+    reasons = [f"{_listed(problems)} ({reason})" for reason, problems in by_reason.items()]
+    return f"; does not take part in {_listed(reasons)}" if reasons else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    """a, b and c."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _percent(share: float) -> str:

@@ -20,9 +20,10 @@ NOTHING = "–"
 
 
 def errors_table(comparison: Comparison, problems: Mapping[str, Sequence[Standing]], labels: Sequence[str]) -> str:
-    """Medians with intervals: a row for each entry, a column for each problem."""
+    """Medians with intervals, a problem's smallest in bold: a row for each entry, a column for each problem."""
     columns = [ENTRY, *(Column(one.name, f"median of {one.error}") for one in comparison.problems)]
-    return grid(columns, _by_problem(problems, labels, _median))
+    smallest = {name: standings[0].median.value for name, standings in problems.items() if standings}
+    return grid(columns, _by_problem(problems, labels, lambda standing: _median(standing, smallest)))
 
 
 def improvements_table(
@@ -44,18 +45,26 @@ def _improvement(standing: Standing | None) -> str:
     if standing is None or standing.best is None:
         return NOTHING
     share = standing.best.improvement
-    return f"{_share(share.value)}<br><small>{_interval(share, _share)}</small>"
+    return _share(share.value) + _below(share, _share)
 
 
 def _share(value: float) -> str:
     return f"{value:.2f}"
 
 
-def _median(standing: Standing | None) -> str:
+def _median(standing: Standing | None, smallest: Mapping[str, float]) -> str:
     if standing is None:
         return NOTHING
     middle = standing.median
-    return f"{error(middle.value)}{SIGNS[standing.decision]}<br><small>{_interval(middle, error)}</small>"
+    shown = error(middle.value)
+    if middle.value == smallest[standing.problem]:
+        shown = f"<strong>{shown}</strong>"
+    return f"{shown}{SIGNS[standing.decision]}{_below(middle, error)}"
+
+
+def _below(estimate: Estimate, form: Callable[[float], str]) -> str:
+    """Its interval, below it."""
+    return f"<br><small>{interval}</small>" if (interval := _interval(estimate, form)) else ""
 
 
 def error(value: float) -> str:
@@ -65,7 +74,7 @@ def error(value: float) -> str:
 
 def _interval(estimate: Estimate, form: Callable[[float], str]) -> str:
     if estimate.interval is None:
-        return "no interval"
+        return ""
     if estimate.interval[0] == math.inf:
         return NOTHING
     return " to ".join("∞" if end == math.inf else form(end) if end else "0" for end in estimate.interval)
@@ -95,7 +104,7 @@ def _overall(one: Overall, profiles: Mapping[str, Profile]) -> list[str]:
         *(str(len(one.problems(decision))) for decision in (Decision.BETTER, Decision.UNDECIDED, Decision.WORSE)),
         NOTHING if one.together is None else f"{one.together.p_value:.2g}{SIGNS[one.together.decision]}",
         _ratio(one.ratio and one.ratio.value),
-        _interval(one.ratio, number) if one.ratio else NOTHING,
+        (_interval(one.ratio, number) if one.ratio else "") or NOTHING,
         _ratio(one.constraint_ratio),
         _ratio(one.cost_ratio),
         f"{100 * one.failures:.0f} %",

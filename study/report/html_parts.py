@@ -95,7 +95,5 @@ def illustration(illustration: Illustration) -> str:
 def figure(illustration: Illustration) -> str:
     """A plot with its caption."""
     data = base64.b64encode(illustration.png).decode("ascii")
-    return (
-        f'<figure>\n<img alt="{escape(illustration.title)}" src="data:image/png;base64,{data}">\n'
-        f"<figcaption>{escape(illustration.caption)}</figcaption>\n</figure>"
-    )
+    caption = f"<figcaption>{escape(illustration.caption)}</figcaption>\n" if illustration.caption else ""
+    return f'<figure>\n<img alt="{escape(illustration.title)}" src="data:image/png;base64,{data}">\n{caption}</figure>'

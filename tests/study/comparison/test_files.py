@@ -79,6 +79,22 @@ def test_the_page_says_how_probably_an_entry_is_better_than_the_best_baseline(wh
     assert "Probability of improvement" not in edge("no baseline")
 
 
+def test_the_smallest_error_of_a_problem_is_bold(whole: tuple[Comparison, Path]) -> None:
+    made, folder = whole
+    _, section = (folder / PAGE).read_text(encoding="utf-8").split("<h2>Test errors</h2>")
+    table, _ = section.split("</table>", 1)
+    best = [standings[0] for standings in judge(made).problems.values()]
+    bold = re.findall(r"<strong>([^<]+)</strong>", table)
+    assert sorted(map(float, bold)) == pytest.approx(sorted(one.median.value for one in best), rel=0.05)
+
+
+def test_a_caption_that_plots_share_is_said_once(whole: tuple[Comparison, Path]) -> None:
+    made, folder = whole
+    text = (folder / PAGE).read_text(encoding="utf-8")
+    assert len(made.problems) == 2
+    assert text.count("those without one had too few runs") == 1
+
+
 def test_the_page_needs_no_network(whole: tuple[Comparison, Path]) -> None:
     _, folder = whole
     text = (folder / PAGE).read_text(encoding="utf-8")

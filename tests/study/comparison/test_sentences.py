@@ -95,6 +95,8 @@ def test_failures_and_refusals_are_said() -> None:
     found = overall(on(W, W), failures=0.143, refused={"heat": "there is no data"})
     assert "; 14 % of its runs failed; costs" in sentence(found)
     assert sentence(found).endswith("; does not take part in heat (there is no data).")
+    several = overall(on(W), refused={"heat": "no data", "flow": "no data", "front": "no waves"})
+    assert sentence(several).endswith("; does not take part in heat and flow (no data) and front (no waves).")
     assert "under 1 % of its runs failed" in sentence(overall(on(W, W), failures=0.002))
 
 
@@ -141,6 +143,18 @@ def test_who_takes_part_in_nothing() -> None:
     assert sentence(found) == (
         "null-space + projection: takes part in no problem; does not take part in heat (there is no data)."
     )
+
+
+def test_ratios_that_differ_by_problem_have_their_range() -> None:
+    soft = entry("soft", around(1.0))
+    made = comparison(
+        problem("waves", soft, entry("batch", around(20.0))),
+        problem("flow", soft, entry("batch", around(2.0))),
+        problem("heat", soft, entry("batch", around(1e-3))),
+    )
+    (told,) = (sentence(one) for one in judge(made).overall if one.label == "batch")
+    assert " × the best baseline's (95 % interval " in told
+    assert "), from 0.0010 × on heat to 20 × on waves; the same constraint error; " in told
 
 
 def test_the_sentence_of_a_verdict() -> None:
