@@ -18,7 +18,8 @@ from study.analysis.pareto import pareto_set
 from study.analysis.variants import CONSTRAINT, DATA, PROJECTED, Variant, keeps_bounds, variants_of
 from study.journal.budget import too_late
 from study.journal.files import STUDY
-from study.journal.journal import Journal, TrialRecord, TrialStatus
+from study.journal.journal import Journal, TrialStatus
+from study.journal.record import TrialRecord
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from search_spaces import convert
 from search_spaces.contestants import CONTESTANT, searched
 from search_spaces.schema import Choice, Study
 from study.analysis.leaderboard import loss
-from study.journal.journal import TrialRecord, TrialStatus
+from study.journal.journal import TrialStatus
+from study.journal.record import TrialRecord
 
 FEWEST_TRIALS = 20
 """Nothing is said of a setting that fewer trials had."""

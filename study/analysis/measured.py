@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 
 from cnn_core.metrics import METRICS
 from study.analysis.variants import CONSTRAINT, DATA, ERRORS, PROJECTED
-from study.journal.journal import TrialRecord
+from study.journal.record import TrialRecord
 
 UNKNOWN, OFF, MEAN_SQUARE = "unknown/", "_error", "_mse"
 """How the metrics of unknowns begin, how their errors end, and how mean squares do."""

@@ -14,7 +14,7 @@ from search_spaces.tables import Table, place
 from search_spaces.writing import require_writable, write_columns
 from study.cli.exit_codes import BadInputError, mendable
 from study.cli.trials import chosen
-from study.journal.journal import TrialRecord
+from study.journal.record import TrialRecord
 from study.prediction.at_points import Predicted, names_of, outside, predict_at, project_at
 from study.prediction.load import load_trial
 from study.prediction.trained import SOLVER, TrainedNetwork

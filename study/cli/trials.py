@@ -7,7 +7,8 @@ from study.analysis.findings import Analysis, read_analysis
 from study.cli.exit_codes import BadInputError, mendable
 from study.cli.studies import holds_trial
 from study.journal.files import TRIALS
-from study.journal.journal import Journal, TrialRecord
+from study.journal.journal import Journal
+from study.journal.record import TrialRecord
 
 MOST_NAMED = 30
 """Trials that an error lists one by one."""

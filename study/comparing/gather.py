@@ -30,7 +30,8 @@ from study.comparison.result import (
 )
 from study.journal.budget import Budget
 from study.journal.files import STUDY
-from study.journal.journal import TRAINING_SECONDS, Journal, TrialRecord, TrialStatus
+from study.journal.journal import Journal, TrialStatus
+from study.journal.record import TRAINING_SECONDS, TrialRecord
 
 Runs = Callable[[str, str], str | None]
 """(study, trial) → MLflow's run of it, if it has one."""

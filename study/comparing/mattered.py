@@ -7,7 +7,7 @@ from search_spaces.contestants import plain_studies, settings_in
 from search_spaces.schema import Study
 from study.analysis.findings import Analysis
 from study.analysis.importance import importances
-from study.journal.journal import TrialRecord
+from study.journal.record import TrialRecord
 
 
 def mattered(study: Study, searches: Sequence[Analysis]) -> dict[str, Mapping[str, float]]:

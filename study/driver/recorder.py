@@ -18,7 +18,8 @@ from search_spaces.errors import one_line
 from search_spaces.schema import Study
 from study.driver.losses import Losses, last_failure, raised, words_about
 from study.journal.files import TRIALS
-from study.journal.journal import Event, Journal, Metrics, TrialRecord, TrialStatus, enter
+from study.journal.journal import Event, Journal, TrialStatus
+from study.journal.record import Metrics, TrialRecord, enter
 from study.progress.live_view import Progress
 from study.trial import trial_folder
 from study.trial.files import TRACEBACK

@@ -33,8 +33,9 @@ from study.driver.packs import Packing
 from study.driver.recorder import Recorder
 from study.driver.stopping import Stopping
 from study.journal.files import OPTUNA, STUDY, going_on
-from study.journal.journal import Journal, Reader, TrialRecord
+from study.journal.journal import Journal, Reader
 from study.journal.own_code import code_changes
+from study.journal.record import TrialRecord
 from study.journal.shared_copy import SharedCopy
 from study.journal.study_folder import Place, Whereabouts, asked_for, begin, only_runner, whereabouts
 from study.pack.member import PackMember

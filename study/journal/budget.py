@@ -14,7 +14,7 @@ from itertools import islice
 
 from search_spaces.schema import Study
 from search_spaces.space import Part, parts, planned, to_try
-from study.journal.journal import TrialRecord
+from study.journal.record import TrialRecord
 
 
 @dataclass

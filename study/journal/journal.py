@@ -15,7 +15,7 @@ import json
 import os
 import time
 import weakref
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +23,9 @@ from typing import Any
 
 from search_spaces.errors import StudyFileError
 from search_spaces.regular import regular
-from study.journal.events import Event, TrialStatus, parsed
+from study.journal.events import Event, TrialStatus, epoch_of, parsed, trial_of
 from study.journal.files import JOURNAL
+from study.journal.record import Metrics, TrialRecord, enter
 
 OWNER_ONLY = 0o600
 """The mode of files that name servers."""
@@ -34,82 +35,7 @@ ENCODE = json.JSONEncoder(allow_nan=False).encode
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 SECONDS_FOR_ROOM, SECONDS_BETWEEN_TRIES = 60.0, 0.5
 
-UNKNOWN = "unknown"
-"""The method of a trial whose start cannot be read."""
-
 MOST_LINES_NAMED = 3
-
-CPU_SECONDS, TRAINING_SECONDS = "time/cpu_s", "time/train_cpu_s"
-CLOCKS = ("time/train_s", "time/projection_s")
-"""What stands for these in journals of earlier versions."""
-
-Metrics = Mapping[str, float | str]
-
-
-@dataclass
-class TrialRecord:
-    """What the journal says of one trial. `history` has one entry per epoch: (epoch, seconds since 1970, metrics).
-
-    It `started` first, and runs, or ran last, `since`; both in seconds since 1970. It ran `before` for so many seconds.
-    """
-
-    trial: str
-    values: dict[str, Any]
-    method: str
-    status: TrialStatus = TrialStatus.RUNNING
-    started: float = 0.0
-    since: float = 0.0
-    before: float = 0.0
-    ended: float | None = None
-    history: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
-    metrics: dict[str, float | str] = field(default_factory=dict)
-    error: str | None = None
-
-    @property
-    def epoch(self) -> int:
-        """The last epoch that it ended; 0 before the first."""
-        return self.history[-1][0] if self.history else 0
-
-    @property
-    def latest(self) -> Metrics:
-        """The metrics that it ended with, or those of its last epoch."""
-        return self.metrics or self.last_epoch
-
-    @property
-    def last_epoch(self) -> Mapping[str, float]:
-        """The metrics of its last epoch."""
-        return self.history[-1][2] if self.history else {}
-
-    @property
-    def last_sign(self) -> float:
-        """When it was last heard of, in seconds since 1970."""
-        return self.ended or (self.history[-1][1] if self.history else self.started)
-
-    @property
-    def seconds(self) -> float:
-        """How long it has run, as far as was heard of it: without the time in which its study did not run."""
-        return self.before + max(0.0, self.last_sign - self.since)
-
-    @property
-    def cpu_seconds(self) -> float:
-        """What it has used of the CPU for training and projection; of earlier versions seconds by the clock."""
-        known, names = self.latest, (CPU_SECONDS,) if CPU_SECONDS in self.latest else CLOCKS
-        return sum(float(known.get(name, 0.0)) for name in names)
-
-    @property
-    def tuning_seconds(self) -> float:
-        """What a search's budget counts of these: those of the training, or, where nothing is trained, all."""
-        training = self.latest.get(TRAINING_SECONDS, self.latest.get(CLOCKS[0], 0.0))
-        return float(training) or self.cpu_seconds
-
-    def forget_epochs(self) -> None:
-        """Keep the last epoch only, where nobody asks for the others any more."""
-        self.history = self.history[-1:]
-
-    @property
-    def known(self) -> bool:
-        """Whether the journal has its start, which says what was trained."""
-        return self.method != UNKNOWN
 
 
 class Journal:
@@ -177,10 +103,10 @@ class Journal:
         """A trial ended; `metrics` are its last ones and those measured at the end (test, projected, status …)."""
         return self.append("trial-end", trial=trial, status=str(status), metrics=dict(metrics), error=error)
 
-    def lines(self, start: int = 0, *, naming: Sequence[bytes] = (b"",)) -> Iterator[tuple[int, Event | None]]:
-        """What whole lines say from byte offset `start` on, None for one that is no event; each with the offset behind
-        it. Those that hold none of the texts `naming` are passed over quickly. Raises StudyFileError if the file is
-        there and cannot be read.
+    def lines(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Whole lines from byte offset `start` on, each with the offset behind it.
+
+        Raises StudyFileError if the file is there and cannot be read.
         """
         try:
             with suppress(FileNotFoundError), regular(self.path).open("rb") as file:
@@ -189,8 +115,7 @@ class Journal:
                     if not line.endswith(b"\n"):
                         return
                     start += len(line)
-                    if any(text in line for text in naming):
-                        yield start, parsed(line)
+                    yield start, line
         except OSError as error:
             raise StudyFileError(
                 f"{self.path}: this journal cannot be read ({error.strerror}); put the study's own file there"
@@ -198,7 +123,7 @@ class Journal:
 
     def events(self, start: int = 0) -> Iterator[tuple[int, Event]]:
         """Events from byte offset `start` on, each with the offset behind it; a `Reader` follows the file with them."""
-        return ((offset, event) for offset, event in self.lines(start) if event is not None)
+        return ((offset, event) for offset, line in self.lines(start) if (event := parsed(line)) is not None)
 
     def ends_line(self, offset: int) -> bool:
         """Whether a line ends before this byte offset, as where somebody stopped reading, unless it was changed."""
@@ -222,8 +147,8 @@ class Journal:
         """Some trials, with all of their epochs."""
         records: dict[str, TrialRecord] = {}
         wanted = [json.dumps(ident).encode() for ident in idents]
-        for _, event in self.lines(naming=wanted):
-            if event is not None and event.get("trial") in idents:
+        for _, line in self.lines():
+            if any(text in line for text in wanted) and (event := parsed(line)) and trial_of(event) in idents:
                 enter(event, records)
         return records
 
@@ -233,8 +158,8 @@ class Reader:
     """Follows a journal: what it says of its trials and of the study, as far as it was read.
 
     `offset` is the byte behind the last event that was read. `began` is the last study-start, `ended` the study-end
-    after it, if there is one, `last` the last event of all. `spoiled` are the numbers of the lines that are no events.
-    Without `epochs` it keeps the last one of each trial only: of 10⁵ trials all of them are gigabytes.
+    after it, if there is one, `last` the latest event of all, `spoiled` the numbers of the lines that are no events.
+    Without `epochs` it keeps, and as a rule reads, the last one of each trial only: of 10⁵ trials all are gigabytes.
     """
 
     journal: Journal
@@ -249,21 +174,48 @@ class Reader:
 
     def events(self, until: int | None = None) -> Iterator[Event]:
         """What is new, or that up to the offset `until`; each event is entered before it is handed on."""
-        for offset, event in self.journal.lines(self.offset):
+        for offset, line in self.journal.lines(self.offset):
             if until is not None and offset > until:
                 return
             self.offset, self.line = offset, self.line + 1
-            if event is None:
-                self.spoiled.append(self.line)
-            else:
-                self._enter(event)
+            if (event := self._taken(self.line, line)) is not None:
                 yield event
 
     def read(self) -> "Reader":
         """Read everything that is new."""
-        for _ in self.events():
-            pass
+        if self.epochs:
+            for _ in self.events():
+                pass
+        else:
+            self._read_last_epochs()
         return self
+
+    def _read_last_epochs(self) -> None:
+        """An epoch's line waits: it is parsed when the trial's next line is another event, and forgotten if it is one
+        more epoch. A trial's first line is parsed at once.
+        """
+        waiting: dict[str, tuple[int, bytes]] = {}
+        for offset, line in self.journal.lines(self.offset):
+            self.offset, self.line = offset, self.line + 1
+            if (trial := epoch_of(line)) in self.records:
+                waiting[trial] = self.line, line
+            elif (event := parsed(line)) is None:
+                self.spoiled.append(self.line)
+            else:
+                if (trial := trial_of(event)) in waiting:
+                    self._taken(*waiting.pop(trial))
+                self._enter(event)
+        for epoch in waiting.values():
+            self._taken(*epoch)
+        self.spoiled.sort()
+
+    def _taken(self, number: int, line: bytes) -> Event | None:
+        """Enter what a line says; None if that is no event."""
+        if (event := parsed(line)) is None:
+            self.spoiled.append(number)
+        else:
+            self._enter(event)
+        return event
 
     @property
     def complaints(self) -> list[str]:
@@ -276,7 +228,8 @@ class Reader:
         return [f"{self.journal.path} {which} {lines} cannot be read; {are} passed over"]
 
     def _enter(self, event: Event) -> None:
-        self.last = event
+        if self.last is None or event["time"] >= self.last["time"]:
+            self.last = event
         match event["event"]:
             case "study-start":
                 self.began, self.ended = event, None
@@ -284,37 +237,10 @@ class Reader:
                 self.ended = event
             case _:
                 enter(event, self.records)
-                if not self.epochs and "trial" in event:
-                    self.records[event["trial"]].forget_epochs()
+                if not self.epochs and (trial := trial_of(event)) is not None:
+                    self.records[trial].forget_epochs()
 
 
 def _ending_of_torn_line(file: int, size: int) -> bytes:
     """What a last line needs that a crash cut off, so that the next event has a line of its own."""
     return b"" if size == 0 or os.pread(file, 1, size - 1) == b"\n" else b"\n"
-
-
-def enter(event: Event, records: dict[str, TrialRecord]) -> None:
-    """Enter one event of a trial into `records`: the driver as it writes it, everybody else as they read it."""
-    match event["event"]:
-        case "trial-start":
-            record = _record(event, records)
-            record.before, record.since = record.seconds, event["time"]
-            record.values, record.method = event["values"], event["method"]
-            record.status, record.ended, record.metrics, record.error = TrialStatus.RUNNING, None, {}, None
-        case "epoch":
-            record = _record(event, records)
-            while record.history and record.history[-1][0] >= event["epoch"]:
-                record.history.pop()
-            record.history.append((event["epoch"], event["time"], event["metrics"]))
-        case "trial-end":
-            record = _record(event, records)
-            record.status = TrialStatus(event["status"])
-            record.ended, record.metrics, record.error = event["time"], event["metrics"], event["error"]
-
-
-def _record(event: Event, records: dict[str, TrialRecord]) -> TrialRecord:
-    """The trial of an event, which begins with it if it is the first that can be read."""
-    trial = event["trial"]
-    if trial not in records:
-        records[trial] = TrialRecord(trial, {}, UNKNOWN, started=event["time"], since=event["time"])
-    return records[trial]

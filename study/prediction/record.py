@@ -7,7 +7,7 @@ import torch
 from cnn_core.training import TrainingStatus
 from search_spaces.errors import StudyFileError
 from study.journal.events import TrialStatus
-from study.journal.journal import TrialRecord
+from study.journal.record import TrialRecord
 from study.prediction.load import newest_state
 from study.trial.identity import study_of
 

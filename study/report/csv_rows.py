@@ -7,7 +7,8 @@ from study.analysis.leaderboard import LeaderboardRow
 from study.analysis.measured import OFF, UNKNOWN, errors_in, unknowns_in
 from study.analysis.spread import Spread
 from study.analysis.variants import CONSTRAINT, DATA, Variant
-from study.journal.journal import TrialRecord, TrialStatus
+from study.journal.journal import TrialStatus
+from study.journal.record import TrialRecord
 
 
 def leaderboard_rows(rows: Iterable[LeaderboardRow], measured: Sequence[str]) -> list[dict[str, Any]]:

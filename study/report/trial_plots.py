@@ -16,7 +16,7 @@ from search_spaces.errors import one_line
 from search_spaces.regular import regular
 from study.analysis.measured import MEAN_SQUARE, UNKNOWN, conditions_in, unknowns_in
 from study.analysis.sections import PARTS, sections_of
-from study.journal.journal import TrialRecord
+from study.journal.record import TrialRecord
 from study.report.plot_style import (
     AFTER,
     BEFORE,

@@ -18,7 +18,7 @@ from search_spaces.load import StudyFileError, resolve, settings_of
 from search_spaces.modules import look_in
 from search_spaces.schema import Choice, Contestant, Scheduler, SearchedParameter, Study
 from study.analysis.findings import Analysis, read_analysis
-from study.journal.journal import TrialRecord
+from study.journal.record import TrialRecord
 from study.journal.study_folder import whereabouts
 
 SEED = "training.seed"

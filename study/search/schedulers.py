@@ -16,7 +16,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
 from search_spaces.schema import Scheduler
-from study.journal.journal import TrialRecord
+from study.journal.record import TrialRecord
 
 NO_LIMIT = 10**9
 EPOCH, SECONDS = "epoch", "time/train_s"

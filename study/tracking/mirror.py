@@ -20,7 +20,8 @@ from study.analysis.findings import analyse
 from study.analysis.looked_at import looked_at
 from study.journal import locks
 from study.journal.files import CODE, REPORT, STUDY, TRIALS
-from study.journal.journal import Event, Journal, Reader, TrialRecord, TrialStatus
+from study.journal.journal import Event, Journal, Reader, TrialStatus
+from study.journal.record import TrialRecord
 from study.report.page import PAGE
 from study.tracking import content, views
 from study.tracking.addresses import STUDY_PAGE, links

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from study.analysis.variants import CONSTRAINT, DATA, Variant
-from study.journal.journal import TrialRecord, TrialStatus
+from study.journal.journal import TrialStatus
+from study.journal.record import TrialRecord
 
 
 def variant(data: float, constraint: float, **changes: Any) -> Variant:

@@ -7,7 +7,7 @@ from search_spaces.schema import Study
 from study.analysis.findings import Analysis, analyse
 from study.analysis.importance import FEWEST_TRIALS
 from study.comparing.mattered import mattered
-from study.journal.journal import TrialRecord
+from study.journal.record import TrialRecord
 from tests.study.competing import LEARNING_RATE, WEIGHT, competing, record
 
 EACH = FEWEST_TRIALS - 5

@@ -5,11 +5,13 @@ import json
 import os
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from search_spaces.errors import StudyFileError
-from study.journal.journal import UNKNOWN, Journal, Reader, TrialStatus
+from study.journal.journal import Journal, Reader, TrialStatus
+from study.journal.record import UNKNOWN
 
 
 @pytest.fixture
@@ -192,6 +194,28 @@ def test_whoever_closes_the_journal_of_a_full_disk_does_not_wait_again(three_tri
     with pytest.raises(OSError):
         journal.append("study-end")
     assert time.monotonic() - started < 0.05
+
+
+def test_without_epochs_a_journal_tells_the_same_but_them(journal):
+    random = Random(0)
+    for number in range(12):
+        journal.trial_start(f"{number % 4:04}", values={"rate": 0.1}, method="soft")
+        for _ in range(random.randrange(5)):
+            journal.epoch(f"{random.randrange(4):04}", random.randrange(1, 5), {"train/data_mse": random.random()})
+        if random.random() < 0.5:
+            journal.trial_end(f"{random.randrange(4):04}", TrialStatus.PRUNED, {"train/data_mse": 0.5})
+    journal.append("note", trial=["0000"])
+    spoil(journal, 7, b"\0\n")
+    spoil(journal, 19, b'{"event": "epoch", "time": 5.0, "trial": "0001", "epoch": 2, "metrics": {"a": 0.\n')
+    whole, last, pieces = Reader(journal).read(), Reader(journal, epochs=False), Reader(journal, epochs=False)
+    for _ in pieces.events(until=2000):
+        pass
+    for record in whole.records.values():
+        record.forget_epochs()
+    for reader in (last.read(), pieces.read()):
+        assert reader.records == whole.records and list(reader.records) == list(whole.records)
+        assert (reader.offset, reader.line, reader.last) == (whole.offset, whole.line, whole.last)
+        assert reader.spoiled == whole.spoiled == [7, 19]
 
 
 def test_without_epochs_each_trial_has_its_last_one(three_trials):

@@ -11,7 +11,8 @@ from cnn_core.networks import Modulated
 from cnn_core.solvers import AdamProjection
 from search_spaces.schema import Data, DataSplit, ProblemChoice, Study
 from study.journal.files import TRIALS
-from study.journal.journal import Journal, TrialRecord, TrialStatus
+from study.journal.journal import Journal, TrialStatus
+from study.journal.record import TrialRecord
 from study.report.prediction_plots import prediction_plot
 from study.report.trial_plots import (
     CONVERGENCE,

@@ -10,7 +10,8 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from search_spaces.schema import Choice, Integer, SearchedParameter, Study, Tune, Uniform
-from study.journal.journal import TrialRecord, TrialStatus
+from study.journal.journal import TrialStatus
+from study.journal.record import TrialRecord
 from study.search.optuna_search import OptunaSearch
 from study.search.samplers import SAMPLERS
 from tests.study.small_study import LEARNING_RATE, small_study

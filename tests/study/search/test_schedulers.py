@@ -6,7 +6,8 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
 from search_spaces.schema import Scheduler
-from study.journal.journal import TrialRecord, TrialStatus
+from study.journal.journal import TrialStatus
+from study.journal.record import TrialRecord
 from study.search import schedulers
 
 METRIC = "validation/data_mse"

@@ -6,7 +6,8 @@ import pytest
 
 from search_spaces.load import dump, resolve
 from study.analysis.findings import analyse
-from study.journal.journal import TrialRecord, TrialStatus
+from study.journal.journal import TrialStatus
+from study.journal.record import TrialRecord
 from study.report.looks import look
 from study.tracking import content
 from tests.study.competing import competing

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from study.journal.journal import Journal, TrialRecord
+from study.journal.journal import Journal
+from study.journal.record import TrialRecord
 from study.report import trial_plots
 from study.report.trial_plots import CONVERGENCE
 from study.tracking import uploader
