@@ -33,9 +33,6 @@ TAKEN_FIRST = 3
 MOST_KINDS = 16
 """Of recordings, each of which keeps the memory of a step. Methods that count their steps have one for each."""
 
-DECOMPOSING = ("conflict-free", "soap")
-"""Methods and optimizers that decompose matrices, which a recording does not bear: it breaks off and leaves harm."""
-
 Given = dict[str, Any]
 """What a step reads: tensors and plain numbers, in dicts and lists."""
 
@@ -122,9 +119,9 @@ class Recorder:
     def __init__(self, method: Method, optimizer: Optimizer, theta: Tensor, move: Move, groups: list[Group]) -> None:
         self._method, self._optimizer, self._theta, self._move, self._groups = method, optimizer, theta, move, groups
         self._recordings = Recordings()
-        for name in (method.name, optimizer.name):
-            if name in DECOMPOSING:
-                self._recordings.give_up(f"those of {name} decompose matrices")
+        for one in (method, optimizer):
+            if getattr(one, "decomposes", False):  # which a recording does not bear: it breaks off and leaves harm
+                self._recordings.give_up(f"those of {one.name} decompose matrices")
         self._rates = {
             "method": {name: rate for name, rate in rates_of(method).items() if not isinstance(rate, int | float)},
             "optimizer": rates_of(optimizer),

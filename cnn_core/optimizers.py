@@ -114,6 +114,7 @@ class Soap:
     refresh_interval: int = 10
     name: Literal["soap"] = "soap"
     searches: ClassVar[bool] = False
+    decomposes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _require_moments(self.learning_rate, self.betas, self.epsilon)

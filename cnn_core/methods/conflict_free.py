@@ -47,6 +47,7 @@ class ConflictFree:
     name: Literal["conflict-free"] = "conflict-free"
     needs: ClassVar[Need] = None
     has_value: ClassVar[bool] = False
+    decomposes: ClassVar[bool] = True
 
     def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State:
         return {"moments": {}} if self.project == "update" else {}
