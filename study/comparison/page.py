@@ -39,11 +39,7 @@ th:focus-visible { outline: 2px solid #0072b2; }
   white-space: pre-wrap; background: #fff; border: 1px solid #555; pointer-events: none; }
 #beside[hidden] { display: none; }
 @media (max-width: 45rem) {
-  body { padding: 1rem .8rem 2rem; }
   .matrix td:first-child { white-space: normal; min-width: 8rem; }
-  figure { overflow-x: auto; }
-  figure img { max-width: none; width: 44rem; }
-  figcaption { position: sticky; left: 0; max-width: calc(100vw - 2rem); }
 }
 @page { margin: 14mm; }
 @media print {
