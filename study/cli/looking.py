@@ -130,7 +130,7 @@ def report(name: str) -> None:
 @trained_argument
 @which_argument
 def plot(name: str, trial: str | None) -> None:
-    """Draw the plots of one trial of the study NAME, or of one that `trial --save` left.
+    """Draw the plots of a trial of the study NAME, or of one saved.
 
     They are written into the trial's folder, and their paths are printed. MLflow has those of the trials that one looks
     at first.

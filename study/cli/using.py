@@ -25,7 +25,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--project", is_flag=True, help="Move the network onto the constraint first, for every wave by itself.")
 @click.option("--force", is_flag=True, help="Replace --output if it exists.")
 def predict(name: str, trial: str | None, at: Path, output: Path, project: bool, force: bool) -> None:
-    """Evaluate a network that the study NAME trained, or one that `trial --save` left.
+    """Evaluate a network that the study NAME trained, or one saved.
 
     It is evaluated at the points of one file, and what it predicts is written into another. In Python:
     study.load_trial.

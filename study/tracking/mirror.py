@@ -59,8 +59,7 @@ class Mirror:
         self.epochs: dict[str, int] = {}
         self.looked_at: list[str] | None = None
         self.offered: Sequence[str] | None = None
-        self.outbox = Outbox(store)
-        self.news, self.saved = False, time.monotonic()
+        self.outbox, self.news, self.saved = Outbox(store), False, time.monotonic()
 
     def advance(self) -> int:
         """Upload all events that are in the journal by now, then the files of ended trials; returns how many events."""

@@ -21,8 +21,7 @@ from study.search.samplers import SAMPLERS
 from tests.study.small_study import LEARNING_RATE, small_study
 
 METHOD, WEIGHT = "training.method.name", "training.method.weight"
-ONE = {"validation/data_mse": "min"}
-MEASURED = {"validation/data_mse": 0.5, "validation/constraint_mse": 0.1}
+ONE, MEASURED = {"validation/data_mse": "min"}, {"validation/data_mse": 0.5, "validation/constraint_mse": 0.1}
 
 
 def searched(sampler: str = "tpe", *, trials: int = 6, balance: str | None = None, **changes: Any) -> Study:
