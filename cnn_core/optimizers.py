@@ -33,7 +33,8 @@ class Optimizer(Protocol):
     """A description of an optimizer; `learning_rate` may be a schedule in epochs.
 
     `searches` says whether a step looks along a line for lower values, for which it asks for value and gradient anew;
-    those of an optimizer with a `switch` do so from that time on.
+    those of an optimizer with a `switch` do so from that time on. One that decomposes matrices says
+    `decomposes = True`.
     """
 
     searches: ClassVar[bool]

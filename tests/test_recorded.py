@@ -10,7 +10,8 @@ import torch
 
 from search_spaces.load import dump, load_recorded, load_study, resolve
 from study.driver.runner import resume
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 from study.trial.trial import Trial
 from tests.recorded import studies, trials
 

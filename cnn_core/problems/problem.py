@@ -40,8 +40,8 @@ class Problem:
     `coordinates` is the domain, or maps each coordinate of a box to its interval; `parameters` and `outputs` are names
     in the order in which p and u hold them. `solution`, where one is known, is exact: it provides the data. `scale`
     makes residuals of different waves comparable. `conditions` hold beside the PDE, on regions of the domain or at
-    points; `unknowns` are those of the parameters that training finds. `region` says where the residual holds: `on`
-    sets it.
+    points; `unknowns` are those of the parameters that training finds, in the same order. `region` says where the
+    residual holds: `on` sets it.
     """
 
     name: str
@@ -80,6 +80,8 @@ class Problem:
                     f"problem {self.name!r}: unknown {name!r} is none of the parameters; name it there, too, got "
                     f"{self.parameters}"
                 )
+        ordered = {name: self.unknowns[name] for name in self.parameters if name in self.unknowns}
+        object.__setattr__(self, "unknowns", ordered)  # θ holds them in an order of which no file decides
         self._require_conditions()
 
     def _require_conditions(self) -> None:

@@ -17,8 +17,9 @@ from study.analysis.measured import has_trade_off, metrics_of
 from study.analysis.pareto import pareto_set
 from study.analysis.variants import CONSTRAINT, DATA, PROJECTED, Variant, keeps_bounds, variants_of
 from study.journal.budget import too_late
+from study.journal.events import TrialStatus
 from study.journal.files import STUDY
-from study.journal.journal import Journal, TrialStatus
+from study.journal.journal import Journal
 from study.journal.record import TrialRecord
 
 

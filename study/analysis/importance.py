@@ -20,7 +20,7 @@ from search_spaces import convert
 from search_spaces.contestants import CONTESTANT, searched
 from search_spaces.schema import Choice, Study
 from study.analysis.leaderboard import loss
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 
 FEWEST_TRIALS = 20

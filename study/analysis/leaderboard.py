@@ -13,7 +13,7 @@ from cnn_core.metrics import WORST
 from study.analysis.measured import UNKNOWN, unknowns_in
 from study.analysis.spread import Spread, spread
 from study.analysis.variants import CONSTRAINT, DATA, Variant
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 
 BASELINE = "unconstrained"
 """The method whose training time is the unit of cost."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from study.analysis.findings import Analysis
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 
 MOST_PARETO, MOST_FAILURES, MOST_OTHERS = 20, 5, 5
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from study.analysis.variants import CONSTRAINT, DATA, Variant
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 
 
 def pareto_set(variants: Iterable[Variant]) -> list[Variant]:

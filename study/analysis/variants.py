@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cnn_core.metrics import WORST
 from cnn_core.solvers import ProjectionStatus
 from search_spaces.schema import Study
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 
 DATA = "validation/data_mse"

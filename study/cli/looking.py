@@ -135,11 +135,11 @@ def plot(name: str, trial: str | None) -> None:
     They are written into the trial's folder, and their paths are printed. MLflow has those of the trials that one looks
     at first.
     """
-    directory = trained(name, trial)
+    where = trained(name, trial)
     with loading():
         from study.cli.plotting import plot_and_show
 
-    plot_and_show(directory, trial)
+    plot_and_show(where)
 
 
 @click.command()

@@ -13,6 +13,7 @@ from search_spaces.points import read_points
 from search_spaces.tables import Table, place
 from search_spaces.writing import require_writable, write_columns
 from study.cli.exit_codes import BadInputError, mendable
+from study.cli.studies import Trained
 from study.cli.trials import chosen
 from study.journal.record import TrialRecord
 from study.prediction.at_points import Predicted, names_of, outside, predict_at, project_at
@@ -20,15 +21,15 @@ from study.prediction.load import load_trial
 from study.prediction.trained import SOLVER, TrainedNetwork
 
 
-def predict_and_say(directory: Path, which: str | None, *, at: Path, output: Path, project: bool) -> None:
+def predict_and_say(where: Trained, *, at: Path, output: Path, project: bool) -> None:
     """Write what a trial predicts, and say which it is. Raises BadInputError, StudyFileError, OSError."""
     require_writable(output)
-    record, folder = chosen(directory, which)
+    record, folder = chosen(where)
     with mendable():
         network = load_trial(folder)
     if project and network.settings.projection is None:
         raise BadInputError(
-            f"{directory}: trial {record.trial} has no projection; leave out --project, or write {SOLVER} into the "
+            f"{where.folder}: trial {record.trial} has no projection; leave out --project, or write {SOLVER} into the "
             "study file and run it anew"
         )
     points = read_points(at, names_of(network))

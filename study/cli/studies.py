@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,8 @@ from search_spaces.errors import StudyFileError
 from search_spaces.shipped import find
 from study.cli.exit_codes import mendable
 from study.cli.loading import loading
-from study.journal.files import QUESTION, STUDY
-from study.trial.files import CHECKPOINT
+from study.journal.files import QUESTION, STUDY, TRIALS
+from study.trial.files import CHECKPOINT, CHECKPOINT_BEFORE
 
 if TYPE_CHECKING:
     from search_spaces.schema import Study
@@ -107,29 +108,47 @@ def existing(name: str) -> Path:
             f"studies, which cnn-study status {name} shows"
         )
     directory = RUNS / " ".join(name.split())
-    if Path(name).name != name or not (directory / STUDY).exists():
+    if Path(name).name != name or name == "..":
+        raise StudyFileError(f"{name}: this is no name of a study; {_instead(name)}")
+    if not (directory / STUDY).exists():
         raise StudyFileError(f"{directory}: there is no such study; {_instead(name)}")
     return directory
 
 
-def trained(name: str, which: str | None) -> Path:
-    """The folder of the study NAME, or NAME itself if a trial was saved there. Raises StudyFileError."""
-    is_study = Path(name).name == name and (compares(name) or (RUNS / name / STUDY).exists())
-    if is_study or not holds_trial(Path(name)):
-        return existing(name)
+@dataclass(frozen=True)
+class Trained:
+    """Where a trial is: `which` one of the study in a folder, or the one that was `saved` in it."""
+
+    folder: Path
+    which: str | None
+    saved: bool = False
+
+
+def trained(name: str, which: str | None) -> Trained:
+    """Of the study NAME, or of the folder NAME that a trial was saved in. Raises StudyFileError."""
+    folder = Path(name)
+    is_study = folder.name == name and (compares(name) or (RUNS / name / STUDY).exists())
+    if folder.name != name and not _holds_trial(folder):
+        raise StudyFileError(f"{name}: no trial was saved there; {_instead(name)}")
+    if is_study or not _holds_trial(folder):
+        return Trained(existing(name), which)
     if which is not None:
         raise StudyFileError(f"{name} is the folder of one trial; leave out {which}")
-    return Path(name)
+    *_, directory, trials, trial = folder.resolve().parts
+    if trials == TRIALS and (RUNS / directory / STUDY).exists() and folder.samefile(RUNS / directory / TRIALS / trial):
+        return Trained(RUNS / directory, trial)  # whose journal knows more of it
+    return Trained(folder, None, saved=True)
 
 
-def holds_trial(folder: Path) -> bool:
-    """Whether a folder is a trial's, which was saved there."""
-    return (folder / CHECKPOINT).is_file()
+def _holds_trial(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (CHECKPOINT, CHECKPOINT_BEFORE))
 
 
 def _instead(name: str) -> str:
     """What to write in place of a name that no study has."""
-    if holds_trial(Path(name)):
+    if _holds_trial(Path(name)):
         return f"{name} is a trial's folder, which cnn-study plot and cnn-study predict take"
+    if (Path(name) / STUDY).exists() and Path(name).parent == RUNS:
+        return f"write {Path(name).name}"
     known = ", ".join(path.name for path in all_studies())
     return f"write one of: {known}" if known else f"there is none under {RUNS}/ yet; {HOW_TO_START}"

@@ -5,24 +5,23 @@ from pathlib import Path
 from search_spaces.errors import nearest
 from study.analysis.findings import Analysis, read_analysis
 from study.cli.exit_codes import BadInputError, mendable
-from study.cli.studies import holds_trial
+from study.cli.studies import Trained
 from study.journal.files import TRIALS
 from study.journal.journal import Journal
 from study.journal.record import TrialRecord
+from study.prediction.load import load_record
 
 MOST_NAMED = 30
 """Trials that an error lists one by one."""
 
 
-def chosen(directory: Path, which: str | None) -> tuple[TrialRecord, Path]:
-    """A trial of a study, or the one saved in this folder, and its folder. Raises BadInputError."""
-    if holds_trial(directory):
-        from study.prediction.record import record_of
-
+def chosen(where: Trained) -> tuple[TrialRecord, Path]:
+    """The trial that is there, and its folder. Raises BadInputError."""
+    if where.saved:
         with mendable():
-            return record_of(directory), directory
-    record = _trial_or_best(directory, which)
-    return record, directory / TRIALS / record.trial
+            return load_record(where.folder), where.folder
+    record = _trial_or_best(where.folder, where.which)
+    return record, where.folder / TRIALS / record.trial
 
 
 def _trial_of_study(directory: Path, trial: str) -> TrialRecord:

@@ -30,10 +30,10 @@ def predict(name: str, trial: str | None, at: Path, output: Path, project: bool,
     It is evaluated at the points of one file, and what it predicts is written into another. In Python:
     study.load_trial.
     """
-    directory = trained(name, trial)
+    where = trained(name, trial)
     if output.exists() and not force:
         raise BadInputError(f"--output: {output} exists already; write another file, or add --force")
     with loading():
         from study.cli.predicting import predict_and_say
 
-    predict_and_say(directory, trial, at=at, output=output, project=project)
+    predict_and_say(where, at=at, output=output, project=project)

@@ -29,8 +29,9 @@ from study.comparison.result import (
     Tried,
 )
 from study.journal.budget import Budget
+from study.journal.events import TrialStatus
 from study.journal.files import STUDY
-from study.journal.journal import Journal, TrialStatus
+from study.journal.journal import Journal
 from study.journal.record import TRAINING_SECONDS, TrialRecord
 
 Runs = Callable[[str, str], str | None]

@@ -38,7 +38,7 @@ th:focus-visible { outline: 2px solid #0072b2; }
 #beside { position: absolute; z-index: 1; margin: 0; max-width: 22rem; padding: .5rem .7rem; font-size: .8rem;
   white-space: pre-wrap; background: #fff; border: 1px solid #555; pointer-events: none; }
 #beside[hidden] { display: none; }
-@media (max-width: 45rem) {
+@media screen and (max-width: 45rem) {
   .matrix td:first-child { white-space: normal; min-width: 8rem; }
 }
 @page { margin: 14mm; }

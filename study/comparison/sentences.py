@@ -117,12 +117,13 @@ def _errors(ratio: Estimate, *, exact: bool) -> str:
 
 
 def _range(standings: Sequence[Standing]) -> str:
-    """Between which ratios that is, by problem: an entry that is best on some and fails on others has no middle."""
-    ratios = {one.problem: one.best.ratio.value for one in standings if one.best}
-    if len(ratios) < 2 or not all(0 < ratio < math.inf for ratio in ratios.values()):
+    """Between which ratios of medians that lies, by problem; nothing where two digits tell them not apart."""
+    ratios = [(one.error_ratio, one.problem) for one in standings if one.error_ratio is not None]
+    known = sorted((ratio, problem) for ratio, problem in ratios if 0 < ratio < math.inf)
+    if not known or number(known[0][0]) == number(known[-1][0]):
         return ""
-    least, most = min(ratios, key=ratios.__getitem__), max(ratios, key=ratios.__getitem__)
-    return f", from {number(ratios[least])} × on {least} to {number(ratios[most])} × on {most}"
+    (least, best), (most, worst) = known[0], known[-1]
+    return f", from {number(least)} × on {best} to {number(most)} × on {worst}"
 
 
 def _error(middle: Estimate) -> str:

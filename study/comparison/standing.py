@@ -54,8 +54,8 @@ class Seconds:
 class Standing:
     """How an entry stands on one problem: beside all other baselines, the best first, of which there may be none.
 
-    The two last ratios are to the best baseline; None without one, where constraints are not apart from the error or
-    the best baseline's median run failed, and where there is no cost since nothing was trained with fresh seeds.
+    The last ratios are those of medians to the best baseline's; None without one, where constraints are not apart from
+    the error or its median run failed, and where there is no cost since nothing was trained with fresh seeds.
     """
 
     problem: str
@@ -67,6 +67,7 @@ class Standing:
     seconds: Seconds
     against: tuple[Against, ...]
     claim: Claim | None
+    error_ratio: float | None
     constraint_ratio: float | None
     cost_ratio: float | None
 

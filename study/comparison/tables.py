@@ -57,7 +57,7 @@ def _median(standing: Standing | None, smallest: Mapping[str, float]) -> str:
         return NOTHING
     middle = standing.median
     shown = error(middle.value)
-    if middle.value == smallest[standing.problem]:
+    if middle.value == smallest[standing.problem] < math.inf:
         shown = f"<strong>{shown}</strong>"
     return f"{shown}{SIGNS[standing.decision]}{_below(middle, error)}"
 

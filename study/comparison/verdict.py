@@ -157,6 +157,7 @@ def _standing(
         seconds=seconds,
         against=against,
         claim=claim,
+        error_ratio=_measured(errors, tables.errors[best.label]) if best else None,
         constraint_ratio=_measured(constraint, tables.constraint[best.label]) if constraint and best else None,
         cost_ratio=_known(seconds.network, seconds_of(best).network) if best else None,
     )
@@ -171,9 +172,9 @@ def seconds_of(entry: EntryResult) -> Seconds:
     )
 
 
-def _measured(constraint: ErrorTable, best: ErrorTable) -> float | None:
+def _measured(own: ErrorTable, best: ErrorTable) -> float | None:
     """The ratio of medians; None where that of the best baseline failed, beside which nothing can be said."""
-    return None if _middle(best) == math.inf else quotient(_middle(constraint), _middle(best))
+    return None if _middle(best) == math.inf else quotient(_middle(own), _middle(best))
 
 
 def _known(seconds: float, best: float) -> float | None:

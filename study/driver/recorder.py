@@ -17,8 +17,9 @@ from search_spaces.contestants import CONTESTANT, plain_studies
 from search_spaces.errors import one_line
 from search_spaces.schema import Study
 from study.driver.losses import Losses, last_failure, raised, words_about
+from study.journal.events import Event, TrialStatus
 from study.journal.files import TRIALS
-from study.journal.journal import Event, Journal, TrialStatus
+from study.journal.journal import Journal
 from study.journal.record import Metrics, TrialRecord, enter
 from study.progress.live_view import Progress
 from study.trial import trial_folder

@@ -43,14 +43,17 @@ CONTENT: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
 """Kind of event → what it must have; other kinds need nothing but their time."""
 
 
+COUNT = rb"(?:0|[1-9][0-9]{0,16}+)"
+NUMBER = rb"-?+" + COUNT + rb"(?:\.[0-9]++)?+(?:e[+-]?+[0-9]{1,2}+)?+"
 EPOCH = re.compile(
-    rb'\{"event": "epoch", "time": [0-9.e+-]+, "trial": "([0-9]{1,9})", "epoch": [0-9]+, "metrics": \{[ -z]*\}\}\n'
-)
-"""An epoch's line as we write it, with its trial."""
+    rb'\{"event": "epoch", "time": [0-9]{1,10}+(?:\.[0-9]++)?+, "trial": "([0-9]{1,9}+)", "epoch": ' + COUNT
+    + rb', "metrics": \{(?:"[ !#-\[\]-~]*+": ' + NUMBER + rb'(?:, (?=")|(?=\})))*+\}\}\n'
+)  # fmt: skip
+"""Lines of epochs as we write them, up to the few with other numbers; each is a sound event, and has its trial."""
 
 
 def epoch_of(line: bytes) -> str | None:
-    """The trial whose epoch a line is, by its outline: to parse all of them takes most of the time of reading."""
+    """The trial whose epoch a line is; in most cases, and in a third of the time that it takes to parse it."""
     return found[1].decode() if (found := EPOCH.fullmatch(line)) else None
 
 

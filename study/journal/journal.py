@@ -158,8 +158,8 @@ class Reader:
     """Follows a journal: what it says of its trials and of the study, as far as it was read.
 
     `offset` is the byte behind the last event that was read. `began` is the last study-start, `ended` the study-end
-    after it, if there is one, `last` the latest event of all, `spoiled` the numbers of the lines that are no events.
-    Without `epochs` it keeps, and as a rule reads, the last one of each trial only: of 10⁵ trials all are gigabytes.
+    after it, if there is one, `last` the last event of all, `spoiled` the numbers of the lines that are no events.
+    Without `epochs` it keeps, and as a rule parses, the last one of each trial only: of 10⁵ trials all are gigabytes.
     """
 
     journal: Journal
@@ -178,7 +178,10 @@ class Reader:
             if until is not None and offset > until:
                 return
             self.offset, self.line = offset, self.line + 1
-            if (event := self._taken(self.line, line)) is not None:
+            if (event := parsed(line)) is None:
+                self.spoiled.append(self.line)
+            else:
+                self._enter(event)
                 yield event
 
     def read(self) -> "Reader":
@@ -194,28 +197,22 @@ class Reader:
         """An epoch's line waits: it is parsed when the trial's next line is another event, and forgotten if it is one
         more epoch. A trial's first line is parsed at once.
         """
-        waiting: dict[str, tuple[int, bytes]] = {}
+        waiting: dict[str, bytes] = {}
+        last = self.last
         for offset, line in self.journal.lines(self.offset):
             self.offset, self.line = offset, self.line + 1
             if (trial := epoch_of(line)) in self.records:
-                waiting[trial] = self.line, line
+                waiting.pop(trial, None)
+                waiting[trial], last = line, None
             elif (event := parsed(line)) is None:
                 self.spoiled.append(self.line)
             else:
                 if (trial := trial_of(event)) in waiting:
-                    self._taken(*waiting.pop(trial))
-                self._enter(event)
+                    self._enter(json.loads(waiting.pop(trial)))
+                self._enter(last := event)
         for epoch in waiting.values():
-            self._taken(*epoch)
-        self.spoiled.sort()
-
-    def _taken(self, number: int, line: bytes) -> Event | None:
-        """Enter what a line says; None if that is no event."""
-        if (event := parsed(line)) is None:
-            self.spoiled.append(number)
-        else:
-            self._enter(event)
-        return event
+            self._enter(json.loads(epoch))
+        self.last = last or self.last
 
     @property
     def complaints(self) -> list[str]:
@@ -228,8 +225,7 @@ class Reader:
         return [f"{self.journal.path} {which} {lines} cannot be read; {are} passed over"]
 
     def _enter(self, event: Event) -> None:
-        if self.last is None or event["time"] >= self.last["time"]:
-            self.last = event
+        self.last = event
         match event["event"]:
             case "study-start":
                 self.began, self.ended = event, None

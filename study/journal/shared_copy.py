@@ -21,8 +21,9 @@ from pyarrow.fs import FileSelector, FileSystem, FileType
 
 from search_spaces.errors import reason
 from search_spaces.load import load_recorded
+from study.journal.events import Event, TrialStatus
 from study.journal.files import JOURNAL, STUDY
-from study.journal.journal import Event, Journal, Reader, TrialStatus
+from study.journal.journal import Journal, Reader
 from study.journal.record import CPU_SECONDS, TRAINING_SECONDS, TrialRecord
 
 SECONDS_BETWEEN_COPIES = 5.0

@@ -19,12 +19,21 @@ from search_spaces.load import build_network, build_problem
 from search_spaces.modules import look_in
 from search_spaces.schema import Study
 from search_spaces.sources import sources_of, version
+from study.journal.events import TrialStatus
 from study.journal.files import CODE
 from study.journal.own_code import kept_for
+from study.journal.record import TrialRecord
 from study.prediction.trained import TrainedNetwork
 from study.trial import saved
 from study.trial.files import CHECKPOINT, CHECKPOINT_BEFORE
 from study.trial.identity import code_of, study_of
+
+STATUS = {
+    TrainingStatus.RUNNING: TrialStatus.STOPPED,
+    TrainingStatus.COMPLETED: TrialStatus.COMPLETED,
+    TrainingStatus.DIVERGED: TrialStatus.DIVERGED,
+}
+"""What a journal would say."""
 
 
 def load_trial(path: str | Path, *, device: str = "cpu") -> TrainedNetwork:
@@ -33,7 +42,7 @@ def load_trial(path: str | Path, *, device: str = "cpu") -> TrainedNetwork:
     It is that of the last checkpoint, finished or not. Raises ValueError: one line that says what is wrong.
     """
     folder = Path(path)
-    state = newest_state(folder, torch.device(device))
+    state = _state(folder, torch.device(device))
     training, code = state["training"], code_of(state["settings"])
     _look_for_code(folder.resolve(), code)
     try:
@@ -52,8 +61,26 @@ def load_trial(path: str | Path, *, device: str = "cpu") -> TrainedNetwork:
     )
 
 
-def newest_state(folder: Path, device: torch.device) -> dict[str, Any]:
-    """What the newest checkpoint that is whole holds. Raises CheckpointError."""
+def load_record(folder: Path) -> TrialRecord:
+    """What a trial's folder alone says of the trial, under the folder's name: how far it came, and its epochs' metrics.
+
+    When its epochs ended is not known, and written as 0; what was measured after the last one is not either. Raises
+    ValueError: one line that says what is wrong.
+    """
+    state = _state(folder, torch.device("cpu"))
+    _look_for_code(folder.resolve(), code_of(state["settings"]))
+    try:
+        method = study_of(state["settings"]).training.method.name
+    except ValueError as error:
+        raise StudyFileError(f"{folder}: {error}") from None
+    status, history = STATUS[TrainingStatus(state["training"]["status"])], state["history"]
+    epochs = [(epoch, 0.0, metrics) for epoch, metrics in enumerate(history, start=1)]
+    measured = history[-1] if history and status.final else {}
+    return TrialRecord(folder.resolve().name, {}, method, status, history=epochs, metrics=measured)
+
+
+def _state(folder: Path, device: torch.device) -> dict[str, Any]:
+    """What the newest checkpoint that is whole holds."""
     if not folder.is_dir():
         raise CheckpointError(folder, "there is no such folder; write that of a trial, as runs/NAME/trials/00000")
     names = [name for name in (CHECKPOINT, CHECKPOINT_BEFORE) if (folder / name).exists()]

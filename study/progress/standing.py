@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 
 
 @dataclass

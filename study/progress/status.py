@@ -13,8 +13,9 @@ from search_spaces.contestants import CONTESTANT, plain_studies
 from search_spaces.load import StudyFileError, load_recorded
 from search_spaces.schema import Study
 from study.journal.budget import Budget
+from study.journal.events import Event, TrialStatus
 from study.journal.files import STUDY
-from study.journal.journal import Event, Journal, Reader, TrialStatus
+from study.journal.journal import Journal, Reader
 from study.journal.record import TrialRecord
 from study.progress.live_view import STYLES, clock
 from study.progress.standing import Running, Standing

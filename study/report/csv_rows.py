@@ -7,7 +7,7 @@ from study.analysis.leaderboard import LeaderboardRow
 from study.analysis.measured import OFF, UNKNOWN, errors_in, unknowns_in
 from study.analysis.spread import Spread
 from study.analysis.variants import CONSTRAINT, DATA, Variant
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 
 

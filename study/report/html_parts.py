@@ -27,7 +27,7 @@ img { max-width: 100%; height: auto; }
 figcaption, .note { color: #555; font-size: .9rem; margin: .3rem 0; max-width: 46rem; }
 pre { background: #f6f6f6; padding: 1rem; overflow-x: auto; font-size: .85rem; line-height: 1.4; }
 summary { cursor: pointer; }
-@media (max-width: 45rem) {
+@media screen and (max-width: 45rem) {
   body { padding: 1rem .8rem 2rem; }
   figure { overflow-x: auto; }
   figure img { max-width: none; width: 44rem; }

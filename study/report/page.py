@@ -6,7 +6,7 @@ from html import escape
 
 from study.analysis.findings import Analysis
 from study.journal.budget import Budget
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.report.html_parts import STYLE, Illustration, document, illustration, table
 from study.report.tables import counts_text
 from study.report.text_table import TextTable, format_duration

@@ -11,7 +11,7 @@ from study.analysis.findings import Analysis, best_so_far
 from study.analysis.measured import TRADE_OFF, UNKNOWN, errors_in, unknowns_in
 from study.analysis.sections import PARTS, sections_of
 from study.analysis.variants import CONSTRAINT, DATA
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.report.curve_plots import draw_curves, draw_parity
 from study.report.looks import looks_of
 from study.report.plane_plots import Row, draw_exact, draw_predicted

@@ -11,7 +11,7 @@ from study.analysis.measured import errors_in, unknowns_in
 from study.analysis.spread import Spread
 from study.analysis.variants import CONSTRAINT, DATA, Variant
 from study.journal.budget import Budget
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.report.text_table import METHOD, Column, TextTable, format_error, one_digit
 from study.report.unknowns_table import unknowns_table
 

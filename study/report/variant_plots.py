@@ -16,7 +16,7 @@ from study.analysis.findings import Analysis
 from study.analysis.leaderboard import LeaderboardRow
 from study.analysis.measured import TRADE_OFF, errors_in
 from study.analysis.variants import CONSTRAINT, DATA, Variant
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.report.looks import Looks, looks_of
 from study.report.plot_style import (
     EXACT,

@@ -40,7 +40,7 @@ from search_spaces.schema import Study
 from search_spaces.space import Part
 from search_spaces.when import Values
 from study.journal.budget import Budget
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import Metrics, TrialRecord
 from study.search.optuna_file import IDENT, OptunaFile
 from study.search.samplers import NOT_REPLAYED, samplers

@@ -14,7 +14,7 @@ from search_spaces.space import planned
 from study.analysis.findings import Analysis
 from study.analysis.measured import OFF, UNKNOWN, errors_in, unknowns_in
 from study.analysis.variants import Variant
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from study.report.looks import look
 from study.tracking.names import fit

@@ -4,8 +4,6 @@ Uploading is idempotent. A study and its trials are found again by their tags, a
 been read, and metrics carry the journal's own times, so that one sent twice is one row of MLflow's table.
 """
 
-import getpass
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,8 +17,9 @@ from search_spaces.space import planned
 from study.analysis.findings import analyse
 from study.analysis.looked_at import looked_at
 from study.journal import locks
+from study.journal.events import Event, TrialStatus
 from study.journal.files import CODE, REPORT, STUDY, TRIALS
-from study.journal.journal import Event, Journal, Reader, TrialStatus
+from study.journal.journal import Journal, Reader
 from study.journal.record import TrialRecord
 from study.report.page import PAGE
 from study.tracking import content, views
@@ -28,7 +27,7 @@ from study.tracking.addresses import STUDY_PAGE, links
 from study.tracking.bookmark import Bookmark
 from study.tracking.networks import publish
 from study.tracking.outbox import Outbox
-from study.tracking.store import MetricPoint, Store
+from study.tracking.store import MetricPoint, Store, user
 from study.tracking.tally import Tally
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS, TRACEBACK
 
@@ -160,7 +159,7 @@ class Mirror:
         return made[max(made)] if made else self._create(experiment, name, first["time"], {"study_key": own})
 
     def _create(self, experiment: str, name: str, began: float, tags: Mapping[str, str]) -> str:
-        own = {"mlflow.user": _user(), "mlflow.source.name": "cnn-study", "study": self.directory.name}
+        own = {"mlflow.user": user(), "mlflow.source.name": "cnn-study", "study": self.directory.name}
         return self.store.create(experiment, name, _milliseconds(began), own | dict(tags))
 
     def _recall(self) -> None:
@@ -336,14 +335,6 @@ class Mirror:
         self.saved = time.monotonic()
         self.on_progress()
         self.bookmark.write(self.directory, self.store.tracking_uri)
-
-
-def _user() -> str:
-    """Who runs this; in a container a number, where no name belongs to it."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
 
 
 def _milliseconds(seconds: float) -> int:

@@ -3,6 +3,7 @@
 This is the only module that imports mlflow, and it does so when a `Store` is made: the import takes a second.
 """
 
+import getpass
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -187,3 +188,11 @@ class Store:
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def user() -> str:
+    """Who runs this; in a container a number, where no name belongs to it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -8,7 +8,7 @@ from study.analysis.findings import judged
 from study.analysis.measured import has_trade_off, metrics_of
 from study.analysis.pareto import pareto_set
 from study.analysis.variants import Variant
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 
 ENDED = [status for status in TrialStatus if status is not TrialStatus.RUNNING]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from search_spaces.schema import Contestant, SearchedParameter, Study, Tune, Uniform
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from tests.study.small_study import LEARNING_RATE, small_study
 

@@ -15,7 +15,8 @@ from cnn_core.problems import Condition, Problem, Unknown
 from search_spaces.load import load_text
 from search_spaces.measured import with_objectives
 from search_spaces.schema import Study
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 
 TRUE_RATE = 0.5
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from cnn_core.solvers import LeastSquaresSolver
 from search_spaces.schema import Choice, SearchedParameter, Study
 from study.analysis.findings import Analysis, analyse
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from tests.study import synthetic_journal
 

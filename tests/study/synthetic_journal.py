@@ -23,8 +23,9 @@ from search_spaces.schema import (
     Tune,
     Uniform,
 )
+from study.journal.events import TrialStatus
 from study.journal.files import STUDY, TRIALS
-from study.journal.journal import Journal, TrialStatus
+from study.journal.journal import Journal
 from study.trial.files import PERCENTILES, PREDICTIONS
 
 METHODS = {

@@ -6,7 +6,8 @@ from pathlib import Path
 from cnn_core.metrics import WORST
 from search_spaces.load import dump_yaml, load_study
 from search_spaces.schema import Study
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 from tests.study.synthetic_journal import write_percentiles, write_predictions
 
 SOFT, BATCH, UNCONSTRAINED = (

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from study.analysis.variants import CONSTRAINT, DATA, Variant
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 
 

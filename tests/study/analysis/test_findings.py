@@ -7,8 +7,8 @@ from search_spaces.load import StudyFileError, dump_yaml
 from search_spaces.schema import Contestant
 from study.analysis.findings import analyse, best_so_far, read_analysis, selection
 from study.analysis.variants import CONSTRAINT
+from study.journal.events import TrialStatus
 from study.journal.files import STUDY
-from study.journal.journal import TrialStatus
 from tests.study import solved, synthetic_journal
 from tests.study.analysis.made_up import record
 from tests.study.competing import PLAIN, competing

@@ -9,7 +9,7 @@ import pytest
 from search_spaces.schema import Choice, SearchedParameter, Study, Uniform
 from study.analysis import importance
 from study.analysis.importance import FEWEST_TRIALS, importances
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from tests.study.competing import PLAIN, competing
 from tests.study.small_study import small_study

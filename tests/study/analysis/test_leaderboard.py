@@ -4,7 +4,7 @@ from cnn_core.metrics import WORST
 from study.analysis.leaderboard import leaderboard
 from study.analysis.pareto import pareto_set
 from study.analysis.variants import CONSTRAINT, DATA, variants_of
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from tests.study.analysis.made_up import record, variant
 

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from search_spaces.load import dump
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 from study.tracking.databases import default_uri
 from tests.study.small_study import small_study
 from tests.study.tracking.mlflow_runs import runs_by_name

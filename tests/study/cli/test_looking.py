@@ -204,13 +204,25 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
 
 
 @pytest.mark.parametrize("name", ["status", "report", "sync"])
-@pytest.mark.parametrize("study", ["nothing", "../elsewhere", "/etc", ".."])
-def test_a_study_that_does_not_exist(command: Command, name: str, study: str) -> None:
+@pytest.mark.parametrize(
+    ("study", "what"),
+    [
+        ("nothing", "runs/nothing: there is no such study"),
+        ("../elsewhere", "../elsewhere: this is no name of a study"),
+        ("/etc", "/etc: this is no name of a study"),
+        ("..", "..: this is no name of a study"),
+    ],
+)
+def test_a_study_that_does_not_exist(command: Command, name: str, study: str, what: str) -> None:
     Path("elsewhere").mkdir()
     write_file({}, "elsewhere/study.yaml")
-    assert_refused(
-        command(name, study), f"{Path('runs') / study}: there is no such study; there is none under runs/ yet; start"
-    )
+    assert_refused(command(name, study), f"{what}; there is none under runs/ yet; start")
+
+
+def test_a_path_in_place_of_a_name(filled: Command) -> None:
+    assert_refused(filled("report", "runs/mine"), "runs/mine: this is no name of a study; write mine")
+    assert_refused(filled("plot", "runs/mine"), "runs/mine: no trial was saved there; write mine")
+    assert_refused(filled("plot", "elsewhere/0001"), "elsewhere/0001: no trial was saved there; write one of: mine")
 
 
 def test_a_trial_that_was_saved_has_plots_but_is_no_study(command: Command) -> None:

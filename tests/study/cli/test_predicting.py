@@ -1,6 +1,7 @@
 """`cnn-study predict`: which network, at which points, into which file, and what is said of it."""
 
 import csv
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from search_spaces.load import dump_yaml
 from search_spaces.schema import Data, DataSplit, ProblemChoice, Study
 from search_spaces.tables import read_columns
 from study import load_trial
+from study.journal.events import TrialStatus
 from study.journal.files import STUDY, TRIALS
-from study.journal.journal import Journal, TrialStatus
+from study.journal.journal import Journal
 from study.trial.trial import Trial
 from tests.study.cli.command import Command, assert_refused
 from tests.study.small_study import small_study
@@ -141,6 +143,17 @@ def test_a_trial_is_named_by_its_folder_too(command: Command, folders: dict[str,
     )
 
 
+def test_a_study_wins_over_what_lies_in_its_folder(command: Command, folders: dict[str, Path]) -> None:
+    shutil.copy(folders["0001"] / "checkpoint.pt", "runs/mine/checkpoint.pt")
+    assert predict(command, "0").out.startswith("trial      0000 (unconstrained)")
+    assert_refused(predict(command, "nonsense", "--force"), "runs/mine: nonsense is no trial, and no method that was ")
+
+
+def test_the_folder_of_a_studys_trial_is_that_trial(command: Command, folders: dict[str, Path]) -> None:
+    answer = command("predict", str(folders["0003"].absolute()), "--at", "points.csv", "--output", "out.csv")
+    assert (answer.code, answer.err) == (0, "warning: trial 0003 is running: its network is that of epoch 1 of 2\n")
+
+
 def test_points_outside_of_the_domain_are_told(command: Command, folders: dict[str, Path]) -> None:
     write_points("points.csv", [*ROWS, (1.5, 1.0, 1.0, 0.0), (-7.0, 1.0, 1.0, 0.0)])
     answer, where = predict(command), "points.csv: 2 of 8 points are outside of the domain, the first in line 8"
@@ -156,6 +169,22 @@ def test_unknowns_are_told(command: Command) -> None:
     answer = predict(command)
     assert answer.code == 0, answer.err
     assert answer.out.splitlines()[1] == f"unknown    frequency = {network.unknowns['frequency']:.6g}, as trained"
+
+
+def test_several_unknowns_keep_their_values_in_whatever_order_they_are_written(tmp_path: Path) -> None:
+    parts = (DataSplit({"phase": (value,)}, points=9) for value in (-0.2, 0.0, 0.2))
+    unknown = {"frequency": Unknown(0.3, truth=1.0), "amplitude": Unknown(1.5, truth=1.0, positive=True)}
+    study = small_study(epochs=1, problem=ProblemChoice("pythagorean", unknown=unknown), data=Data(*parts))
+    trial = Trial(study)
+    trial.step()
+    trial.save(tmp_path)
+    values = {name: trial.history[-1][f"unknown/{name}"] for name in unknown}
+    assert load_trial(tmp_path).unknowns == pytest.approx(values, rel=1e-12)
+    turned = ProblemChoice("pythagorean", unknown=dict(reversed(unknown.items())))
+    again = Trial(replace(study, problem=turned))
+    again.load(tmp_path)
+    assert again.training.theta.tolist() == trial.training.theta.tolist()
+    assert {name: again._unknowns()[f"unknown/{name}"] for name in unknown} == pytest.approx(values, rel=1e-12)
 
 
 def test_what_is_missing_is_one_line(command: Command, folders: dict[str, Path]) -> None:

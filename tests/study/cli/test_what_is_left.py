@@ -9,7 +9,8 @@ from search_spaces.load import dump_yaml
 from search_spaces.schema import Choice, SearchedParameter, Study, Uniform
 from study.cli.conclusion import _what_is_left
 from study.driver.runner import lengthened
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 from study.progress.status import studies_table
 from tests.study.competing import PLAIN, competing
 from tests.study.progress.test_status import text_of

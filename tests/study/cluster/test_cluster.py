@@ -10,7 +10,8 @@ import yaml
 
 from search_spaces.schema import Resources
 from study.cluster import cluster
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 
 ROOT = Path(__file__).parents[3]
 

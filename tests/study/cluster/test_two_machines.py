@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 from study.journal.record import TrialRecord
 from tests.study.cluster.two_machines import DASHBOARD, HEAD, PORT, ROOT, Machines, arguments, two_machines, why_not
 

@@ -15,7 +15,8 @@ from search_spaces.schema import Study
 from study.comparing.gather import gathered
 from study.comparing.question import Question, asked
 from study.comparison.result import Comparison, SearchResult, Source
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 from study.search.confirmation import confirming, read_earlier
 from tests.study.competing import LEARNING_RATE, WEIGHT, competing
 
@@ -27,7 +28,7 @@ def question() -> Question:
     study = replace(competing(), study="waves", projection=LevenbergMarquardt())
     return asked(
         "mine",
-        [Entered(study, {"third": "it cannot"})],
+        [Entered(study, {"third": "contestants.third: it cannot"})],
         baselines=("plain",),
         studies=2,
         seeds=2,

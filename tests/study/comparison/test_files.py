@@ -88,6 +88,11 @@ def test_the_smallest_error_of_a_problem_is_bold(whole: tuple[Comparison, Path])
     assert sorted(map(float, bold)) == pytest.approx(sorted(one.median.value for one in best), rel=0.05)
 
 
+def test_what_failed_is_not_bold(tmp_path: Path) -> None:
+    made = comparison(problem("waves", entry("soft", [[math.inf] * 3] * 3)))
+    assert "failed" in text_of(made, tmp_path) and "<strong>failed" not in text_of(made, tmp_path)
+
+
 def test_a_caption_that_plots_share_is_said_once(whole: tuple[Comparison, Path]) -> None:
     made, folder = whole
     text = (folder / PAGE).read_text(encoding="utf-8")

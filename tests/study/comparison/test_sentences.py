@@ -38,6 +38,7 @@ def overall(
             seconds=Seconds(1, 1, 1),
             against=(),
             claim=Claim(decision, 0.01) if decision else None,
+            error_ratio=None,
             constraint_ratio=None,
             cost_ratio=None,
         )
@@ -155,6 +156,18 @@ def test_ratios_that_differ_by_problem_have_their_range() -> None:
     (told,) = (sentence(one) for one in judge(made).overall if one.label == "batch")
     assert " × the best baseline's (95 % interval " in told
     assert "), from 0.0010 × on heat to 20 × on waves; the same constraint error; " in told
+
+
+def test_the_range_is_of_medians_and_of_what_did_not_fail() -> None:
+    soft, failing = entry("soft", around(1e-3)), entry("batch", [[math.inf] * 3] * 3)
+    uneven = entry("batch", [[1.0] * 4, [1e-6] * 4, [1e-6] * 4])
+    for made in (
+        comparison(problem("waves", soft, uneven), problem("flow", soft, uneven)),
+        comparison(problem("waves", soft, uneven), problem("flow", soft, failing)),
+        comparison(problem("waves", soft, uneven)),
+    ):
+        (told,) = (sentence(one) for one in judge(made).overall if one.label == "batch")
+        assert " × on " not in told
 
 
 def test_the_sentence_of_a_verdict() -> None:

@@ -11,7 +11,8 @@ from search_spaces.load import load_recorded, resolve
 from search_spaces.schema import Contestant, Scheduler, SearchedParameter, Study, Uniform
 from study.analysis.findings import read_analysis
 from study.driver.runner import resume, run
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 from study.journal.record import TrialRecord
 from study.progress.status import trials_table
 from study.report.files import write_report

@@ -10,7 +10,8 @@ from cnn_core.solvers import AdamProjection
 from search_spaces.contestants import CONTESTANT
 from search_spaces.schema import Scheduler, Study
 from study.driver.runner import run
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 from tests.study.competing import WEIGHT, competing
 from tests.study.small_study import LEARNING_RATE
 

@@ -13,7 +13,8 @@ from search_spaces.load import resolve
 from search_spaces.schema import ProblemChoice, Resources, Study, Tune
 from study.driver import packs, runner
 from study.driver.packs import Packing, decided, share
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 from study.pack.rehearsal import Rehearsed
 from study.trial.trial import run_trial
 from tests.study.small_study import COMPLETES, DIVERGES, FAILS, LEARNING_RATE, small_study

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from study.driver.losses import IN_A_ROW
 from study.driver.recorder import Listener, Recorder, ending
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 from study.journal.record import TrialRecord
 from study.progress.live_view import Progress
 from study.trial import trial_folder

@@ -20,7 +20,8 @@ from search_spaces.schema import ProblemChoice, SearchedParameter, Uniform
 from study.cluster import cluster
 from study.driver import runner
 from study.journal import study_folder
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 from study.journal.record import TrialRecord
 from study.journal.study_folder import Place, Whereabouts
 from study.search.optuna_file import database

@@ -6,7 +6,7 @@ import pytest
 
 from search_spaces.schema import Study
 from study.journal.budget import Budget, too_late
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from tests.study.competing import competing, record
 

@@ -10,8 +10,22 @@ from random import Random
 import pytest
 
 from search_spaces.errors import StudyFileError
-from study.journal.journal import Journal, Reader, TrialStatus
+from study.journal import events
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal, Reader
 from study.journal.record import UNKNOWN
+
+ODD = (
+    b'{"a": 0.',
+    b'{"a": }}',
+    b'{"a": 0,1}}',
+    b'{"a": NaN}}',
+    b'{"a": 1e301}}',
+    b'{"a": 007}}',
+    b'{"a": 1,}}',
+    b'{"a": 1.}}',
+)
+"""Metrics of an epoch that are none."""
 
 
 @pytest.fixture
@@ -198,15 +212,18 @@ def test_whoever_closes_the_journal_of_a_full_disk_does_not_wait_again(three_tri
 
 def test_without_epochs_a_journal_tells_the_same_but_them(journal):
     random = Random(0)
-    for number in range(12):
+    for number in range(20):
         journal.trial_start(f"{number % 4:04}", values={"rate": 0.1}, method="soft")
         for _ in range(random.randrange(5)):
             journal.epoch(f"{random.randrange(4):04}", random.randrange(1, 5), {"train/data_mse": random.random()})
         if random.random() < 0.5:
             journal.trial_end(f"{random.randrange(4):04}", TrialStatus.PRUNED, {"train/data_mse": 0.5})
     journal.append("note", trial=["0000"])
-    spoil(journal, 7, b"\0\n")
-    spoil(journal, 19, b'{"event": "epoch", "time": 5.0, "trial": "0001", "epoch": 2, "metrics": {"a": 0.\n')
+    journal.epoch("0002", 9, {"ä}": 1e-300, "b": -0.0, "c": 7})
+    odd = [b"\0\n", *(b'{"event": "epoch", "time": 5.0, "trial": "0001", "epoch": 2, "metrics": %s\n' % m for m in ODD)]
+    numbers = list(range(4, 4 + 3 * len(odd), 3))
+    for number, line in zip(numbers, odd, strict=True):
+        spoil(journal, number, line)
     whole, last, pieces = Reader(journal).read(), Reader(journal, epochs=False), Reader(journal, epochs=False)
     for _ in pieces.events(until=2000):
         pass
@@ -215,7 +232,17 @@ def test_without_epochs_a_journal_tells_the_same_but_them(journal):
     for reader in (last.read(), pieces.read()):
         assert reader.records == whole.records and list(reader.records) == list(whole.records)
         assert (reader.offset, reader.line, reader.last) == (whole.offset, whole.line, whole.last)
-        assert reader.spoiled == whole.spoiled == [7, 19]
+        assert reader.spoiled == whole.spoiled == numbers
+
+
+def test_without_epochs_the_last_one_alone_is_parsed(journal, monkeypatch):
+    journal.trial_start("0000", values={"rate": 0.1}, method="soft")
+    for epoch in range(1, 50):
+        journal.epoch("0000", epoch, {"train/data_mse": 1e-3 / epoch, "diverged": 0.0})
+    parsed = []
+    monkeypatch.setattr("study.journal.journal.parsed", lambda line: parsed.append(line) or events.parsed(line))
+    assert Reader(journal, epochs=False).read().records["0000"].epoch == 49
+    assert len(parsed) == 1  # its start
 
 
 def test_without_epochs_each_trial_has_its_last_one(three_trials):

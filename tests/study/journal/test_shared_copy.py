@@ -8,8 +8,9 @@ from rich.console import Console
 
 from search_spaces.load import dump_yaml
 from study.journal.budget import Budget
+from study.journal.events import TrialStatus
 from study.journal.files import JOURNAL
-from study.journal.journal import Journal, TrialStatus
+from study.journal.journal import Journal
 from study.journal.shared_copy import FOLDER, SharedCopy, fetch
 from study.progress.status import trials_table
 from tests.study import tracked_study

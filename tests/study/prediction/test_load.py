@@ -16,6 +16,7 @@ from study.journal import study_folder
 from study.journal.files import TRIALS
 from study.journal.own_code import keep_code
 from study.journal.study_folder import Place, Whereabouts
+from study.prediction.load import load_record
 from study.trial.files import CHECKPOINT, CHECKPOINT_BEFORE
 from study.trial.trial import Trial
 from tests.study.own_code import BEFORE, own_study, write
@@ -61,6 +62,18 @@ def test_the_checkpoint_is_enough(tmp_path: Path) -> None:
     network = load_trial(str(tmp_path))
     assert network.theta.tolist() == trial.training.theta.tolist()
     assert network.settings.training == trial.study.training
+
+
+def test_a_record_has_the_epochs_that_were_measured(tmp_path: Path) -> None:
+    trial = saved(small_study(epochs=5), tmp_path / "mine", epochs=2)
+    record = load_record(tmp_path / "mine")
+    assert (record.trial, record.method, record.status) == ("mine", trial.study.training.method.name, "stopped")
+    assert [(epoch, metrics) for epoch, _, metrics in record.history] == list(enumerate(trial.history, start=1))
+    trial.training.diverge("of this test")
+    trial.step()
+    trial.save(tmp_path / "mine")
+    record = load_record(tmp_path / "mine")
+    assert (record.status, record.epoch, record.metrics["diverged"]) == ("diverged", 3, 1.0)
 
 
 def test_an_unfinished_trial_says_how_far_it_came(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from search_spaces.load import dump_yaml, load_study
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.progress import live_view
 from study.progress.live_view import Progress, clock
 from tests.study.small_study import COMPLETES, small_study

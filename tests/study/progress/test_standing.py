@@ -1,6 +1,6 @@
 import pytest
 
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.progress import standing
 from study.progress.standing import Best, Slots, Standing
 

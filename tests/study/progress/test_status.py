@@ -7,8 +7,9 @@ from rich.console import Console, RenderableType
 
 from search_spaces.load import dump_yaml, load_study
 from search_spaces.schema import Contestant
+from study.journal.events import TrialStatus
 from study.journal.files import STUDY
-from study.journal.journal import Journal, TrialStatus
+from study.journal.journal import Journal
 from study.progress.status import last_sign, studies_table, trials_table
 from tests.study import tracked_study
 from tests.study.competing import competing

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from cnn_core.solvers import AdamProjection
 from study.analysis.findings import read_analysis
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 from study.report.files import write_report
 from study.report.summary import print_summary
 from study.report.tables import all_tables

@@ -5,7 +5,7 @@ import pytest
 
 from cnn_core.metrics import WORST
 from study.analysis.findings import analyse
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.report.tables import ENDINGS, all_tables, trials_table
 from study.report.text_table import TextTable, format_error
 from tests.study import conditioned, solved, synthetic_journal

@@ -10,8 +10,9 @@ from cnn_core.metrics import WORST
 from cnn_core.networks import Modulated
 from cnn_core.solvers import AdamProjection
 from search_spaces.schema import Data, DataSplit, ProblemChoice, Study
+from study.journal.events import TrialStatus
 from study.journal.files import TRIALS
-from study.journal.journal import Journal, TrialStatus
+from study.journal.journal import Journal
 from study.journal.record import TrialRecord
 from study.report.prediction_plots import prediction_plot
 from study.report.trial_plots import (

@@ -7,7 +7,7 @@ from optuna.storages import InMemoryStorage
 
 from search_spaces.errors import StudyFileError
 from search_spaces.schema import Choice, SearchedParameter, Tune, Uniform
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from study.search.optuna_search import OptunaSearch
 from tests.study.small_study import LEARNING_RATE, small_study

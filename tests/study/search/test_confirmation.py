@@ -13,7 +13,7 @@ from search_spaces.load import StudyFileError, dump_yaml, load_text, resolve, se
 from search_spaces.schema import ProblemChoice, Study
 from search_spaces.space import planned
 from study.analysis.findings import Analysis, analyse, read_analysis
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from study.report.tables import all_tables
 from study.search.confirmation import SEED, confirming, in_packs, read_earlier, unconfirmed

@@ -9,7 +9,7 @@ from optuna.storages import InMemoryStorage
 from search_spaces.contestants import CONTESTANT, of_contestant
 from search_spaces.errors import StudyFileError
 from search_spaces.schema import Choice, SearchedParameter, Study
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from study.search.optuna_search import OptunaSearch
 from tests.study.competing import RATES, SOFT, WEIGHT, competing, record

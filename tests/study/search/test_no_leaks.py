@@ -11,7 +11,7 @@ from ray.tune.schedulers import TrialScheduler
 from search_spaces.contestants import CONTESTANT
 from search_spaces.schema import Scheduler
 from study.analysis.findings import analyse
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.search import schedulers
 from study.search.confirmation import confirming
 from study.search.optuna_search import OptunaSearch

@@ -13,7 +13,7 @@ from ray.tune.search import Searcher
 from cnn_core.metrics import WORST
 from cnn_core.networks import Dense
 from search_spaces.schema import Choice, Integer, SearchedParameter, Study, Tune, Uniform
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import UNKNOWN, TrialRecord
 from study.search.optuna_file import database
 from study.search.optuna_search import OptunaSearch

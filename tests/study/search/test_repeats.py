@@ -10,7 +10,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from search_spaces.schema import Choice, Integer, SearchedParameter, Study, Tune, Uniform
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from study.search.optuna_search import OptunaSearch
 from study.search.samplers import SAMPLERS

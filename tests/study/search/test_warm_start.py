@@ -9,7 +9,8 @@ import pytest
 from search_spaces.contestants import CONTESTANT
 from search_spaces.load import StudyFileError, dump_yaml
 from search_spaces.schema import Choice, Contestant, SearchedParameter, Study, Tune, Uniform
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 from study.search.warm_start import best_points
 from tests.study import tracked_study
 

@@ -6,7 +6,7 @@ import pytest
 
 from search_spaces.load import dump, resolve
 from study.analysis.findings import analyse
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from study.report.looks import look
 from study.tracking import content

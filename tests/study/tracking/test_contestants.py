@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.load import dump_yaml
-from study.journal.journal import Journal, TrialStatus
+from study.journal.events import TrialStatus
+from study.journal.journal import Journal
 from study.report.looks import look
 from study.tracking.mirror import Mirror
 from tests.study.competing import competing

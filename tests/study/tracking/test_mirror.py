@@ -9,8 +9,9 @@ import pytest
 
 from search_spaces.load import resolve
 from search_spaces.schema import Study
+from study.journal.events import TrialStatus
 from study.journal.files import BOOKMARKS, JOURNAL
-from study.journal.journal import Journal, TrialStatus
+from study.journal.journal import Journal
 from study.journal.record import TrialRecord
 from study.report import trial_plots
 from study.report.trial_plots import CONVERGENCE, PREDICTION

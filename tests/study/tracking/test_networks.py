@@ -14,8 +14,9 @@ from mlflow.pytorch import load_model
 from search_spaces.load import dump_yaml
 from search_spaces.schema import NetworkChoice, Study
 from study import load_trial
+from study.journal.events import TrialStatus
 from study.journal.files import STUDY, TRIALS
-from study.journal.journal import Journal, TrialStatus
+from study.journal.journal import Journal
 from study.tracking import mirror as mirrors
 from study.tracking import uploader
 from study.tracking.mirror import Mirror

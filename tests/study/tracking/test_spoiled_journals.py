@@ -8,9 +8,9 @@ import pytest
 from study.journal.files import BOOKMARKS, JOURNAL
 from study.journal.journal import Journal
 from study.report import trial_plots
-from study.tracking import mirror
 from study.tracking.bookmark import Bookmark
 from study.tracking.mirror import Mirror
+from study.tracking.store import user
 from tests.study import tracked_study
 from tests.study.tracked_study import SOFT
 from tests.study.tracking.memory_store import MemoryStore
@@ -75,7 +75,7 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch, erro
         raise error
 
     monkeypatch.setattr("getpass.getuser", nameless)
-    assert mirror._user() == str(os.getuid())
+    assert user() == str(os.getuid())
 
 
 def test_a_line_that_is_no_event_is_behind_what_was_uploaded(directory: Path) -> None:

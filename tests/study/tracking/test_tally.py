@@ -8,7 +8,7 @@ import pytest
 
 from cnn_core.metrics import WORST
 from study.analysis.findings import analyse
-from study.journal.journal import TrialStatus
+from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from study.tracking import tally
 from study.tracking.tally import Tally

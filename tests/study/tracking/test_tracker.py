@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from study.journal import locks
+from study.journal.events import TrialStatus
 from study.journal.files import REPORT
-from study.journal.journal import Journal, TrialStatus
+from study.journal.journal import Journal
 from study.report.page import PAGE
 from study.tracking.bookmark import Bookmark
 from study.tracking.tracker import SECONDS_BETWEEN_STARTS, Tracker
