@@ -1,10 +1,11 @@
-"""What is no error in a study file and hardly meant: wrong solutions, unknowns that nothing finds, absent GPUs."""
+"""What is no error in a study file and hardly meant: wrong solutions, what nothing finds or trains, absent GPUs."""
 
 import torch
 
 from cnn_core.misfit import misfits
 from cnn_core.problems import PointSet
 from search_spaces.contestants import plain_studies, searched
+from search_spaces.measured import PROJECTED
 from search_spaces.problems import build_problem
 from search_spaces.schema import Choice, Study
 from search_spaces.splits import points_of
@@ -12,7 +13,7 @@ from search_spaces.splits import points_of
 
 def doubts(study: Study) -> list[str]:
     """A line for each thing in a study that contradicts what it is for."""
-    return [*_misfits(study), *_never_found(study)]
+    return [*_misfits(study), *_never_found(study), *_of_random_parameters(study)]
 
 
 def _misfits(study: Study) -> list[str]:
@@ -41,6 +42,18 @@ def _never_found(study: Study) -> list[str]:
         f"problem.unknown.{name}: with training.epochs 0 nothing finds it, and the PDE is solved with its start, "
         f"{start:g}; train some epochs, or search problem.unknown.{name}.start"
         for name, start in found.items()
+    ]
+
+
+def _of_random_parameters(study: Study) -> list[str]:
+    """Of each objective and bound that is measured before anything has moved the parameters, which nothing trains."""
+    if study.trains:
+        return []
+    return [
+        f"{block}.{name} is measured of random parameters, since training.epochs is 0; write {PROJECTED}{name}"
+        for block in ("objectives", "bounds")
+        for name in getattr(study, block)
+        if not name.startswith(PROJECTED)
     ]
 
 

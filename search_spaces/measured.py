@@ -21,14 +21,15 @@ AFTER_PROJECTION = tuple(f"{PROJECTED}validation/{metric}" for metric in METRICS
 
 
 def with_objectives(study: Study) -> Study:
-    """The study with those of the usual objectives that are measured, if it has no others.
+    """The study with those of the usual objectives that are measured, if it has no others: as trained, or as projected
+    where nothing is trained.
 
     Raises StudyFileError where none is.
     """
     if dict(study.objectives) != dict.fromkeys(USUAL, "min"):
         return study
-    known = every_epoch(study, build_problem(study.problem))
-    usual: dict[str, Literal["min", "max"]] = {name: "min" for name in USUAL if name in known}
+    known, whose = every_epoch(study, build_problem(study.problem)), "" if study.trains else PROJECTED
+    usual: dict[str, Literal["min", "max"]] = {f"{whose}{name}": "min" for name in USUAL if name in known}
     if not usual:
         raise StudyFileError(
             "data.validation has neither points of a region where something holds nor observations, so that there is "

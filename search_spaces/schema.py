@@ -270,7 +270,8 @@ class Study:
 
     `contestants` share its trials equally: each makes a study of its own of it (`search_spaces.contestants`).
 
-    The usual objectives are the errors of the data and of the constraints, as far as these are measured.
+    The usual objectives are the errors of the data and of the constraints, as far as these are measured; where nothing
+    is trained, of the projected networks.
     """
 
     study: str

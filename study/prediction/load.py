@@ -57,6 +57,7 @@ def load_trial(path: str | Path, *, device: str = "cpu") -> TrainedNetwork:
         training["theta"],
         epoch=training["epoch"],
         status=TrainingStatus(training["status"]),
+        solved=saved.solutions_in(state),
         doubts=(f"{folder}: its own code is not the one that it was trained with",) if another else (),
     )
 
@@ -70,7 +71,7 @@ def load_record(folder: Path) -> TrialRecord:
     state = _state(folder, torch.device("cpu"))
     _look_for_code(folder.resolve(), code_of(state["settings"]))
     try:
-        method = study_of(state["settings"]).training.method.name
+        method = study_of(state["settings"]).method
     except ValueError as error:
         raise StudyFileError(f"{folder}: {error}") from None
     status, history = STATUS[TrainingStatus(state["training"]["status"])], state["history"]

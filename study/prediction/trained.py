@@ -4,7 +4,7 @@ Axis names: N points, D coordinates, K given parameters, O outputs.
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -44,6 +44,9 @@ class TrainedNetwork:
     status: TrainingStatus
     doubts: tuple[str, ...] = ()
     """What one should know of it, a line for each thing."""
+
+    solved: Mapping[tuple[float, ...], ProjectionResult] = field(default_factory=dict, repr=False)
+    """Of a trial without training, whose θ is random: the projections of its waves, by their parameters p."""
 
     projection: ProjectionResult | None = field(default=None, repr=False)
     """How `projected` made this network, if it did."""
@@ -108,13 +111,17 @@ class TrainedNetwork:
         """This network moved onto the constraint for the one wave p (K,), by its trial's `projection` or this solver.
 
         It is good for that wave alone; unknowns keep their values. How it went is in `projection`: `status`, `steps`,
-        `residual_off`. Raises ValueError without a solver, and for a problem that it cannot project.
+        `residual_off`. What the trial has `solved` is taken as it is, without a solver. Raises ValueError if there is
+        no solver, and for a problem that it cannot project.
         """
-        solver = solver or self.settings.projection
-        if solver is None:
-            raise ValueError(f"this trial has no projection; write {SOLVER} into its study file, or give a solver here")
-        wave = self._parameters(p, 1)
-        (result,) = project(self.model, self.theta, wave, solver, seed=self.settings.training.seed)
+        wave, own = self._parameters(p, 1), self.settings.projection
+        result = self.solved.get(tuple(wave[0].tolist())) if solver is None else None
+        if result is None:
+            if (solver := solver or own) is None:
+                raise ValueError(
+                    f"this trial has no projection; write {SOLVER} into its study file, or give a solver here"
+                )
+            (result,) = project(self.model, self.theta, wave, solver, seed=self.settings.training.seed)
         return replace(self, theta=result.theta, projection=result)
 
     def _points(self, x: ArrayLike, p: ArrayLike | None) -> tuple[Tensor, Tensor]:

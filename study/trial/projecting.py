@@ -41,10 +41,12 @@ class ProjectedSplit:
 class Projected:
     """The projections of some splits, by name: whether they are kept, and what they are worth, as metrics.
 
-    `difference` are percentiles of θ − θ₀ over all waves. Metrics under `projected/` are those of the kept networks.
+    `by_wave` has every wave's, by its parameters. `difference` are percentiles of θ − θ₀ over all waves. Metrics under
+    `projected/` are those of the kept networks.
     """
 
     splits: Mapping[str, ProjectedSplit]
+    by_wave: "Known"
     kept: bool
     metrics: Mapping[str, float | str]
     difference: list[float]
@@ -64,13 +66,13 @@ def project_splits(
             name: project_split(model, theta, points, solver, seed=seed, known=known) for name, points in splits.items()
         }
         kept = accepted(solver, projected["validation"])
-        results = list({id(result): result for split in projected.values() for result in split.results}.values())
+        results = list(known.values())
         metrics = projection_metrics(results) | {"projection/accepted": float(kept)}
         for name, split in projected.items():
             errors_kept = split.after if kept else split.before
             metrics |= {f"projected/{name}/{metric}": value for metric, value in errors_kept.items()}
         difference = percentiles(torch.stack([result.theta - theta for result in results]))
-    return Projected(projected, kept, metrics, difference, seconds)
+    return Projected(projected, known, kept, metrics, difference, seconds)
 
 
 Known = dict[tuple[float, ...], ProjectionResult]

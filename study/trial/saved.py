@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,43 @@ from torch import Tensor
 
 from cnn_core import checkpoint
 from cnn_core.checkpoint import CheckpointError
+from cnn_core.projection import ProjectionResult
+from cnn_core.solvers import ProjectionStatus
 from cnn_core.training import TrainingStatus
+
+Wave = tuple[float, ...]
+"""The parameters of a wave."""
+
+SOLVED = "solved"
+"""What a trial without training has found: a list of its waves' projections."""
+
+WAVE = "wave"
+"""Beside the fields of each: its parameters p (K,), as numbers."""
+
+FORGOTTEN = {"path": []}
+"""The field that is not kept, which is for pictures."""
+
+
+def solutions_of(results: Mapping[Wave, ProjectionResult]) -> list[dict[str, Any]]:
+    """Projections as a checkpoint holds them."""
+    return [
+        {WAVE: list(wave), **vars(result), "status": str(result.status), **FORGOTTEN}
+        for wave, result in results.items()
+    ]
+
+
+def solutions_in(state: Mapping[str, Any]) -> dict[Wave, ProjectionResult]:
+    """The projections in a checkpoint that was `read`, by their waves."""
+    found = {}
+    for one in state[SOLVED]:
+        fields = {name: value for name, value in one.items() if name != WAVE}
+        found[tuple(one[WAVE])] = ProjectionResult(**{**fields, "status": ProjectionStatus(one["status"])})
+    return found
 
 
 def read(path: Path, *, device: torch.device) -> dict[str, Any]:
     """The state in a trial's checkpoint. Raises CheckpointError that says what is missing, or of the wrong kind."""
-    state = checkpoint.load(path, device=device)
+    state = {SOLVED: [], **checkpoint.load(path, device=device)}  # earlier versions did not keep them
     _require(state, TRIAL, path)
     _require(state["training"], TRAINING, path, "training.")
     return state
@@ -68,15 +100,33 @@ def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and all(map(fits, value))
 
 
+def _are_solutions(value: Any) -> bool:
+    names = {WAVE, *(one.name for one in fields(ProjectionResult))}
+    return isinstance(value, list) and all(
+        isinstance(one, dict)
+        and one.keys() == names
+        and isinstance(one[WAVE], list)
+        and all(map(_is_real, one[WAVE]))
+        and _is_vector(one["theta"])
+        and one["status"] in list(ProjectionStatus)
+        for one in value
+    )
+
+
+def _is_vector(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point() and value.dim() == 1
+
+
 TRIAL: Mapping[str, Callable[[Any], bool]] = {
     "settings": _are_settings,
     "training": lambda value: isinstance(value, dict),
     "seconds": _is_number,
     "history": _list_of(_are_metrics),
     "percentiles": _list_of(_are_percentiles),
+    SOLVED: _are_solutions,
 }
 TRAINING: Mapping[str, Callable[[Any], bool]] = {
-    "theta": lambda value: isinstance(value, Tensor) and value.is_floating_point() and value.dim() == 1,
+    "theta": _is_vector,
     "optimizer": lambda value: isinstance(value, dict),
     "method": lambda value: True,
     "shuffler": lambda value: isinstance(value, Tensor) and value.dtype is torch.uint8,

@@ -208,7 +208,14 @@ class Trial:
             "seconds": self.seconds.clock,
             "history": self.history,
             "percentiles": self.percentiles,
+            saved.SOLVED: self._solved(),
         }
+
+    def _solved(self) -> list[dict[str, Any]]:
+        """What was found where nothing is trained: θ itself says nothing then."""
+        if self.projected is None or self.study.training.epochs:
+            return []
+        return saved.solutions_of(self.projected.by_wave)
 
     def _project(self, solver: Solver, splits: Sequence[str] = PROJECTED) -> Metrics:
         """Project the waves of these splits; `projected` holds them from now on."""

@@ -42,6 +42,19 @@ def test_an_unknown_that_nothing_finds_is_told() -> None:
     assert doubts(replace(study, search={START: SearchedParameter(Uniform(0.05, 0.5))})) == []
 
 
+def test_figures_of_random_parameters_are_told() -> None:
+    solved = shipped("helmholtz-2d-solve")
+    assert doubts(solved) == []
+    study = replace(solved, objectives={"validation/data_mse": "min"}, bounds={"validation/constraint_mse": 1e-3})
+    assert doubts(study) == [
+        f"{name} is measured of random parameters, since training.epochs is 0; write projected/{metric}"
+        for name, metric in (
+            ("objectives.validation/data_mse", "validation/data_mse"),
+            ("bounds.validation/constraint_mse", "validation/constraint_mse"),
+        )
+    ]
+
+
 CUDA = {"training.device": "cuda"}
 SEARCHED = {"search:training.device": {"choice": ["cpu", "cuda"]}}
 

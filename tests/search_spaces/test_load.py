@@ -151,6 +151,13 @@ def test_the_search_itself_may_be_set(tmp_path: Path) -> None:
     assert load(tmp_path, search, {"search": {}}).search == {}
 
 
+def test_without_training_the_usual_objectives_are_those_of_projected_networks() -> None:
+    study = load_study(
+        "helmholtz-2d-solve", {"objectives": {"validation/data_mse": "min", "validation/constraint_mse": "min"}}
+    )
+    assert list(study.objectives) == ["projected/validation/data_mse", "projected/validation/constraint_mse"]
+
+
 def test_objectives_may_be_set(tmp_path: Path) -> None:
     assert load(tmp_path, {}, {"objectives.train/data_mse": "min"}).objectives.keys() >= {"train/data_mse"}
     assert list(load(tmp_path, {}, {"objectives.validation/data_mse": None}).objectives) == [

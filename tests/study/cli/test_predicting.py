@@ -119,6 +119,23 @@ def test_each_wave_is_projected_by_itself(command: Command, folders: dict[str, P
     assert found == pytest.approx(np.concatenate(expected), rel=1e-12)
 
 
+def test_where_nothing_was_trained_every_wave_is_projected(command: Command) -> None:
+    study = small_study(projection=LevenbergMarquardt(points=15, max_steps=5))
+    study = replace(study, training=replace(study.training, epochs=0))
+    trial = Trial(study)
+    trial.step()
+    trial.finish()
+    trial.save(Path("solved"))
+    write_points("points.csv", ROWS)
+    answer = command("predict", "solved", "--at", "points.csv", "--output", "out.csv")
+    assert answer.out.splitlines()[1].startswith("projected  2 waves: 2 "), answer.err
+    found = read_columns(Path("out.csv"), [*HEADER, "u"]).values
+    network = load_trial("solved")
+    for rows in (found[:3], found[3:]):
+        expected = network.projected(rows[0, 1:4]).predict(rows[:, :1], rows[0, 1:4])
+        assert rows[:, 4:] == pytest.approx(expected, rel=1e-6)
+
+
 def test_a_trial_without_projection_says_what_to_write(command: Command) -> None:
     add(begin(small_study(epochs=1)), "0000", small_study(epochs=1), TrialStatus.COMPLETED)
     write_points("points.csv", ROWS)

@@ -5,10 +5,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from cnn_core.solvers import LeastSquaresSolver
 from search_spaces.errors import StudyFileError
 from search_spaces.schema import DataSplit, NetworkChoice, Study
 from study import load_trial
@@ -168,3 +170,36 @@ def test_the_data_of_the_study_need_not_be_there(tmp_path: Path, monkeypatch: py
 def test_importing_it_is_cheap() -> None:
     code = "import sys; from study import load_trial; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env={**os.environ}).returncode == 0
+
+
+def solve(**changes: Any) -> Study:
+    """A study that trains nothing, and solves its PDE for the waves of validation and test."""
+    solver = LeastSquaresSolver(points=15, max_steps=3, start="reaching")
+    made = small_study(projection=solver, **changes)
+    return replace(made, training=replace(made.training, epochs=0, dtype="float64"))
+
+
+def test_what_was_solved_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = Trial(solve())
+    trial.step()
+    trial.finish()
+    trial.save(tmp_path)
+    assert trial.projected is not None
+    network = load_trial(tmp_path)
+    assert network.solved.keys() == trial.projected.by_wave.keys()
+    monkeypatch.setattr("study.prediction.trained.project", None)
+    for wave, result in trial.projected.by_wave.items():
+        again = network.projected(wave)
+        assert again.theta.tolist() == result.theta.tolist()
+        assert again.projection is not None
+        assert (again.projection.status, again.projection.residual_off) == (result.status, result.residual_off)
+    assert load_record(tmp_path).method == "least-squares"
+
+
+def test_other_waves_are_solved_when_one_asks(tmp_path: Path) -> None:
+    trial = Trial(solve())
+    trial.step()
+    trial.save(tmp_path)  # before it was solved
+    network = load_trial(tmp_path)
+    assert network.solved == {}
+    assert network.projected(WAVE).theta.tolist() != network.theta.tolist()
