@@ -83,7 +83,7 @@ def load_record(folder: Path) -> TrialRecord:
 def _state(folder: Path, device: torch.device) -> dict[str, Any]:
     """What the newest checkpoint that is whole holds."""
     if not folder.is_dir():
-        raise CheckpointError(folder, "there is no such folder; write that of a trial, as runs/NAME/trials/00000")
+        raise CheckpointError(folder, "there is no such folder; write that of a trial, as runs/NAME/trials/0000")
     names = [name for name in (CHECKPOINT, CHECKPOINT_BEFORE) if (folder / name).exists()]
     if not names:
         raise CheckpointError(folder, f"there is no trial ({CHECKPOINT}); write the folder of one that has been saved")

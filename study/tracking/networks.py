@@ -4,10 +4,12 @@ The model is torch's export of the network with its trained parameters, (x (N, D
 tensors, no pickle. It costs a second or two and a hundred kilobytes more than the parameters.
 """
 
+from __future__ import annotations
+
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from search_spaces.errors import one_line
 from study.tracking.content import LONGEST_TEXT
 from study.tracking.store import Store
 from study.trial.files import CHECKPOINT
+
+if TYPE_CHECKING:
+    from study.prediction.trained import TrainedNetwork
 
 NETWORK = "network"
 """The model's folder among a run's files."""
@@ -41,7 +46,7 @@ def _export(folder: Path, path: Path, store: Store) -> str:
     from study.prediction.load import load_trial
 
     try:
-        network = load_trial(folder)
+        network = usable(load_trial(folder))
         problem, dtype = network.problem, network.theta.cpu().numpy().dtype
         shapes = {"x": len(problem.axes), "p": len(problem.given)}
         examples = {name: np.zeros((EXAMPLES, size), dtype) for name, size in shapes.items()}
@@ -57,3 +62,13 @@ def _export(folder: Path, path: Path, store: Store) -> str:
     except Exception as error:  # of a user's own code, or of torch, which cannot export all that Python can say
         return one_line(error)
     return ""
+
+
+def usable(network: TrainedNetwork) -> TrainedNetwork:
+    """The network; where nothing was trained, what it became for its only wave. Raises ValueError for several waves."""
+    if network.settings.training.epochs:
+        return network
+    if len(network.solved) != 1:
+        raise ValueError("nothing was trained, and each wave has parameters of its own; study.load_trial has them")
+    (wave,) = network.solved
+    return network.projected(wave)

@@ -11,15 +11,18 @@ import torch
 from mlflow.artifacts import download_artifacts
 from mlflow.pytorch import load_model
 
+from cnn_core.solvers import LeastSquaresSolver
 from search_spaces.load import dump_yaml
 from search_spaces.schema import NetworkChoice, Study
 from study import load_trial
 from study.journal.events import TrialStatus
 from study.journal.files import STUDY, TRIALS
 from study.journal.journal import Journal
+from study.prediction.trained import TrainedNetwork
 from study.tracking import mirror as mirrors
 from study.tracking import uploader
 from study.tracking.mirror import Mirror
+from study.tracking.networks import usable
 from study.tracking.uploader import sync
 from study.trial.files import CHECKPOINT
 from study.trial.trial import Trial
@@ -89,6 +92,26 @@ def test_a_network_that_cannot_be_exported_says_why(tmp_path: Path, monkeypatch:
     assert CHECKPOINT in files
     assert "network" not in files
     assert sync(tmp_path / "small", uri) == 0
+
+
+def solved(folder: Path, *amplitudes: float) -> TrainedNetwork:
+    """The network of a trial without training, which is solved for waves of these amplitudes."""
+    made = small_study(projection=LeastSquaresSolver(points=15, max_steps=3))
+    split = replace(made.data.validation, parameters={**made.data.validation.parameters, "amplitude": amplitudes})
+    data = replace(made.data, validation=split, test=split)
+    trial = Trial(replace(made, data=data, training=replace(made.training, epochs=0)))
+    trial.step()
+    trial.finish()
+    trial.save(folder)
+    return load_trial(folder)
+
+
+def test_the_network_of_a_solve_is_that_of_its_only_wave(tmp_path: Path) -> None:
+    network = solved(tmp_path / "one", 1.0)
+    (wave,) = network.solved
+    assert usable(network).theta.tolist() == network.solved[wave].theta.tolist() != network.theta.tolist()
+    with pytest.raises(ValueError, match="each wave has parameters of its own"):
+        usable(solved(tmp_path / "two", 1.0, 2.0))
 
 
 @pytest.fixture
