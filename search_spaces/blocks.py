@@ -26,10 +26,10 @@ OWN = "package.module:attribute"
 """What names a variant that is none of ours, where a block has one."""
 
 
-def read(cls: type[T], raw: Any, path: str = "") -> T:
+def read(cls: type[T], raw: Any, path: str = "", *, expected: str = BLOCK) -> T:
     """The dataclass that the mapping `raw` describes. Raises StudyFileError naming the key under `path`."""
     raw = EXPAND[cls](raw, path) if cls in EXPAND else raw
-    _require_block(raw, path or "the file")
+    _require_block(raw, path or "the file", expected)
     slots = slots_of(cls)
     for key in raw:
         if key not in slots:
@@ -69,9 +69,21 @@ class Slot:
     @property
     def expected(self) -> str:
         """What to write here, in words."""
-        if tag := next(filter(None, map(tag_of, self.classes)), None):
-            return f"a block such as {{{tag[0]}: {tag[1]}}}"
+        if self.classes:
+            example = _example(self.classes)
+            return f"a block such as {example}" if example else BLOCK
         return BLOCK if self.adapter is None else expected(self.adapter)
+
+
+def _example(classes: tuple[type, ...]) -> str:
+    """A variant by its tag; or a block by what it must have, or by its first number. Empty for one of another form."""
+    if tag := next(filter(None, map(tag_of, classes)), None):
+        return f"{{{tag[0]}: {tag[1]}}}"
+    if (cls := classes[0]) in EXPAND or cls in INLINE:
+        return ""
+    needed = [f"{name}: …" for name, slot in slots_of(cls).items() if slot.required]
+    numbers = [f"{one.name}: {one.default}" for one in fields(cls) if isinstance(one.default, int | float)]
+    return f"{{{', '.join(needed or numbers[:1])}}}" if needed or numbers else ""
 
 
 @cache
@@ -120,7 +132,7 @@ def _read_slot(slot: Slot, raw: Any, path: str) -> Any:
         return {key: _read_slot(slot.many, value, _join(path, key)) for key, value in raw.items()}
     if slot.adapter is not None and not (slot.classes and isinstance(raw, dict)):
         return read_plain(slot.adapter, raw, path, [slot.expected] if slot.classes else [])
-    return read(_choose(slot, raw, path), raw, path)
+    return read(_choose(slot, raw, path), raw, path, expected=slot.expected)
 
 
 def _choose(slot: Slot, raw: Any, path: str) -> type:

@@ -69,6 +69,8 @@ class LeastSquaresSolver:
         require_common(self)
         require_choice(self, "start", "as-it-is", "reaching")
         require_choice(self, "space", *SPACES)
+        if self.refine is not None and not isinstance(self.refine, Refinement):
+            raise ValueError(f"refine must be a cnn_core.renewal.Refinement or None, got {self.refine!r}")
         if not 0 < self.tolerance < math.inf:
             raise ValueError(f"tolerance must be positive, got {self.tolerance}")
         if self.max_seconds is not None and not self.max_seconds > 0:

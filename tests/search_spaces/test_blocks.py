@@ -142,7 +142,9 @@ ERRORS: list[tuple[str, Any, str]] = [
         f"data.train.amplitude.linspace[0] is the text '1e-1'; {NUMBER} 1.0e-1",
     ),
     # wrong types
-    ("training", 3, "training is 3; write a block of `key: value` lines"),
+    ("training", 3, "training is 3; write a block such as {method: …}"),
+    ("tune", 3, "tune is 3; write a block such as {trials: 32}"),
+    ("data.train", 3, "data.train is 3; write a block of `key: value` lines"),
     ("training.method", "soft", "training.method is the text 'soft'; write a block such as {name: unconstrained}"),
     ("training.method", None, "training.method is null; write a block such as {name: unconstrained}"),
     ("training.epochs", 2.5, "training.epochs is 2.5; write a whole number"),

@@ -198,6 +198,7 @@ def test_float32_networks_stop_at_what_rounding_allows():
         ({"space": "both"}, "space must be auto, rows or parameters, got 'both'"),
         ({"tolerance": 0.0}, "tolerance must be positive, got 0.0"),
         ({"max_seconds": 0.0}, "max_seconds must be positive, got 0.0"),
+        ({"refine": 20}, "refine must be a cnn_core.renewal.Refinement or None, got 20"),
         ({"max_steps": 0}, "max_steps must be at least 1, got 0"),
     ],
 )
