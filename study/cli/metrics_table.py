@@ -14,6 +14,11 @@ from study.terminal.fitting import Fitting
 
 SPLITS = ("train", "validation", "test", "projected/validation", "projected/test")
 
+OFF_RATIO, OFF_LEAST = 1e3, 1e-4
+"""A mean square of the residuals between a projection's points that is so much larger than at them, and so large, says
+that the network obeys the PDE at its points alone.
+"""
+
 Metrics = Mapping[str, float | str]
 
 
@@ -55,9 +60,15 @@ def _unknowns(metrics: Metrics, names: Sequence[str]) -> Group:
 
 def _notes(metrics: Metrics) -> list[Text]:
     """What the errors after a projection do not say themselves."""
-    if metrics.get("projection/status") not in MISSED or metrics.get("projection/accepted") == 0:
+    if metrics.get("projection/accepted") == 0:
         return []
-    return [Text(f"{MISSED_MARK} with a projection that did not meet its tolerance on every wave")]
+    on, off = (float(metrics.get(f"projection/residual_{where}", 0.0)) for where in ("on", "off"))
+    notes = []
+    if metrics.get("projection/status") in MISSED:
+        notes.append(f"{MISSED_MARK} with a projection that did not meet its tolerance on every wave")
+    if off > max(OFF_RATIO * on, OFF_LEAST):
+        notes.append(f"{MISSED_MARK} residual between the projection's points {off:.1e}, at them {on:.1e}: take more")
+    return [Text(note) for note in notes]
 
 
 def _shown(value: float | str | None) -> str:

@@ -34,3 +34,11 @@ def test_unknowns_have_a_table_of_their_own() -> None:
         ["rate", "0.4", "0.2"],
     ]
     assert printed({"unknown/rate": 0.4})[-1] == ["rate", "0.4"]
+
+
+def test_a_network_that_obeys_the_pde_at_its_points_alone_is_told() -> None:
+    solved = {"projected/test/constraint_mse": 105.0, "projection/residual_on": 5e-13, "projection/residual_off": 20.0}
+    note = "† residual between the projection's points 2.0e+01, at them 5.0e-13: take more"
+    assert note.split() in printed(solved)
+    assert note.split() not in printed({**solved, "projection/residual_off": 1e-9})
+    assert note.split() not in printed({**solved, "projection/accepted": 0.0})
