@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from study.report.plot_style import AFTER, BEFORE, EXACT, MUTED
-from study.report.predictions import Arrays, coordinates_of, observed, outputs_of, sensible_range
+from study.report.predictions import Arrays, coordinates_of, observed, origin, outputs_of, sensible_range
 
 KINDS = {"exact": "u", "before": "before", "after": "after"}
 """What is drawn → its array at the test points; on the grid it is called plane_… ."""
@@ -19,7 +19,7 @@ def draw_curves(axes: Axes, arrays: Arrays, *, output: int = 0) -> None:
         axes.plot(x, curves["exact"], color=EXACT, linewidth=4, alpha=0.25, label="exact")
     if "path_x" in arrays:
         _draw_steps(axes, arrays, output)
-    axes.plot(x, curves["before"], color=BEFORE, label="as trained")
+    axes.plot(x, curves["before"], color=BEFORE, label=origin(arrays))
     if "after" in curves:
         axes.plot(x, curves["after"], color=AFTER, linestyle=(0, (5, 1.5)), label="projected")
     if observed(arrays):
@@ -61,7 +61,7 @@ def draw_parity(axes: Axes, arrays: Arrays, *, output: int = 0) -> None:
     predicted = [arrays[name][:, output] for name in ("before", "after") if name in arrays]
     low, high = sensible_range([exact], predicted)
     axes.plot([low, high], [low, high], color=EXACT, linewidth=1, label="exact")
-    axes.plot(exact, arrays["before"][:, output], "o", color=BEFORE, markersize=3.5, alpha=0.6, label="as trained")
+    axes.plot(exact, arrays["before"][:, output], "o", color=BEFORE, markersize=3.5, alpha=0.6, label=origin(arrays))
     if "after" in arrays:
         hollow: dict[str, Any] = {"markersize": 4.5, "markerfacecolor": "none"}
         axes.plot(exact, arrays["after"][:, output], "o", color=AFTER, **hollow, alpha=0.7, label="projected")

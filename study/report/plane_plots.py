@@ -15,7 +15,16 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from study.report.predictions import MOST_OUTPUTS, Arrays, coordinates_of, observed, outputs_of, sensible_range
+from study.report.predictions import (
+    MOST_OUTPUTS,
+    Arrays,
+    coordinates_of,
+    observed,
+    origin,
+    outputs_of,
+    sensible_range,
+    was_trained,
+)
 
 EXACT, PREDICTED, ERROR, RESIDUAL = "exact", "predicted", "error", "residual"
 
@@ -68,7 +77,7 @@ def draw_row(figure: Figure, panels: Mapping[str, Axes], arrays: Arrays, row: Ro
     """Draw the pictures of a row, each into its panel; the exact one and the residual's only where they are new."""
     if EXACT in panels and not row.projected:
         draw_exact(figure, panels[EXACT], arrays, row)
-    title = f"{outputs_of(arrays)[row.output]}, {'projected' if row.projected else 'as trained'}"
+    title = f"{outputs_of(arrays)[row.output]}, {'projected' if row.projected else origin(arrays)}"
     draw_predicted(figure, panels[PREDICTED], arrays, row, title=title)
     if ERROR in panels:
         draw_error(figure, panels[ERROR], arrays, row)
@@ -144,7 +153,7 @@ def _draw_residual(figure: Figure, axes: Axes, arrays: Arrays, row: Row) -> None
         arrays,
         row.plane,
         shown,
-        title="|residual|, training points",
+        title=f"|residual|, {'training' if was_trained(arrays) else 'its'} points",
         cmap="magma",
         norm=norm,
     )

@@ -11,7 +11,16 @@ from matplotlib.ticker import MaxNLocator
 from study.report.curve_plots import draw_curves, draw_parity
 from study.report.plane_plots import Row, columns_of, draw_row, height_over_width, rows_of
 from study.report.plot_style import AFTER, add_legend, clip, logarithmic, message_plot, new_figure, styled
-from study.report.predictions import MOST_OUTPUTS, Arrays, on_planes, outputs_of, read_predictions, title_of
+from study.report.predictions import (
+    MOST_OUTPUTS,
+    Arrays,
+    as_solved,
+    on_planes,
+    outputs_of,
+    read_predictions,
+    title_of,
+    was_trained,
+)
 
 COURSE = ("errors", "distances")
 WIDTH = 3.3
@@ -26,6 +35,7 @@ def prediction_plot(path: Path) -> Figure:
     pictures: with several coordinates they are drawn as predicted against exact values.
     """
     arrays = read_predictions(path)
+    arrays = arrays if was_trained(arrays) else as_solved(arrays)
     outputs = outputs_of(arrays)
     if on_planes(arrays):
         figure, panels, shown = _pictures(arrays)

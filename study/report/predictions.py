@@ -12,6 +12,9 @@ Arrays = Mapping[str, np.ndarray]
 MOST_OUTPUTS = 4
 """Outputs of a problem that get a panel each; a set of a hundred would not be legible."""
 
+AS_TRAINED = {"after": "before", "plane_after": "plane_before", "plane_residual_after": "plane_residual"}
+"""An array of the projected network → that of the trained one."""
+
 
 def read_predictions(path: Path) -> Arrays:
     """The arrays of `predictions.npz` by name."""
@@ -20,9 +23,21 @@ def read_predictions(path: Path) -> Arrays:
 
 
 def as_solved(arrays: Arrays) -> Arrays:
-    """With what was predicted after the projection in the place of what was before."""
-    solved = {name.replace("after", "before"): values for name, values in arrays.items() if "after" in name}
-    return {name: solved.get(name, values) for name, values in arrays.items() if "after" not in name}
+    """With what was predicted after the projection in the place of what was before, and with its points."""
+    solved = {AS_TRAINED[name]: values for name, values in arrays.items() if name in AS_TRAINED}
+    if "collocation" in arrays and "path_x" in arrays:
+        solved["collocation"] = arrays["path_x"]
+    return {name: solved.get(name, values) for name, values in arrays.items() if name not in AS_TRAINED}
+
+
+def was_trained(arrays: Arrays) -> bool:
+    """Whether the network that was projected had been trained."""
+    return bool(arrays.get("trained", True))
+
+
+def origin(arrays: Arrays) -> str:
+    """What the first of the networks has become, in words."""
+    return "as trained" if was_trained(arrays) else "solved"
 
 
 def coordinates_of(arrays: Arrays) -> list[str]:

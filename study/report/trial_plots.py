@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from cnn_core.metrics import WORST
+from cnn_core.solvers import SOLVERS
 from search_spaces.errors import one_line
 from search_spaces.regular import regular
 from study.analysis.measured import MEAN_SQUARE, UNKNOWN, conditions_in, unknowns_in
@@ -50,7 +51,7 @@ def draw(record: TrialRecord, folder: Path, target: Path) -> dict[str, str]:
     It takes half a second of a core, which no driver should spend.
     """
     drawn: dict[str, str] = {}
-    if record.epoch:  # what was never trained has no way to show
+    if record.epoch and record.method not in SOLVERS:  # what was never trained has no way to show
         drawn[CONVERGENCE] = _keep(lambda: convergence_plot(record, _truths(folder)), target / CONVERGENCE)
     if (folder / PREDICTIONS).exists():
         drawn[PREDICTION] = _keep(lambda: prediction_plot(folder / PREDICTIONS), target / PREDICTION)

@@ -7,7 +7,7 @@
 * `planes` (S, 1 or 2): the coordinates along which the grids lie, the others being in the middle of the box.
   `plane_before`, `plane_after`, `plane_exact` (S, n, [n,] O) and `plane_residual`, `plane_residual_after` (S, n, [n]),
   the norm of the PDE's scaled residuals, nan outside of the domain.
-* `collocation` (M, D): the points of the first wave that the training used, at its end.
+* `collocation` (M, D): the points of the first wave that the training used, at its end; `trained`: whether it did.
 * `path_…`: how the projection of that wave went.
 
 Axis names: D coordinates, O outputs, S planes, n points along a coordinate.
@@ -40,9 +40,9 @@ Points = Mapping[str, PointSet]
 
 
 def predictions(
-    model: ConstrainedNetwork, theta: Tensor, *, test: Points, train: Points, projected: Projected | None
+    model: ConstrainedNetwork, theta: Tensor, *, test: Points, train: Points, projected: Projected | None, trained: bool
 ) -> dict[str, np.ndarray]:
-    """All arrays of a trial with these parameters θ (P,)."""
+    """All arrays of a trial with these parameters θ (P,), which are random if nothing was `trained`."""
     region = next(name for name in (DATA, INTERIOR, *test) if name in test)
     wave, problem = test[region].wave(0), model.problem
     found = _at_points(model.on(region), theta, wave)
@@ -69,6 +69,7 @@ def predictions(
         "truths": problem.truths,
         "collocation": _collocation(train),
         "observed": torch.tensor(region == DATA),
+        "trained": torch.tensor(trained),
     }
     return _names(problem) | {name: array.detach().cpu().numpy() for name, array in found.items()}
 

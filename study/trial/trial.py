@@ -302,7 +302,8 @@ class Trial:
 
     def _predictions(self) -> dict[str, Any]:
         theta, test, train = self.training.theta.detach(), self.splits["test"], self.training.regions
-        return predictions(self.model, theta, test=test, train=train, projected=self.projected)
+        trained = bool(self.study.training.epochs)
+        return predictions(self.model, theta, test=test, train=train, projected=self.projected, trained=trained)
 
     def _write_percentiles(self, path: Path) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from study.report.prediction_plots import prediction_plot
+from study.report.predictions import read_predictions
 from study.report.study_plots import predictions_by_method_plot
 from study.trial.files import PREDICTIONS
 from tests.study import synthetic_journal
@@ -26,6 +27,7 @@ def write_planes(
     outputs: int = 1,
     coordinates: int = 2,
     training_points: int = 30,
+    trained: bool = True,
 ) -> None:
     """predictions.npz as a trial writes it."""
     random, side = np.random.default_rng(0), 9
@@ -37,7 +39,7 @@ def write_planes(
         "box": np.array([[0.0, 1.0]] * coordinates), "planes": np.array(planes), "observed": np.array(observed),
         "x": random.random((12, coordinates)), "p": np.array([2.0]), "before": random.random((12, outputs)),
         "plane_before": random.random(shape), "plane_residual": random.random(shape[:-1]),
-        "collocation": random.random((training_points, coordinates)),
+        "collocation": random.random((training_points, coordinates)), "trained": np.array(trained),
     }  # fmt: skip
     arrays["plane_before"][0, :2, :2] = np.nan
     if exact:
@@ -68,6 +70,16 @@ def write_planes(
 def test_a_row_of_pictures_shows_what_is_known(known: dict[str, bool], shown: list[str], tmp_path: Path) -> None:
     write_planes(tmp_path / PREDICTIONS, **known)
     assert titles(drawn(prediction_plot(tmp_path / PREDICTIONS))) == shown
+
+
+def test_of_what_was_never_trained_the_solved_network_alone_is_shown(tmp_path: Path) -> None:
+    write_planes(tmp_path / PREDICTIONS, exact=True, after=True, trained=False)
+    figure = drawn(prediction_plot(tmp_path / PREDICTIONS))
+    assert titles(figure) == ["field 0, exact", "field 0, solved", "predicted − exact", "|residual|, its points"]
+    arrays = read_predictions(tmp_path / PREDICTIONS)
+    images = [axes.images[0].get_array() for axes in figure.axes[:4]]
+    assert (images[1] == arrays["plane_after"][0, ..., 0].T).all()
+    assert np.max(images[3]) == np.max(arrays["plane_residual_after"][0])  # the least ones are cut off
 
 
 def test_axes_are_called_by_the_problem_s_coordinates_and_the_title_by_its_parameters(tmp_path: Path) -> None:
