@@ -40,6 +40,9 @@ CUT_SHORT = (TrialStatus.PRUNED, TrialStatus.STOPPED, TrialStatus.LOST)
 MEASURED = (TrialStatus.COMPLETED, TrialStatus.DIVERGED, *CUT_SHORT)
 MOST_SETTINGS = 12
 
+MANY = 500
+"""Networks from which on their marks are drawn smaller, to hide fewer others."""
+
 
 @styled
 def pareto_plot(analysis: Analysis) -> Figure:
@@ -72,12 +75,14 @@ def _draw_finite(
     colours = [looks(before.method).colour for before, _ in moves]
     axes.add_collection(LineCollection(ends, colors=colours, linewidths=0.8, alpha=0.35, zorder=1), autolim=False)
     data, constraint = (clip([one.metrics[name] for one in finite], limits[name]) for name in (DATA, CONSTRAINT))
-    _draw_markers(axes, finite, data, constraint, looks, zorder=3)
+    size = 7 if len(finite) <= MANY else 3
+    _draw_markers(axes, finite, data, constraint, looks, size=size, zorder=3)
 
 
 def _draw_diverged(axes: Axes, diverged: Sequence[Variant], looks: Looks) -> None:
     """Their errors count as worst: they stand side by side at the upper border."""
-    places = [0.985 - 0.025 * index for index in range(len(diverged))]
+    apart = min(0.025, 0.97 / max(1, len(diverged)))  # as many as there are, they stay within
+    places = [0.985 - apart * index for index in range(len(diverged))]
     _draw_markers(axes, diverged, places, [1.0] * len(diverged), looks, transform=axes.transAxes, zorder=3)
     if diverged:
         text = f"diverged: {len(diverged)} (at the border)"

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from cnn_core.metrics import WORST
 from study.analysis.findings import Analysis, analyse
+from study.report import variant_plots
 from study.report.looks import look
 from study.report.variant_plots import error_plot, pareto_plot, settings_plot
 from tests.study import synthetic_journal
@@ -28,6 +29,15 @@ def test_worst_values_stand_at_the_border_and_are_counted(analysis: Analysis) ->
     assert "diverged: 1 (at the border)" in [text.get_text() for text in axes.texts]
     for panel in drawn(error_plot(analysis)).axes:
         assert panel.get_xlim()[1] < WORST / 1e6
+
+
+def test_however_many_diverged_they_stand_within_the_plot(analysis: Analysis) -> None:
+    axes = Figure().subplots()
+    variant_plots._draw_diverged(axes, [analysis.pareto[0]] * 500, look)
+    (line,) = axes.lines
+    places = np.asarray(line.get_xdata())
+    assert len(np.unique(places)) == 500
+    assert 0 < places.min() < places.max() < 1
 
 
 def test_the_front_carries_the_numbers_of_the_table(analysis: Analysis) -> None:
