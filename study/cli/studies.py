@@ -126,12 +126,11 @@ class Trained:
 
 def trained(name: str, which: str | None) -> Trained:
     """Of the study NAME, or of the folder NAME that a trial was saved in. Raises StudyFileError."""
-    folder = Path(name)
-    is_study = folder.name == name and (compares(name) or (RUNS / name / STUDY).exists())
-    if folder.name != name and not _holds_trial(folder):
-        raise StudyFileError(f"{name}: no trial was saved there; {_instead(name)}")
-    if is_study or not _holds_trial(folder):
+    folder, saved = Path(name), _holds_trial(Path(name))
+    if folder.name == name and (not saved or compares(name) or (RUNS / name / STUDY).exists()):
         return Trained(existing(name), which)
+    if not saved:
+        raise StudyFileError(f"{name}: no trial was saved there; {_instead(name)}")
     if which is not None:
         raise StudyFileError(f"{name} is the folder of one trial; leave out {which}")
     *_, directory, trials, trial = folder.resolve().parts

@@ -114,14 +114,13 @@ class TrainedNetwork:
         `residual_off`. What the trial has `solved` is taken as it is, without a solver. Raises ValueError if there is
         no solver, and for a problem that it cannot project.
         """
-        wave, own = self._parameters(p, 1), self.settings.projection
-        result = self.solved.get(tuple(wave[0].tolist())) if solver is None else None
-        if result is None:
-            if (solver := solver or own) is None:
-                raise ValueError(
-                    f"this trial has no projection; write {SOLVER} into its study file, or give a solver here"
-                )
-            (result,) = project(self.model, self.theta, wave, solver, seed=self.settings.training.seed)
+        wave = self._parameters(p, 1)
+        if solver is None and (result := self.solved.get(tuple(wave[0].tolist()))) is not None:
+            return replace(self, theta=result.theta, projection=result)
+        solver = solver or self.settings.projection
+        if solver is None:
+            raise ValueError(f"this trial has no projection; write {SOLVER} into its study file, or give a solver here")
+        (result,) = project(self.model, self.theta, wave, solver, seed=self.settings.training.seed)
         return replace(self, theta=result.theta, projection=result)
 
     def _points(self, x: ArrayLike, p: ArrayLike | None) -> tuple[Tensor, Tensor]:
