@@ -22,17 +22,17 @@ KEYS = {
 @pytest.fixture(scope="module")
 def one_row():
     case = replace(CASES["poisson-2d"], network=tanh(20), points={"interior": 144, "boundary": 48})
-    (found,) = rows("poisson-2d", case, 0, 0.5)
+    (found,) = rows("poisson-2d", case, 0, 1.0)
     return found
 
 
-def test_a_row_has_its_keys_and_half_a_second_is_enough_for_a_small_error(one_row):
+def test_a_row_has_its_keys_and_a_second_is_enough_for_a_small_error(one_row):
     assert set(one_row) == KEYS
     assert json.loads(json.dumps([one_row])) == [one_row]
     assert (one_row["network"], one_row["parameters"], one_row["points"]) == ("2-20-1", 81, 192)
     assert one_row["relative_l2"] < 1e-4
     assert one_row["rmse"] == pytest.approx(one_row["relative_l2"] / 2, rel=0.05)
-    assert 0.5 <= one_row["seconds"] < 30
+    assert 1.0 <= one_row["seconds"] < 30
     assert len(line(one_row)) <= 100
 
 
@@ -82,8 +82,8 @@ def test_a_slab_begins_where_the_network_before_goes_on():
 def test_slabs_join():
     """Two networks meet where one slab ends: the second begins with the first one's values."""
     points = {"interior": 100, "initial": 20, "boundary": 20}
-    case = Case(lambda seed: heat(), tanh(12), points, Peer("nobody", 1.0), wave=(0.25,), slabs=2)
-    solved = solve(case, 0, 2.0)
+    case = Case(lambda seed: heat(), tanh(12), points, Peer("nobody", 1.0), wave=(0.25,), slabs=2, tolerance=1e-7)
+    solved = solve(case, 0, 60.0)
     assert len(solved.models) == len(solved.results) == 2
     x = torch.linspace(0, 1, 21, dtype=torch.float64)
     at, after = (solved.at(torch.stack([x, torch.full_like(x, t)], dim=1)) for t in (0.5, 0.5 + 1e-9))
