@@ -1,10 +1,12 @@
 """What stands in a line of the journal: an event, with all that its readers ask of its kind."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
+
+import orjson
 
 Event = Mapping[str, Any]
 """One line of the journal: `event` says what kind it is, `time` when it was written, in seconds since 1970."""
@@ -43,20 +45,6 @@ CONTENT: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
 """Kind of event → what it must have; other kinds need nothing but their time."""
 
 
-COUNT = rb"(?:0|[1-9][0-9]{0,16}+)"
-NUMBER = rb"-?+" + COUNT + rb"(?:\.[0-9]++)?+(?:e[+-]?+[0-9]{1,2}+)?+"
-EPOCH = re.compile(
-    rb'\{"event": "epoch", "time": [0-9]{1,10}+(?:\.[0-9]++)?+, "trial": "([0-9]{1,9}+)", "epoch": ' + COUNT
-    + rb', "metrics": \{(?:"[ !#-\[\]-~]*+": ' + NUMBER + rb'(?:, (?=")|(?=\})))*+\}\}\n'
-)  # fmt: skip
-"""Lines of epochs as we write them, up to the few with other numbers; each is a sound event, and has its trial."""
-
-
-def epoch_of(line: bytes) -> str | None:
-    """The trial whose epoch a line is; in most cases, and in a third of the time that it takes to parse it."""
-    return found[1].decode() if (found := EPOCH.fullmatch(line)) else None
-
-
 def trial_of(event: Event) -> str | None:
     """The trial that an event tells of; None if it tells of none."""
     return event["trial"] if event["event"] in CONTENT else None
@@ -64,11 +52,19 @@ def trial_of(event: Event) -> str | None:
 
 def parsed(line: bytes) -> Event | None:
     """The event in a line; None if it holds none."""
+    with suppress(ValueError, RecursionError):
+        found = _loaded(line)
+        if isinstance(found, dict) and _is_event(found):
+            return found
+    return None
+
+
+def _loaded(line: bytes) -> Any:
+    """What a line of JSON says, in half the time that Python's own parser takes; that one reads what is no Unicode."""
     try:
-        found = json.loads(line.decode("utf-8"))
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) and _is_event(found) else None
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return json.loads(line.decode())
 
 
 def _is_event(found: Mapping[str, Any]) -> bool:

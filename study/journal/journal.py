@@ -23,7 +23,7 @@ from typing import Any
 
 from search_spaces.errors import StudyFileError
 from search_spaces.regular import regular
-from study.journal.events import Event, TrialStatus, epoch_of, parsed, trial_of
+from study.journal.events import Event, TrialStatus, parsed, trial_of
 from study.journal.files import JOURNAL
 from study.journal.record import Metrics, TrialRecord, enter
 
@@ -159,7 +159,7 @@ class Reader:
 
     `offset` is the byte behind the last event that was read. `began` is the last study-start, `ended` the study-end
     after it, if there is one, `last` the last event of all, `spoiled` the numbers of the lines that are no events.
-    Without `epochs` it keeps, and as a rule parses, the last one of each trial only: of 10⁵ trials all are gigabytes.
+    Without `epochs` it keeps the last one of each trial only: of 10⁵ trials all are gigabytes.
     """
 
     journal: Journal
@@ -186,33 +186,9 @@ class Reader:
 
     def read(self) -> "Reader":
         """Read everything that is new."""
-        if self.epochs:
-            for _ in self.events():
-                pass
-        else:
-            self._read_last_epochs()
+        for _ in self.events():
+            pass
         return self
-
-    def _read_last_epochs(self) -> None:
-        """An epoch's line waits: it is parsed when the trial's next line is another event, and forgotten if it is one
-        more epoch. A trial's first line is parsed at once.
-        """
-        waiting: dict[str, bytes] = {}
-        last = self.last
-        for offset, line in self.journal.lines(self.offset):
-            self.offset, self.line = offset, self.line + 1
-            if (trial := epoch_of(line)) in self.records:
-                waiting.pop(trial, None)
-                waiting[trial], last = line, None
-            elif (event := parsed(line)) is None:
-                self.spoiled.append(self.line)
-            else:
-                if (trial := trial_of(event)) in waiting:
-                    self._enter(json.loads(waiting.pop(trial)))
-                self._enter(last := event)
-        for epoch in waiting.values():
-            self._enter(json.loads(epoch))
-        self.last = last or self.last
 
     @property
     def complaints(self) -> list[str]:

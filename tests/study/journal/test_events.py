@@ -17,6 +17,12 @@ END = {"event": "trial-end", "time": 2.0, "trial": "0001", "status": "lost", "me
         {"event": "trial-start", "time": 1.5, "trial": "0001", "values": {}, "method": "soft"},
         {"event": "epoch", "time": 1.5, "trial": "0001", "epoch": 3, "metrics": {"a": 0.5}, "of another version": 1},
         {"event": "of another version", "time": 1.5},
+        {
+            "event": "study-start",
+            "time": 1.5,
+            "storage": "/data/\udcff",
+            "address": "Höhe",
+        },
         END,
     ],
 )

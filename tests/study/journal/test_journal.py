@@ -10,7 +10,6 @@ from random import Random
 import pytest
 
 from search_spaces.errors import StudyFileError
-from study.journal import events
 from study.journal.events import TrialStatus
 from study.journal.journal import Journal, Reader
 from study.journal.record import UNKNOWN
@@ -233,16 +232,6 @@ def test_without_epochs_a_journal_tells_the_same_but_them(journal):
         assert reader.records == whole.records and list(reader.records) == list(whole.records)
         assert (reader.offset, reader.line, reader.last) == (whole.offset, whole.line, whole.last)
         assert reader.spoiled == whole.spoiled == numbers
-
-
-def test_without_epochs_the_last_one_alone_is_parsed(journal, monkeypatch):
-    journal.trial_start("0000", values={"rate": 0.1}, method="soft")
-    for epoch in range(1, 50):
-        journal.epoch("0000", epoch, {"train/data_mse": 1e-3 / epoch, "diverged": 0.0})
-    parsed = []
-    monkeypatch.setattr("study.journal.journal.parsed", lambda line: parsed.append(line) or events.parsed(line))
-    assert Reader(journal, epochs=False).read().records["0000"].epoch == 49
-    assert len(parsed) == 1  # its start
 
 
 def test_without_epochs_each_trial_has_its_last_one(three_trials):
