@@ -1,7 +1,7 @@
 """Projections of a split's waves, and what they are worth: errors before and after, on the same waves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import torch
@@ -10,8 +10,9 @@ from torch import Tensor
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.metrics import errors_of_regions, finite, measure_regions, percentiles
 from cnn_core.projection import ProjectionResult, project
-from cnn_core.solvers import ProjectionStatus, Solver
+from cnn_core.solvers import LeastSquaresSolver, ProjectionStatus, Solver
 from cnn_core.tasks import Points
+from study.trial.saved import Wave
 from study.trial.seconds import Seconds
 
 PROJECTED = ("validation", "test")
@@ -54,16 +55,23 @@ class Projected:
 
 
 def project_splits(
-    model: ConstrainedNetwork, theta: Tensor, splits: Mapping[str, Points], solver: Solver, *, seed: int
+    model: ConstrainedNetwork,
+    theta: Tensor,
+    splits: Mapping[str, Points],
+    solver: Solver,
+    *,
+    seed: int,
+    starts: Mapping[Wave, Tensor] | None = None,
 ) -> Projected:
-    """Project the waves of these splits, whose points are given by region, from θ (P,).
+    """Project the waves of these splits, whose points are given by region, from θ (P,), or from a start of their own.
 
     Those of `validation` decide whether the projections are kept.
     """
     seconds, known = Seconds(), Known()
     with seconds.counting():
         projected = {
-            name: project_split(model, theta, points, solver, seed=seed, known=known) for name, points in splits.items()
+            name: project_split(model, theta, points, solver, seed=seed, starts=starts, known=known)
+            for name, points in splits.items()
         }
         kept = accepted(solver, projected["validation"])
         results = list(known.values())
@@ -75,7 +83,7 @@ def project_splits(
     return Projected(projected, known, kept, metrics, difference, seconds)
 
 
-Known = dict[tuple[float, ...], ProjectionResult]
+Known = dict[Wave, ProjectionResult]
 """Projections from one θ, by the waves' parameters: splits share waves, and those without parameters are all one."""
 
 
@@ -86,24 +94,35 @@ def project_split(
     solver: Solver,
     *,
     seed: int,
+    starts: Mapping[Wave, Tensor] | None = None,
     known: Known | None = None,
 ) -> ProjectedSplit:
     """Project every wave by itself, from the same θ (P,), knowing its parameters and no data.
 
-    Those that are `known` are not projected again; the others are known then.
+    A wave in `starts` goes on from its own θ there. Those that are `known` are not projected again; the others are
+    known then.
     """
     count = max(part.waves for part in points.values())
     waves = [_wave(points, index) for index in range(count if solver.waves == "all" else min(count, solver.waves))]
     known = {} if known is None else known
     parameters = [next(iter(wave.values())).p[0] for wave in waves]
     keys = [tuple(p.tolist()) for p in parameters]
-    if new := {key: p for key, p in zip(keys, parameters, strict=True) if key not in known}:
+    new = {key: p for key, p in zip(keys, parameters, strict=True) if key not in known}
+    begun = {key: start for key, start in (starts or {}).items() if key in new}
+    for key, start in begun.items():
+        (known[key],) = project(model, start, new.pop(key)[None], _going_on(solver), seed=seed)
+    if new:
         projected = project(model, theta, torch.stack(list(new.values())), solver, seed=seed)
         known.update(zip(new, projected, strict=True))
     results = [known[key] for key in keys]
     before = [_errors(model, theta, wave) for wave in waves]
     after = [_errors(model, result.theta, wave) for result, wave in zip(results, waves, strict=True)]
     return ProjectedSplit(results, _means(before), _means(after))
+
+
+def _going_on(solver: Solver) -> Solver:
+    """The solver for a network that was solved before: it needs no other first layer."""
+    return replace(solver, start="as-it-is") if isinstance(solver, LeastSquaresSolver) else solver
 
 
 def accepted(solver: Solver, validation: ProjectedSplit) -> bool:

@@ -92,6 +92,7 @@ class Trial:
             for region, points in self.splits["train"].items()
         }
         self.projected: Projected | None = None
+        self.starts: Mapping[saved.Wave, torch.Tensor] = {}
         self.percentiles: list[tuple[int, str, list[float]]] = []
         self.history: list[Metrics] = []
         self.seconds, self.projection_seconds = Seconds(), Seconds()
@@ -172,7 +173,7 @@ class Trial:
         """Go on from what `save` wrote in a folder; returns what the user should know of it, a line for each thing.
 
         Raises CheckpointError if that was another trial. Its projection may be another one, and its training longer,
-        with other rates.
+        with other rates; a solve, without training, goes on from what was solved.
         """
         state = saved.read(directory / CHECKPOINT, device=self.device)
         own = settings_of(self.study)
@@ -183,6 +184,7 @@ class Trial:
                 f"settings (they are in {directory / SETTINGS})",
             )
         self.restore(state)
+        self.starts = {wave: solved.theta for wave, solved in saved.solutions_in(state).items()}
         return [f"{directory}: {change}" for change in code_changes(state["settings"], own)]
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -220,7 +222,8 @@ class Trial:
     def _project(self, solver: Solver, splits: Sequence[str] = PROJECTED) -> Metrics:
         """Project the waves of these splits; `projected` holds them from now on."""
         points, seed = {name: by_region(self.splits[name]) for name in splits}, self.study.training.seed
-        self.projected = projected = project_splits(self.model, self.training.theta.detach(), points, solver, seed=seed)
+        theta = self.training.theta.detach()
+        self.projected = projected = project_splits(self.model, theta, points, solver, seed=seed, starts=self.starts)
         now = (self.epoch, DIFFERENCE)
         others = [entry for entry in self.percentiles if entry[:2] != now]  # finished before it was resumed
         self.percentiles = [*others, (*now, projected.difference)]

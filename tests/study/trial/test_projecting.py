@@ -1,6 +1,7 @@
 """Projections of trials: from a checkpoint by command, and which status speaks for all."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from cnn_core.metrics import metric_names
 from cnn_core.networks import Dense
 from cnn_core.problems import Condition, PointSet, Problem, Split, Unknown, sample_regions
 from cnn_core.projection import project
-from cnn_core.solvers import AdamProjection, LevenbergMarquardt, ProjectionStatus
+from cnn_core.solvers import AdamProjection, LeastSquaresSolver, LevenbergMarquardt, ProjectionStatus
 from study.cli.exit_codes import BadInputError
 from study.cli.group import cli
 from study.trial.projecting import project_split, project_splits, worst_status
+from study.trial.trial import Trial
+from tests.study.small_study import small_study
 
 SMALL = (
     "data.train.amplitude=[0.5, 1.0]", "data.train.frequency=[0.5, 1.0]", "data.train.points=10",
@@ -105,6 +108,32 @@ def test_the_errors_are_means_over_the_waves_that_have_data() -> None:
     difference = model.predict(alone.theta, x, p) - observed.u
     assert split.after["data_mse"] == pytest.approx(float(difference.square().mean()), rel=1e-9)
     assert len(split.results) == 2
+
+
+def test_a_solve_goes_on_from_what_was_solved(tmp_path: Path) -> None:
+    solver = LeastSquaresSolver(points=15, max_steps=1, start="reaching")
+    made = small_study(projection=solver)
+    study = replace(made, training=replace(made.training, epochs=0, dtype="float64"))
+    first, second = Trial(study), Trial(study)
+    first.step()
+    begun = first.finish()
+    first.save(tmp_path)
+    second.load(tmp_path)
+    on = second.finish()
+    assert on["projection/residual_on"] < 0.1 * begun["projection/residual_on"]
+    assert on["test/relative_l2"] == begun["test/relative_l2"]  # of the random network
+
+
+def test_a_wave_goes_on_from_its_own_start() -> None:
+    problem = decay()
+    model = model_of(problem)
+    points = sample_regions(problem, SPLIT)
+    first = project_split(model, model.begin, points, SOLVER, seed=0)
+    rate = tuple(points["interior"].p[0].tolist())
+    starts = {rate: first.results[0].theta}
+    again = project_split(model, model.begin, points, SOLVER, seed=0, starts=starts)
+    assert again.results[0].distance_parameters < 1e-3 < first.results[0].distance_parameters
+    assert again.results[1].theta.tolist() == first.results[1].theta.tolist()
 
 
 @pytest.mark.parametrize(("rate", "kept"), [(1e-3, True), (1.0, False)])
