@@ -99,11 +99,23 @@ class Problem:
                 raise ProblemError(
                     f"problem {self.name!r}: condition {key!r} is called like a region that it is not on; rename it"
                 )
-            if condition.at_points and (columns := cast(Tensor, condition.on).shape[1]) != len(self.axes):
-                raise ProblemError(
-                    f"problem {self.name!r}: condition {key!r} is at points with {columns} coordinates, and the "
-                    f"problem has {len(self.axes)}; write one column for each"
-                )
+            if condition.at_points:
+                self._require_points(key, cast(Tensor, condition.on))
+
+    def _require_points(self, key: str, x: Tensor) -> None:
+        """A condition's points x (B, D) are in the domain."""
+        if (columns := x.shape[1]) != len(self.axes):
+            raise ProblemError(
+                f"problem {self.name!r}: condition {key!r} is at points with {columns} coordinates, and the "
+                f"problem has {len(self.axes)}; write one column for each"
+            )
+        outside = x[~self.domain.contains(x)]
+        if len(outside):
+            point = ", ".join(f"{axis} = {value:g}" for axis, value in zip(self.axes, outside[0].tolist(), strict=True))
+            raise ProblemError(
+                f"problem {self.name!r}: condition {key!r} is at {point}, which is outside of the domain; leave such "
+                f"points out, or make the domain larger"
+            )
 
     @property
     def box(self) -> Mapping[str, tuple[float, float]]:

@@ -100,6 +100,10 @@ def test_only_the_interior_has_exact_data() -> None:
             lambda: rod(at=Condition(torch.zeros(1, 3), value)),
             "condition 'at' is at points with 3 coordinates, and the problem has 2",
         ),
+        (
+            lambda: rod(at=Condition(torch.tensor([[0.5, 1.0], [0.5, -0.1]]), value)),
+            "condition 'at' is at x = 0.5, t = -0.1, which is outside of the domain; leave such points out",
+        ),
     ],
 )
 def test_conditions_that_fit_no_problem_are_refused_at_once(make, message: str) -> None:
