@@ -5,7 +5,7 @@ value that is not finite is reported as `WORST`: a diverged trial is bad, not mi
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
-from cnn_core.problems import INTERIOR, PointSet, Problem
+from cnn_core.problems import DATA, INTERIOR, PointSet, Problem
 
 WORST = 1e12
 """What an error counts as that is not finite, or larger than this."""
@@ -33,13 +33,15 @@ POINTS_AT_ONCE = 10_000
 class Measurement:
     """Predictions (N, O) and scaled residuals (N, C) at a point set, without a graph.
 
-    `names` are the residuals', and `owners` what each belongs to, if not to the PDE: a condition.
+    `names` are the residuals', and `owners` what each belongs to, if not to the PDE: a condition. `outputs` are what
+    is predicted.
     """
 
     prediction: Tensor
     residuals: Tensor
     names: tuple[str, ...] = ()
     owners: tuple[str | None, ...] = ()
+    outputs: tuple[str, ...] = ()
 
     def of(self, owner: str | None) -> Tensor:
         """The residuals that belong to a condition, or to the PDE."""
@@ -59,7 +61,7 @@ def measure(model: ConstrainedNetwork, theta: Tensor, points: PointSet) -> Measu
             for x, p in zip(points.x.split(POINTS_AT_ONCE), constants.split(POINTS_AT_ONCE), strict=True)
         ]
     predictions, residuals = ([getattr(part, name) for part in parts] for name in ("prediction", "residuals"))
-    return Measurement(torch.cat(predictions), torch.cat(residuals), problem.constraints, owners)
+    return Measurement(torch.cat(predictions), torch.cat(residuals), problem.constraints, owners, problem.outputs)
 
 
 def measure_regions(model: ConstrainedNetwork, theta: Tensor, points: Mapping[str, PointSet]) -> dict[str, Measurement]:
@@ -83,11 +85,14 @@ def errors_of_regions(measurements: Mapping[str, Measurement], points: Mapping[s
     """The metrics of a split, by their short names.
 
     Those of `errors`, where constraint_mse is the PDE's with that of every condition added; and, where there are
-    several, the mean squares of every residual of the PDE and of every condition, by `<name>_mse`.
+    several, the mean squares of every residual of the PDE and of every condition, by `<name>_mse`, and the errors of
+    every output where its exact values are known, by `<output>_relative_l2`.
     """
     found: dict[str, float] = {}
     for region, part in points.items():
         found |= errors(measurements[region], part)
+        if region == INTERIOR and part.observed:
+            found |= _errors_of_outputs(measurements[region], part)
     own = _mean_squares(measurements)
     conditions = {name: value for region, name, value in own if name in measurements[region].owners}
     if conditions or "constraint_mse" in found:
@@ -103,7 +108,28 @@ def metric_names(problem: Problem, regions: Collection[str], *, observed: bool) 
     known = [name for region in regions for name, where in problem.region_of.items() if where == region]
     left_out = (() if observed else OF_DATA) + (() if inside else METRICS[3:]) + (() if known else ("constraint_mse",))
     each = [f"{name}_mse" for name in known] if len(known) > 1 else []
-    return tuple(dict.fromkeys((*(name for name in METRICS if name not in left_out), *each)))
+    exact = observed and inside and DATA not in regions
+    outputs = _of_outputs(problem.outputs) if exact else ()
+    return tuple(dict.fromkeys((*(name for name in METRICS if name not in left_out), *each, *outputs)))
+
+
+def _of_outputs(outputs: Sequence[str]) -> tuple[str, ...]:
+    """The names of their errors: of one, it is that of all."""
+    return tuple(f"{output}_relative_l2" for output in outputs) if len(outputs) > 1 else ()
+
+
+def _errors_of_outputs(measurement: Measurement, points: PointSet) -> dict[str, float]:
+    """|u − u*| / |u*| of every output, means over the waves that have points."""
+    names, sizes = _of_outputs(measurement.outputs), points.wave_sizes
+    if not names:
+        return {}
+    difference, truth = (
+        [wave for wave in values.double().split(sizes) if len(wave)]
+        for values in (measurement.prediction - points.u, points.u)
+    )
+    by_wave = [one.norm(dim=0) / two.norm(dim=0).clamp_min(1e-300) for one, two in zip(difference, truth, strict=True)]
+    means = torch.stack(by_wave).mean(dim=0).tolist()
+    return {name: finite(value) for name, value in zip(names, means, strict=True)}
 
 
 def _data_errors(measurement: Measurement, points: PointSet) -> dict[str, float]:

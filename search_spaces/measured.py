@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 from cnn_core.metrics import METRICS, metric_names
-from cnn_core.problems import INTERIOR, Problem
+from cnn_core.problems import DATA, INTERIOR, Problem
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.problems import build_problem
 from search_spaces.schema import USUAL, DataSplit, Study
@@ -67,8 +67,10 @@ def after_projection(study: Study, problem: Problem) -> tuple[str, ...]:
 
 
 def _names(problem: Problem, split: DataSplit, name: str) -> tuple[str, ...]:
-    regions = {*split.drawn.counts, *(key for key, one in problem.conditions.items() if one.at_points)}
-    observed = split.file is not None or (problem.has_solution and INTERIOR in regions)
+    from_file = [] if split.file is None else [DATA]
+    at_points = [key for key, one in problem.conditions.items() if one.at_points]
+    regions = {*split.drawn.counts, *at_points, *from_file}
+    observed = DATA in regions or (problem.has_solution and INTERIOR in regions)
     return tuple(f"{name}/{metric}" for metric in metric_names(problem, regions, observed=observed))
 
 

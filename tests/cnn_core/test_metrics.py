@@ -6,9 +6,21 @@ import torch
 from torch import Tensor
 
 from cnn_core import metrics
-from cnn_core.metrics import METRICS, WORST, Measurement, errors, finite, measure, percentiles
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.metrics import (
+    METRICS,
+    WORST,
+    Measurement,
+    errors,
+    errors_of_regions,
+    finite,
+    measure,
+    measure_regions,
+    metric_names,
+    percentiles,
+)
 from cnn_core.networks import Dense
-from cnn_core.problems import PointSet, helmholtz
+from cnn_core.problems import PointSet, Split, helmholtz, kovasznay, sample_regions
 from tests.cnn_core.cases import general_twin, grid_points, make_model, relative, theta_of
 
 
@@ -122,3 +134,31 @@ def test_any_module_can_be_measured() -> None:
     found = measure(twin, theta_of(twin), points)
     assert relative(found.residuals, measure(model, theta_of(model), points).residuals) < 1e-12
     assert not found.residuals.requires_grad
+
+
+def test_each_of_several_outputs_has_an_error_of_its_own() -> None:
+    x, waves = torch.rand(5, 2).double(), (2, 3)
+    truth = torch.tensor([[3.0, 1.0], [4.0, 1.0], [6.0, 1.0], [8.0, 1.0], [0.0, 1.0]]).double()
+    points = PointSet(x, x[:, :0], truth, 2, sizes=waves)
+    moved = Measurement(truth + torch.tensor([0.0, 0.5]).double(), x[:, :0], outputs=("u", "v"))
+    found = errors_of_regions({"interior": moved}, {"interior": points})
+    assert (found["u_relative_l2"], found["v_relative_l2"]) == pytest.approx((0.0, 0.5), abs=1e-15)
+    scaled = replace(moved, prediction=truth * torch.tensor([1.5, 1.0]).double())
+    found = errors_of_regions({"interior": scaled}, {"interior": points})
+    assert (found["u_relative_l2"], found["v_relative_l2"]) == pytest.approx((0.5, 0.0), abs=1e-15)
+    assert "u_relative_l2" not in errors_of_regions({"data": scaled}, {"data": points})
+    alone = replace(moved, prediction=moved.prediction[:, :1], outputs=("u",))
+    assert set(errors_of_regions({"interior": alone}, {"interior": replace(points, u=truth[:, :1])})) == {
+        "data_mse", "relative_l2",
+    }  # fmt: skip
+
+
+def test_the_names_of_what_is_measured_are_those_that_are_measured() -> None:
+    problem = kovasznay(40.0)
+    model = ConstrainedNetwork(problem, Dense(widths=(4,)).build(inputs=2, parameters=0, outputs=3, seed=0).double())
+    points = sample_regions(problem, Split({}, {"interior": 9, "boundary": 8}, "random"))
+    found = errors_of_regions(measure_regions(model, model.begin, points), points)
+    assert tuple(found) == metric_names(problem, points.keys(), observed=True)
+    assert found.keys() >= {"u_relative_l2", "v_relative_l2", "p_relative_l2"}
+    assert "u_relative_l2" not in metric_names(problem, (*points, "data"), observed=True)
+    assert "u_relative_l2" not in metric_names(problem, points.keys(), observed=False)
