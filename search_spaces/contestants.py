@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from search_spaces.errors import StudyFileError, nearest, shown
+from search_spaces.measured import projected
 from search_spaces.overrides import applied, blocks_set
 from search_spaces.schema import Choice, Distribution, Integer, Scheduler, Study, Uniform
 from search_spaces.when import Values, release, touched
@@ -21,7 +22,7 @@ CONTESTANT = "contestant"
 def of_contestant(study: Study, name: str) -> Study:
     """The plain study of a contestant, with its share of the trials. Raises StudyFileError if it sets what cannot be.
 
-    One that trains nothing has no scheduler, which judges epochs.
+    One that trains nothing has no scheduler, which judges epochs, and is searched by what its projections are worth.
     """
     one, place = study.contestants[name], list(study.contestants).index(name)
     share = len(range(place, study.tune.trials, len(study.contestants)))
@@ -29,9 +30,15 @@ def of_contestant(study: Study, name: str) -> Study:
     laid = applied(replace(study, contestants={}, tune=tune), one.set)
     plain = release(replace(laid, search={**laid.search, **one.search}), blocks_set(one.set), kept=one.search)
     first = tuple(settings_in(point) for point in study.tune.first if point.get(CONTESTANT) == name)
-    untrained = plain.training.epochs == 0 and "training.epochs" not in plain.search
-    scheduler = Scheduler() if untrained else plain.tune.scheduler
-    return replace(plain, tune=replace(plain.tune, first=first, scheduler=scheduler))
+    own = replace(plain, tune=replace(plain.tune, first=first))
+    return own if own.trains else _as_projected(own)
+
+
+def _as_projected(plain: Study) -> Study:
+    """A study that trains nothing, with the scheduler, the objectives and the bounds that suit it."""
+    objectives = {projected(metric): mode for metric, mode in plain.objectives.items()}
+    bounds = {projected(metric): bound for metric, bound in plain.bounds.items()}
+    return replace(plain, objectives=objectives, bounds=bounds, tune=replace(plain.tune, scheduler=Scheduler()))
 
 
 def plain_studies(study: Study) -> dict[str | None, Study]:

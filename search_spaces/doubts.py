@@ -5,7 +5,7 @@ import torch
 from cnn_core.misfit import misfits
 from cnn_core.problems import PointSet
 from search_spaces.contestants import plain_studies, searched
-from search_spaces.measured import PROJECTED
+from search_spaces.measured import PROJECTED, projected
 from search_spaces.problems import build_problem
 from search_spaces.schema import Choice, Study
 from search_spaces.splits import points_of
@@ -34,7 +34,7 @@ def _never_found(study: Study) -> list[str]:
     found = {
         name: unknown.start
         for plain in plain_studies(study).values()
-        if plain.training.epochs == 0 and "training.epochs" not in plain.search
+        if not plain.trains
         for name, unknown in plain.problem.unknown.items()
         if f"problem.unknown.{name}.start" not in plain.search
     }
@@ -46,11 +46,14 @@ def _never_found(study: Study) -> list[str]:
 
 
 def _of_random_parameters(study: Study) -> list[str]:
-    """Of each objective and bound that is measured before anything has moved the parameters, which nothing trains."""
+    """Of each objective and bound that is measured before anything has moved the parameters, which nothing trains.
+
+    Contestants that train nothing have theirs of projections by themselves.
+    """
     if study.trains:
         return []
     return [
-        f"{block}.{name} is measured of random parameters, since training.epochs is 0; write {PROJECTED}{name}"
+        f"{block}.{name} is measured of random parameters, since training.epochs is 0; write {projected(name)}"
         for block in ("objectives", "bounds")
         for name in getattr(study, block)
         if not name.startswith(PROJECTED)

@@ -20,6 +20,12 @@ AFTER_PROJECTION = tuple(f"{PROJECTED}validation/{metric}" for metric in METRICS
 """The names where there is data, and the PDE is one equation without conditions."""
 
 
+def projected(metric: str) -> str:
+    """The metric that tells of the validation's waves after a projection what this one tells before."""
+    _, _, name = metric.removeprefix(PROJECTED).partition("/")
+    return f"{PROJECTED}validation/{name}"
+
+
 def with_objectives(study: Study) -> Study:
     """The study with those of the usual objectives that are measured, if it has no others: as trained, or as projected
     where nothing is trained.
@@ -28,8 +34,10 @@ def with_objectives(study: Study) -> Study:
     """
     if dict(study.objectives) != dict.fromkeys(USUAL, "min"):
         return study
-    known, whose = every_epoch(study, build_problem(study.problem)), "" if study.trains else PROJECTED
-    usual: dict[str, Literal["min", "max"]] = {f"{whose}{name}": "min" for name in USUAL if name in known}
+    known = every_epoch(study, build_problem(study.problem))
+    usual: dict[str, Literal["min", "max"]] = {
+        name if study.trains else projected(name): "min" for name in USUAL if name in known
+    }
     if not usual:
         raise StudyFileError(
             "data.validation has neither points of a region where something holds nor observations, so that there is "

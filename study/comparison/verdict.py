@@ -110,7 +110,11 @@ def _against(label: str, errors: Mapping[str, ErrorTable], baselines: Sequence[s
 
 
 def _together(comparison: Comparison, tables: Mapping[str, Tables]) -> dict[str, list[Beside]]:
-    """Every entry beside the other baselines on all problems on which both took part, where these are several."""
+    """Every entry beside the other baselines on all problems on which both took part.
+
+    Where it has several problems in common with none of them, there is nothing to claim of problems together; where it
+    has one, that counts: better than every baseline is said of those, too, that were refused elsewhere.
+    """
     found: dict[str, list[Beside]] = {}
     for label in comparison.labels:
         pairs = {
@@ -118,7 +122,8 @@ def _together(comparison: Comparison, tables: Mapping[str, Tables]) -> dict[str,
             for name in comparison.baselines
             if name != label
         }
-        among = [compare_together(both) for both in pairs.values() if len(both) > 1]
+        several = any(len(both) > 1 for both in pairs.values())
+        among = [compare_together(both) for both in pairs.values() if several and both]
         corrected = holm([one.p_value for one in among])
         found[label] = [Beside(0.5 - one.share, one.p_value, p) for one, p in zip(among, corrected, strict=True)]
     return found

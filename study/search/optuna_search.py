@@ -87,9 +87,9 @@ class OptunaSearch(Searcher):
 
     def _search(self, index: int) -> optuna.Study:
         """One of the searches, empty."""
-        part = self.parts[index].name
-        name = self.study.study if part is None else f"{self.study.study}/{part}"
-        directions = [DIRECTIONS[mode] for mode in self.study.objectives.values()]
+        part = self.parts[index]
+        name = self.study.study if part.name is None else f"{self.study.study}/{part.name}"
+        directions = [DIRECTIONS[mode] for mode in part.study.objectives.values()]
         return optuna.create_study(study_name=name, directions=directions, sampler=self.samplers[index])
 
     @property
@@ -131,17 +131,18 @@ class OptunaSearch(Searcher):
 
     def _told(self, record: TrialRecord) -> tuple[OptunaFile, FrozenTrial]:
         """Tell Optuna what became of a trial; returns the file that is to keep it, and what it is to keep."""
-        trial = self.asked.pop(record.trial)
+        trial, index = self.asked.pop(record.trial), self._part(int(record.trial))
+        plain = self.parts[index].study
         if record.status is TrialStatus.FAILED:
             trial.study.tell(trial, state=TrialState.FAIL)
         elif record.status is TrialStatus.PRUNED:
-            self._tell_bounds(trial, record.metrics)
-            self._tell_pruned(trial, record)
+            _tell_bounds(trial, plain, record.metrics)
+            _tell_pruned(trial, plain, record)
         else:
             measured = {} if record.status is TrialStatus.DIVERGED else record.metrics
-            self._tell_bounds(trial, measured)
-            trial.study.tell(trial, self._values(measured))
-        return self.files[self._part(int(record.trial))], trial.storage.get_trial(trial._trial_id)
+            _tell_bounds(trial, plain, measured)
+            trial.study.tell(trial, _values(plain, measured))
+        return self.files[index], trial.storage.get_trial(trial._trial_id)
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
         """Tune says so before the journal has it; `tell` says it afterwards."""
@@ -266,22 +267,25 @@ class OptunaSearch(Searcher):
         convert.suggest(part.study, known)
         return known
 
-    def _tell_bounds(self, trial: optuna.Trial, metrics: Metrics) -> None:
-        for metric, bound in self.study.bounds.items():
-            if metric not in trial.constraints:  # one that ended before has them from Optuna's file
-                trial.set_constraint(metric, _finite(metrics.get(metric), WORST) - bound)
 
-    def _tell_pruned(self, trial: optuna.Trial, record: TrialRecord) -> None:
-        if len(self.study.objectives) > 1:  # Optuna knows no intermediate values of several objectives
-            values = self._values(record.metrics)
-            trial.set_user_attr("figures", dict(zip(self.study.objectives, values, strict=True)))
-        else:
-            for epoch, _, metrics in record.history:
-                trial.report(self._values(metrics)[0], step=epoch)
-        trial.study.tell(trial, state=TrialState.PRUNED)
+def _tell_bounds(trial: optuna.Trial, plain: Study, metrics: Metrics) -> None:
+    for metric, bound in plain.bounds.items():
+        if metric not in trial.constraints:  # one that ended before has them from Optuna's file
+            trial.set_constraint(metric, _finite(metrics.get(metric), WORST) - bound)
 
-    def _values(self, metrics: Metrics) -> list[float]:
-        return [_finite(metrics.get(name), WORST_OF[mode]) for name, mode in self.study.objectives.items()]
+
+def _tell_pruned(trial: optuna.Trial, plain: Study, record: TrialRecord) -> None:
+    if len(plain.objectives) > 1:  # Optuna knows no intermediate values of several objectives
+        values = _values(plain, record.metrics)
+        trial.set_user_attr("figures", dict(zip(plain.objectives, values, strict=True)))
+    else:
+        for epoch, _, metrics in record.history:
+            trial.report(_values(plain, metrics)[0], step=epoch)
+    trial.study.tell(trial, state=TrialState.PRUNED)
+
+
+def _values(plain: Study, metrics: Metrics) -> list[float]:
+    return [_finite(metrics.get(name), WORST_OF[mode]) for name, mode in plain.objectives.items()]
 
 
 def _finite(value: float | str | None, otherwise: float) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from search_spaces.contestants import CONTESTANT, of_contestant, plain_studies, searched, settings_in
+from search_spaces.doubts import doubts
 from search_spaces.load import StudyFileError, dump_yaml, load_text, load_trial, resolve
 from search_spaces.schema import Choice, Integer, Study, Uniform
 from search_spaces.space import identity, parts, planned, to_try
@@ -51,6 +52,16 @@ def test_conditions_may_name_what_the_contestant_searches(tmp_path: Path) -> Non
 def test_one_that_trains_nothing_has_no_scheduler(tmp_path: Path) -> None:
     study = load(tmp_path, {**CONTESTANTS, "tune.scheduler": {"name": "asha", "metric": "validation/data_mse"}})
     assert [one.tune.scheduler.name for one in plain_studies(study).values()] == ["asha", "asha", "none"]
+
+
+def test_one_that_trains_nothing_is_searched_by_what_projections_are_worth(tmp_path: Path) -> None:
+    objectives, bounds = {"validation/constraint_mse": "min"}, {"train/data_mse": 1.0}
+    study = load(tmp_path, {**CONTESTANTS, "objectives": objectives, "bounds": bounds})
+    soft, _, scratch = plain_studies(study).values()
+    assert (soft.objectives, soft.bounds) == (objectives, bounds)
+    assert scratch.objectives == {"projected/validation/constraint_mse": "min"}
+    assert scratch.bounds == {"projected/validation/data_mse": 1.0}
+    assert doubts(study) == []
 
 
 def test_a_study_without_contestants_is_its_own_plain_study(tmp_path: Path) -> None:

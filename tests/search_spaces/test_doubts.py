@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from cnn_core.problems import PROBLEMS, Problem, helmholtz
+from cnn_core.solvers import LeastSquaresSolver
 from search_spaces.doubts import doubts, lacking
 from search_spaces.load import shipped_spaces
 from search_spaces.schema import SearchedParameter, Uniform
@@ -33,7 +34,12 @@ START = "problem.unknown.diffusivity.start"
 
 def test_an_unknown_that_nothing_finds_is_told() -> None:
     trained = replace(shipped("heat-inverse"), search={})
-    study = replace(trained, training=replace(trained.training, epochs=0))
+    study = replace(
+        trained,
+        training=replace(trained.training, epochs=0),
+        projection=LeastSquaresSolver(),
+        objectives={"projected/validation/constraint_mse": "min"},
+    )
     (line,) = doubts(study)
     assert line.startswith(
         "problem.unknown.diffusivity: with training.epochs 0 nothing finds it, and the PDE is solved"

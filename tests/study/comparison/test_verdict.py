@@ -180,6 +180,18 @@ def test_problems_together_decide_what_none_does_alone() -> None:
     assert "over all problems together worse than at least one tuned baseline" in sentence(overall["worse"])
 
 
+@pytest.mark.parametrize("hard", [1e-4, 10.0])
+def test_nobody_is_better_than_every_baseline_that_one_of_them_is_not_known_to_be_worse_than(hard: float) -> None:
+    """Three searches of the one problem on which `hard` took part decide nothing about it."""
+    new, soft = entry("new", around(0.1)), entry("soft", around(1.0))
+    without = [problem(name, soft, new) for name in "abcde"]
+    of_all = overall(comparison(*without, baselines=("soft",)), "new").together
+    assert of_all is not None and of_all.decision is Decision.BETTER
+    one_more = problem("f", soft, new, entry("hard", around(hard)))
+    of_all = overall(comparison(*without, one_more, baselines=("soft", "hard")), "new").together
+    assert of_all is not None and of_all.decision is Decision.UNDECIDED
+
+
 def test_one_problem_has_nothing_together() -> None:
     (one, _) = judge(comparison(problem("a", entry("soft", around(1.0)), entry("batch", around(0.1))))).overall
     assert one.together is None

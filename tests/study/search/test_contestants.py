@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from optuna.storages import InMemoryStorage
 
+from cnn_core.solvers import LeastSquaresSolver
 from search_spaces.contestants import CONTESTANT, of_contestant
 from search_spaces.errors import StudyFileError
 from search_spaces.schema import Choice, SearchedParameter, Study
@@ -49,6 +50,19 @@ def test_each_is_searched_as_its_plain_study_would_be(sampler: str) -> None:
     # the figures that are told differ, so that only what is drawn at random is compared
     assert [{CONTESTANT: "heavy"} | one for one in alone[:4]] == among[:4]
     assert len(alone) == len(among) == 12
+
+
+def test_one_that_trains_nothing_is_told_what_its_projections_are_worth() -> None:
+    made = competing(trials=2, projection=LeastSquaresSolver())
+    solving = replace(made.contestants["plain"], set={**made.contestants["plain"].set, "training.epochs": 0})
+    search = searching(replace(made, contestants={**made.contestants, "plain": solving}))
+    told = {"validation/data_mse": 0.5, "projected/validation/data_mse": 0.25}
+    for number in range(2):
+        found = search.suggest("any")
+        assert isinstance(found, dict)
+        one = record(found["trial"], found["values"], data=0.5, seconds=1.0)
+        search.tell(replace(one, metrics={**one.metrics, **told}))
+        assert [trial.values[0] for trial in search.searches[number].trials] == [(0.5, 0.25)[number]]
 
 
 def test_a_search_goes_on_from_its_journal() -> None:
