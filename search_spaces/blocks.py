@@ -76,14 +76,15 @@ class Slot:
 
 
 def _example(classes: tuple[type, ...]) -> str:
-    """A variant by its tag; or a block by what it must have, or by its first number. Empty for one of another form."""
-    if tag := next(filter(None, map(tag_of, classes)), None):
-        return f"{{{tag[0]}: {tag[1]}}}"
-    if (cls := classes[0]) in EXPAND or cls in INLINE:
+    """The first variant by its tag and what it must have; or by its first number. Empty for one of another form."""
+    cls = next(filter(tag_of, classes), classes[0])
+    if cls in EXPAND or cls in INLINE:
         return ""
+    tag = [": ".join(tag)] if (tag := tag_of(cls)) else []
     needed = [f"{name}: …" for name, slot in slots_of(cls).items() if slot.required]
     numbers = [f"{one.name}: {one.default}" for one in fields(cls) if isinstance(one.default, int | float)]
-    return f"{{{', '.join(needed or numbers[:1])}}}" if needed or numbers else ""
+    written = [*tag, *needed] or numbers[:1]
+    return f"{{{', '.join(written)}}}" if written else ""
 
 
 @cache

@@ -77,10 +77,15 @@ def check_settings(study: Study) -> None:
     check_sizes(study)
     _check_objectives(study)
     _check_scheduler(study)
-    if study.training.epochs == 0 and study.projection is None:
-        raise StudyFileError("training.epochs is 0 and projection is null, so that nothing happens; write one of them")
+    check_deed(study)
     _check_metric_of_optimizer(study)
     check_resources(study)
+
+
+def check_deed(study: Study) -> None:
+    """Something happens in a trial. Raises StudyFileError."""
+    if study.training.epochs == 0 and study.projection is None:
+        raise StudyFileError("training.epochs is 0 and projection is null, so that nothing happens; write one of them")
 
 
 class Rehearsed:

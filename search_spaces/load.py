@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from search_spaces.blocks import read, write
-from search_spaces.checks import Rehearsed, check_data, check_network, check_settings, check_sizes
+from search_spaces.checks import Rehearsed, check_data, check_deed, check_network, check_settings, check_sizes
 from search_spaces.contestant_checks import check_contestants, check_searched
 from search_spaces.contestants import CONTESTANT, of_trial, set_twice, settings_in
 from search_spaces.errors import StudyFileError
@@ -79,6 +79,7 @@ def load_trial(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Stu
         plain = of_trial(study, overrides) if CONTESTANT in overrides else study
         trial = applied(_without_search(plain), settings_in(overrides) if study.contestants else overrides)
         check_sizes(trial)
+        check_deed(trial)
         check_network(trial)
         check_data(trial)
     return trial

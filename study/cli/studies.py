@@ -133,9 +133,10 @@ def trained(name: str, which: str | None) -> Trained:
         raise StudyFileError(f"{name}: no trial was saved there; {_instead(name)}")
     if which is not None:
         raise StudyFileError(f"{name} is the folder of one trial; leave out {which}")
-    *_, directory, trials, trial = folder.resolve().parts
-    if trials == TRIALS and (RUNS / directory / STUDY).exists() and folder.samefile(RUNS / directory / TRIALS / trial):
-        return Trained(RUNS / directory, trial)  # whose journal knows more of it
+    trial = folder.resolve()
+    study = RUNS / trial.parent.parent.name
+    if trial.parent == (study / TRIALS).resolve() and (study / STUDY).exists():
+        return Trained(study, trial.name)  # whose journal knows more of it
     return Trained(folder, None, saved=True)
 
 

@@ -16,12 +16,9 @@ from search_spaces.errors import StudyFileError
 from search_spaces.line_up import Entered
 from search_spaces.load import dump_yaml, load_recorded
 from search_spaces.schema import Study
-from study.journal.files import QUESTION
+from study.journal.files import PROBLEMS, QUESTION
 from study.journal.provenance import provenance
 from study.journal.study_folder import claim
-
-SPACES = "problems"
-"""The folder of the study files of all problems."""
 
 ENDINGS = len("-100-confirm")
 
@@ -137,7 +134,7 @@ def claim_or_recall(runs: Path, question: Question) -> Question:
 def _left_behind(folder: Path) -> bool:
     """Whether a folder holds what is written before a question is kept, and nothing else."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    return bool(names) and names <= {SPACES, _new(folder / QUESTION).name}
+    return bool(names) and names <= {PROBLEMS, _new(folder / QUESTION).name}
 
 
 def _differing(before: Question, now: Question) -> list[str]:
@@ -159,9 +156,9 @@ def _said(question: Question) -> dict[str, Any]:
 
 def keep(question: Question, folder: Path) -> None:
     """Write the question into the folder of its comparison, which is made; each file whole or not at all."""
-    (folder / SPACES).mkdir(parents=True, exist_ok=True)
+    (folder / PROBLEMS).mkdir(parents=True, exist_ok=True)
     for name, study in question.problems.items():
-        _write(folder / SPACES / f"{name}.yaml", dump_yaml(study))
+        _write(folder / PROBLEMS / f"{name}.yaml", dump_yaml(study))
     _write(folder / QUESTION, yaml.safe_dump(_plain(question), sort_keys=False))
 
 
@@ -178,7 +175,7 @@ def kept(folder: Path) -> Question:
     """The question in the folder of a comparison. Raises StudyFileError where it cannot be read."""
     try:
         said: dict[str, Any] = yaml.safe_load((folder / QUESTION).read_text(encoding="utf-8"))
-        problems = {name: load_recorded(folder / SPACES / f"{name}.yaml") for name in said["problems"]}
+        problems = {name: load_recorded(folder / PROBLEMS / f"{name}.yaml") for name in said["problems"]}
         return Question(**{**said, "problems": problems, "baselines": tuple(said["baselines"])})
     except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
         raise StudyFileError(f"{folder / QUESTION}: the comparison cannot be read: {error}; begin a new one") from None

@@ -85,6 +85,8 @@ def _alone(decision: Decision, *, other: str, problem: str) -> str:
 
 
 def _count(names: Sequence[str], total: int, *, first: bool) -> str:
+    if total == 1:
+        return f"{names[0]} alone"
     if len(names) == total:
         return f"all {total} problems"
     count = f"{len(names)} of {total} problems" if first else str(len(names))

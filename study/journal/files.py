@@ -1,12 +1,13 @@
 """What lies in a study's folder, by name. (What lies in a trial's: `study.trial.files`.)"""
 
+import re
 from pathlib import Path
 
 STUDY = "study.yaml"
 """The study with every default; a folder that has it holds a study."""
 
-QUESTION = "comparison.yaml"
-"""What a comparison asks; a folder that has it holds a comparison."""
+QUESTION, PROBLEMS = "comparison.yaml", "problems"
+"""What a comparison asks, a folder that has it holds a comparison; and the folder of its problems' study files."""
 
 JOURNAL = "records.jsonl"
 OPTUNA = "optuna.db"
@@ -26,11 +27,16 @@ MLFLOW, ARTIFACTS = "mlflow.db", "mlartifacts"
 """MLflow's database and files, which lie in runs/ beside the studies' folders."""
 
 
+SEARCH = re.compile(r"(?P<whose>.+)-[0-9]+(?:-confirm)?")
+"""The names of a comparison's studies: COMPARISON-PROBLEM, the number of the search, and whether it confirms that."""
+
+
 def going_on(directory: Path) -> str:
     """The command and the name that go on with a study: that of its comparison, where it belongs to one."""
-    words = directory.name.split("-")
-    names = ("-".join(words[:count]) for count in range(len(words) - 1, 0, -1))
-    for name in names:
-        if (directory.parent / name / QUESTION).exists():
-            return f"compare --name {name}"
+    if (found := SEARCH.fullmatch(directory.name)) is not None:
+        words = found["whose"].split("-")
+        for count in range(len(words) - 1, 0, -1):
+            name, problem = "-".join(words[:count]), "-".join(words[count:])
+            if (directory.parent / name / PROBLEMS / f"{problem}.yaml").exists():
+                return f"compare --name {name}"
     return f"resume {directory.name}"

@@ -42,7 +42,8 @@ def project_at(network: TrainedNetwork, points: Table, *, each: Waves = iter) ->
     """The outputs of the network projected for every wave, the distinct parameters. Raises ValueError if it cannot."""
     x, p = _split(network, points)
     waves, wave_of = np.unique(p, axis=0, return_inverse=True) if p.shape[1] else (p[:1], np.zeros(len(p), dtype=int))
-    found, ended = network.predict(x, p), dict[str, int]()
+    found = np.empty((len(x), len(network.problem.outputs)), dtype=network.settings.training.dtype)
+    ended = dict[str, int]()
     for index, wave in enumerate(each(list(waves))):
         projected, rows = network.projected(wave), wave_of.reshape(-1) == index
         found[rows] = projected.predict(x[rows], wave)

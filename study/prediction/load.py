@@ -39,7 +39,8 @@ STATUS = {
 def load_trial(path: str | Path, *, device: str = "cpu") -> TrainedNetwork:
     """The network in a trial's folder: one of `runs/NAME/trials`, of `trial --save`, or what MLflow has of a trial.
 
-    It is that of the last checkpoint, finished or not. Raises ValueError: one line that says what is wrong.
+    It is that of the last checkpoint, finished or not; without training, that which solves the problem, where this has
+    one wave alone. Raises ValueError: one line that says what is wrong.
     """
     folder = Path(path)
     state = _state(folder, torch.device(device))
@@ -51,7 +52,7 @@ def load_trial(path: str | Path, *, device: str = "cpu") -> TrainedNetwork:
     except ValueError as error:
         raise StudyFileError(f"{folder}: {error}") from None
     another = code is not None and code != version(sources_of(study))
-    return TrainedNetwork(
+    network = TrainedNetwork(
         study,
         model,
         training["theta"],
@@ -60,6 +61,7 @@ def load_trial(path: str | Path, *, device: str = "cpu") -> TrainedNetwork:
         solved=saved.solutions_in(state),
         doubts=(f"{folder}: its own code is not the one that it was trained with",) if another else (),
     )
+    return network if model.problem.given or not network.solved else network.projected()
 
 
 def load_record(folder: Path) -> TrialRecord:

@@ -124,6 +124,8 @@ class TrainedNetwork:
         return replace(self, theta=result.theta, projection=result)
 
     def _points(self, x: ArrayLike, p: ArrayLike | None) -> tuple[Tensor, Tensor]:
+        if not self.settings.training.epochs and self.projection is None:
+            raise ValueError("nothing was trained, and θ is random; write projected(p) for what a wave was solved by")
         axes = self.problem.axes
         at = self._tensor("x", x)
         if at.dim() == 1 and len(axes) == 1:

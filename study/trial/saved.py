@@ -39,11 +39,12 @@ def solutions_of(results: Mapping[Wave, ProjectionResult]) -> list[dict[str, Any
 
 def solutions_in(state: Mapping[str, Any]) -> dict[Wave, ProjectionResult]:
     """The projections in a checkpoint that was `read`, by their waves."""
-    found = {}
-    for one in state[SOLVED]:
-        fields = {name: value for name, value in one.items() if name != WAVE}
-        found[tuple(one[WAVE])] = ProjectionResult(**{**fields, "status": ProjectionStatus(one["status"])})
-    return found
+    return {tuple(one[WAVE]): _result(one) for one in state[SOLVED]}
+
+
+def _result(solution: Mapping[str, Any]) -> ProjectionResult:
+    known = {name: value for name, value in solution.items() if name != WAVE}
+    return ProjectionResult(**{**known, "status": ProjectionStatus(known["status"])})
 
 
 def read(path: Path, *, device: torch.device) -> dict[str, Any]:
@@ -51,6 +52,8 @@ def read(path: Path, *, device: torch.device) -> dict[str, Any]:
     state = {SOLVED: [], **checkpoint.load(path, device=device)}  # earlier versions did not keep them
     _require(state, TRIAL, path)
     _require(state["training"], TRAINING, path, "training.")
+    size = len(state["training"]["theta"])
+    _require(state, {SOLVED: lambda found: all(len(one["theta"]) == size for one in found)}, path)
     return state
 
 

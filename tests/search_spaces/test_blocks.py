@@ -153,12 +153,12 @@ ERRORS: list[tuple[str, Any, str]] = [
     (
         "training.method.weight",
         "much",
-        "training.method.weight is the text 'much'; write a number or a block such as {name: constant}",
+        "training.method.weight is the text 'much'; write a number or a block such as {name: constant, value: …}",
     ),
     (
         "training.method.weight",
         [1.0],
-        "training.method.weight is [1.0]; write a number or a block such as {name: constant}",
+        "training.method.weight is [1.0]; write a number or a block such as {name: constant, value: …}",
     ),
     ("training.seed", None, "training.seed is null; write a whole number"),
     ("problem.scaled", 1, "problem.scaled is 1; write true or false"),
@@ -233,8 +233,8 @@ def test_points_of_a_projection_may_be_given_by_region(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        ("big", "is the text 'big'; write a number or a block such as {name: constant}"),
-        (None, "is null; write a number or a block such as {name: constant}"),
+        ("big", "is the text 'big'; write a number or a block such as {name: constant, value: …}"),
+        (None, "is null; write a number or a block such as {name: constant, value: …}"),
         ({"end": 0.0}, ".name is missing; write one of: constant, linear"),
         ({"name": "cosin"}, ".name is the text 'cosin'; write cosine"),
         ({"name": "cosine", "start": 1.0}, ".end is missing; write a number"),

@@ -176,6 +176,11 @@ def test_settings_of_one_trial_need_not_suit_the_search() -> None:
     assert load_trial("viscous-flow", {"training.epochs": 1}).training.epochs == 1
 
 
+def test_a_trial_in_which_nothing_happens_is_refused() -> None:
+    with pytest.raises(StudyFileError, match=r"training\.epochs is 0 and projection is null, so that"):
+        load_trial("helmholtz-projection", {"training.epochs": 0, "projection": None})
+
+
 def test_the_data_of_one_trial_is_checked() -> None:
     with pytest.raises(
         StudyFileError, match=r"^helmholtz-quick\.yaml with the settings given: data\.test: the wave .* training wave"

@@ -171,6 +171,15 @@ def test_the_folder_of_a_studys_trial_is_that_trial(command: Command, folders: d
     assert (answer.code, answer.err) == (0, "warning: trial 0003 is running: its network is that of epoch 1 of 2\n")
 
 
+def test_a_folder_that_is_only_called_like_that_of_a_studys_trial_is_another_one(
+    command: Command, folders: dict[str, Path]
+) -> None:
+    for name in ("0000", "0007"):  # there 0000 is unconstrained, and 0007 is none
+        shutil.copytree(folders["0002"], f"elsewhere/mine/trials/{name}")
+        answer = command("predict", f"elsewhere/mine/trials/{name}", "--at", "points.csv", "--output", f"{name}.csv")
+        assert answer.out.startswith(f"trial      {name} (soft)"), answer
+
+
 def test_points_outside_of_the_domain_are_told(command: Command, folders: dict[str, Path]) -> None:
     write_points("points.csv", [*ROWS, (1.5, 1.0, 1.0, 0.0), (-7.0, 1.0, 1.0, 0.0)])
     answer, where = predict(command), "points.csv: 2 of 8 points are outside of the domain, the first in line 8"

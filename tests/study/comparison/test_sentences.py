@@ -70,6 +70,10 @@ def test_decisions_are_counted(decisions: Sequence[Decision], words: str) -> Non
     )
 
 
+def test_one_problem_with_baselines_among_others_is_called_by_its_name() -> None:
+    assert "better than every tuned baseline on b alone; median" in sentence(overall({"a": None, "b": B}))
+
+
 @pytest.mark.parametrize(
     ("decision", "words"),
     [

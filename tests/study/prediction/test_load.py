@@ -12,6 +12,7 @@ import pytest
 
 from cnn_core.solvers import LeastSquaresSolver
 from search_spaces.errors import StudyFileError
+from search_spaces.load import load_trial as one_trial
 from search_spaces.schema import DataSplit, NetworkChoice, Study
 from study import load_trial
 from study.journal import study_folder
@@ -194,6 +195,30 @@ def test_what_was_solved_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert again.projection is not None
         assert (again.projection.status, again.projection.residual_off) == (result.status, result.residual_off)
     assert load_record(tmp_path).method == "least-squares"
+
+
+def test_of_random_parameters_nothing_is_predicted(tmp_path: Path) -> None:
+    trial = Trial(solve())
+    trial.step()
+    trial.finish()
+    trial.save(tmp_path)
+    network = load_trial(tmp_path)
+    with pytest.raises(ValueError, match=r"nothing was trained, and θ is random; write projected\(p\) for what a wave"):
+        network.predict([0.5], WAVE)
+    (wave, *_) = network.solved
+    assert np.isfinite(network.projected(wave).predict([0.5], wave)).all()
+
+
+def test_a_solve_of_a_problem_without_parameters_is_the_solution(tmp_path: Path) -> None:
+    few = {"interior": 30, "boundary": 10}
+    trial = Trial(one_trial("helmholtz-2d-solve", {"projection.max_steps": 2, "projection.points": few}))
+    trial.step()
+    trial.finish()
+    trial.save(tmp_path)
+    network = load_trial(tmp_path)
+    assert network.theta.tolist() == network.solved[()].theta.tolist()
+    x = [[0.1, 0.2]]
+    assert network.predict(x).tolist() == network.projected().predict(x).tolist()
 
 
 def test_other_waves_are_solved_when_one_asks(tmp_path: Path) -> None:

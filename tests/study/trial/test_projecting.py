@@ -120,7 +120,7 @@ def test_a_solve_goes_on_from_what_was_solved(tmp_path: Path) -> None:
     first.save(tmp_path)
     second.load(tmp_path)
     on = second.finish()
-    assert on["projection/residual_on"] < 0.1 * begun["projection/residual_on"]
+    assert float(on["projection/residual_on"]) < 0.1 * float(begun["projection/residual_on"])
     assert on["test/relative_l2"] == begun["test/relative_l2"]  # of the random network
 
 

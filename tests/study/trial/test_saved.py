@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from cnn_core.checkpoint import FORMAT, CheckpointError
+from cnn_core.solvers import LeastSquaresSolver
 from study.trial.files import CHECKPOINT
 from study.trial.trial import Trial
 from study.trial.trial_folder import begin
@@ -84,3 +86,17 @@ def test_a_pipe_is_not_waited_for(folder: Path) -> None:
     os.mkfifo(folder / CHECKPOINT)
     with pytest.raises(CheckpointError, match="this is no file"):
         Trial(small_study(epochs=4)).load(folder)
+
+
+def test_a_solve_of_another_network(tmp_path: Path) -> None:
+    made = small_study(projection=LeastSquaresSolver(points=9, max_steps=1))
+    study = replace(made, training=replace(made.training, epochs=0))
+    trial = Trial(study)
+    trial.step()
+    trial.finish()
+    trial.save(tmp_path)
+    state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    state["solved"][0]["theta"] = state["solved"][0]["theta"][:5]
+    torch.save(state, tmp_path / CHECKPOINT)
+    with pytest.raises(CheckpointError, match="solved is not what it should be"):
+        Trial(study).load(tmp_path)
