@@ -50,10 +50,15 @@ class Measurement:
         return self.residuals[:, [index for index, name in enumerate(self.owners) if name == owner]]
 
 
+def measurement(problem: Problem, prediction: Tensor, residuals: Tensor) -> Measurement:
+    """What was predicted (N, O), and the scaled residuals (N, C), at points of the problem's region."""
+    owners = tuple(problem.region.owners.get(name) for name in problem.constraints)
+    return Measurement(prediction, residuals, problem.constraints, owners, problem.outputs)
+
+
 def measure(model: ConstrainedNetwork, theta: Tensor, points: PointSet) -> Measurement:
     """Evaluate the network at all points of a set of its problem's region, in chunks."""
-    problem, constants = model.problem, points.constants
-    owners = tuple(problem.region.owners.get(name) for name in problem.constraints)
+    constants = points.constants
     scaled = replace(model, scaled=True) if not model.scaled else model
     with torch.no_grad():
         parts = [
@@ -61,7 +66,7 @@ def measure(model: ConstrainedNetwork, theta: Tensor, points: PointSet) -> Measu
             for x, p in zip(points.x.split(POINTS_AT_ONCE), constants.split(POINTS_AT_ONCE), strict=True)
         ]
     predictions, residuals = ([getattr(part, name) for part in parts] for name in ("prediction", "residuals"))
-    return Measurement(torch.cat(predictions), torch.cat(residuals), problem.constraints, owners, problem.outputs)
+    return measurement(model.problem, torch.cat(predictions), torch.cat(residuals))
 
 
 def measure_regions(model: ConstrainedNetwork, theta: Tensor, points: Mapping[str, PointSet]) -> dict[str, Measurement]:

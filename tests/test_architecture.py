@@ -83,6 +83,7 @@ CORE_ROOMS = {
     "jacobian": PASSES | {"constrained", "linear_algebra"},
     "linearisation": PASSES | {"constrained", "jacobian", "linear_algebra"},
     "metrics": {"constrained", "problems"},
+    "stacked_metrics": {"constrained", "metrics", "problems"},
     "divergence": {"constrained", "metrics", "problems"},
     "misfit": {"divergence", "problems"},
     "rehearsal": {"constrained", "construction", "divergence", "linearisation", "metrics", "networks", "problems"},

@@ -7,13 +7,16 @@ measures or saves meanwhile, has left, or was lost, catches the next one.
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
 
+from cnn_core.metrics import Measurement
 from cnn_core.pack import NO_OTHER, StackRecordings, groups, run_stacked, why_alone
+from cnn_core.problems import PointSet
+from cnn_core.stacked_metrics import measure_stacked
 from cnn_core.training import Training
 from search_spaces.errors import one_line
 from study.trial.seconds import Seconds
@@ -24,12 +27,17 @@ PATIENCE, LEAST, MOST = 0.5, 0.1, 2.0
 BY_ITSELF = 1
 
 
+Points = Sequence[Mapping[str, PointSet]]
+"""What a member measures after an epoch: points by region, in several groups."""
+
+
 @dataclass(frozen=True)
 class Share:
-    """What an epoch took of the `seconds` for one of its `members`."""
+    """What an epoch took of the `seconds` for one of its `members`, and what of its points was `measured` after it."""
 
     seconds: Seconds
     members: int
+    measured: Sequence[Mapping[str, Measurement]] = ()
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,10 @@ class Alone:
 
 @dataclass
 class Seat:
-    """A training that has come for its next epoch; `given` once that is over."""
+    """A training that has come for its next epoch, to measure `points` after it; `given` once that is over."""
 
     training: Training
+    points: Points = ()
     given: Share | Alone | None = None
 
 
@@ -63,7 +72,7 @@ class Gathering:
         self.changed = threading.Condition()
 
     @contextmanager
-    def epoch(self, name: str, training: Training) -> Iterator[Share | Alone]:
+    def epoch(self, name: str, training: Training, points: Points = ()) -> Iterator[Share | Alone]:
         """The next epoch of a training, once it is over, or why it takes it by itself; within, others expect it."""
         reason = why_alone(training)
         if reason is not None:
@@ -71,7 +80,7 @@ class Gathering:
             return
         self._comes(name)
         try:
-            yield self._seated(Seat(training))
+            yield self._seated(Seat(training, points))
         finally:
             self._goes(name)
 
@@ -128,31 +137,49 @@ class Gathering:
             with self.changed:
                 seats, self.waiting = self.waiting, []
             began = time.monotonic()
-            for seat, given in zip(seats, _taken_on([seat.training for seat in seats], self.recordings), strict=True):
+            for seat, given in zip(seats, _taken_on(seats, self.recordings), strict=True):
                 seat.given = given
             self.patience = min(MOST, max(LEAST, PATIENCE * (time.monotonic() - began)))
 
 
-def _taken_on(trainings: Sequence[Training], recordings: StackRecordings) -> list[Share | Alone]:
+def _taken_on(seats: Sequence[Seat], recordings: StackRecordings) -> list[Share | Alone]:
     """An epoch of these, as far as they can be stacked with each other; what each is given."""
+    seat_of = {id(seat.training): seat for seat in seats}
     try:
-        together = groups(trainings)
+        together = groups(seat.training for seat in seats)
     except Exception as error:  # of settings of the user's own that cannot be compared
-        return [Alone(f"it cannot be compared with others ({one_line(error)})")] * len(trainings)
-    found = {id(training): given for group in together for given in [_run(group, recordings)] for training in group}
-    return [found[id(training)] for training in trainings]
+        return [Alone(f"it cannot be compared with others ({one_line(error)})")] * len(seats)
+    found: dict[int, Share | Alone] = {}
+    for group in together:
+        own = [seat_of[id(training)] for training in group]
+        found |= zip(map(id, group), _run(own, recordings), strict=True)
+    return [found[id(seat.training)] for seat in seats]
 
 
-def _run(group: Sequence[Training], recordings: StackRecordings) -> Share | Alone:
-    """An epoch of trainings that can be stacked with each other."""
+def _run(group: Sequence[Seat], recordings: StackRecordings) -> Sequence[Share | Alone]:
+    """An epoch of trainings that can be stacked with each other; what each is given."""
     if len(group) == BY_ITSELF:
-        return Alone(NO_OTHER)
+        return [Alone(NO_OTHER)]
     spent = Seconds()
     try:
         with spent.counting():
-            run_stacked(group, recordings)
+            run_stacked([seat.training for seat in group], recordings)
     except torch.AcceleratorError:
         raise  # this process can no longer use its GPU
     except Exception as error:  # no memory for all at once; or the user's own code, which then raises by itself, too
-        return Alone(f"stacked steps raise {one_line(error)}")
-    return Share(Seconds(spent.clock / len(group), spent.cpu / len(group)), len(group))
+        return [Alone(f"stacked steps raise {one_line(error)}")] * len(group)
+    each = Seconds(spent.clock / len(group), spent.cpu / len(group))
+    return [Share(each, len(group), measured) for measured in _measured(group)]
+
+
+def _measured(group: Sequence[Seat]) -> list[Sequence[Mapping[str, Measurement]]]:
+    """What each of these trainings measures, as far as that can be done at once."""
+    model, thetas = group[0].training.model, [seat.training.theta for seat in group]
+    each = zip(*(seat.points for seat in group), strict=True)
+    try:
+        together = [measure_stacked(model, thetas, points) for points in each]
+    except torch.AcceleratorError:
+        raise
+    except Exception:  # each measures by itself, and says what is wrong
+        return [()] * len(group)
+    return list(zip(*together, strict=True)) or [()] * len(group)

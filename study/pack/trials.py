@@ -57,12 +57,12 @@ class PackedTrials:
             with self.gathering.bench:
                 trial.step()
             return
-        with self.gathering.epoch(member, trial.training) as given, self.gathering.bench:
+        with self.gathering.epoch(member, trial.training, trial.measured_points) as given, self.gathering.bench:
             if isinstance(given, Alone):
                 self._tell(member, given.reason)
                 trial.step()[MEMBERS] = 1.0
             else:
-                trial.step(given.seconds)[MEMBERS] = float(given.members)
+                trial.step(given.seconds, given.measured)[MEMBERS] = float(given.members)
 
     def _tell(self, member: str, reason: str) -> None:
         """Why a trial goes by itself, the first time that one does for this reason."""

@@ -17,16 +17,8 @@ from cnn_core.clock import SECTIONS
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.construction import fresh
 from cnn_core.divergence import not_finite
-from cnn_core.metrics import (
-    WORST,
-    Measurement,
-    errors_of_regions,
-    finite,
-    measure_regions,
-    metric_names,
-    percentiles,
-)
-from cnn_core.problems import DATA, PointSet, Problem, by_region, redrawn
+from cnn_core.metrics import WORST, Measurement, finite, measure_regions, metric_names, percentiles
+from cnn_core.problems import PointSet, Problem, by_region, redrawn
 from cnn_core.renewal import Renewal
 from cnn_core.solvers import Solver
 from cnn_core.training import Training, TrainingStatus
@@ -38,6 +30,7 @@ from study.trial import saved
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS
 from study.trial.identity import code_changes, differences_in_kind, settings_of
 from study.trial.machine import choose_device, peak_memory_mib, threads
+from study.trial.measuring import named, some_of, worst_of
 from study.trial.predictions import predictions
 from study.trial.projecting import PROJECTED, PROJECTION_SECONDS, Projected, project_splits
 from study.trial.seconds import BOTH, PROJECTION, TRAINING, Seconds, most
@@ -45,12 +38,6 @@ from study.trial.seconds import BOTH, PROJECTION, TRAINING, Seconds, most
 Metrics = dict[str, float | str]
 
 DIFFERENCE = "projection_parameter_difference"
-
-TRAIN_POINTS_MEASURED = 5000
-"""At most this many training points, of waves picked at random, are measured after each epoch."""
-
-BOUNDED = [f"{split}/{metric}" for split in ("train", "validation") for metric in ("data_mse", "constraint_mse")]
-"""A training diverged, too, where θ is finite and one of these errors counts as the worst."""
 
 
 class Trial:
@@ -87,10 +74,7 @@ class Trial:
             record=self.device.type == "cuda",
         )
         self.compiling = self.training.compile() if settings.compile else 0.0
-        self.measured_train = {
-            region: (_some if region == DATA else _some_waves)(points, TRAIN_POINTS_MEASURED)
-            for region, points in self.splits["train"].items()
-        }
+        self.measured_train = some_of(self.splits["train"])
         self.projected: Projected | None = None
         self.starts: Mapping[saved.Wave, torch.Tensor] = {}
         self.percentiles: list[tuple[int, str, list[float]]] = []
@@ -112,23 +96,28 @@ class Trial:
         """Why it diverged, if it did."""
         return self.training.reason
 
-    def step(self, trained: Seconds | None = None) -> Metrics:
+    @property
+    def measured_points(self) -> Sequence[Mapping[str, PointSet]]:
+        """The points that are measured after an epoch, by region: those of training, and those of validation."""
+        return self.measured_train, self.splits["validation"]
+
+    def step(self, trained: Seconds | None = None, measured: Sequence[Mapping[str, Measurement]] = ()) -> Metrics:
         """Train one epoch, if there is one, and measure: train/…, validation/…, time/…, memory/peak_mib, diverged.
 
         Where `projection.every` says so, also project the validation waves: projected/validation/…, projection/….
-        With `trained` the epoch was trained already, in a pack, and its share were so many seconds.
+        With `trained` the epoch was trained already, in a pack, and its share were so many seconds; what was `measured`
+        there of the `measured_points` is not measured again.
         """
         if trained is not None:
             self.seconds += trained
         elif self.training.status is TrainingStatus.RUNNING:
             with self.seconds.counting():
                 self.training.run_epoch()
-        training = self._measure(self.measured_train)
+        training, validation = map(self._measure, self.measured_points, measured or ({}, {}))
         self._watch(training)
-        validation = self._measure(self.splits["validation"])
-        metrics = _named("train", training, self.measured_train)
-        metrics |= _named("validation", validation, self.splits["validation"])
-        if self.training.status is not TrainingStatus.DIVERGED and (worst := _worst(metrics)):
+        metrics = named("train", training, self.measured_train)
+        metrics |= named("validation", validation, self.splits["validation"])
+        if self.training.status is not TrainingStatus.DIVERGED and (worst := worst_of(metrics)):
             self.training.diverge(f"after epoch {self.epoch} {self._why(worst)}")
         diverged = self.training.status is TrainingStatus.DIVERGED
         if diverged:
@@ -155,7 +144,7 @@ class Trial:
             }
             return metrics | self._costs() | {"diverged": 1.0, "status": "diverged"}
         test = self.splits["test"]
-        metrics = _named("test", self._measure(test), test)
+        metrics = named("test", self._measure(test), test)
         if self.study.projection is not None:
             metrics |= self._project(self.study.projection)
         return metrics | self._costs() | {"diverged": 0.0, "status": "completed"}
@@ -245,8 +234,14 @@ class Trial:
         told = (not_finite(self.model.on(region), self.training.theta, part) for region, part in points.items())
         return next((one for one in told if one is not None), f"{worst} is {WORST:g} or more")
 
-    def _measure(self, points: Mapping[str, PointSet]) -> dict[str, Measurement]:
-        return measure_regions(self.model, self.training.theta, points)
+    def _measure(
+        self, points: Mapping[str, PointSet], known: Mapping[str, Measurement] | None = None
+    ) -> dict[str, Measurement]:
+        """Measurements by region; those that are `known` are."""
+        known = known or {}
+        left = {region: part for region, part in points.items() if region not in known}
+        found = {**known, **measure_regions(self.model, self.training.theta, left)}
+        return {region: found[region] for region in points}
 
     def _metric_names(self, split: str) -> tuple[str, ...]:
         points = self.splits[split]
@@ -324,26 +319,3 @@ def run_trial(study: Study, on_step: Callable[[Trial, Metrics], Any] | None = No
         if on_step is not None:
             on_step(trial, metrics)
     return metrics | trial.finish()
-
-
-def _named(split: str, measurements: Mapping[str, Measurement], points: Mapping[str, PointSet]) -> Metrics:
-    return {f"{split}/{metric}": value for metric, value in errors_of_regions(measurements, points).items()}
-
-
-def _worst(metrics: Metrics) -> str | None:
-    """The first error that tells a divergence."""
-    return next((error for error in BOUNDED if error in metrics and float(metrics[error]) >= WORST), None)
-
-
-def _some(points: PointSet, most: int) -> PointSet:
-    """Observations, picked at random but always the same ones; where some are left out, waves are not told apart."""
-    if len(points) <= most:
-        return points
-    return points.at(torch.randperm(len(points), generator=torch.Generator().manual_seed(0))[:most].to(points.x.device))
-
-
-def _some_waves(points: PointSet, most: int) -> PointSet:
-    """Whole waves, picked at random but always the same ones, with at most `most` points (at least one wave)."""
-    count = max(1, min(points.waves, most * points.waves // len(points)))
-    picked = torch.randperm(points.waves, generator=torch.Generator().manual_seed(0))[:count].tolist()
-    return points.of_waves(picked)

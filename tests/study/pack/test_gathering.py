@@ -9,12 +9,13 @@ import torch
 
 from cnn_core.methods import METHODS, Soft
 from cnn_core.methods.method import Method
+from cnn_core.metrics import measure_regions
 from cnn_core.networks import Modulated
 from cnn_core.pack import NO_OTHER, StackRecordings
 from cnn_core.problems import helmholtz
 from cnn_core.training import Training, TrainingStatus
 from study.pack import gathering as module
-from study.pack.gathering import Alone, Gathering, Share
+from study.pack.gathering import Alone, Gathering, Seat, Share
 from tests.cnn_core.cases import grid_points, make_model, relative
 
 WAVES = helmholtz()
@@ -67,6 +68,30 @@ def test_those_that_come_together_are_taken_together() -> None:
     assert len(shares) >= 8, "the first to come may go by itself, and fall into step after that"
 
 
+def seats(count: int = 2) -> list[Seat]:
+    """Each with points of its own to measure, of two groups."""
+    points = [{"interior": grid_points(WAVES, 7, seed=seed)} for seed in range(count)]
+    return [Seat(training(seed), (one, {**one})) for seed, one in enumerate(points)]
+
+
+def test_what_is_measured_after_an_epoch_is_measured_at_once() -> None:
+    taken = seats()
+    for seat, given in zip(taken, module._taken_on(taken, StackRecordings()), strict=True):
+        assert isinstance(given, Share) and len(given.measured) == 2
+        alone = measure_regions(seat.training.model, seat.training.theta, seat.points[0])["interior"]
+        for measured in given.measured:
+            assert relative(measured["interior"].residuals, alone.residuals) < 1e-12
+
+
+def test_where_measuring_at_once_raises_each_measures_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*arguments: object) -> None:
+        raise torch.OutOfMemoryError("no room for all")
+
+    monkeypatch.setattr(module, "measure_stacked", no_room)
+    given = module._taken_on(seats(), StackRecordings())
+    assert [one.measured for one in given if isinstance(one, Share)] == [(), ()]
+
+
 def test_seconds_are_shared() -> None:
     members = [Member(str(seed), training(seed)) for seed in range(2)]
     began = time.perf_counter()
@@ -113,7 +138,7 @@ def test_where_stacked_steps_raise_each_goes_by_itself(monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "run_stacked", no_room)
     together, first, second = Gathering(), training(0), training(1)
     assert (
-        module._taken_on([first, second], StackRecordings())
+        module._taken_on([Seat(first), Seat(second)], StackRecordings())
         == [Alone("stacked steps raise OutOfMemoryError: no room for all")] * 2
     )
     member = Member("one", first)
@@ -127,7 +152,7 @@ def test_a_gpu_that_cannot_be_used_any_more_is_raised(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(module, "run_stacked", broken)
     with pytest.raises(torch.AcceleratorError):
-        module._taken_on([training(0), training(1)], StackRecordings())
+        module._taken_on([Seat(training(0)), Seat(training(1))], StackRecordings())
 
 
 def test_what_cannot_be_compared_goes_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,4 +161,4 @@ def test_what_cannot_be_compared_goes_by_itself(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(module, "groups", confused)
     told = "it cannot be compared with others (TypeError: unhashable type: 'dict')"
-    assert module._taken_on([training(0), training(1)], StackRecordings()) == [Alone(told)] * 2
+    assert module._taken_on([Seat(training(0)), Seat(training(1))], StackRecordings()) == [Alone(told)] * 2

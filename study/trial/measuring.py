@@ -1,0 +1,48 @@
+"""What a trial measures after every epoch: at which points, under which names, and what of it tells a divergence."""
+
+from collections.abc import Mapping
+
+import torch
+
+from cnn_core.metrics import WORST, Measurement, errors_of_regions
+from cnn_core.problems import DATA, PointSet
+
+TRAIN_POINTS_MEASURED = 5000
+"""At most this many training points, of waves picked at random, are measured after each epoch."""
+
+BOUNDED = [f"{split}/{metric}" for split in ("train", "validation") for metric in ("data_mse", "constraint_mse")]
+"""A training diverged, too, where θ is finite and one of these errors counts as the worst."""
+
+
+def some_of(points: Mapping[str, PointSet]) -> dict[str, PointSet]:
+    """The training points that are measured, by region."""
+    return {
+        region: (_some if region == DATA else _some_waves)(part, TRAIN_POINTS_MEASURED)
+        for region, part in points.items()
+    }
+
+
+def named(
+    split: str, measurements: Mapping[str, Measurement], points: Mapping[str, PointSet]
+) -> dict[str, float | str]:
+    """The errors of a split, by the metrics' names."""
+    return {f"{split}/{metric}": value for metric, value in errors_of_regions(measurements, points).items()}
+
+
+def worst_of(metrics: Mapping[str, float | str]) -> str | None:
+    """The first error that tells a divergence."""
+    return next((error for error in BOUNDED if error in metrics and float(metrics[error]) >= WORST), None)
+
+
+def _some(points: PointSet, most: int) -> PointSet:
+    """Observations, picked at random but always the same ones; where some are left out, waves are not told apart."""
+    if len(points) <= most:
+        return points
+    return points.at(torch.randperm(len(points), generator=torch.Generator().manual_seed(0))[:most].to(points.x.device))
+
+
+def _some_waves(points: PointSet, most: int) -> PointSet:
+    """Whole waves, picked at random but always the same ones, with at most `most` points (at least one wave)."""
+    count = max(1, min(points.waves, most * points.waves // len(points)))
+    picked = torch.randperm(points.waves, generator=torch.Generator().manual_seed(0))[:count].tolist()
+    return points.of_waves(picked)
