@@ -6,7 +6,7 @@ The result is a new θ for each wave; the trained one is never touched. How θ m
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ class ProjectionResult:
     after, `distances` the distance in function at every step.
     """
 
-    theta: Tensor
+    theta: Tensor = field(repr=False)
     status: ProjectionStatus
     steps: int
     residual_on: float
@@ -44,11 +44,11 @@ class ProjectionResult:
     distance_parameters: float
     distance_function: float
     seconds: float
-    x: Tensor
-    path: list[tuple[int, Tensor]]
-    errors: list[float]
-    distances: list[float]
-    watched: Mapping[str, float]
+    x: Tensor = field(repr=False)
+    path: list[tuple[int, Tensor]] = field(repr=False)
+    errors: list[float] = field(repr=False)
+    distances: list[float] = field(repr=False)
+    watched: Mapping[str, float] = field(repr=False)
     space: str = ""
 
 
