@@ -66,7 +66,8 @@ def test_the_interior_alone_has_the_numbers_of_a_problem_without_regions(name: s
     before = errors(measurements["interior"], points)
     assert {metric: found[metric] for metric in METRICS} == before
     assert tuple(found) == metric_names(problem, alone, observed=True)
-    assert len(found) - len(METRICS) == (len(problem.constraints) if len(problem.constraints) > 1 else 0)
+    each = [len(names) for names in (problem.constraints, problem.outputs) if len(names) > 1]
+    assert len(found) - len(METRICS) == sum(each)
 
 
 def test_a_residual_called_like_a_metric_does_not_replace_it() -> None:
