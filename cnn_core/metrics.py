@@ -124,16 +124,14 @@ def _of_outputs(outputs: Sequence[str]) -> tuple[str, ...]:
 
 
 def _errors_of_outputs(measurement: Measurement, points: PointSet) -> dict[str, float]:
-    """|u − u*| / |u*| of every output, means over the waves that have points."""
-    names, sizes = _of_outputs(measurement.outputs), points.wave_sizes
-    if not names:
+    """|u − u*| / |u*| of every output, means over the waves, which have as many points each."""
+    if not (names := _of_outputs(measurement.outputs)):
         return {}
     difference, truth = (
-        [wave for wave in values.double().split(sizes) if len(wave)]
+        values.double().unflatten(0, (points.waves, -1)).norm(dim=1)
         for values in (measurement.prediction - points.u, points.u)
     )
-    by_wave = [one.norm(dim=0) / two.norm(dim=0).clamp_min(1e-300) for one, two in zip(difference, truth, strict=True)]
-    means = torch.stack(by_wave).mean(dim=0).tolist()
+    means = (difference / truth.clamp_min(1e-300)).mean(dim=0).tolist()
     return {name: finite(value) for name, value in zip(names, means, strict=True)}
 
 

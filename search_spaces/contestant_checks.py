@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from search_spaces.checks import check_sizes
 from search_spaces.contestants import CONTESTANT, of_contestant
 from search_spaces.errors import StudyFileError, nearest, shown
+from search_spaces.measured import check_metrics
 from search_spaces.overrides import CONTESTANTS, OF_A_CONTESTANT, together
 from search_spaces.schema import OF_A_TRIAL, ProblemChoice, Study
 from search_spaces.search_checks import Tried, check_search
@@ -80,9 +81,15 @@ def _check_contestant(study: Study, name: str, tried: Tried) -> None:
     with _naming(f"{where}.set."):
         together(one.set.items())
         plain = of_contestant(study, name)
+    if not plain.objectives:
+        raise StudyFileError(
+            f"{where} trains nothing, and objectives are of training points; write one of validation, which is then "
+            f"that of its projections"
+        )
     _check_same_terms(study, plain, where)
     with _naming_search(where, own=[*one.search]):
         check_sizes(plain)
+        check_metrics(plain)
         check_search(plain, tried)
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from search_spaces.errors import StudyFileError, nearest, shown
-from search_spaces.measured import projected
+from search_spaces.measured import of_projections
 from search_spaces.overrides import applied, blocks_set
 from search_spaces.schema import Choice, Distribution, Integer, Scheduler, Study, Uniform
 from search_spaces.when import Values, release, touched
@@ -35,10 +35,13 @@ def of_contestant(study: Study, name: str) -> Study:
 
 
 def _as_projected(plain: Study) -> Study:
-    """A study that trains nothing, with the scheduler, the objectives and the bounds that suit it."""
-    objectives = {projected(metric): mode for metric, mode in plain.objectives.items()}
-    bounds = {projected(metric): bound for metric, bound in plain.bounds.items()}
-    return replace(plain, objectives=objectives, bounds=bounds, tune=replace(plain.tune, scheduler=Scheduler()))
+    """A study that trains nothing, with the objectives, the bounds and the scheduler that suit it."""
+    return replace(
+        plain,
+        objectives=of_projections(plain.objectives),
+        bounds=of_projections(plain.bounds),
+        tune=replace(plain.tune, scheduler=Scheduler()),
+    )
 
 
 def plain_studies(study: Study) -> dict[str | None, Study]:

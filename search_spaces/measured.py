@@ -4,8 +4,9 @@ What there is to measure depends on the problem (its residuals and conditions) a
 observations). Metrics of the test split are never selected by.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from cnn_core.metrics import METRICS, metric_names
 from cnn_core.problems import DATA, INTERIOR, Problem
@@ -13,7 +14,9 @@ from search_spaces.errors import StudyFileError, nearest
 from search_spaces.problems import build_problem
 from search_spaces.schema import USUAL, DataSplit, Study
 
-PROJECTED = "projected/"
+T = TypeVar("T")
+
+PROJECTED, VALIDATION = "projected/", "validation/"
 
 EVERY_EPOCH = tuple(f"{split}/{metric}" for split in ("train", "validation") for metric in METRICS)
 AFTER_PROJECTION = tuple(f"{PROJECTED}validation/{metric}" for metric in METRICS)
@@ -24,6 +27,13 @@ def projected(metric: str) -> str:
     """The metric that tells of the validation's waves after a projection what this one tells before."""
     _, _, name = metric.removeprefix(PROJECTED).partition("/")
     return f"{PROJECTED}validation/{name}"
+
+
+def of_projections(metrics: Mapping[str, T]) -> dict[str, T]:
+    """What is asked of metrics, asked of projections: of training waves there are none, and what is asked of both
+    stays what it was."""
+    own = {name: asked for name, asked in metrics.items() if name.startswith(PROJECTED)}
+    return {projected(name): asked for name, asked in metrics.items() if name.startswith(VALIDATION)} | own
 
 
 def with_objectives(study: Study) -> Study:

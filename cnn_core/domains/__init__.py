@@ -2,7 +2,7 @@
 
 from cnn_core.domains.ball import Ball
 from cnn_core.domains.box import Box
-from cnn_core.domains.domain import Domain, Interval, Shape, Time
+from cnn_core.domains.domain import Domain, Interval, Shape, Time, nearly_contained
 from cnn_core.domains.piece import Located, Piece
 from cnn_core.domains.polygon import Polygon
 from cnn_core.domains.sampling import SAMPLINGS, Sampling, lattice, unit_points
@@ -24,5 +24,6 @@ __all__ = [
     "Union",
     "Without",
     "lattice",
+    "nearly_contained",
     "unit_points",
 ]

@@ -8,6 +8,7 @@ Axis names: N points, D coordinates.
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Protocol
 
 import torch
@@ -22,6 +23,9 @@ Time = tuple[str, Interval]
 
 ROUNDING = 32
 """Rounding errors, in units of the precision, by which a point of the boundary may miss its domain."""
+
+DIGITS_LEFT_OUT = 1e-6
+"""By how much of its size a point may miss its domain that was written with seven digits."""
 
 REGION_STEP = 32_452_843
 """Between the seeds of two regions, whose points would look alike otherwise; the interior's is the one given."""
@@ -105,6 +109,17 @@ def contained(domain: Shape, x: Tensor) -> Tensor:
     name, (low, high) = domain.span
     time, slack = x[:, domain.coordinates.index(name)], rounding * max(abs(low), abs(high))
     return deep & (time >= low - slack) & (time <= high + slack)
+
+
+def nearly_contained(domain: Domain, x: Tensor) -> Tensor:
+    """Which of the points x (N, D) are in the domain, or beside it by no more than `DIGITS_LEFT_OUT`, (N,) bool."""
+    found = domain.contains(x)
+    sizes = x.new_tensor([high - low for low, high in domain.box.values()])
+    for direction in product((-1, 0, 1), repeat=len(sizes)):
+        if found.all():
+            break
+        found = found | domain.contains(x + DIGITS_LEFT_OUT * sizes * x.new_tensor(direction))
+    return found
 
 
 def inside(domain: Shape, x: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from cnn_core.derivatives import Field, FieldError, Order, PointField, Probe, Reads
-from cnn_core.domains import Box, Domain
+from cnn_core.domains import Box, Domain, nearly_contained
 from cnn_core.problems.condition import Condition, Partner
 from cnn_core.problems.functions import ProblemError, Residual, Scale, Solution
 from cnn_core.problems.region import DATA, INTERIOR, WITHOUT_NORMALS, BoundaryField, Region, RegionRows
@@ -109,9 +109,9 @@ class Problem:
                 f"problem {self.name!r}: condition {key!r} is at points with {columns} coordinates, and the "
                 f"problem has {len(self.axes)}; write one column for each"
             )
-        outside = x[~self.domain.contains(x)]
-        if len(outside):
-            point = ", ".join(f"{axis} = {value:g}" for axis, value in zip(self.axes, outside[0].tolist(), strict=True))
+        outside = x[~nearly_contained(self.domain, x.to(torch.float64))].tolist()
+        if outside:
+            point = ", ".join(f"{axis} = {value:.8g}" for axis, value in zip(self.axes, outside[0], strict=True))
             raise ProblemError(
                 f"problem {self.name!r}: condition {key!r} is at {point}, which is outside of the domain; leave such "
                 f"points out, or make the domain larger"

@@ -32,7 +32,7 @@ def predict_and_say(where: Trained, *, at: Path, output: Path, project: bool) ->
             f"{where.folder}: trial {record.trial} has no projection; leave out --project, or write {SOLVER} into the "
             "study file and run it anew"
         )
-    project = project or not network.settings.training.epochs  # of random parameters nobody wants to know
+    project = project or not network.trained  # of random parameters nobody wants to know
     points = read_points(at, names_of(network))
     _warn(record, network, points, at)
     _say_network(record, network)

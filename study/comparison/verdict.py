@@ -37,7 +37,7 @@ from study.statistics.failures import failure_rate
 from study.statistics.holm import holm
 from study.statistics.middles import interquartile_mean
 from study.statistics.middles import median as middle_of_all
-from study.statistics.strata import compare_together
+from study.statistics.strata import Together, compare_together
 
 
 @dataclass(frozen=True)
@@ -112,21 +112,27 @@ def _against(label: str, errors: Mapping[str, ErrorTable], baselines: Sequence[s
 def _together(comparison: Comparison, tables: Mapping[str, Tables]) -> dict[str, list[Beside]]:
     """Every entry beside the other baselines on all problems on which both took part.
 
-    Where it has several problems in common with none of them, there is nothing to claim of problems together; where it
-    has one, that counts: better than every baseline is said of those, too, that were refused elsewhere.
+    Where it has several problems in common with none of them, there is nothing to claim of problems together. One that
+    was refused elsewhere counts, too, before it is called better than every baseline.
     """
     found: dict[str, list[Beside]] = {}
     for label in comparison.labels:
-        pairs = {
-            name: [(one.errors[label], one.errors[name]) for one in tables.values() if {label, name} <= set(one.errors)]
+        pairs = [
+            [(one.errors[label], one.errors[name]) for one in tables.values() if {label, name} <= set(one.errors)]
             for name in comparison.baselines
             if name != label
-        }
-        several = any(len(both) > 1 for both in pairs.values())
-        among = [compare_together(both) for both in pairs.values() if several and both]
-        corrected = holm([one.p_value for one in among])
-        found[label] = [Beside(0.5 - one.share, one.p_value, p) for one, p in zip(among, corrected, strict=True)]
+        ]
+        several = [compare_together(pair) for pair in pairs if len(pair) > 1]
+        corrected = holm([one.p_value for one in several])
+        found[label] = [Beside(0.5 - one.share, one.p_value, p) for one, p in zip(several, corrected, strict=True)]
+        if several:
+            found[label] += [_once(compare_together(pair)) for pair in pairs if len(pair) == 1]
     return found
+
+
+def _once(together: Together) -> Beside:
+    """Beside a baseline of one common problem: being worse there says nothing of all, but forbids to be better."""
+    return Beside(0.5 - together.share, together.p_value, 1.0)
 
 
 def _claims(beside: Mapping[str, Sequence[Beside]]) -> dict[str, Claim]:

@@ -172,14 +172,14 @@ def _run(group: Sequence[Seat], recordings: StackRecordings) -> Sequence[Share |
     return [Share(each, len(group), measured) for measured in _measured(group)]
 
 
-def _measured(group: Sequence[Seat]) -> list[Sequence[Mapping[str, Measurement]]]:
+def _measured(group: Sequence[Seat]) -> Sequence[Sequence[Mapping[str, Measurement]]]:
     """What each of these trainings measures, as far as that can be done at once."""
     model, thetas = group[0].training.model, [seat.training.theta for seat in group]
-    each = zip(*(seat.points for seat in group), strict=True)
+    nothing = [[{} for _ in seat.points] for seat in group]
     try:
-        together = [measure_stacked(model, thetas, points) for points in each]
+        each = zip(*(seat.points for seat in group), strict=True)
+        return list(zip(*(measure_stacked(model, thetas, points) for points in each), strict=True)) or nothing
     except torch.AcceleratorError:
         raise
     except Exception:  # each measures by itself, and says what is wrong
-        return [()] * len(group)
-    return list(zip(*together, strict=True)) or [()] * len(group)
+        return nothing

@@ -61,7 +61,7 @@ def load_trial(path: str | Path, *, device: str = "cpu") -> TrainedNetwork:
         solved=saved.solutions_in(state),
         doubts=(f"{folder}: its own code is not the one that it was trained with",) if another else (),
     )
-    return network if model.problem.given or not network.solved else network.projected()
+    return network.projected() if network.solved and not network.trained and not model.problem.given else network
 
 
 def load_record(folder: Path) -> TrialRecord:

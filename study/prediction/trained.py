@@ -52,6 +52,11 @@ class TrainedNetwork:
     """How `projected` made this network, if it did."""
 
     @property
+    def trained(self) -> bool:
+        """Whether θ was; else it is random, unless a projection has moved it."""
+        return self.epoch > 0
+
+    @property
     def problem(self) -> Problem:
         """The PDE, its conditions and its domain, e.g. `problem.domain.sample("boundary", 100).x`."""
         return self.model.problem
@@ -124,7 +129,7 @@ class TrainedNetwork:
         return replace(self, theta=result.theta, projection=result)
 
     def _points(self, x: ArrayLike, p: ArrayLike | None) -> tuple[Tensor, Tensor]:
-        if not self.settings.training.epochs and self.projection is None:
+        if not self.trained and self.projection is None:
             raise ValueError("nothing was trained, and θ is random; write projected(p) for what a wave was solved by")
         axes = self.problem.axes
         at = self._tensor("x", x)

@@ -66,7 +66,7 @@ def _export(folder: Path, path: Path, store: Store) -> str:
 
 def usable(network: TrainedNetwork) -> TrainedNetwork:
     """The network; where nothing was trained, what it became for its only wave. Raises ValueError for several waves."""
-    if network.settings.training.epochs:
+    if network.trained:
         return network
     if len(network.solved) != 1:
         raise ValueError("nothing was trained, and each wave has parameters of its own; study.load_trial has them")

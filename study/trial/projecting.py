@@ -104,13 +104,12 @@ def project_split(
     """
     count = max(part.waves for part in points.values())
     waves = [_wave(points, index) for index in range(count if solver.waves == "all" else min(count, solver.waves))]
-    known = {} if known is None else known
+    known, begun = {} if known is None else known, {_rounded(key): start for key, start in (starts or {}).items()}
     parameters = [next(iter(wave.values())).p[0] for wave in waves]
     keys = [tuple(p.tolist()) for p in parameters]
     new = {key: p for key, p in zip(keys, parameters, strict=True) if key not in known}
-    begun = {key: start for key, start in (starts or {}).items() if key in new}
-    for key, start in begun.items():
-        (known[key],) = project(model, start, new.pop(key)[None], _going_on(solver), seed=seed)
+    for key in [key for key in new if _rounded(key) in begun]:
+        (known[key],) = project(model, begun[_rounded(key)], new.pop(key)[None], _going_on(solver), seed=seed)
     if new:
         projected = project(model, theta, torch.stack(list(new.values())), solver, seed=seed)
         known.update(zip(new, projected, strict=True))
@@ -118,6 +117,11 @@ def project_split(
     before = [_errors(model, theta, wave) for wave in waves]
     after = [_errors(model, result.theta, wave) for result, wave in zip(results, waves, strict=True)]
     return ProjectedSplit(results, _means(before), _means(after))
+
+
+def _rounded(wave: Wave) -> Wave:
+    """A wave's parameters in single precision: a solve may go on in another one."""
+    return tuple(torch.tensor(wave, dtype=torch.float32).tolist())
 
 
 def _going_on(solver: Solver) -> Solver:

@@ -19,6 +19,7 @@ from cnn_core.construction import fresh
 from cnn_core.divergence import not_finite
 from cnn_core.metrics import WORST, Measurement, finite, measure_regions, metric_names, percentiles
 from cnn_core.problems import PointSet, Problem, by_region, redrawn
+from cnn_core.projection import ProjectionResult
 from cnn_core.renewal import Renewal
 from cnn_core.solvers import Solver
 from cnn_core.training import Training, TrainingStatus
@@ -33,11 +34,15 @@ from study.trial.machine import choose_device, peak_memory_mib, threads
 from study.trial.measuring import named, some_of, worst_of
 from study.trial.predictions import predictions
 from study.trial.projecting import PROJECTED, PROJECTION_SECONDS, Projected, project_splits
+from study.trial.saved import Wave
 from study.trial.seconds import BOTH, PROJECTION, TRAINING, Seconds, most
 
 Metrics = dict[str, float | str]
 
 DIFFERENCE = "projection_parameter_difference"
+
+NOTHING: Sequence[Mapping[str, Measurement]] = ({}, {})
+"""Of the points that are measured after an epoch."""
 
 
 class Trial:
@@ -76,7 +81,7 @@ class Trial:
         self.compiling = self.training.compile() if settings.compile else 0.0
         self.measured_train = some_of(self.splits["train"])
         self.projected: Projected | None = None
-        self.starts: Mapping[saved.Wave, torch.Tensor] = {}
+        self.starts: Mapping[Wave, torch.Tensor] = {}
         self.percentiles: list[tuple[int, str, list[float]]] = []
         self.history: list[Metrics] = []
         self.seconds, self.projection_seconds = Seconds(), Seconds()
@@ -101,7 +106,7 @@ class Trial:
         """The points that are measured after an epoch, by region: those of training, and those of validation."""
         return self.measured_train, self.splits["validation"]
 
-    def step(self, trained: Seconds | None = None, measured: Sequence[Mapping[str, Measurement]] = ()) -> Metrics:
+    def step(self, trained: Seconds | None = None, measured: Sequence[Mapping[str, Measurement]] = NOTHING) -> Metrics:
         """Train one epoch, if there is one, and measure: train/…, validation/…, time/…, memory/peak_mib, diverged.
 
         Where `projection.every` says so, also project the validation waves: projected/validation/…, projection/….
@@ -113,7 +118,7 @@ class Trial:
         elif self.training.status is TrainingStatus.RUNNING:
             with self.seconds.counting():
                 self.training.run_epoch()
-        training, validation = map(self._measure, self.measured_points, measured or ({}, {}))
+        training, validation = map(self._measure, self.measured_points, measured)
         self._watch(training)
         metrics = named("train", training, self.measured_train)
         metrics |= named("validation", validation, self.splits["validation"])
@@ -173,8 +178,15 @@ class Trial:
                 f"settings (they are in {directory / SETTINGS})",
             )
         self.restore(state)
-        self.starts = {wave: solved.theta for wave, solved in saved.solutions_in(state).items()}
+        if not self.study.training.epochs:
+            self._go_on_from(saved.solutions_in(state))
         return [f"{directory}: {change}" for change in code_changes(state["settings"], own)]
+
+    def _go_on_from(self, solved: Mapping[Wave, ProjectionResult]) -> None:
+        """What is projected next begins where these ended."""
+        self.starts = {wave: result.theta.to(self.training.theta) for wave, result in solved.items()}
+        before = sum(result.seconds for result in solved.values())
+        self.projection_seconds += Seconds(before, before)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from the state in a checkpoint. Raises ValueError if this network cannot."""
@@ -235,10 +247,9 @@ class Trial:
         return next((one for one in told if one is not None), f"{worst} is {WORST:g} or more")
 
     def _measure(
-        self, points: Mapping[str, PointSet], known: Mapping[str, Measurement] | None = None
+        self, points: Mapping[str, PointSet], known: Mapping[str, Measurement] = NOTHING[0]
     ) -> dict[str, Measurement]:
         """Measurements by region; those that are `known` are."""
-        known = known or {}
         left = {region: part for region, part in points.items() if region not in known}
         found = {**known, **measure_regions(self.model, self.training.theta, left)}
         return {region: found[region] for region in points}

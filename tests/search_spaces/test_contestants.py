@@ -1,5 +1,6 @@
 """A contestant's plain study, and its trials."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from search_spaces.contestants import CONTESTANT, of_contestant, plain_studies, searched, settings_in
 from search_spaces.doubts import doubts
 from search_spaces.load import StudyFileError, dump_yaml, load_text, load_trial, resolve
+from search_spaces.measured import of_projections
 from search_spaces.schema import Choice, Integer, Study, Uniform
 from search_spaces.space import identity, parts, planned, to_try
 from tests.search_spaces.competing import CONTESTANTS, GAIN, METHOD, RATE, SEED, WEIGHT
@@ -55,13 +57,28 @@ def test_one_that_trains_nothing_has_no_scheduler(tmp_path: Path) -> None:
 
 
 def test_one_that_trains_nothing_is_searched_by_what_projections_are_worth(tmp_path: Path) -> None:
-    objectives, bounds = {"validation/constraint_mse": "min"}, {"train/data_mse": 1.0}
-    study = load(tmp_path, {**CONTESTANTS, "objectives": objectives, "bounds": bounds})
-    soft, _, scratch = plain_studies(study).values()
-    assert (soft.objectives, soft.bounds) == (objectives, bounds)
+    objectives = {"validation/constraint_mse": "min", "train/data_mse": "min"}
+    bounds = {"projected/validation/relative_l2": 0.1, "train/data_mse": 1.0, "validation/data_mse": 2.0}
+    made = load(tmp_path, {**CONTESTANTS, "objectives": objectives})
+    scratch = of_contestant(replace(made, bounds=bounds), "scratch")
+    assert of_contestant(made, "soft").objectives == objectives
     assert scratch.objectives == {"projected/validation/constraint_mse": "min"}
-    assert scratch.bounds == {"projected/validation/data_mse": 1.0}
-    assert doubts(study) == []
+    assert scratch.bounds == {"projected/validation/relative_l2": 0.1, "projected/validation/data_mse": 2.0}
+    assert doubts(made) == []
+
+
+def test_what_is_asked_of_projections_stays_as_it_is() -> None:
+    bounds = {"projected/validation/data_mse": 0.1, "validation/data_mse": 2.0}
+    assert (
+        of_projections(bounds)
+        == of_projections(dict(reversed(bounds.items())))
+        == {"projected/validation/data_mse": 0.1}
+    )
+
+
+def test_objectives_of_training_say_nothing_of_one_that_trains_nothing(tmp_path: Path) -> None:
+    with pytest.raises(StudyFileError, match=r"contestants\.scratch trains nothing, and objectives are of training"):
+        load(tmp_path, {**CONTESTANTS, "objectives": {"train/data_mse": "min"}})
 
 
 def test_a_study_without_contestants_is_its_own_plain_study(tmp_path: Path) -> None:

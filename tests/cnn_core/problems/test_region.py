@@ -111,6 +111,11 @@ def test_conditions_that_fit_no_problem_are_refused_at_once(make, message: str) 
         make()
 
 
+@pytest.mark.parametrize("x", [torch.tensor([[0, 1], [1, 0]]), torch.tensor([[0.5, 1.0000001], [-1e-7, 0.0]]).double()])
+def test_conditions_may_be_at_whole_numbers_and_at_points_of_few_digits(x: Tensor) -> None:
+    assert rod(at=Condition(x, value)).regions[-2] == "at"
+
+
 def normal(u, x, p) -> dict[str, Tensor]:
     return {"flux": u["x"][0] * u.normal[0]}
 

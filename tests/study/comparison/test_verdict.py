@@ -192,6 +192,17 @@ def test_nobody_is_better_than_every_baseline_that_one_of_them_is_not_known_to_b
     assert of_all is not None and of_all.decision is Decision.UNDECIDED
 
 
+def test_to_be_worse_on_the_only_common_problem_is_not_to_be_worse_on_all() -> None:
+    new, soft, hard = (
+        entry("new", around(1.0, searches=5)),
+        entry("soft", around(1.0, searches=5)),
+        entry("hard", around(1e-4, searches=5)),
+    )
+    made = comparison(problem("a", soft, new, hard), problem("b", soft, new), baselines=("soft", "hard"))
+    of_all = overall(made, "new").together
+    assert of_all is not None and of_all.decision is Decision.UNDECIDED
+
+
 def test_one_problem_has_nothing_together() -> None:
     (one, _) = judge(comparison(problem("a", entry("soft", around(1.0)), entry("batch", around(0.1))))).overall
     assert one.together is None

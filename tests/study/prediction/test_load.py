@@ -209,6 +209,18 @@ def test_of_random_parameters_nothing_is_predicted(tmp_path: Path) -> None:
     assert np.isfinite(network.projected(wave).predict([0.5], wave)).all()
 
 
+def test_what_was_trained_before_it_was_only_projected_predicts(tmp_path: Path) -> None:
+    trial = saved(small_study(epochs=2, projection=LeastSquaresSolver(points=15, max_steps=1)), tmp_path)
+    study = trial.study
+    only = Trial(replace(study, training=replace(study.training, epochs=0)))
+    only.load(tmp_path)
+    only.finish()
+    only.save(tmp_path / "projected")
+    network = load_trial(tmp_path / "projected")
+    assert network.trained and network.theta.tolist() == trial.training.theta.tolist()
+    assert np.isfinite(network.predict([0.5], WAVE)).all()
+
+
 def test_a_solve_of_a_problem_without_parameters_is_the_solution(tmp_path: Path) -> None:
     few = {"interior": 30, "boundary": 10}
     trial = Trial(one_trial("helmholtz-2d-solve", {"projection.max_steps": 2, "projection.points": few}))

@@ -122,6 +122,29 @@ def test_a_solve_goes_on_from_what_was_solved(tmp_path: Path) -> None:
     on = second.finish()
     assert float(on["projection/residual_on"]) < 0.1 * float(begun["projection/residual_on"])
     assert on["test/relative_l2"] == begun["test/relative_l2"]  # of the random network
+    assert float(on["time/projection_s"]) > float(begun["time/projection_s"])
+
+
+def test_a_solve_goes_on_in_another_precision(tmp_path: Path) -> None:
+    made = small_study(projection=LeastSquaresSolver(points=15, max_steps=1, start="reaching"))
+    first, second = (
+        Trial(replace(made, training=replace(made.training, epochs=0, dtype=dtype))) for dtype in ("float32", "float64")
+    )
+    first.step()
+    begun = first.finish()
+    first.save(tmp_path)
+    second.load(tmp_path)
+    assert float(second.finish()["projection/residual_on"]) < 0.1 * float(begun["projection/residual_on"])
+
+
+def test_what_is_trained_after_a_solve_is_projected_from_there(tmp_path: Path) -> None:
+    made = small_study(projection=LeastSquaresSolver(points=15, max_steps=1))
+    solve, train = (Trial(replace(made, training=replace(made.training, epochs=epochs))) for epochs in (0, 1))
+    solve.step()
+    solve.finish()
+    solve.save(tmp_path)
+    train.load(tmp_path)
+    assert train.starts == {}
 
 
 def test_a_wave_goes_on_from_its_own_start() -> None:
