@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from cnn_core.methods import Batch, Reduction, Unconstrained
 from cnn_core.methods.method import Method
 from search_spaces.schema import Study
@@ -26,6 +28,7 @@ def test_a_trial_has_the_rows_that_its_method_factorises() -> None:
     assert found["batch"].estimated_mib > found["reduction"].estimated_mib > found["unconstrained"].estimated_mib
 
 
+@pytest.mark.slow
 def test_each_is_measured_in_a_process_of_its_own() -> None:
     found = footprints({"one": trial(Unconstrained()), "other": trial(Batch())})
     assert [(name, one.rows) for name, one in found.items()] == [("one", 0), ("other", 10)]
