@@ -45,15 +45,13 @@ def with_objectives(study: Study) -> Study:
     if dict(study.objectives) != dict.fromkeys(USUAL, "min"):
         return study
     known = every_epoch(study, build_problem(study.problem))
-    usual: dict[str, Literal["min", "max"]] = {
-        name if study.trains else projected(name): "min" for name in USUAL if name in known
-    }
+    usual: dict[str, Literal["min", "max"]] = {name: "min" for name in USUAL if name in known}
     if not usual:
         raise StudyFileError(
             "data.validation has neither points of a region where something holds nor observations, so that there is "
             "nothing to select by; write points, or a file"
         )
-    return replace(study, objectives=usual)
+    return replace(study, objectives=usual if study.trains else of_projections(usual))
 
 
 def check_metrics(study: Study) -> None:

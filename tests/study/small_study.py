@@ -1,6 +1,7 @@
 """A study whose trials take a blink: a dense network of eight units on two waves, in float64."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from cnn_core.methods import Unconstrained
@@ -17,6 +18,7 @@ from search_spaces.schema import (
     Training,
     Tune,
 )
+from study.trial.trial import Trial
 
 LEARNING_RATE = "training.optimizer.learning_rate"
 
@@ -41,3 +43,12 @@ def small_study(*rates: float, epochs: int = 3, scheduler: Scheduler | None = No
         tune=Tune(trials=max(1, len(rates)), sampler="grid", scheduler=scheduler or Scheduler(), max_concurrent=1),
     )
     return replace(study, **changes)
+
+
+def solve_and_save(study: Study, folder: Path) -> Trial:
+    """A trial of this study that trains nothing, projected to its end and saved."""
+    trial = Trial(replace(study, training=replace(study.training, epochs=0)))
+    trial.step()
+    trial.finish()
+    trial.save(folder)
+    return trial

@@ -20,7 +20,7 @@ from study.journal.files import STUDY, TRIALS
 from study.journal.journal import Journal
 from study.trial.trial import Trial
 from tests.study.cli.command import Command, assert_refused
-from tests.study.small_study import small_study
+from tests.study.small_study import small_study, solve_and_save
 
 HEADER = ["x", "amplitude", "frequency", "phase"]
 ROWS = [(x, amplitude, 1.0, 0.0) for amplitude in (2.0, 1.0) for x in (-0.5, 0.0, 0.5)]
@@ -120,12 +120,7 @@ def test_each_wave_is_projected_by_itself(command: Command, folders: dict[str, P
 
 
 def test_where_nothing_was_trained_every_wave_is_projected(command: Command) -> None:
-    study = small_study(projection=LevenbergMarquardt(points=15, max_steps=5))
-    study = replace(study, training=replace(study.training, epochs=0))
-    trial = Trial(study)
-    trial.step()
-    trial.finish()
-    trial.save(Path("solved"))
+    solve_and_save(small_study(projection=LevenbergMarquardt(points=15, max_steps=5)), Path("solved"))
     write_points("points.csv", ROWS)
     answer = command("predict", "solved", "--at", "points.csv", "--output", "out.csv")
     assert answer.out.splitlines()[1].startswith("projected  2 waves: 2 "), answer.err

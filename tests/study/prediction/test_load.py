@@ -23,7 +23,7 @@ from study.prediction.load import load_record
 from study.trial.files import CHECKPOINT, CHECKPOINT_BEFORE
 from study.trial.trial import Trial
 from tests.study.own_code import BEFORE, own_study, write
-from tests.study.small_study import small_study
+from tests.study.small_study import small_study, solve_and_save
 
 X, WAVE = np.linspace(-1.0, 1.0, 5), (1.0, 1.0, 0.0)
 
@@ -181,10 +181,7 @@ def solve(**changes: Any) -> Study:
 
 
 def test_what_was_solved_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trial = Trial(solve())
-    trial.step()
-    trial.finish()
-    trial.save(tmp_path)
+    trial = solve_and_save(solve(), tmp_path)
     assert trial.projected is not None
     network = load_trial(tmp_path)
     assert network.solved.keys() == trial.projected.by_wave.keys()
@@ -198,10 +195,7 @@ def test_what_was_solved_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_of_random_parameters_nothing_is_predicted(tmp_path: Path) -> None:
-    trial = Trial(solve())
-    trial.step()
-    trial.finish()
-    trial.save(tmp_path)
+    solve_and_save(solve(), tmp_path)
     network = load_trial(tmp_path)
     with pytest.raises(ValueError, match=r"nothing was trained, and θ is random; write projected\(p\) for what a wave"):
         network.predict([0.5], WAVE)
@@ -223,10 +217,7 @@ def test_what_was_trained_before_it_was_only_projected_predicts(tmp_path: Path) 
 
 def test_a_solve_of_a_problem_without_parameters_is_the_solution(tmp_path: Path) -> None:
     few = {"interior": 30, "boundary": 10}
-    trial = Trial(one_trial("helmholtz-2d-solve", {"projection.max_steps": 2, "projection.points": few}))
-    trial.step()
-    trial.finish()
-    trial.save(tmp_path)
+    solve_and_save(one_trial("helmholtz-2d-solve", {"projection.max_steps": 2, "projection.points": few}), tmp_path)
     network = load_trial(tmp_path)
     assert network.theta.tolist() == network.solved[()].theta.tolist()
     x = [[0.1, 0.2]]

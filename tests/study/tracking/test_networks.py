@@ -27,7 +27,7 @@ from study.tracking.uploader import sync
 from study.trial.files import CHECKPOINT
 from study.trial.trial import Trial
 from tests.study import tracked_study
-from tests.study.small_study import small_study
+from tests.study.small_study import small_study, solve_and_save
 from tests.study.tracking.memory_store import Broken, MemoryStore
 from tests.study.tracking.mlflow_runs import runs_by_name
 
@@ -99,10 +99,7 @@ def solved(folder: Path, *amplitudes: float) -> TrainedNetwork:
     made = small_study(projection=LeastSquaresSolver(points=15, max_steps=3))
     split = replace(made.data.validation, parameters={**made.data.validation.parameters, "amplitude": amplitudes})
     data = replace(made.data, validation=split, test=split)
-    trial = Trial(replace(made, data=data, training=replace(made.training, epochs=0)))
-    trial.step()
-    trial.finish()
-    trial.save(folder)
+    solve_and_save(replace(made, data=data), folder)
     return load_trial(folder)
 
 

@@ -20,7 +20,7 @@ from study.cli.exit_codes import BadInputError
 from study.cli.group import cli
 from study.trial.projecting import project_split, project_splits, worst_status
 from study.trial.trial import Trial
-from tests.study.small_study import small_study
+from tests.study.small_study import small_study, solve_and_save
 
 SMALL = (
     "data.train.amplitude=[0.5, 1.0]", "data.train.frequency=[0.5, 1.0]", "data.train.points=10",
@@ -139,10 +139,8 @@ def test_a_solve_goes_on_in_another_precision(tmp_path: Path) -> None:
 
 def test_what_is_trained_after_a_solve_is_projected_from_there(tmp_path: Path) -> None:
     made = small_study(projection=LeastSquaresSolver(points=15, max_steps=1))
-    solve, train = (Trial(replace(made, training=replace(made.training, epochs=epochs))) for epochs in (0, 1))
-    solve.step()
-    solve.finish()
-    solve.save(tmp_path)
+    solve_and_save(made, tmp_path)
+    train = Trial(replace(made, training=replace(made.training, epochs=1)))
     train.load(tmp_path)
     assert train.starts == {}
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from cnn_core.solvers import LeastSquaresSolver
 from study.trial.files import CHECKPOINT
 from study.trial.trial import Trial
 from study.trial.trial_folder import begin
-from tests.study.small_study import small_study
+from tests.study.small_study import small_study, solve_and_save
 
 WRONG: list[Any] = [5, "x", None, [1], [None], {1: 2}, float("nan"), -7, 10**30, torch.zeros(3), torch.zeros(2, 2)]
 
@@ -89,14 +88,9 @@ def test_a_pipe_is_not_waited_for(folder: Path) -> None:
 
 
 def test_a_solve_of_another_network(tmp_path: Path) -> None:
-    made = small_study(projection=LeastSquaresSolver(points=9, max_steps=1))
-    study = replace(made, training=replace(made.training, epochs=0))
-    trial = Trial(study)
-    trial.step()
-    trial.finish()
-    trial.save(tmp_path)
+    trial = solve_and_save(small_study(projection=LeastSquaresSolver(points=9, max_steps=1)), tmp_path)
     state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
     state["solved"][0]["theta"] = state["solved"][0]["theta"][:5]
     torch.save(state, tmp_path / CHECKPOINT)
     with pytest.raises(CheckpointError, match="solved is not what it should be"):
-        Trial(study).load(tmp_path)
+        Trial(trial.study).load(tmp_path)
