@@ -143,7 +143,7 @@ def _solutions(
     """Every wave's solution, and the seconds that it took: of many at once on a GPU, where that pays."""
     if len(waves) > 1 and theta.is_cuda and isinstance(solver, LevenbergMarquardt):
         started = time.perf_counter()
-        solutions = solver.solve_together(model, theta, x, waves, conditions)
+        solutions = _together(model, theta, waves, solver, x, conditions)
         seconds = (time.perf_counter() - started) / len(waves)
         yield from ((solution, seconds) for solution in solutions)
         return
@@ -151,6 +151,24 @@ def _solutions(
         started = time.perf_counter()
         solution = solver.solve(model, theta, x, p, conditions)
         yield solution, time.perf_counter() - started
+
+
+def _together(
+    model: ConstrainedNetwork,
+    theta: Tensor,
+    waves: Tensor,
+    solver: LevenbergMarquardt,
+    x: Tensor,
+    conditions: Sequence[Enforced],
+) -> list[Solution]:
+    """The solutions of many waves at once; of half as many, and again, where there is no memory for them."""
+    try:
+        return solver.solve_together(model, theta, x, waves, conditions)
+    except torch.OutOfMemoryError:
+        if len(waves) == 1:
+            raise
+    halves = waves.tensor_split(2)
+    return [one for half in halves for one in _together(model, theta, half, solver, x, conditions)]
 
 
 def _result(

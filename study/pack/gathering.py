@@ -33,11 +33,15 @@ Points = Sequence[Mapping[str, PointSet]]
 
 @dataclass(frozen=True)
 class Share:
-    """What an epoch took of the `seconds` for one of its `members`, and what of its points was `measured` after it."""
+    """What an epoch took of the `seconds` for one of its `members`, and what of its points was `measured` after it.
+
+    Where measuring at once raises, nothing was, and `refused` says why.
+    """
 
     seconds: Seconds
     members: int
     measured: Sequence[Mapping[str, Measurement]] = ()
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -169,17 +173,17 @@ def _run(group: Sequence[Seat], recordings: StackRecordings) -> Sequence[Share |
     except Exception as error:  # no memory for all at once; or the user's own code, which then raises by itself, too
         return [Alone(f"stacked steps raise {one_line(error)}")] * len(group)
     each = Seconds(spent.clock / len(group), spent.cpu / len(group))
-    return [Share(each, len(group), measured) for measured in _measured(group)]
+    try:
+        return [Share(each, len(group), measured) for measured in _measured(group)]
+    except torch.AcceleratorError:
+        raise
+    except Exception as error:  # each measures by itself
+        return [Share(each, len(group), refused=f"measuring at once raises {one_line(error)}")] * len(group)
 
 
 def _measured(group: Sequence[Seat]) -> Sequence[Sequence[Mapping[str, Measurement]]]:
-    """What each of these trainings measures, as far as that can be done at once."""
+    """What each of these trainings measures, as far as that can be done at once: by its groups of points."""
     model, thetas = group[0].training.model, [seat.training.theta for seat in group]
-    nothing = [[{} for _ in seat.points] for seat in group]
-    try:
-        each = zip(*(seat.points for seat in group), strict=True)
-        return list(zip(*(measure_stacked(model, thetas, points) for points in each), strict=True)) or nothing
-    except torch.AcceleratorError:
-        raise
-    except Exception:  # each measures by itself, and says what is wrong
-        return nothing
+    groups_of_points = zip(*(seat.points for seat in group), strict=True)
+    by_points = [measure_stacked(model, thetas, points) for points in groups_of_points]
+    return [[found[place] for found in by_points] for place in range(len(group))]

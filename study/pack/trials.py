@@ -12,7 +12,7 @@ from search_spaces.load import build_problem
 from search_spaces.schema import ProblemChoice
 from study.pack.gathering import Alone, Gathering
 from study.trial.stepping import DONE, Result, SteppedTrial
-from study.trial.trial import Trial
+from study.trial.trial import NOTHING, Trial
 
 MEMBERS = "pack/members"
 """The metric that says how many trials took an epoch together."""
@@ -62,11 +62,12 @@ class PackedTrials:
                 self._tell(member, given.reason)
                 trial.step()[MEMBERS] = 1.0
             else:
-                trial.step(given.seconds, given.measured)[MEMBERS] = float(given.members)
+                self._tell(member, given.refused)
+                trial.step(given.seconds, given.measured or NOTHING)[MEMBERS] = float(given.members)
 
     def _tell(self, member: str, reason: str) -> None:
-        """Why a trial goes by itself, the first time that one does for this reason."""
-        if reason != NO_OTHER and reason not in self.told:
+        """Why a trial goes, or is measured, by itself, the first time that one is for this reason."""
+        if reason and reason != NO_OTHER and reason not in self.told:
             self.told.add(reason)
             self.notes[member] = [f"it goes by itself in its pack, as others like it: {reason}"]
 

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 from torch import Tensor
 
+from cnn_core import projection
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.networks import Dense, Modulated
 from cnn_core.problems import Condition, helmholtz, poisson, pythagorean
@@ -114,3 +115,19 @@ def test_what_cannot_be_stacked_goes_one_by_one(solver: LevenbergMarquardt, monk
     assert_alike(
         *solutions(general, make_model(pythagorean(), Modulated(widths=(5,))), WAVES[:, : len(pythagorean().given)])
     )
+
+
+def test_where_there_is_no_memory_for_all_at_once_fewer_are_solved_at_once() -> None:
+    @dataclass(frozen=True)
+    class Small(LevenbergMarquardt):
+        def solve_together(self, model, theta, x, waves, conditions=()):  # type: ignore[no-untyped-def]
+            asked.append(len(waves))
+            if len(waves) > 1:
+                raise torch.OutOfMemoryError("no room for all")
+            return super().solve_together(model, theta, x, waves, conditions)
+
+    asked: list[int] = []
+    model, x = waves_model(), projection_points(helmholtz(), 30)
+    found = projection._together(model, model.begin, WAVES, Small(max_steps=20), x, ())
+    assert_alike(found, [LevenbergMarquardt(max_steps=20).solve(model, model.begin, x, p) for p in WAVES])
+    assert asked == [3, 2, 1, 1, 1]

@@ -89,7 +89,9 @@ def test_where_measuring_at_once_raises_each_measures_by_itself(monkeypatch: pyt
 
     monkeypatch.setattr(module, "measure_stacked", no_room)
     given = module._taken_on(seats(), StackRecordings())
-    assert [one.measured for one in given if isinstance(one, Share)] == [[{}, {}]] * 2
+    assert [(one.measured, one.refused) for one in given if isinstance(one, Share)] == [
+        ((), "measuring at once raises OutOfMemoryError: no room for all")
+    ] * 2
 
 
 def test_seconds_are_shared() -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from cnn_core.methods import METHODS
 from search_spaces.load import dump_yaml, resolve
 from search_spaces.schema import Study
+from study.pack import gathering
 from study.pack.trials import MEMBERS, PackedTrials
 from study.trial.trial import run_trial
 from tests.study.small_study import COMPLETES, DIVERGES, FAILS, LEARNING_RATE, small_study
@@ -101,6 +103,20 @@ def test_why_trials_go_by_themselves_is_told_once(tmp_path: Path) -> None:
     assert notes == ["it goes by itself in its pack, as others like it: steps of sample are not stacked"]
     assert {result["metrics"][MEMBERS] for results in found for result in results} == {1.0}
     assert_as_alone(found[0][-1], COMPLETES, study)
+
+
+def test_what_cannot_be_measured_at_once_is_measured_one_by_one_and_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*arguments: object) -> None:
+        raise torch.OutOfMemoryError("no room for all")
+
+    monkeypatch.setattr(gathering, "measure_stacked", no_room)
+    found = run(PackedTrials(), [request(tmp_path, place, rate) for place, rate in enumerate(RATES)])
+    notes = [note for results in found for result in results for note in result["notes"]]
+    assert len(notes) == 1 and notes[0].endswith("measuring at once raises OutOfMemoryError: no room for all")
+    for results, rate in zip(found, RATES, strict=True):
+        assert_as_alone(results[-1], rate)
 
 
 def test_seconds_of_an_epoch_are_shared(tmp_path: Path) -> None:
