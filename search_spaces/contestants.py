@@ -49,6 +49,11 @@ def plain_studies(study: Study) -> dict[str | None, Study]:
     return {name: of_contestant(study, name) for name in study.contestants} or {None: study}
 
 
+def untrained(study: Study) -> frozenset[str]:
+    """The contestants that train nothing."""
+    return frozenset(name for name, plain in plain_studies(study).items() if name is not None and not plain.trains)
+
+
 def of_trial(study: Study, values: Mapping[str, Any]) -> Study:
     """The plain study that a trial with these values belongs to. Raises StudyFileError where they do not name it."""
     if not study.contestants:

@@ -20,7 +20,7 @@ from ray.tune.schedulers import TrialScheduler
 from rich.console import Console
 
 from search_spaces import modules
-from search_spaces.contestants import CONTESTANT
+from search_spaces.contestants import CONTESTANT, untrained
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
 from search_spaces.sources import own_names
@@ -221,6 +221,7 @@ class StudyRun:
             self.study.objectives,
             trials=trials,
             feasible=self.study.feasible,
+            untrained=untrained(self.study),
             slots=slots,
             hours=self.hours,
             backlog=self.tracker.backlog if self.tracker is not None else lambda: 0,

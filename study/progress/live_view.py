@@ -1,7 +1,7 @@
 """How far a study is: a live view in a terminal, a line now and then in a log file. Both go to stderr."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 
 from rich.console import Console, Group, RenderableType
@@ -40,6 +40,7 @@ class Progress:
         *,
         trials: int,
         feasible: Callable[[Mapping[str, float | str]], bool] = lambda metrics: True,
+        untrained: Collection[str] = (),
         slots: int = 1,
         hours: float | None = None,
         backlog: Callable[[], int] = lambda: 0,
@@ -47,7 +48,7 @@ class Progress:
     ) -> None:
         self.name, self.hours, self.backlog = name, hours, backlog
         self.slots = Slots(slots)
-        self.standing = Standing(objectives, trials, feasible=feasible)
+        self.standing = Standing(objectives, trials, feasible=feasible, untrained=untrained)
         self.before = 0.0
         self.console = console or Console(stderr=True)
         self.running = True

@@ -2,9 +2,10 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from search_spaces.measured import as_asked
 from study.journal.events import TrialStatus
 
 
@@ -33,7 +34,10 @@ class Running:
 
 @dataclass
 class Standing:
-    """What is known of a study while it runs. `best` is by objective, `methods` the same by method."""
+    """What is known of a study while it runs. `best` is by objective, `methods` the same by method.
+
+    Of methods that are `untrained` projections are judged.
+    """
 
     objectives: Mapping[str, str]
     trials: int
@@ -43,6 +47,7 @@ class Standing:
     methods: dict[str, dict[str, Best]] = field(default_factory=dict)
     ended_by_method: Counter[str] = field(default_factory=Counter)
     feasible: Callable[[Mapping[str, float | str]], bool] = lambda metrics: True
+    untrained: Collection[str] = ()
     pareto: list[Sequence[float]] = field(default_factory=list)
     """The objectives' values, smaller being better, of the completed trials that no other one beats in all of them."""
 
@@ -62,6 +67,7 @@ class Standing:
         self.running.pop(ident, None)
         self.ended[status] += 1
         self.ended_by_method[method] += 1
+        metrics = as_asked(metrics, trains=method not in self.untrained)
         values = {name: value for name in self.objectives if isinstance(value := metrics.get(name), float)}
         if status is not TrialStatus.COMPLETED or not self.feasible(metrics):
             return

@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from search_spaces.contestants import CONTESTANT, plain_studies
+from search_spaces.contestants import CONTESTANT, plain_studies, untrained
 from search_spaces.load import StudyFileError, load_recorded
 from search_spaces.schema import Study
 from study.journal.budget import Budget
@@ -101,8 +101,8 @@ def _table(*columns: str) -> Table:
 
 
 def _standing(study: Study, records: Mapping[str, TrialRecord]) -> Standing:
-    standing = Standing(study.objectives, Budget(study, records).at_most(), feasible=study.feasible)
-    plain = plain_studies(study)
+    trials, plain = Budget(study, records).at_most(), plain_studies(study)
+    standing = Standing(study.objectives, trials, feasible=study.feasible, untrained=untrained(study))
     for record in records.values():
         if record.status is TrialStatus.RUNNING:
             own = plain.get(record.values.get(CONTESTANT), study)

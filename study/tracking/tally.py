@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from search_spaces.contestants import untrained
+from search_spaces.measured import as_asked
 from search_spaces.schema import Study
 from study.analysis.findings import judged
 from study.analysis.measured import has_trade_off, metrics_of
@@ -25,6 +27,9 @@ class Tally:
     pareto: list[Variant] = field(default_factory=list)
     best: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.untrained = untrained(self.study)
+
     def start(self, trial: str) -> None:
         """A trial runs: that it had ended before does not count any more."""
         if (before := self.ended.pop(trial, None)) is not None:
@@ -41,11 +46,12 @@ class Tally:
     def _complete(self, record: TrialRecord) -> None:
         self.measured.update(metrics_of([record]))
         self.pareto = pareto_set([*self.pareto, *judged(self.study, [record])])
-        if not self.study.feasible(record.metrics):
+        metrics = as_asked(record.metrics, trains=record.method not in self.untrained)
+        if not self.study.feasible(metrics):
             return
         for objective, mode in self.study.objectives.items():
-            if objective in record.metrics:
-                value, better = float(record.metrics[objective]), min if mode == "min" else max
+            if objective in metrics:
+                value, better = float(metrics[objective]), min if mode == "min" else max
                 self.best[objective] = better(value, self.best.get(objective, value))
 
     def metrics(self) -> dict[str, float]:

@@ -56,6 +56,14 @@ def test_the_pareto_set_holds_what_no_other_trial_beats() -> None:
     assert of.pareto == [[0.5, 0.5]]
 
 
+def test_one_that_trains_nothing_is_judged_by_its_projection() -> None:
+    of = Standing({CONSTRAINT: "min"}, trials=2, untrained={"scratch"})
+    of.end("0000", "scratch", TrialStatus.COMPLETED, {CONSTRAINT: 1e-9, f"projected/{CONSTRAINT}": 0.2})
+    assert of.best[CONSTRAINT] == Best(0.2, "0000", "scratch")
+    of.end("0001", "soft", TrialStatus.COMPLETED, {CONSTRAINT: 0.1, f"projected/{CONSTRAINT}": 1e-9})
+    assert of.best[CONSTRAINT] == Best(0.1, "0001", "soft")
+
+
 def test_the_use_of_slots_is_the_time_that_they_held_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(standing.time, "monotonic", lambda: now[0])

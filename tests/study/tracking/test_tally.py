@@ -7,11 +7,15 @@ from random import Random
 import pytest
 
 from cnn_core.metrics import WORST
+from cnn_core.solvers import LevenbergMarquardt
+from search_spaces.contestants import CONTESTANT
+from search_spaces.schema import Contestant
 from study.analysis.findings import analyse
 from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from study.tracking import tally
 from study.tracking.tally import Tally
+from tests.search_spaces.competing import METHOD
 from tests.study.tracked_study import study
 
 DATA, CONSTRAINT = "validation/data_mse", "validation/constraint_mse"
@@ -49,6 +53,18 @@ def test_best_and_pareto_set_count_completed_trials_alone() -> None:
         "trials/failed": 0.0,
         "trials/stopped": 0.0,
         "trials/lost": 0.0,
+    }
+
+
+def test_one_that_trains_nothing_is_judged_by_its_projection() -> None:
+    soft, scratch = Contestant({METHOD: "soft"}), Contestant({"training.epochs": 0})
+    of = Tally(replace(study(), contestants={"soft": soft, "scratch": scratch}, projection=LevenbergMarquardt()))
+    random, solved = {DATA: 0.1, CONSTRAINT: 1e-9}, {f"projected/{DATA}": 0.2, f"projected/{CONSTRAINT}": 0.3}
+    for trial, name, metrics in (("1", "scratch", random | solved), ("2", "soft", {DATA: 0.4, CONSTRAINT: 0.1})):
+        of.end(TrialRecord(trial, {CONTESTANT: name}, name, TrialStatus.COMPLETED, metrics=metrics))
+    assert {name: value for name, value in of.metrics().items() if name.startswith("best/")} == {
+        "best/validation/data_mse": 0.2,
+        "best/validation/constraint_mse": 0.1,
     }
 
 
