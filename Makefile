@@ -50,9 +50,9 @@ records: install  ## Solve the problems of the peers' records, an hour of a core
 	@$(BIN)/python -m benchmarks.peers
 	@$(BIN)/python -m benchmarks.classical
 
-verdict: install  ## Compare all methods on six problems, about ten hours of two cores; goes on where it was
+verdict: install  ## Compare all methods on six problems, about seven hours of two cores; goes on where it was
 	@$(BIN)/cnn-study compare $(addprefix $(VERDICT)/,helmholtz.yaml pythagorean.yaml viscous-flow.yaml poisson.yaml \
-	  kovasznay.yaml heat-source.yaml) --trials 30 --seeds 3 --seconds 100 --name verdict
+	  kovasznay.yaml heat-source.yaml) --trials 20 --seeds 3 --seconds 60 --name verdict
 
 verdict-small: install  ## The same with five methods on two problems, in a quarter of an hour
 	@$(BIN)/cnn-study compare $(VERDICT)/helmholtz.yaml $(VERDICT)/poisson.yaml \

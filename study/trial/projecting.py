@@ -29,6 +29,10 @@ WORST_FIRST = (
 )  # fmt: skip
 
 
+Known = dict[Wave, ProjectionResult]
+"""Projections from one θ, by the waves' parameters: splits share waves, and those without parameters are all one."""
+
+
 @dataclass(frozen=True)
 class ProjectedSplit:
     """The projections of a split's waves, at most `solver.waves`, and these waves' mean errors before and after."""
@@ -47,7 +51,7 @@ class Projected:
     """
 
     splits: Mapping[str, ProjectedSplit]
-    by_wave: "Known"
+    by_wave: Known
     kept: bool
     metrics: Mapping[str, float | str]
     difference: list[float]
@@ -81,10 +85,6 @@ def project_splits(
             metrics |= {f"projected/{name}/{metric}": value for metric, value in errors_kept.items()}
         difference = percentiles(torch.stack([result.theta - theta for result in results]))
     return Projected(projected, known, kept, metrics, difference, seconds)
-
-
-Known = dict[Wave, ProjectionResult]
-"""Projections from one θ, by the waves' parameters: splits share waves, and those without parameters are all one."""
 
 
 def project_split(
