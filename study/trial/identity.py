@@ -33,6 +33,11 @@ def settings_of(study: Study) -> str:
     return json.dumps(load.settings_of(study) | beside, sort_keys=True)
 
 
+def training_of(settings: str) -> str:
+    """What of a trial's settings its training depends on: all but the projection."""
+    return json.dumps({name: value for name, value in json.loads(settings).items() if name != "projection"})
+
+
 def study_of(saved: str) -> Study:
     """The trial that has these settings, as a study of one trial. Raises StudyFileError."""
     settings = _of_now(saved)

@@ -26,7 +26,7 @@ from search_spaces import modules
 from search_spaces.errors import USERS_ERRORS, one_line
 from search_spaces.load import build_problem, load_text, resolve
 from search_spaces.schema import ProblemChoice
-from study.trial import trial_folder
+from study.trial import trainings, trial_folder
 from study.trial.machine import with_device
 from study.trial.trial import Trial
 
@@ -59,6 +59,7 @@ class SteppedTrial:
     def __post_init__(self) -> None:
         self.trial: Trial | None = None
         self.saved = time.monotonic()
+        self.repeats = False
 
     def step(self) -> Result:
         """The next epoch. Raises what ends the process: a GPU that it can no longer use, or Ray's order."""
@@ -100,14 +101,21 @@ class SteppedTrial:
     def _begin(self) -> tuple[Trial, list[str]]:
         """The trial, new or as far as it came before; what was wrong with its checkpoints."""
         modules.look_in(*self.request.get("modules", ()), seen=True)
-        study = with_device(resolve(_load(self.request["study"]), self.request["values"]))
-        return trial_folder.begin(study, self._folder, self.build(study.problem))
+        whole, values = _load(self.request["study"]), self.request["values"]
+        study = with_device(resolve(whole, values))
+        self.repeats = trainings.may_repeat(whole, values)
+        trial, notes = trial_folder.begin(study, self._folder, problem := self.build(study.problem))
+        if self.repeats and not trial.history:
+            trial = trainings.take_over(study, self.request["folder"], problem) or trial
+        return trial, notes
 
     def _save(self, trial: Trial) -> list[str]:
         """What was wrong, if it could not be saved: the trial goes on, and may be saved later."""
         self.saved = time.monotonic()
         try:
             trial_folder.save(trial, self._folder)
+            if self.repeats and trial.done:
+                trainings.offer(trial, self.request["folder"], self.request["trial"])
         except OSError as error:
             return [f"{self._folder}: it could not be saved ({one_line(error)})"]
         return []

@@ -85,6 +85,7 @@ class Trial:
         self.percentiles: list[tuple[int, str, list[float]]] = []
         self.history: list[Metrics] = []
         self.seconds, self.projection_seconds = Seconds(), Seconds()
+        self.reused = 0.0
 
     @property
     def epoch(self) -> int:
@@ -204,6 +205,11 @@ class Trial:
         self.projection_seconds = Seconds(clock, most(self.history, PROJECTION, clock))
         self.percentiles = [(epoch, quantity, values) for epoch, quantity, values in state["percentiles"]]
 
+    def take_over(self, state: dict[str, Any]) -> None:
+        """Be as another trial with the same training was before it projected. Raises ValueError if this one cannot."""
+        self.restore(state)
+        self.reused = self.seconds.clock
+
     def _state(self) -> dict[str, Any]:
         return {
             "settings": settings_of(self.study),
@@ -305,6 +311,8 @@ class Trial:
         seconds: Metrics = {"time/train_s": self.seconds.clock, TRAINING: self.seconds.cpu, BOTH: cpu}
         if self.study.projection is not None:
             seconds[PROJECTION] = self.projection_seconds.cpu
+        if self.reused:
+            seconds["time/reused_s"] = self.reused
         if self.study.training.compile:
             seconds["time/compile_s"] = self.compiling
         return sections | seconds | {"memory/peak_mib": peak_memory_mib(self.device)}

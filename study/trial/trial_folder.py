@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
+import torch
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
 
 from cnn_core.checkpoint import CheckpointError
@@ -30,26 +32,23 @@ def begin(study: Study, folder: str, problem: Problem | None = None) -> tuple[Tr
 
     A line, too, if its code has changed since. `problem` is the study's, where it is built already.
     """
-    unusable, own = [], settings_of(study)
-    with _scratch() as scratch:
-        for name in (CHECKPOINT, CHECKPOINT_BEFORE):
-            if not _fetch(folder, name, scratch / name):
+    unusable, own, trial = [], settings_of(study), Trial(study, problem)
+    for name in (CHECKPOINT, CHECKPOINT_BEFORE):
+        try:
+            if (state := read(folder, name, device=trial.device)) is None:
                 continue
-            trial = Trial(study, problem)
-            try:
-                state = saved.read(scratch / name, device=trial.device)
-                if others := differences(state["settings"], own):
-                    reason = f"this checkpoint is of another trial, which differs in {', '.join(others)}"
-                else:
-                    trial.restore(state)
-                    changes = code_changes(state["settings"], own)
-                    return trial, [*unusable, *(f"{folder}/{name}: {change}" for change in changes)]
-            except CheckpointError as error:
-                reason = error.reason
-            except ValueError as error:  # of another network
-                reason = str(error)
-            unusable.append(f"{folder}/{name}: {reason}; it is not used")
-    return Trial(study, problem), unusable
+            if others := differences(state["settings"], own):
+                reason = f"this checkpoint is of another trial, which differs in {', '.join(others)}"
+            else:
+                trial.restore(state)
+                changes = code_changes(state["settings"], own)
+                return trial, [*unusable, *(f"{folder}/{name}: {change}" for change in changes)]
+        except CheckpointError as error:
+            reason = error.reason
+        except ValueError as error:  # of another network
+            reason, trial = str(error), Trial(study, problem)
+        unusable.append(f"{folder}/{name}: {reason}; it is not used")
+    return trial, unusable
 
 
 def save(trial: Trial, folder: str) -> None:
@@ -74,6 +73,20 @@ def fetch(folder: str, target: Path) -> None:
     if _exists(files, path):
         target.mkdir(parents=True, exist_ok=True)
         copy_files(path, str(target), files, LocalFileSystem())
+
+
+def read(folder: str, name: str, *, device: torch.device) -> dict[str, Any] | None:
+    """The state in a checkpoint, if there is one. Raises CheckpointError where it cannot be used."""
+    with _scratch() as scratch:
+        return saved.read(scratch / name, device=device) if _fetch(folder, name, scratch / name) else None
+
+
+def write(files: FileSystem, path: str, content: bytes) -> None:
+    """Write a file, whole or not at all."""
+    partial = f"{path}.{uuid4().hex}{PARTIAL}"
+    with files.open_output_stream(partial) as stream:
+        stream.write(content)
+    _move(files, partial, path)
 
 
 def _fetch(folder: str, name: str, target: Path) -> bool:
