@@ -100,14 +100,16 @@ def _row(
 
 
 def _values(group: Sequence[Variant], name: str) -> list[float]:
-    diverged = [WORST for variant in group if variant.status is TrialStatus.DIVERGED]
-    completed = [variant.metrics for variant in group if variant.status is TrialStatus.COMPLETED]
+    """Those of a network that several trials share count once."""
+    own = [variant for variant in group if not variant.again]
+    diverged = [WORST for variant in own if variant.status is TrialStatus.DIVERGED]
+    completed = [variant.metrics for variant in own if variant.status is TrialStatus.COMPLETED]
     return diverged + [metrics[name] for metrics in completed if name in metrics]
 
 
 def _unknowns(group: Sequence[Variant]) -> dict[str, Spread]:
     """The values of unknowns that these trials found."""
-    done = [variant for variant in group if variant.status is TrialStatus.COMPLETED]
+    done = [variant for variant in group if variant.status is TrialStatus.COMPLETED and not variant.again]
     names = unknowns_in(dict.fromkeys(name for variant in done for name in variant.metrics))
     found = {
         name: spread(value for one in done if (value := one.value(f"{UNKNOWN}{name}")) is not None) for name in names

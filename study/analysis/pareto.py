@@ -7,7 +7,7 @@ from study.journal.events import TrialStatus
 
 
 def pareto_set(variants: Iterable[Variant]) -> list[Variant]:
-    """The completed variants that no other one beats in both errors, by rising data error.
+    """The completed variants that no other one beats in both errors, by rising data error; each network once.
 
     One variant beats another if it is nowhere worse and somewhere better; equal ones do not beat each other.
     """
@@ -16,6 +16,7 @@ def pareto_set(variants: Iterable[Variant]) -> list[Variant]:
         for variant in variants
         if variant.status is TrialStatus.COMPLETED
         and variant.moved
+        and not variant.again
         and variant.feasible
         and (data := variant.value(DATA)) is not None
         and (constraint := variant.value(CONSTRAINT)) is not None

@@ -21,6 +21,9 @@ ERRORS = (DATA, CONSTRAINT, "validation/relative_l2", "test/data_mse", "test/con
 PROJECTED = "projected/"
 """Prefix of a trial's metrics after projection."""
 
+REUSED = "time/reused_s"
+"""What a trial has whose training another one had done."""
+
 MISSED = (ProjectionStatus.TOLERANCE_NOT_MET, ProjectionStatus.DIVERGED)
 """How a projection ends whose residual may be far from zero, though nothing keeps it from being there."""
 
@@ -33,7 +36,8 @@ class Variant:
     """A trial's network as trained, or after projection. `seconds` includes the projection's where there was one.
 
     `missed`: the projection of one of its waves, at least, did not meet its tolerance, and is kept all the same.
-    `late`: it was projected beyond the seconds of its search, and is not chosen.
+    `late`: it was projected beyond the seconds of its search, and is not chosen. `again`: another trial has trained the
+    very same network, and speaks for it.
     """
 
     trial: str
@@ -45,6 +49,7 @@ class Variant:
     feasible: bool = True
     missed: bool = False
     late: bool = False
+    again: bool = False
 
     def value(self, name: str) -> float | None:
         """A metric by its plain name; None where it was not measured or counts as the worst."""
@@ -82,7 +87,8 @@ def variants_of(record: TrialRecord, *, trains: bool = True) -> list[Variant]:
         solved = projected | how
         return [Variant(record.trial, record.method, False, record.status, solved, metrics.get("time/projection_s"))]
     seconds = metrics.get("time/train_s")
-    variants = [Variant(record.trial, record.method, False, record.status, metrics, seconds)]
+    again = REUSED in metrics
+    variants = [Variant(record.trial, record.method, False, record.status, metrics, seconds, again=again)]
     if projected:
         total = None if seconds is None else seconds + metrics.get("time/projection_s", 0.0)
         missed = record.latest.get("projection/status") in MISSED and how.get("projection/accepted") != 0

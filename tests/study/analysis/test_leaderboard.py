@@ -71,3 +71,15 @@ def test_a_running_trial_is_counted_with_its_last_epoch_and_never_best() -> None
     assert trained.value(DATA) == 0.1
     (row,) = leaderboard([trained])
     assert (row.best, row.data, row.counts[TrialStatus.RUNNING]) == (None, None, 1)
+
+
+def test_a_network_that_several_trials_share_counts_once() -> None:
+    first = record("0", validation__data_mse=0.1, validation__constraint_mse=1.0, projected__validation__data_mse=0.4)
+    reused: dict[str, float] = {"time__reused_s": 3.0, "projected__validation__data_mse": 0.2}
+    second = record("1", validation__data_mse=0.1, validation__constraint_mse=1.0, **reused)
+    variants = [*variants_of(first), *variants_of(second)]
+    trained, projected = leaderboard(variants)
+    assert trained.data is not None and (trained.data.median, trained.data.count) == (0.1, 1)
+    assert projected.data is not None and (projected.data.median, projected.data.count) == (pytest.approx(0.3), 2)
+    assert trained.counts[TrialStatus.COMPLETED] == 2
+    assert [one.trial for one in pareto_set(variants) if not one.projected] == ["0"]
