@@ -18,6 +18,7 @@ from study.comparison.files import write_comparison
 from study.comparison.result import Comparison
 from study.comparison.sentences import sentence, undecidable
 from study.comparison.verdict import judge
+from study.comparison.worth import champions, in_short
 from study.driver.runner import Outcome
 from study.journal.files import REPORT, TRIALS
 from study.search.confirmation import confirming, read_earlier, unconfirmed
@@ -99,5 +100,6 @@ def write(question: Question, runs: Path, tracking_uri: str) -> bool:
 
 
 def _verdict(comparison: Comparison) -> Iterator[str]:
-    for overall in judge(comparison).overall:
-        yield sentence(overall)
+    verdict = judge(comparison)
+    yield from in_short(list(champions(comparison, verdict)))
+    yield from map(sentence, verdict.overall)

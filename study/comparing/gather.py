@@ -190,6 +190,7 @@ class Searched:
             projection_seconds=_seconds(record, PROJECTION) if _projects(record, projected) else 0.0,
             failed=record.status is not TrialStatus.COMPLETED,
             sections=_sections(record, projected),
+            validation=self._value(variant),
         )
 
     def _source(self, study: str, trial: str) -> Source:

@@ -11,6 +11,7 @@ from study.comparison.sections import sections_by_entry
 from study.comparison.standing import Standing
 from study.comparison.targets import profiles_of, times_to_target
 from study.comparison.verdict import Verdict
+from study.comparison.worth import champions
 from study.statistics.comparison import Decision
 from study.statistics.estimate import Estimate
 
@@ -20,6 +21,7 @@ Row = dict[str, Any]
 def all_rows(comparison: Comparison, verdict: Verdict) -> dict[str, list[Row]]:
     """Name of the file → its rows."""
     rows: dict[str, Callable[[], Iterator[Row]]] = {
+        "worth.csv": lambda: _worth(comparison, verdict),
         "verdict.csv": lambda: _overall(verdict),
         "intervals.csv": lambda: _standings(comparison, verdict),
         "against.csv": lambda: _against(verdict),
@@ -39,6 +41,20 @@ def _alike(rows: Sequence[Row]) -> list[Row]:
     """All with the union of their columns."""
     columns = dict.fromkeys(name for row in rows for name in row)
     return [{name: row.get(name) for name in columns} for row in rows]
+
+
+def _worth(comparison: Comparison, verdict: Verdict) -> Iterator[Row]:
+    for one in champions(comparison, verdict):
+        best = one.standing.best
+        yield (
+            {"way": str(one.way), "problem": one.standing.problem, "entry": one.standing.label}
+            | {"median": one.standing.median.value, "best_baseline": best and best.baseline}
+            | {"median_ratio": one.standing.error_ratio}
+            | _estimate("error_ratio", best and best.ratio)
+            | _estimate("improvement", best and best.improvement)
+            | {"constraint_ratio": one.standing.constraint_ratio, "cost_ratio": one.standing.cost_ratio}
+            | {"worth_it": one.worth_it}
+        )
 
 
 def _overall(verdict: Verdict) -> Iterator[Row]:
@@ -169,7 +185,7 @@ def _runs(comparison: Comparison) -> Iterator[Row]:
         for run in search.confirmed:
             yield (
                 row
-                | {"seed": run.seed, "failed": run.failed}
+                | {"seed": run.seed, "failed": run.failed, "validation": run.validation}
                 | dict(run.errors)
                 | {"training_s": run.training_seconds, "projection_s": run.projection_seconds}
                 | _source(run.source)

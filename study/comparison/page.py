@@ -12,6 +12,7 @@ from study.comparison.sentences import sentence, undecidable
 from study.comparison.standing import Overall
 from study.comparison.targets import profiles_of, times_to_target
 from study.comparison.verdict import Verdict
+from study.comparison.worth import HALF, SURE, champions, in_short
 from study.report.html_parts import STYLE, Illustration, document, figure
 from study.report.text_table import format_duration
 
@@ -81,6 +82,12 @@ READING = (
     "Whoever picks the best of many entries by the same errors flatters that entry.",
     "A trial's name, or a seed in the last table, is a link to its run in MLflow; one to 127.0.0.1 opens while "
     "cnn-study ui runs on this machine.",
+)
+
+WORTH = (
+    f"It does where the ratio of median test errors is at most {HALF:g}, and a run of the entry has the smaller error "
+    f"with a probability of at least {SURE:g} (in bold). The entry is the one with the smallest median validation "
+    "error of its runs with fresh seeds, so that no test error picks it."
 )
 
 IMPROVEMENTS = (
@@ -153,7 +160,7 @@ def _sections(
     links: Links,
 ) -> Iterator[str]:
     labels, profiles = [one.label for one in verdict.overall], profiles_of(comparison)
-    yield from _verdict(comparison, verdict.overall)
+    yield from _verdict(comparison, verdict)
     yield "<h2>How to read this</h2>\n" + _list(list(map(escape, READING)))
     yield "<h2>Test errors</h2>"
     yield _matrix(tables.errors_table(comparison, verdict.problems, labels))
@@ -190,8 +197,9 @@ def _plots(plots: Sequence[Illustration]) -> Iterator[str]:
         yield f"<h3>{escape(plot.title)}</h3>\n{figure(replace(plot, caption='') if shared else plot)}"
 
 
-def _verdict(comparison: Comparison, overall: Sequence[Overall]) -> Iterator[str]:
-    """A sentence for each entry, the best of its kind first."""
+def _verdict(comparison: Comparison, verdict: Verdict) -> Iterator[str]:
+    """Whether it is worth it; then a sentence for each entry, the best of its kind first."""
+    overall = verdict.overall
     of_baselines = [one for one in overall if one.label.removesuffix(PROJECTED) in comparison.baselines]
     kinds = {
         "Constrained": [one for one in overall if one not in of_baselines],
@@ -199,6 +207,9 @@ def _verdict(comparison: Comparison, overall: Sequence[Overall]) -> Iterator[str
         "Baselines, projected": [one for one in of_baselines if not one.baseline],
     }
     yield "<h2>Verdict</h2>"
+    if found := list(champions(comparison, verdict)):
+        yield "\n".join(f"<p><strong>{escape(line)}</strong></p>" for line in in_short(found))
+        yield f'<p class="note">{WORTH}</p>\n{_matrix(tables.worth_table(comparison, verdict))}'
     for kind, among in kinds.items():
         if among:
             yield f"<h3>{kind}</h3>\n{_list(map(_quoted, among))}"

@@ -49,6 +49,7 @@ class Confirmed:
 
     `projection_seconds` is what the projection of this network cost; 0 for a network as trained. `sections` are seconds
     by the clock, by the part of the training or projection that took them; empty where they were not measured.
+    `validation` is the value that searches choose by, so that smaller is better; inf if the run failed.
     """
 
     source: Source
@@ -58,6 +59,7 @@ class Confirmed:
     projection_seconds: float = 0.0
     failed: bool = False
     sections: Mapping[str, float] = field(default_factory=dict)
+    validation: float = math.inf
 
     def error(self, metric: str) -> float:
         """The test error; inf if the run failed, diverged or has none."""

@@ -9,6 +9,8 @@ from study.comparison.interval_plots import SIGNS
 from study.comparison.result import Comparison, Confirmed, Links, ProblemResult, SearchResult, Source
 from study.comparison.sentences import number
 from study.comparison.standing import Overall, Standing
+from study.comparison.verdict import Verdict
+from study.comparison.worth import Champion, champions
 from study.report.html_parts import grid
 from study.report.text_table import Column, format_error
 from study.statistics.comparison import Decision
@@ -17,6 +19,42 @@ from study.statistics.targets import Profile
 
 ENTRY = Column("entry", "a contestant, as trained or as projected", numeric=False)
 NOTHING = "–"
+
+
+def worth_table(comparison: Comparison, verdict: Verdict) -> str:
+    """Who speaks for each way, beside the best baseline of its problem."""
+    columns = [
+        Column("way", "how constraints come into the network", numeric=False),
+        Column("problem", "where", numeric=False),
+        Column("entry", "the one with the smallest median validation error of its fresh runs", numeric=False),
+        Column("error", "median test error over searches and seeds"),
+        Column("best baseline", "the one with the smallest median test error", numeric=False),
+        Column("its\nerror", "median test error over searches and seeds"),
+        Column("error\nratio", "ratio of the medians"),
+        Column("probability of\nimprovement", "that a run of the entry has the smaller test error, with interval"),
+        Column("constraint\nratio", "ratio of the medians"),
+        Column("CPU s\nratio", "of one network: training and projection"),
+    ]
+    medians = {(name, one.label): one.median.value for name, among in verdict.problems.items() for one in among}
+    return grid(columns, [_champion(one, medians) for one in champions(comparison, verdict)])
+
+
+def _champion(champion: Champion, medians: Mapping[tuple[str, str], float]) -> list[str]:
+    one, best = champion.standing, champion.standing.best
+    assert best is not None
+    ratio = _ratio(one.error_ratio)
+    return [
+        str(champion.way),
+        escape(one.problem),
+        escape(one.label),
+        error(one.median.value),
+        escape(best.baseline),
+        error(medians[one.problem, best.baseline]),
+        f"<strong>{ratio}</strong>" if champion.worth_it else ratio,
+        _share(best.improvement.value) + _below(best.improvement, _share),
+        _ratio(one.constraint_ratio),
+        _ratio(one.cost_ratio),
+    ]
 
 
 def errors_table(comparison: Comparison, problems: Mapping[str, Sequence[Standing]], labels: Sequence[str]) -> str:

@@ -127,6 +127,7 @@ def test_what_was_chosen_is_confirmed_as_what_it_was_chosen_as(runs: Path) -> No
     assert (projected[0].training_seconds, projected[0].projection_seconds) == (3.0, 2.0)
     assert (trained[0].training_seconds, trained[0].projection_seconds) == (3.0, 0.0)
     assert [run.failed for run in trained] == [False, True]
+    assert [run.validation for run in (*trained, *projected)] == [0.01, math.inf, 0.0002, 0.0002]
 
 
 def test_sections_are_those_of_the_network(runs: Path) -> None:

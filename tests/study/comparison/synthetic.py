@@ -116,7 +116,14 @@ class Maker:
         sections = {section: share * seconds for section, share in SECTIONS.items()}
         sections |= {"projection": projection} if projection else {}
         return Confirmed(
-            source(study, name, index), 1000 + index, {} if failed else errors, seconds, projection, failed, sections
+            source=source(study, name, index),
+            seed=1000 + index,
+            errors={} if failed else errors,
+            training_seconds=seconds,
+            projection_seconds=projection,
+            failed=failed,
+            sections=sections,
+            validation=math.inf if failed else 1.2 * errors[RELATIVE],
         )
 
 
