@@ -137,7 +137,7 @@ def test_trials_of_a_pack_whose_process_is_lost_go_on_from_their_checkpoints(tmp
     (marks := tmp_path / "marks").mkdir()
     asked, said = packed(COMPLETES, COMPLETES / 2, epochs=20, pack=2), io.StringIO()
     asked = replace(asked, tune=replace(asked.tune, checkpoint_seconds=1e-3))
-    dies = {"folder": str(marks), "times": 2, "calls": 40}
+    dies = {"folder": str(marks), "times": 2, "calls": 20}
     asked = replace(asked, problem=ProblemChoice("tests.study.own_problems:dies_often", options=dies))
     outcome = runner.run(asked, directory=tmp_path / "study", console=Console(file=said, width=300))
     assert outcome == runner.Outcome()
