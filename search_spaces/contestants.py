@@ -5,15 +5,20 @@ searches beside what the file does: what it sets is no longer searched, and what
 way. A trial's values name their contestant under `contestant`.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from search_spaces.errors import StudyFileError, nearest, shown
 from search_spaces.measured import of_projections
 from search_spaces.overrides import applied, blocks_set
 from search_spaces.schema import Choice, Distribution, Integer, Scheduler, Study, Uniform
 from search_spaces.when import Values, release, touched
+
+T = TypeVar("T")
+
+Metrics = Mapping[str, float | str]
 
 CONTESTANT = "contestant"
 """What names the contestant among a trial's values, and in a point to try first."""
@@ -49,9 +54,38 @@ def plain_studies(study: Study) -> dict[str | None, Study]:
     return {name: of_contestant(study, name) for name in study.contestants} or {None: study}
 
 
-def untrained(study: Study) -> frozenset[str]:
-    """The contestants that train nothing."""
-    return frozenset(name for name, plain in plain_studies(study).items() if name is not None and not plain.trains)
+class Asked:
+    """What a study asks of its trials: to keep the bounds, and values of its objectives, by their names.
+
+    Of a contestant that trains nothing both are asked of projections: errors of random parameters say nothing.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self.objectives = study.objectives
+        self._plain = plain_studies(study)
+
+    def keeps_bounds(self, method: str, metrics: Metrics) -> bool:
+        """Whether a trial of this method, or contestant, is within all bounds."""
+        plain = self._of(method)
+        return all(float(metrics.get(name, math.inf)) <= bound for name, bound in _asked(plain, plain.bounds).items())
+
+    def values(self, method: str, metrics: Metrics) -> dict[str, float]:
+        """Those of the objectives that are measured."""
+        told = {name: next(iter(_asked(self._of(method), {name: name})), name) for name in self.objectives}
+        return {name: float(metrics[own]) for name, own in told.items() if own in metrics}
+
+    def _of(self, method: str) -> Study:
+        return self._plain.get(method, next(iter(self._plain.values())))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All metrics that this looks at."""
+        asked = [_asked(plain, {**self.objectives, **plain.bounds}) for plain in self._plain.values()]
+        return tuple(dict.fromkeys(name for names in asked for name in names))
+
+
+def _asked(plain: Study, metrics: Mapping[str, T]) -> Mapping[str, T]:
+    return metrics if plain.trains else of_projections(metrics)
 
 
 def of_trial(study: Study, values: Mapping[str, Any]) -> Study:

@@ -36,15 +36,6 @@ def of_projections(metrics: Mapping[str, T]) -> dict[str, T]:
     return {projected(name): asked for name, asked in metrics.items() if name.startswith(VALIDATION)} | own
 
 
-def as_asked(metrics: Mapping[str, T], *, trains: bool) -> Mapping[str, T]:
-    """A trial's metrics, so that `validation/…` is what its study asks for: of one that trains nothing its projections,
-    since errors of random parameters say nothing."""
-    if trains:
-        return metrics
-    kept = {name: value for name, value in metrics.items() if not name.startswith(("train/", VALIDATION))}
-    return kept | {name.removeprefix(PROJECTED): value for name, value in kept.items() if name.startswith(PROJECTED)}
-
-
 def with_objectives(study: Study) -> Study:
     """The study with those of the usual objectives that are measured, if it has no others: as trained, or as projected
     where nothing is trained.

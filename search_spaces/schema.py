@@ -303,10 +303,6 @@ class Study:
         """What a trial's network comes from: the training's method, or, without training, the projection's solver."""
         return self.training.method.name if self.trains or self.projection is None else self.projection.solver
 
-    def feasible(self, metrics: Mapping[str, Any]) -> bool:
-        """Whether a trial with these metrics keeps all bounds."""
-        return all(metrics.get(name, float("inf")) <= bound for name, bound in self.bounds.items())
-
 
 def _require_range(low: float, high: float, *, log: bool) -> None:
     if low >= high:

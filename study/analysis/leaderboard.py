@@ -12,7 +12,7 @@ from cnn_core.methods import METHODS
 from cnn_core.metrics import WORST
 from study.analysis.measured import UNKNOWN, unknowns_in
 from study.analysis.spread import Spread, spread
-from study.analysis.variants import CONSTRAINT, DATA, Variant
+from study.analysis.variants import CONSTRAINT, DATA, Variant, distinct
 from study.journal.events import TrialStatus
 
 BASELINE = "unconstrained"
@@ -101,15 +101,15 @@ def _row(
 
 def _values(group: Sequence[Variant], name: str) -> list[float]:
     """Those of a network that several trials share count once."""
-    own = [variant for variant in group if not variant.again]
-    diverged = [WORST for variant in own if variant.status is TrialStatus.DIVERGED]
-    completed = [variant.metrics for variant in own if variant.status is TrialStatus.COMPLETED]
+    ended = list(distinct(one for one in group if one.status in (TrialStatus.DIVERGED, TrialStatus.COMPLETED)))
+    diverged = [WORST for variant in ended if variant.status is TrialStatus.DIVERGED]
+    completed = [variant.metrics for variant in ended if variant.status is TrialStatus.COMPLETED]
     return diverged + [metrics[name] for metrics in completed if name in metrics]
 
 
 def _unknowns(group: Sequence[Variant]) -> dict[str, Spread]:
     """The values of unknowns that these trials found."""
-    done = [variant for variant in group if variant.status is TrialStatus.COMPLETED and not variant.again]
+    done = list(distinct(variant for variant in group if variant.status is TrialStatus.COMPLETED))
     names = unknowns_in(dict.fromkeys(name for variant in done for name in variant.metrics))
     found = {
         name: spread(value for one in done if (value := one.value(f"{UNKNOWN}{name}")) is not None) for name in names

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from study.analysis.variants import CONSTRAINT, DATA, Variant
+from study.analysis.variants import CONSTRAINT, DATA, Variant, distinct
 from study.journal.events import TrialStatus
 
 
@@ -11,12 +11,11 @@ def pareto_set(variants: Iterable[Variant]) -> list[Variant]:
 
     One variant beats another if it is nowhere worse and somewhere better; equal ones do not beat each other.
     """
+    completed = distinct(variant for variant in variants if variant.status is TrialStatus.COMPLETED)
     pairs = [
         ((data, constraint), variant)
-        for variant in variants
-        if variant.status is TrialStatus.COMPLETED
-        and variant.moved
-        and not variant.again
+        for variant in completed
+        if variant.moved
         and variant.feasible
         and (data := variant.value(DATA)) is not None
         and (constraint := variant.value(CONSTRAINT)) is not None

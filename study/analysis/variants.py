@@ -4,8 +4,10 @@ Where nothing is trained there is one: that to which the projection's solver cam
 Both carry their errors under the same names (`validation/data_mse`, `test/constraint_mse` …).
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cnn_core.metrics import WORST
 from cnn_core.solvers import ProjectionStatus
@@ -21,8 +23,8 @@ ERRORS = (DATA, CONSTRAINT, "validation/relative_l2", "test/data_mse", "test/con
 PROJECTED = "projected/"
 """Prefix of a trial's metrics after projection."""
 
-REUSED = "time/reused_s"
-"""What a trial has whose training another one had done."""
+SEARCHED_PROJECTION = "projection."
+"""How the paths of its settings begin."""
 
 MISSED = (ProjectionStatus.TOLERANCE_NOT_MET, ProjectionStatus.DIVERGED)
 """How a projection ends whose residual may be far from zero, though nothing keeps it from being there."""
@@ -36,8 +38,8 @@ class Variant:
     """A trial's network as trained, or after projection. `seconds` includes the projection's where there was one.
 
     `missed`: the projection of one of its waves, at least, did not meet its tolerance, and is kept all the same.
-    `late`: it was projected beyond the seconds of its search, and is not chosen. `again`: another trial has trained the
-    very same network, and speaks for it.
+    `late`: it was projected beyond the seconds of its search, and is not chosen. `training` are the values of a network
+    as trained, where others may differ from it in their projections alone.
     """
 
     trial: str
@@ -49,7 +51,7 @@ class Variant:
     feasible: bool = True
     missed: bool = False
     late: bool = False
-    again: bool = False
+    training: str | None = None
 
     def value(self, name: str) -> float | None:
         """A metric by its plain name; None where it was not measured or counts as the worst."""
@@ -87,8 +89,8 @@ def variants_of(record: TrialRecord, *, trains: bool = True) -> list[Variant]:
         solved = projected | how
         return [Variant(record.trial, record.method, False, record.status, solved, metrics.get("time/projection_s"))]
     seconds = metrics.get("time/train_s")
-    again = REUSED in metrics
-    variants = [Variant(record.trial, record.method, False, record.status, metrics, seconds, again=again)]
+    training = _training(record.values)
+    variants = [Variant(record.trial, record.method, False, record.status, metrics, seconds, training=training)]
     if projected:
         total = None if seconds is None else seconds + metrics.get("time/projection_s", 0.0)
         missed = record.latest.get("projection/status") in MISSED and how.get("projection/accepted") != 0
@@ -96,6 +98,22 @@ def variants_of(record: TrialRecord, *, trains: bool = True) -> list[Variant]:
             Variant(record.trial, record.method, True, record.status, projected | how, total, missed=missed)
         )
     return variants
+
+
+def _training(values: Mapping[str, Any]) -> str | None:
+    own = {path: value for path, value in values.items() if not path.startswith(SEARCHED_PROJECTION)}
+    return json.dumps(own, sort_keys=True) if len(own) < len(values) else None
+
+
+def distinct(variants: Iterable[Variant]) -> Iterator[Variant]:
+    """Every network once: that which several trials of a method have trained, and projected in several ways, too."""
+    seen: set[tuple[str, str]] = set()
+    for variant in variants:
+        if variant.training is None:
+            yield variant
+        elif (network := (variant.method, variant.training)) not in seen:
+            seen.add(network)
+            yield variant
 
 
 def keeps_bounds(study: Study, variant: Variant) -> bool:

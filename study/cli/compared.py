@@ -101,5 +101,5 @@ def write(question: Question, runs: Path, tracking_uri: str) -> bool:
 
 def _verdict(comparison: Comparison) -> Iterator[str]:
     verdict = judge(comparison)
-    yield from in_short(list(champions(comparison, verdict)))
+    yield from in_short(comparison, list(champions(comparison, verdict)))
     yield from map(sentence, verdict.overall)

@@ -49,8 +49,7 @@ def _worth(comparison: Comparison, verdict: Verdict) -> Iterator[Row]:
         yield (
             {"way": str(one.way), "problem": one.standing.problem, "entry": one.standing.label}
             | {"median": one.standing.median.value, "best_baseline": best and best.baseline}
-            | {"median_ratio": one.standing.error_ratio}
-            | _estimate("error_ratio", best and best.ratio)
+            | {"ratio_of_medians": one.standing.error_ratio}
             | _estimate("improvement", best and best.improvement)
             | {"constraint_ratio": one.standing.constraint_ratio, "cost_ratio": one.standing.cost_ratio}
             | {"worth_it": one.worth_it}

@@ -85,9 +85,9 @@ READING = (
 )
 
 WORTH = (
-    f"It does where the ratio of median test errors is at most {HALF:g}, and a run of the entry has the smaller error "
-    f"with a probability of at least {SURE:g} (in bold). The entry is the one with the smallest median validation "
-    "error of its runs with fresh seeds, so that no test error picks it."
+    f"An error is halved (ratio in bold) where the ratio of median test errors is at most {HALF:g}, and a run of the "
+    f"entry has the smaller error with a probability of at least {SURE:g}. The entry is the one with the smallest "
+    "median validation error of its runs with fresh seeds, so that no test error picks it."
 )
 
 IMPROVEMENTS = (
@@ -208,8 +208,8 @@ def _verdict(comparison: Comparison, verdict: Verdict) -> Iterator[str]:
     }
     yield "<h2>Verdict</h2>"
     if found := list(champions(comparison, verdict)):
-        yield "\n".join(f"<p><strong>{escape(line)}</strong></p>" for line in in_short(found))
-        yield f'<p class="note">{WORTH}</p>\n{_matrix(tables.worth_table(comparison, verdict))}'
+        yield "\n".join(f"<p><strong>{escape(line)}</strong></p>" for line in in_short(comparison, found))
+        yield f'<p class="note">{WORTH}</p>\n{_matrix(tables.worth_table(verdict, found))}'
     for kind, among in kinds.items():
         if among:
             yield f"<h3>{kind}</h3>\n{_list(map(_quoted, among))}"

@@ -49,7 +49,8 @@ class Confirmed:
 
     `projection_seconds` is what the projection of this network cost; 0 for a network as trained. `sections` are seconds
     by the clock, by the part of the training or projection that took them; empty where they were not measured.
-    `validation` is the value that searches choose by, so that smaller is better; inf if the run failed.
+    `validation` is the value that searches choose by, negative where it is maximised; inf if the run failed or broke a
+    bound.
     """
 
     source: Source

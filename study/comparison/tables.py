@@ -10,7 +10,7 @@ from study.comparison.result import Comparison, Confirmed, Links, ProblemResult,
 from study.comparison.sentences import number
 from study.comparison.standing import Overall, Standing
 from study.comparison.verdict import Verdict
-from study.comparison.worth import Champion, champions
+from study.comparison.worth import Champion
 from study.report.html_parts import grid
 from study.report.text_table import Column, format_error
 from study.statistics.comparison import Decision
@@ -21,7 +21,7 @@ ENTRY = Column("entry", "a contestant, as trained or as projected", numeric=Fals
 NOTHING = "–"
 
 
-def worth_table(comparison: Comparison, verdict: Verdict) -> str:
+def worth_table(verdict: Verdict, found: Iterable[Champion]) -> str:
     """Who speaks for each way, beside the best baseline of its problem."""
     columns = [
         Column("way", "how constraints come into the network", numeric=False),
@@ -36,7 +36,7 @@ def worth_table(comparison: Comparison, verdict: Verdict) -> str:
         Column("CPU s\nratio", "of one network: training and projection"),
     ]
     medians = {(name, one.label): one.median.value for name, among in verdict.problems.items() for one in among}
-    return grid(columns, [_champion(one, medians) for one in champions(comparison, verdict)])
+    return grid(columns, [_champion(one, medians) for one in found])
 
 
 def _champion(champion: Champion, medians: Mapping[tuple[str, str], float]) -> list[str]:

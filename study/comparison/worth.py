@@ -4,6 +4,7 @@ For either way that entry speaks whose runs with fresh seeds have the smallest m
 error picks it. It stands beside the baseline of the smallest median test error, a choice that flatters the baseline.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,48 +34,58 @@ class Champion:
 
     @property
     def worth_it(self) -> bool:
-        """Whether it at least halves the error, surely enough."""
+        """Whether it at least halves the error, surely enough; that of a baseline whose median run failed, if its own
+        did not."""
         best, ratio = self.standing.best, self.standing.error_ratio
-        return best is not None and ratio is not None and ratio <= HALF and best.improvement.value >= SURE
+        halved = math.isfinite(self.standing.median.value) if ratio is None else ratio <= HALF
+        return best is not None and halved and best.improvement.value >= SURE
 
 
 def champions(comparison: Comparison, verdict: Verdict) -> Iterator[Champion]:
-    """Of each way on each problem, as far as somebody took it and there is a baseline."""
+    """Of each way on each problem, as far as there is a baseline, and an entry whose median run did not fail."""
     for way in Way:
         for problem in comparison.problems:
-            among = [entry for entry in problem.entries if _way(comparison, entry) is way and entry.confirmed]
-            if among:
-                label = min(among, key=_validation).label
+            values = {
+                entry.label: median(_validation(comparison, entry))
+                for entry in problem.entries
+                if _way(comparison, entry) is way
+            }
+            label = min(values, key=values.__getitem__, default="")
+            if values.get(label, math.inf) < math.inf:
                 standing = next(one for one in verdict.problems[problem.name] if one.label == label)
                 if standing.best is not None:
                     yield Champion(way, standing)
 
 
-def in_short(found: Sequence[Champion]) -> Iterator[str]:
-    """A sentence for each way that somebody took."""
+def in_short(comparison: Comparison, found: Sequence[Champion]) -> Iterator[str]:
+    """A sentence for each way that has somebody who speaks for it."""
     for way in Way:
         if own := [one for one in found if one.way is way]:
-            yield f"{way.capitalize()} {_claim(own)}."
+            yield f"{way.capitalize()} {_claim(own, [problem.name for problem in comparison.problems])}."
 
 
-def _claim(own: Sequence[Champion]) -> str:
+def _claim(own: Sequence[Champion], problems: Sequence[str]) -> str:
     worth = [one.standing.problem for one in own if one.worth_it]
-    does = "at least halves" if worth else "does not halve"
-    if len(own) == 1:
-        where = own[0].standing.problem
-    elif 0 < len(worth) < len(own):
-        where = f"{len(worth)} of {len(own)} problems ({', '.join(worth)})"
+    does = "at least halves" if worth else "is not shown to halve"
+    if len(problems) == 1:
+        where = problems[0]
+    elif 0 < len(worth) < len(problems):
+        where = f"{len(worth)} of {len(problems)} problems ({', '.join(worth)})"
     else:
-        where = f"{'all' if worth else 'any of'} {len(own)} problems"
+        where = f"{'all' if worth else 'any of the'} {len(problems)} problems"
     return f"{does} the error of the best tuned baseline on {where}"
 
 
 def _way(comparison: Comparison, entry: EntryResult) -> Way | None:
-    """None for a baseline."""
-    if entry.projected or not any(run.training_seconds for run in entry.confirmed):
-        return Way.PROJECTED
-    return None if comparison.is_baseline(entry.label) else Way.TRAINED
+    """None for a baseline. Who trains nothing has runs that ended well without a training."""
+    if comparison.is_baseline(entry.label):
+        return None
+    done = [run for run in entry.confirmed if not run.failed]
+    solves = bool(done) and not any(run.training_seconds for run in done)
+    return Way.PROJECTED if entry.projected or solves else Way.TRAINED
 
 
-def _validation(entry: EntryResult) -> float:
-    return median(run.validation for run in entry.confirmed)
+def _validation(comparison: Comparison, entry: EntryResult) -> list[float]:
+    """Of all runs that there should be; inf for what is missing."""
+    values = [run.validation for run in entry.confirmed]
+    return values + [math.inf] * (comparison.studies * comparison.seeds - len(values))

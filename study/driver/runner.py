@@ -20,7 +20,7 @@ from ray.tune.schedulers import TrialScheduler
 from rich.console import Console
 
 from search_spaces import modules
-from search_spaces.contestants import CONTESTANT, untrained
+from search_spaces.contestants import CONTESTANT, Asked
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
 from search_spaces.sources import own_names
@@ -218,10 +218,8 @@ class StudyRun:
     def _shown(self, trials: int, slots: int) -> Progress:
         return Progress(
             self.directory.name,
-            self.study.objectives,
+            Asked(self.study),
             trials=trials,
-            feasible=self.study.feasible,
-            untrained=untrained(self.study),
             slots=slots,
             hours=self.hours,
             backlog=self.tracker.backlog if self.tracker is not None else lambda: 0,

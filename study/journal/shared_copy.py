@@ -19,6 +19,7 @@ from typing import Any
 
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
+from search_spaces.contestants import Asked
 from search_spaces.errors import reason
 from search_spaces.load import load_recorded
 from study.journal.events import Event, TrialStatus
@@ -54,9 +55,9 @@ class SharedCopy:
 
     @cached_property
     def shown(self) -> tuple[str, ...]:
-        """What the study minimises or maximises, and what it counts, if it has a budget."""
+        """What the study asks of its trials, and what it counts, if it has a budget."""
         study = load_recorded(self.directory / STUDY)
-        return (*study.objectives, *([CPU_SECONDS, TRAINING_SECONDS] if study.tune.seconds else []))
+        return (*Asked(study).names, *([CPU_SECONDS, TRAINING_SECONDS] if study.tune.seconds else []))
 
     def copy(self) -> None:
         """Bring the copy up to date, if there is anything new. Raises OSError if the storage does not take it."""

@@ -59,17 +59,19 @@ class PackedTrials:
             return
         with self.gathering.epoch(member, trial.training, trial.measured_points) as given, self.gathering.bench:
             if isinstance(given, Alone):
-                self._tell(member, given.reason)
+                if given.reason != NO_OTHER:
+                    self._tell(member, f"it goes by itself in its pack, as others like it: {given.reason}")
                 trial.step()[MEMBERS] = 1.0
             else:
-                self._tell(member, given.refused)
+                if given.refused:
+                    self._tell(member, f"it is measured by itself in its pack, as others like it: {given.refused}")
                 trial.step(given.seconds, given.measured or NOTHING)[MEMBERS] = float(given.members)
 
-    def _tell(self, member: str, reason: str) -> None:
-        """Why a trial goes, or is measured, by itself, the first time that one is for this reason."""
-        if reason and reason != NO_OTHER and reason not in self.told:
-            self.told.add(reason)
-            self.notes[member] = [f"it goes by itself in its pack, as others like it: {reason}"]
+    def _tell(self, member: str, note: str) -> None:
+        """Each note is told once, by the first trial that has it."""
+        if note not in self.told:
+            self.told.add(note)
+            self.notes[member] = [note]
 
     def _problem(self, choice: ProblemChoice) -> Problem:
         """One for all trials that choose the same: only what has the same problem is stacked."""

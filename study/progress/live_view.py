@@ -1,7 +1,7 @@
 """How far a study is: a live view in a terminal, a line now and then in a log file. Both go to stderr."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from rich.console import Console, Group, RenderableType
@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from search_spaces.contestants import Asked
 from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from study.progress.standing import Best, Running, Slots, Standing
@@ -36,11 +37,9 @@ class Progress:
     def __init__(
         self,
         name: str,
-        objectives: Mapping[str, str],
+        asked: Asked,
         *,
         trials: int,
-        feasible: Callable[[Mapping[str, float | str]], bool] = lambda metrics: True,
-        untrained: Collection[str] = (),
         slots: int = 1,
         hours: float | None = None,
         backlog: Callable[[], int] = lambda: 0,
@@ -48,7 +47,7 @@ class Progress:
     ) -> None:
         self.name, self.hours, self.backlog = name, hours, backlog
         self.slots = Slots(slots)
-        self.standing = Standing(objectives, trials, feasible=feasible, untrained=untrained)
+        self.standing = Standing(asked, trials)
         self.before = 0.0
         self.console = console or Console(stderr=True)
         self.running = True
@@ -128,7 +127,7 @@ class Progress:
         """Slot use, the size of the Pareto set, and what waits for its upload, as far as there is any."""
         standing = self.standing
         facts = [f"{len(standing.running)}/{self.slots.count} slots, {self.slots.use(self.elapsed()):.0%} used"]
-        if len(standing.objectives) > 1 and standing.pareto:
+        if len(standing.asked.objectives) > 1 and standing.pareto:
             facts.append(f"Pareto set {len(standing.pareto)}")
         if waiting := self.backlog():
             facts.append(f"{size(waiting)} to upload")
@@ -180,15 +179,15 @@ def _bar(fraction: float, *, width: int) -> ProgressBar:
 def _methods_table(standing: Standing) -> Table:
     """The best of every method, by the first objective; the best of all in green."""
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("method", "ended", *(name.replace("/", "\n") for name in standing.objectives)):
+    for column in ("method", "ended", *(name.replace("/", "\n") for name in standing.asked.objectives)):
         table.add_column(column, vertical="bottom")
-    (first, mode), *_ = standing.objectives.items()
+    (first, mode), *_ = standing.asked.objectives.items()
     worst = float("inf") if mode == "min" else float("-inf")
     values = {method: best[first].value if first in best else worst for method, best in standing.methods.items()}
     ordered = sorted(values, key=lambda method: values[method], reverse=mode == "max")
     for method in ordered[:BARS]:
         best = standing.methods[method]
-        cells = [_best(best.get(name), standing.best.get(name)) for name in standing.objectives]
+        cells = [_best(best.get(name), standing.best.get(name)) for name in standing.asked.objectives]
         table.add_row(method, str(standing.ended_by_method[method]), *cells)
     return table
 

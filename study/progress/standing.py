@@ -2,10 +2,10 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from search_spaces.measured import as_asked
+from search_spaces.contestants import Asked
 from study.journal.events import TrialStatus
 
 
@@ -34,20 +34,15 @@ class Running:
 
 @dataclass
 class Standing:
-    """What is known of a study while it runs. `best` is by objective, `methods` the same by method.
+    """What is known of a study while it runs. `best` is by objective, `methods` the same by method."""
 
-    Of methods that are `untrained` projections are judged.
-    """
-
-    objectives: Mapping[str, str]
+    asked: Asked
     trials: int
     running: dict[str, Running] = field(default_factory=dict)
     ended: Counter[TrialStatus] = field(default_factory=Counter)
     best: dict[str, Best] = field(default_factory=dict)
     methods: dict[str, dict[str, Best]] = field(default_factory=dict)
     ended_by_method: Counter[str] = field(default_factory=Counter)
-    feasible: Callable[[Mapping[str, float | str]], bool] = lambda metrics: True
-    untrained: Collection[str] = ()
     pareto: list[Sequence[float]] = field(default_factory=list)
     """The objectives' values, smaller being better, of the completed trials that no other one beats in all of them."""
 
@@ -63,23 +58,22 @@ class Standing:
         return min(1.0, (self.ended.total() + begun) / self.trials)
 
     def end(self, ident: str, method: str, status: TrialStatus, metrics: Mapping[str, float | str]) -> None:
-        """Count a trial that ended; only completed, feasible ones can be best."""
+        """Count a trial that ended; only completed ones that keep the bounds can be best."""
         self.running.pop(ident, None)
         self.ended[status] += 1
         self.ended_by_method[method] += 1
-        metrics = as_asked(metrics, trains=method not in self.untrained)
-        values = {name: value for name in self.objectives if isinstance(value := metrics.get(name), float)}
-        if status is not TrialStatus.COMPLETED or not self.feasible(metrics):
+        if status is not TrialStatus.COMPLETED or not self.asked.keeps_bounds(method, metrics):
             return
+        values = self.asked.values(method, metrics)
         for name, value in values.items():
             for best in (self.best, self.methods.setdefault(method, {})):
                 if name not in best or self._cost(name, value) < self._cost(name, best[name].value):
                     best[name] = Best(value, ident, method)
-        if len(values) == len(self.objectives):
+        if len(values) == len(self.asked.objectives):
             self._enter_pareto([self._cost(name, value) for name, value in values.items()])
 
     def _cost(self, name: str, value: float) -> float:
-        return value if self.objectives[name] == "min" else -value
+        return value if self.asked.objectives[name] == "min" else -value
 
     def _enter_pareto(self, point: Sequence[float]) -> None:
         if not any(_beats(other, point) for other in self.pareto):

@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from search_spaces.contestants import CONTESTANT, plain_studies, untrained
+from search_spaces.contestants import CONTESTANT, Asked, plain_studies
 from search_spaces.load import StudyFileError, load_recorded
 from search_spaces.schema import Study
 from study.journal.budget import Budget
@@ -55,11 +55,12 @@ def trials_table(directory: Path) -> Group:
     study = load_recorded(directory / STUDY)
     table = _table("trial", "method", "status", "epoch", *map(_broken, study.objectives), "time")
     errors: list[Text] = []
-    plain = plain_studies(study)
+    plain, asked = plain_studies(study), Asked(study)
     for record in Journal(directory).trials(epochs=False).values():
         own = plain.get(record.values.get(CONTESTANT), study)
         epochs = record.values.get("training.epochs", own.training.epochs)
-        values = [_shown(record.latest.get(name)) for name in study.objectives]
+        known = asked.values(record.method, record.latest)
+        values = [_shown(known.get(name)) for name in study.objectives]
         status = Text(str(record.status), style=STYLES[record.status])
         trial, method = Text(record.trial), Text(record.method)
         table.add_row(
@@ -101,8 +102,7 @@ def _table(*columns: str) -> Table:
 
 
 def _standing(study: Study, records: Mapping[str, TrialRecord]) -> Standing:
-    trials, plain = Budget(study, records).at_most(), plain_studies(study)
-    standing = Standing(study.objectives, trials, feasible=study.feasible, untrained=untrained(study))
+    standing, plain = Standing(Asked(study), Budget(study, records).at_most()), plain_studies(study)
     for record in records.values():
         if record.status is TrialStatus.RUNNING:
             own = plain.get(record.values.get(CONTESTANT), study)

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from search_spaces.contestants import plain_studies
+from search_spaces.contestants import Asked, plain_studies
 from study.analysis.findings import Analysis
 from study.analysis.importance import BEST_SHARE, FEWEST_TRIALS, importances
 from study.analysis.leaderboard import BASELINE, LeaderboardRow
@@ -94,7 +95,7 @@ def _spread_table(
     """Of these errors, one for each row of the leaderboard, those that are measured."""
     named = (("data", "data", data), ("constr.", "constraint", constraint))
     shown = [(short, long, spreads) for short, long, spreads in named if any(spreads)]
-    columns = [METHOD, Column("n", "completed and diverged trials")]
+    columns = [METHOD, Column("n", "networks of completed and diverged trials, each once")]
     for short, long, _ in shown:
         columns.append(Column(f"median\n{short}", f"median of the {split} {long} error"))
         columns.append(Column("95 %\ninterval", "distribution-free interval of that median"))
@@ -105,7 +106,7 @@ def _spread_table(
         count = max((one.count for one in values if one), default=0)
         cells = [cell for one in values for cell in _spread(one)]
         rows.append((_name(row, missed=row.method in missed), str(count), *cells))
-    notes = ["Over completed and diverged trials; a diverged one counts as worst."]
+    notes = ["Over the networks of completed and diverged trials; a diverged one counts as worst."]
     if any(one and one.interval is None for _, _, spreads in shown for one in spreads):
         notes.append("Fewer than 6 trials have no 95 % interval.")
     notes += _missed_notes(analysis, missed=bool(missed))
@@ -166,7 +167,11 @@ def pareto_table(analysis: Analysis) -> TextTable:
 
 def importance_table(analysis: Analysis) -> TextTable:
     """How much every searched setting had to do with a trial's being among the best, by objective."""
-    found = importances(analysis.study, analysis.records.values())
+    asked = Asked(analysis.study)
+    found = importances(
+        analysis.study,
+        [replace(one, metrics={**asked.values(one.method, one.metrics)}) for one in analysis.records.values()],
+    )
     columns = (
         Column("setting", "the searched setting", numeric=False),
         *(Column("\n".join(name.rsplit("/", 1)), f"share of the importance for {name}") for name in found),

@@ -3,8 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from search_spaces.contestants import untrained
-from search_spaces.measured import as_asked
+from search_spaces.contestants import Asked
 from search_spaces.schema import Study
 from study.analysis.findings import judged
 from study.analysis.measured import has_trade_off, metrics_of
@@ -28,7 +27,7 @@ class Tally:
     best: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.untrained = untrained(self.study)
+        self.asked = Asked(self.study)
 
     def start(self, trial: str) -> None:
         """A trial runs: that it had ended before does not count any more."""
@@ -46,13 +45,11 @@ class Tally:
     def _complete(self, record: TrialRecord) -> None:
         self.measured.update(metrics_of([record]))
         self.pareto = pareto_set([*self.pareto, *judged(self.study, [record])])
-        metrics = as_asked(record.metrics, trains=record.method not in self.untrained)
-        if not self.study.feasible(metrics):
+        if not self.asked.keeps_bounds(record.method, record.metrics):
             return
-        for objective, mode in self.study.objectives.items():
-            if objective in metrics:
-                value, better = float(metrics[objective]), min if mode == "min" else max
-                self.best[objective] = better(value, self.best.get(objective, value))
+        for objective, value in self.asked.values(record.method, record.metrics).items():
+            better = min if self.study.objectives[objective] == "min" else max
+            self.best[objective] = better(value, self.best.get(objective, value))
 
     def metrics(self) -> dict[str, float]:
         """trials/<status>, pareto/size, best/<objective>.

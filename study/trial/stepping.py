@@ -104,9 +104,9 @@ class SteppedTrial:
         whole, values = _load(self.request["study"]), self.request["values"]
         study = with_device(resolve(whole, values))
         self.repeats = trainings.may_repeat(whole, values)
-        trial, notes = trial_folder.begin(study, self._folder, problem := self.build(study.problem))
+        trial, notes = trial_folder.begin(study, self._folder, self.build(study.problem))
         if self.repeats and not trial.history:
-            trial = trainings.take_over(study, self.request["folder"], problem) or trial
+            trial = trainings.take_over(trial, self.request["folder"])
         return trial, notes
 
     def _save(self, trial: Trial) -> list[str]:

@@ -5,12 +5,12 @@ has the same training takes it over from that trial's checkpoint, with all epoch
 """
 
 import hashlib
+from contextlib import suppress
 from typing import Any
 
 from pyarrow.fs import FileSystem
 
 from cnn_core.checkpoint import CheckpointError
-from cnn_core.problems import Problem
 from search_spaces.contestants import of_trial
 from search_spaces.schema import Choice, Integer, Study
 from study.trial import trial_folder
@@ -24,33 +24,40 @@ TRAININGS = "trainings"
 def may_repeat(study: Study, values: dict[str, Any]) -> bool:
     """Whether other trials of the study, with other projections, may have the training of the one with these values."""
     plain = of_trial(study, values)
-    if plain.projection is None or plain.projection.every is not None or not plain.trains:
+    if plain.projection is None or not plain.trains or plain.projection.every or "projection.every" in plain.search:
         return False
     others = [one.distribution for path, one in plain.search.items() if not path.startswith("projection.")]
     return len(others) < len(plain.search) and all(isinstance(one, Choice | Integer) for one in others)
 
 
 def offer(trial: Trial, folder: str, name: str) -> None:
-    """Say that the training of this trial, which has ended, is in the folder of this name."""
-    files, path = FileSystem.from_uri(f"{folder}/{TRAININGS}")
-    files.create_dir(path, recursive=True)
-    trial_folder.write(files, f"{path}/{_called(trial.study)}", name.encode())
+    """Say that the training of this trial, which has ended, is in the folder of this name, if the storage takes it."""
+    with suppress(OSError):
+        files, path = FileSystem.from_uri(f"{folder}/{TRAININGS}")
+        files.create_dir(path, recursive=True)
+        trial_folder.write(files, f"{path}/{_called(trial.study)}", name.encode())
 
 
-def take_over(study: Study, folder: str, problem: Problem | None = None) -> Trial | None:
-    """The trial as another one has trained it; None where none has, or what it left cannot be used."""
-    files, path = FileSystem.from_uri(f"{folder}/{TRAININGS}/{_called(study)}")
+def take_over(trial: Trial, folder: str) -> Trial:
+    """This new trial as another one has trained it; as it is where none has, or what that left cannot be used."""
     try:
-        with files.open_input_stream(path) as stream:
-            other = f"{folder}/{stream.read().decode()}"
-        trial = Trial(study, problem)
-        state = trial_folder.read(other, CHECKPOINT, device=trial.device)
-        if state is None or training_of(state["settings"]) != training_of(settings_of(study)):
-            return None
-        trial.take_over(state)
+        state = _found(trial, folder)
     except (OSError, CheckpointError, ValueError):
-        return None
-    return trial if trial.done else None
+        return trial
+    if state is None or training_of(state["settings"]) != training_of(settings_of(trial.study)):
+        return trial
+    try:
+        trial.take_over(state)
+    except ValueError:
+        return Trial(trial.study, trial.model.problem)
+    return trial
+
+
+def _found(trial: Trial, folder: str) -> dict[str, Any] | None:
+    files, path = FileSystem.from_uri(f"{folder}/{TRAININGS}/{_called(trial.study)}")
+    with files.open_input_stream(path) as stream:
+        other = stream.read().decode()
+    return trial_folder.read(f"{folder}/{other}", CHECKPOINT, device=trial.device)
 
 
 def _called(study: Study) -> str:

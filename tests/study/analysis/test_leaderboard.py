@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from cnn_core.metrics import WORST
@@ -73,11 +75,27 @@ def test_a_running_trial_is_counted_with_its_last_epoch_and_never_best() -> None
     assert (row.best, row.data, row.counts[TrialStatus.RUNNING]) == (None, None, 1)
 
 
+def test_a_trial_that_failed_does_not_speak_for_the_network_of_others() -> None:
+    failed = variant(0.1, 1.0, status=TrialStatus.FAILED, trial="0", training="{}")
+    (row,) = leaderboard([failed, variant(0.1, 1.0, trial="1", training="{}")])
+    assert row.data is not None and (row.data.median, row.data.count) == (0.1, 1)
+
+
 def test_a_network_that_several_trials_share_counts_once() -> None:
-    first = record("0", validation__data_mse=0.1, validation__constraint_mse=1.0, projected__validation__data_mse=0.4)
-    reused: dict[str, float] = {"time__reused_s": 3.0, "projected__validation__data_mse": 0.2}
-    second = record("1", validation__data_mse=0.1, validation__constraint_mse=1.0, **reused)
-    variants = [*variants_of(first), *variants_of(second)]
+    records = [
+        record(
+            str(place),
+            validation__data_mse=0.1,
+            validation__constraint_mse=1.0,
+            projected__validation__data_mse=0.4 - 0.2 * place,
+        )
+        for place in range(2)
+    ]
+    variants = [
+        variant
+        for place, one in enumerate(records)
+        for variant in variants_of(replace(one, values={"training.epochs": 3, "projection.points": 10 + place}))
+    ]
     trained, projected = leaderboard(variants)
     assert trained.data is not None and (trained.data.median, trained.data.count) == (0.1, 1)
     assert projected.data is not None and (projected.data.median, projected.data.count) == (pytest.approx(0.3), 2)

@@ -1,8 +1,11 @@
 """Who speaks for constraints, and whether they are worth it."""
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
-from study.comparison.result import Comparison
+from study.comparison.result import Comparison, EntryResult
 from study.comparison.verdict import judge
 from study.comparison.worth import Champion, Way, champions, in_short
 from tests.study.comparison import synthetic
@@ -53,6 +56,10 @@ def valued(comparison: Comparison, **values: float) -> Comparison:
 VALUES = {"soft-adam": 1e-9, "batch": 0.2, "null-space": 0.1, "from-scratch": 0.3}
 
 
+def said(comparison: Comparison) -> list[str]:
+    return list(in_short(comparison, found(comparison)))
+
+
 def found(comparison: Comparison) -> list[Champion]:
     return list(champions(comparison, judge(comparison)))
 
@@ -81,21 +88,73 @@ def test_it_is_worth_it_where_the_error_is_halved_surely_enough() -> None:
 
 def test_a_sentence_for_each_way() -> None:
     better, batch = valued(made(), **VALUES), VALUES | {"batch": 0.01}
-    assert list(in_short(found(better))) == [
+    assert said(better) == [
         "Training with constraints at least halves the error of the best tuned baseline on all 2 problems.",
         "Projection at least halves the error of the best tuned baseline on all 2 problems.",
     ]
-    assert next(in_short(found(valued(made(), **batch)))) == (
-        "Training with constraints does not halve the error of the best tuned baseline on any of 2 problems."
+    assert said(valued(made(), **batch))[0] == (
+        "Training with constraints is not shown to halve the error of the best tuned baseline on any of the 2 problems."
     )
-    assert next(in_short(found(valued(made(("burgers",)), **batch)))) == (
-        "Training with constraints does not halve the error of the best tuned baseline on burgers."
+    assert said(valued(made(("burgers",)), **batch))[0] == (
+        "Training with constraints is not shown to halve the error of the best tuned baseline on burgers."
     )
     mixed = [*found(valued(made(("burgers",)), **VALUES))[:1], *found(valued(made(("fronts",)), **batch))[:1]]
-    assert next(in_short(mixed)) == (
+    assert next(in_short(made(), mixed)) == (
         "Training with constraints at least halves the error of the best tuned baseline on 1 of 2 problems (burgers)."
     )
 
 
 def test_without_a_baseline_nobody_speaks() -> None:
     assert found(replace(valued(made(), **VALUES), baselines=())) == []
+
+
+def changed(comparison: Comparison, contestant: str, change: Callable[[EntryResult], EntryResult]) -> Comparison:
+    return replace(
+        comparison,
+        problems=tuple(
+            replace(
+                problem,
+                entries=tuple(change(one) if one.contestant == contestant else one for one in problem.entries),
+            )
+            for problem in comparison.problems
+        ),
+    )
+
+
+def test_runs_that_are_missing_are_worse_than_any_validation_error() -> None:
+    of = valued(made(), **VALUES | {"batch": 1e-6})
+    half = changed(of, "batch", lambda entry: replace(entry, searches=entry.searches[:1]))
+    assert found(half)[0].standing.label == "null-space"
+    nothing = valued(made(), **dict.fromkeys(VALUES, math.inf))
+    assert found(nothing) == []
+
+
+def runs(entry: EntryResult, **changes: Any) -> EntryResult:
+    searches = [
+        replace(search, confirmed=tuple(replace(run, **changes) for run in search.confirmed))
+        for search in entry.searches
+    ]
+    return replace(entry, searches=tuple(searches))
+
+
+def test_one_whose_runs_all_failed_has_trained_all_the_same() -> None:
+    failing = changed(
+        valued(made(), **VALUES), "batch", lambda one: runs(one, failed=True, training_seconds=0.0, validation=0.0)
+    )
+    assert {(one.way, one.standing.label) for one in found(failing)} == {
+        (Way.TRAINED, "batch"),
+        (Way.PROJECTED, "from-scratch + projection"),
+    }
+    assert not any(one.worth_it for one in found(failing) if one.way is Way.TRAINED)
+
+
+def test_one_that_trains_nothing_speaks_for_projection_unless_it_is_a_baseline() -> None:
+    solving = changed(valued(made(), **VALUES), "batch", lambda one: runs(one, training_seconds=0.0, validation=1e-9))
+    assert [one.standing.label for one in found(solving)] == ["null-space", "null-space", "batch", "batch"]
+    baseline = replace(solving, baselines=("soft-adam", "batch"))
+    assert "batch" not in {one.standing.label for one in found(baseline)}
+
+
+def test_beside_a_baseline_that_failed_any_error_is_worth_it() -> None:
+    failing = changed(valued(made(), **VALUES), "soft-adam", lambda one: runs(one, failed=True))
+    assert all(one.worth_it for one in found(failing))

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
+from search_spaces.contestants import Asked
 from study.driver.losses import IN_A_ROW
 from study.driver.recorder import Listener, Recorder, ending
 from study.journal.events import TrialStatus
@@ -29,7 +30,7 @@ def recording(
     directory: Path, *, folder: Path | None = None, console: Console | None = None, on_end: Listener = lambda _: None
 ) -> Recorder:
     study = small_study(COMPLETES)
-    progress = Progress("small", study.objectives, trials=1, console=console)
+    progress = Progress("small", Asked(study), trials=1, console=console)
     recorder = Recorder(
         study, directory, Journal(directory).trials(), progress,
         folder=str(folder or directory / "trials"), on_end=on_end, on_step=lambda: None,
@@ -250,7 +251,7 @@ def test_a_traceback_goes_with_an_end_that_was_none(recorder: Recorder) -> None:
 def test_a_trial_that_trains_nothing_is_known_by_its_solver(tmp_path: Path) -> None:
     study = solved.study()
     recorder = Recorder(
-        study, tmp_path, {}, Progress("small", study.objectives, trials=1),
+        study, tmp_path, {}, Progress("small", Asked(study), trials=1),
         folder=str(tmp_path / "trials"), on_end=lambda _: None, on_step=lambda: None,
     )  # fmt: skip
     config = {"trial": "0000", "values": {"projection.solver": "lm"}}

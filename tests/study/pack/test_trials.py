@@ -114,7 +114,10 @@ def test_what_cannot_be_measured_at_once_is_measured_one_by_one_and_that_is_told
     monkeypatch.setattr(gathering, "measure_stacked", no_room)
     found = run(PackedTrials(), [request(tmp_path, place, rate) for place, rate in enumerate(RATES)])
     notes = [note for results in found for result in results for note in result["notes"]]
-    assert len(notes) == 1 and notes[0].endswith("measuring at once raises OutOfMemoryError: no room for all")
+    assert notes == [
+        "it is measured by itself in its pack, as others like it: measuring at once raises "
+        "OutOfMemoryError: no room for all"
+    ]
     for results, rate in zip(found, RATES, strict=True):
         assert_as_alone(results[-1], rate)
 

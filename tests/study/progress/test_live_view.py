@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from search_spaces.contestants import Asked
 from search_spaces.load import dump_yaml, load_study
 from study.journal.events import TrialStatus
 from study.progress import live_view
@@ -16,7 +17,7 @@ def shown(*, terminal: bool, trials: int = 4, hours: float | None = None) -> tup
     console = Console(file=text, force_terminal=terminal, width=80, color_system=None)
     of = Progress(
         "small",
-        small_study().objectives,
+        Asked(small_study()),
         trials=trials,
         slots=2,
         hours=hours,

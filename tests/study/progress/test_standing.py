@@ -1,14 +1,28 @@
+from collections.abc import Mapping
+from typing import Any, Literal
+
 import pytest
 
+from cnn_core.solvers import LevenbergMarquardt
+from search_spaces.contestants import Asked
+from search_spaces.schema import Contestant
 from study.journal.events import TrialStatus
 from study.progress import standing
 from study.progress.standing import Best, Slots, Standing
+from tests.search_spaces.competing import METHOD
+from tests.study.small_study import small_study
+
+SOFT, SCRATCH = Contestant({METHOD: "soft"}), Contestant({"training.epochs": 0})
 
 DATA, CONSTRAINT = "validation/data_mse", "validation/constraint_mse"
 
 
+def standing_of(objectives: Mapping[str, Literal["min", "max"]], *, trials: int = 2, **changes: Any) -> Standing:
+    return Standing(Asked(small_study(objectives=objectives, **changes)), trials)
+
+
 def of_two_objectives() -> Standing:
-    return Standing({DATA: "min", CONSTRAINT: "min"}, trials=10)
+    return standing_of({DATA: "min", CONSTRAINT: "min"}, trials=10)
 
 
 def end(of: Standing, ident: str, method: str, data: float, constraint: float, status: str = "completed") -> None:
@@ -29,7 +43,7 @@ def test_only_completed_trials_are_best() -> None:
 
 
 def test_the_best_of_an_objective_to_maximize_is_the_largest() -> None:
-    of = Standing({DATA: "max"}, trials=2)
+    of = standing_of({DATA: "max"})
     for ident, value in (("0000", 0.3), ("0001", 0.2)):
         of.end(ident, "soft", TrialStatus.COMPLETED, {DATA: value})
     assert of.best[DATA].trial == "0000"
@@ -57,7 +71,9 @@ def test_the_pareto_set_holds_what_no_other_trial_beats() -> None:
 
 
 def test_one_that_trains_nothing_is_judged_by_its_projection() -> None:
-    of = Standing({CONSTRAINT: "min"}, trials=2, untrained={"scratch"})
+    of = standing_of(
+        {CONSTRAINT: "min"}, contestants={"soft": SOFT, "scratch": SCRATCH}, projection=LevenbergMarquardt()
+    )
     of.end("0000", "scratch", TrialStatus.COMPLETED, {CONSTRAINT: 1e-9, f"projected/{CONSTRAINT}": 0.2})
     assert of.best[CONSTRAINT] == Best(0.2, "0000", "scratch")
     of.end("0001", "soft", TrialStatus.COMPLETED, {CONSTRAINT: 0.1, f"projected/{CONSTRAINT}": 1e-9})
@@ -81,7 +97,7 @@ def test_the_use_of_slots_is_the_time_that_they_held_trials(monkeypatch: pytest.
 
 
 def test_what_exceeds_a_bound_is_not_best() -> None:
-    of = Standing({DATA: "min"}, trials=2, feasible=lambda metrics: float(metrics[CONSTRAINT]) <= 0.1)
+    of = standing_of({DATA: "min"}, bounds={CONSTRAINT: 0.1})
     of.end("0", "soft", TrialStatus.COMPLETED, {DATA: 0.1, CONSTRAINT: 0.2})
     of.end("1", "soft", TrialStatus.COMPLETED, {DATA: 0.2, CONSTRAINT: 0.1})
     assert of.best[DATA].trial == "1"
@@ -89,7 +105,7 @@ def test_what_exceeds_a_bound_is_not_best() -> None:
 
 
 def test_a_trial_that_may_go_on_is_not_over() -> None:
-    standing = Standing({"validation/data_mse": "min"}, trials=3)
+    standing = standing_of({DATA: "min"}, trials=3)
     for ident, status in enumerate((TrialStatus.COMPLETED, TrialStatus.LOST, TrialStatus.STOPPED)):
         standing.end(f"{ident:04d}", "soft", status, {"validation/data_mse": 0.1})
     assert standing.over == 1

@@ -59,8 +59,10 @@ def test_best_and_pareto_set_count_completed_trials_alone() -> None:
 def test_one_that_trains_nothing_is_judged_by_its_projection() -> None:
     soft, scratch = Contestant({METHOD: "soft"}), Contestant({"training.epochs": 0})
     of = Tally(replace(study(), contestants={"soft": soft, "scratch": scratch}, projection=LevenbergMarquardt()))
-    random, solved = {DATA: 0.1, CONSTRAINT: 1e-9}, {f"projected/{DATA}": 0.2, f"projected/{CONSTRAINT}": 0.3}
-    for trial, name, metrics in (("1", "scratch", random | solved), ("2", "soft", {DATA: 0.4, CONSTRAINT: 0.1})):
+    solved: dict[str, float | str] = {DATA: 0.1, CONSTRAINT: 1e-9}
+    solved |= {f"projected/{DATA}": 0.2, f"projected/{CONSTRAINT}": 0.3}
+    trained: dict[str, float | str] = {DATA: 0.4, CONSTRAINT: 0.1}
+    for trial, name, metrics in (("1", "scratch", solved), ("2", "soft", trained)):
         of.end(TrialRecord(trial, {CONTESTANT: name}, name, TrialStatus.COMPLETED, metrics=metrics))
     assert {name: value for name, value in of.metrics().items() if name.startswith("best/")} == {
         "best/validation/data_mse": 0.2,
