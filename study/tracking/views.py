@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from search_spaces.contestants import CONTESTANT, plain_studies, searched
+from search_spaces.contestants import CONTESTANT, Asked, plain_studies, searched
 from search_spaces.schema import Study
 from study.analysis.measured import UNKNOWN, unknowns_in
 from study.analysis.variants import CONSTRAINT, DATA
@@ -57,7 +57,7 @@ def key(name: str, view: str) -> str:
 def _trials(study: Study, known: Collection[str], name: str) -> dict[str, Any]:
     own = [CONTESTANT] if study.contestants else []
     paths = own + [path for path in searched(study) if path != "training.method.name"]
-    shown = dict.fromkeys([metric for metric in (*study.objectives, *METRICS) if metric in known] + _unknowns(known))
+    shown = dict.fromkeys([metric for metric in (*Asked(study).names, *METRICS) if metric in known] + _unknowns(known))
     metrics, settings = [f"metrics.`{metric}`" for metric in shown], [f"params.`{fit(path)}`" for path in paths]
     columns = ["tags.`status`", *metrics, *settings]
     return {

@@ -22,6 +22,9 @@ Wave = tuple[float, ...]
 SOLVED = "solved"
 """What a trial without training has found: a list of its waves' projections."""
 
+REUSED = "reused"
+"""How many of a trial's seconds of training another trial has spent for it."""
+
 WAVE = "wave"
 """Beside the fields of each: its parameters p (K,), as numbers."""
 
@@ -49,7 +52,7 @@ def _result(solution: Mapping[str, Any]) -> ProjectionResult:
 
 def read(path: Path, *, device: torch.device) -> dict[str, Any]:
     """The state in a trial's checkpoint. Raises CheckpointError that says what is missing, or of the wrong kind."""
-    state = {SOLVED: [], **checkpoint.load(path, device=device)}  # earlier versions did not keep them
+    state = {SOLVED: [], REUSED: 0.0, **checkpoint.load(path, device=device)}  # earlier versions did not keep them
     _require(state, TRIAL, path)
     _require(state["training"], TRAINING, path, "training.")
     size = len(state["training"]["theta"])
@@ -124,6 +127,7 @@ TRIAL: Mapping[str, Callable[[Any], bool]] = {
     "settings": _are_settings,
     "training": lambda value: isinstance(value, dict),
     "seconds": _is_number,
+    REUSED: _is_number,
     "history": _list_of(_are_metrics),
     "percentiles": _list_of(_are_percentiles),
     SOLVED: _are_solutions,

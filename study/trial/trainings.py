@@ -8,6 +8,7 @@ import hashlib
 from contextlib import suppress
 from typing import Any
 
+import torch
 from pyarrow.fs import FileSystem
 
 from cnn_core.checkpoint import CheckpointError
@@ -35,16 +36,17 @@ def offer(trial: Trial, folder: str, name: str) -> None:
     with suppress(OSError):
         files, path = FileSystem.from_uri(f"{folder}/{TRAININGS}")
         files.create_dir(path, recursive=True)
-        trial_folder.write(files, f"{path}/{_called(trial.study)}", name.encode())
+        trial_folder.write(files, f"{path}/{_name(_training(trial.study))}", name.encode())
 
 
 def take_over(trial: Trial, folder: str) -> Trial:
     """This new trial as another one has trained it; as it is where none has, or what that left cannot be used."""
+    training = _training(trial.study)
     try:
-        state = _found(trial, folder)
+        state = _found(training, folder, device=trial.device)
     except (OSError, CheckpointError, ValueError):
         return trial
-    if state is None or training_of(state["settings"]) != training_of(settings_of(trial.study)):
+    if state is None or training_of(state["settings"]) != training:
         return trial
     try:
         trial.take_over(state)
@@ -53,12 +55,16 @@ def take_over(trial: Trial, folder: str) -> Trial:
     return trial
 
 
-def _found(trial: Trial, folder: str) -> dict[str, Any] | None:
-    files, path = FileSystem.from_uri(f"{folder}/{TRAININGS}/{_called(trial.study)}")
+def _found(training: str, folder: str, *, device: torch.device) -> dict[str, Any] | None:
+    files, path = FileSystem.from_uri(f"{folder}/{TRAININGS}/{_name(training)}")
     with files.open_input_stream(path) as stream:
         other = stream.read().decode()
-    return trial_folder.read(f"{folder}/{other}", CHECKPOINT, device=trial.device)
+    return trial_folder.read(f"{folder}/{other}", CHECKPOINT, device=device)
 
 
-def _called(study: Study) -> str:
-    return hashlib.sha256(training_of(settings_of(study)).encode()).hexdigest()[:16]
+def _training(study: Study) -> str:
+    return training_of(settings_of(study))
+
+
+def _name(training: str) -> str:
+    return hashlib.sha256(training.encode()).hexdigest()[:16]

@@ -199,7 +199,7 @@ class Trial:
             ) from error
         if self.epoch and not state["history"]:
             raise ValueError("the checkpoint has lost its history; begin a new trial")
-        clock, self.history, self.reused = state["seconds"], state["history"], state.get("reused", 0.0)
+        clock, self.history, self.reused = state["seconds"], state["history"], state[saved.REUSED]
         self.seconds = Seconds(clock, most(self.history, TRAINING, clock))
         clock = most(self.history, PROJECTION_SECONDS)
         self.projection_seconds = Seconds(clock, most(self.history, PROJECTION, clock))
@@ -207,14 +207,14 @@ class Trial:
 
     def take_over(self, state: dict[str, Any]) -> None:
         """Be as another trial with the same training was before it projected. Raises ValueError if this one cannot."""
-        self.restore({**state, "reused": state["seconds"]})
+        self.restore({**state, saved.REUSED: state["seconds"]})
 
     def _state(self) -> dict[str, Any]:
         return {
             "settings": settings_of(self.study),
             "training": self.training.state_dict(),
             "seconds": self.seconds.clock,
-            "reused": self.reused,
+            saved.REUSED: self.reused,
             "history": self.history,
             "percentiles": self.percentiles,
             saved.SOLVED: self._solved(),

@@ -4,10 +4,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from cnn_core.solvers import LeastSquaresSolver
 from search_spaces.load import dump, resolve
+from search_spaces.schema import Contestant
 from study.analysis.variants import CONSTRAINT, DATA
 from study.tracking.content import trial_parameters
 from study.tracking.views import COMPARISON, TAG, TRIALS, key, views
+from tests.study.competing import SOFT as WEIGHTED
 from tests.study.competing import competing
 from tests.study.tracked_study import SOFT, study
 
@@ -56,6 +59,18 @@ def test_columns_and_charts_are_of_what_is_measured() -> None:
     charts = state(COMPARISON, measured)["compareRunCharts"]
     assert [chart["metricKey"] for chart in charts if chart["type"] == "BAR"] == ["test/constraint_mse"]
     assert "unknown/rate" in [chart["metricKey"] for chart in charts if chart["type"] == "LINE"]
+
+
+def test_what_is_asked_of_projections_is_a_column_where_a_contestant_trains_nothing() -> None:
+    rmse = "validation/constraint_rmse"
+    solved = Contestant({"training.epochs": 0})
+    contestants = {"heavy": WEIGHTED, "solved": solved}
+    asked = competing(contestants=contestants, objectives={rmse: "min"}, projection=LeastSquaresSolver())
+    tag = views(asked, [f"projected/{rmse}", DATA], name="first", created=1000)[f"{TAG}{key('first', TRIALS)}"]
+    columns = json.loads(json.loads(tag)["state"])["selectedColumns"]
+    assert [column for column in columns if column.startswith("metrics.")] == [
+        f"metrics.`{name}`" for name in (rmse, f"projected/{rmse}", DATA)
+    ]
 
 
 def test_contestants_are_columns_and_what_all_of_them_search_is_compared() -> None:

@@ -11,6 +11,7 @@ import torch
 from cnn_core.checkpoint import FORMAT, CheckpointError
 from cnn_core.solvers import LeastSquaresSolver
 from study.trial.files import CHECKPOINT
+from study.trial.saved import REUSED
 from study.trial.trial import Trial
 from study.trial.trial_folder import begin
 from tests.study.small_study import small_study, solve_and_save
@@ -73,6 +74,16 @@ def test_a_part_of_the_training_that_is_missing_or_of_another_kind(folder: Path,
     for value in WRONG if name != "epoch" else WRONG[1:]:
         torch.save(whole | {"training": training | {name: value}}, folder / CHECKPOINT)
         refused(folder)
+
+
+def test_seconds_of_another_trial_are_a_number_and_none_where_nobody_wrote_them(folder: Path) -> None:
+    whole = torch.load(folder / CHECKPOINT, weights_only=True)
+    for value in ("x", None, [1], {1: 2}, float("nan"), torch.zeros(3)):
+        torch.save(whole | {REUSED: value}, folder / CHECKPOINT)
+        assert "(reused is not what it should be)" in refused(folder)
+    torch.save({key: value for key, value in whole.items() if key != REUSED}, folder / CHECKPOINT)
+    (trial := Trial(small_study(epochs=4))).load(folder)
+    assert (trial.epoch, trial.reused) == (1, 0.0)
 
 
 def test_a_checkpoint_without_its_history(folder: Path) -> None:
