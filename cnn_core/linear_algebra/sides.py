@@ -44,8 +44,8 @@ of rows does without, but for units.
 """
 
 
-class Operator(Protocol):
-    """A matrix J (R × P) by its products."""
+class Products(Protocol):
+    """A matrix J (R × P) by its products with vectors."""
 
     def times(self, vector: Tensor) -> Tensor:
         """J v: (P,) → (R,)."""
@@ -54,6 +54,10 @@ class Operator(Protocol):
     def transposed_times(self, weights: Tensor) -> Tensor:
         """Jᵀ w: (R,) → (P,)."""
         ...
+
+
+class Operator(Products, Protocol):
+    """A matrix J (R × P) by all of its products, and by its rows."""
 
     def gram(self) -> Tensor:
         """J Jᵀ (R, R)."""
@@ -165,21 +169,12 @@ class _Formed:
     def transposed_times(self, weights: Tensor) -> Tensor:
         return weights @ self.rows
 
-    def gram(self) -> Tensor:
-        return self.rows @ self.rows.T
-
-    def matrix(self) -> Tensor:
-        return self.rows
-
-    def pieces(self, rows: int) -> Iterator[Tensor]:
-        return iter(self.rows.split(rows))
-
 
 @dataclass(frozen=True, eq=False)
 class _Weighted:
     """W J U for diagonal `weights` W (R,) and `units` U (P,), by products alone."""
 
-    jacobian: Operator
+    jacobian: Products
     weights: Tensor
     units: Tensor
 
@@ -220,7 +215,7 @@ class _DampedScaled:
 
 @dataclass(frozen=True, eq=False)
 class _RowsSide:
-    jacobian: Operator
+    jacobian: Products
     weights: Tensor
     gram: Tensor
 
