@@ -112,7 +112,7 @@ TAKEN = {
 def started(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     program = f"import sys\nsys.argv[0] = 'cnn-study'\nfrom {ENTRY} import main\nmain()"
     return subprocess.run(
-        [sys.executable, "-P", "-c", program, "check", "helmholtz-quick"],
+        [sys.executable, "-P", "-c", program, "spaces"],
         cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -192,7 +192,15 @@ FAST = {
         ("fronts-rate", {"test/growth_mse", "test/data_mse", "unknown/rate"}),
     ],
 )
-def test_that_pde_can_be_studied(readme: str, tmp_path: Path, study: str, measured: set[str]) -> None:
+def test_that_pde_can_be_studied(
+    readme: str,
+    tmp_path: Path,
+    study: str,
+    measured: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "fronts.py").write_text(fronts(readme), encoding="utf-8")
     (study_file,) = [block for block in code_blocks(readme, "yaml") if f"study: {study}\n" in block]
     (tmp_path / f"{study}.yaml").write_text(study_file, encoding="utf-8")
@@ -201,9 +209,8 @@ def test_that_pde_can_be_studied(readme: str, tmp_path: Path, study: str, measur
     batches = "{initial: 4" if study == "fronts" else "{data: 12, initial: 4"
     fast = FAST | {"training.batch_size": f"{batches}, interior: 10, boundary: 4}}"}
     sets = [word for path, value in fast.items() for word in ("--set", f"{path}={value}")]
-    command = [COMMAND, "trial", f"{study}.yaml", *sets, "--json"]
-    answer = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    printed = json.loads(answer.stdout.splitlines()[-1])
+    cli(["trial", f"{study}.yaml", *sets, "--json"], standalone_mode=False)
+    printed = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert printed["status"] == "completed"
     assert measured <= set(printed["metrics"])
 

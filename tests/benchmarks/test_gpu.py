@@ -42,6 +42,7 @@ def test_steps_without_a_look_agree(method: str) -> None:
     assert row.value < 1e-9
 
 
+@pytest.mark.slow
 def test_processes_are_measured_together() -> None:
     row = guarded(replace(SMALL, what="processes", count=2), "cpu")
     assert (row.error, row.unit) == ("", "trials per hour")

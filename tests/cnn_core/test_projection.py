@@ -92,7 +92,7 @@ def test_conditions_hold_besides_the_pde(solver: str) -> None:
     initial = Condition(at, lambda u, x, p: {"value": u.value[0], "slope": u.gradient[0, 0]}, values)
     settings = replace(small(solver, steps=3000), tolerance=1e-4)  # type: ignore[type-var]
     if isinstance(settings, AdamProjection):
-        settings = replace(settings, learning_rate=3e-3)
+        settings = replace(settings, learning_rate=1e-2)
     (result,) = project(model, theta_of(model), WAVES[:1], settings, conditions=[initial])
     assert result.status is ProjectionStatus.CONVERGED
     assert float(model.predict(result.theta, at.double(), WAVES[:1])) == pytest.approx(0.4, abs=0.02)

@@ -85,7 +85,7 @@ def test_nearest_parameters_moves_them_less_and_the_function_more(trained):
 
 def test_adam_flattens_where_lm_does_not(trained):
     model, theta = trained
-    (adam,) = project(model, theta, WAVE, AdamProjection(learning_rate=1e-3, max_steps=1500, tolerance=0.0, points=60))
+    (adam,) = project(model, theta, WAVE, AdamProjection(learning_rate=3e-3, max_steps=500, tolerance=0.0, points=60))
     assert data_error(model, adam.theta) > 3 * data_error(model, theta)
 
 

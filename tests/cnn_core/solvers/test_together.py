@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.networks import Dense, Modulated
 from cnn_core.problems import Condition, helmholtz, poisson, pythagorean
 from cnn_core.projection import projection_points
-from cnn_core.solvers import LevenbergMarquardt, ProjectionStatus, together
+from cnn_core.solvers import LevenbergMarquardt, ProjectionStatus, lm, together
 from cnn_core.solvers.enforced import enforced
 from cnn_core.solvers.solver import Solution
 from tests.cnn_core.cases import OwnNetwork, make_model, relative
@@ -22,15 +23,25 @@ from tests.cnn_core.solvers.test_lm import value_of
 WAVES = torch.tensor([[1.0, 0.5, -0.2], [1.2, 0.7, 0.0], [1.4, 0.9, 0.1]], dtype=torch.float64)
 
 
+@pytest.fixture(autouse=True)
+def little_is_probed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a network is at rest where it did not arrive is asked of few steps, here and there."""
+    monkeypatch.setattr(lm, "PROBING_STEPS", 5)
+
+
 def solutions(
-    solver: LevenbergMarquardt, model: ConstrainedNetwork, waves: Tensor = WAVES, theta: Tensor | None = None
+    solver: LevenbergMarquardt,
+    model: ConstrainedNetwork,
+    waves: Tensor = WAVES,
+    theta: Tensor | None = None,
+    count: int = 30,
 ) -> tuple[list[Solution], list[Solution]]:
     """Together, and one by one."""
     points = {
-        "interior": 30,
+        "interior": count,
         **({"boundary": 8} if model.problem.conditions and model.problem.name == "poisson" else {}),
     }
-    x = projection_points(model.problem, 30)
+    x = projection_points(model.problem, count)
     every = enforced(model.problem, points, x, "uniform")
     start = model.begin if theta is None else theta
     return solver.solve_together(model, start, x, waves, every), [
@@ -65,7 +76,7 @@ def test_waves_together_are_those_one_by_one(solver: LevenbergMarquardt) -> None
 
 
 def test_with_conditions_on_regions_and_at_points() -> None:
-    solver = LevenbergMarquardt(max_steps=30, space="rows")
+    solver = LevenbergMarquardt(max_steps=12, space="rows")
     model = make_model(poisson(), Dense(widths=(16,)))
     assert_alike(*solutions(solver, model, torch.zeros(2, 0, dtype=torch.float64)))
     pinned = replace(
@@ -105,16 +116,20 @@ def test_stacks_are_no_larger_than_fits(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    "solver", [LevenbergMarquardt(max_steps=5, space="parameters"), LevenbergMarquardt(max_steps=5)]
+    ("model", "settings"),
+    [
+        (waves_model(), {"space": "parameters"}),
+        (ConstrainedNetwork(helmholtz(), OwnNetwork(1, 3, 1).double()), {}),
+        (make_model(pythagorean(), Modulated(widths=(5,))), {"solutions": "general"}),
+    ],
+    ids=["the space of parameters", "an own network", "general solutions"],
 )
-def test_what_cannot_be_stacked_goes_one_by_one(solver: LevenbergMarquardt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_stacked_goes_one_by_one(
+    model: ConstrainedNetwork, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(together.Together, "travel", None)
-    own = ConstrainedNetwork(helmholtz(), OwnNetwork(1, 3, 1).double())
-    assert_alike(*solutions(solver, own if solver.space == "auto" else waves_model()))
-    general = LevenbergMarquardt(solutions="general", max_steps=5)
-    assert_alike(
-        *solutions(general, make_model(pythagorean(), Modulated(widths=(5,))), WAVES[:, : len(pythagorean().given)])
-    )
+    waves = WAVES[:2, : len(model.problem.given)]
+    assert_alike(*solutions(LevenbergMarquardt(max_steps=2, **settings), model, waves, count=6))
 
 
 def test_where_there_is_no_memory_for_all_at_once_fewer_are_solved_at_once() -> None:
@@ -128,6 +143,6 @@ def test_where_there_is_no_memory_for_all_at_once_fewer_are_solved_at_once() -> 
 
     asked: list[int] = []
     model, x = waves_model(), projection_points(helmholtz(), 30)
-    found = projection._together(model, model.begin, WAVES, Small(max_steps=20), x, ())
-    assert_alike(found, [LevenbergMarquardt(max_steps=20).solve(model, model.begin, x, p) for p in WAVES])
+    found = projection._together(model, model.begin, WAVES, Small(max_steps=8), x, ())
+    assert_alike(found, [LevenbergMarquardt(max_steps=8).solve(model, model.begin, x, p) for p in WAVES])
     assert asked == [3, 2, 1, 1, 1]

@@ -47,7 +47,7 @@ def test_a_projection_that_missed_its_tolerance_is_marked(
     assert out.getvalue().count("†") == marked * (1 + (1 if width > 100 else len(METRICS)))
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("arguments", [("spaces",), ("trial", "small.yaml"), ("--help",)], ids=" ".join)
 def test_a_terminal_without_our_letters(
     command: Command, tmp_path: Path, encoding: str, arguments: tuple[str, ...]
@@ -64,7 +64,11 @@ def test_a_study_file_keeps_its_letters_where_the_terminal_has_none() -> None:
     assert not dump_yaml(study).isascii()
 
 
-@pytest.mark.parametrize("arguments", [("check", "small.yaml"), ("spaces",), ("trial", "small.yaml")], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [pytest.param(("check", "small.yaml"), marks=pytest.mark.slow), ("spaces",), ("trial", "small.yaml")],
+    ids=" ".join,
+)
 def test_an_output_that_takes_nothing_is_one_line(command: Command, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = program(*arguments, folder=tmp_path, out="/dev/full")
     assert done.returncode == 1

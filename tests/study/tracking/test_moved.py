@@ -47,7 +47,8 @@ def go_on(runs: Path) -> None:
     subprocess.run([sys.executable, "-c", f"{code}{default_uri(runs)!r})"], cwd=ROOT, check=True)
 
 
-@pytest.mark.parametrize("name", [AWKWARD[0], pytest.param(AWKWARD[2], marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [AWKWARD[0], AWKWARD[2]])
 def test_files_belong_to_the_folder_wherever_it_is(runs: Path, name: str) -> None:
     there = runs.parents[1] / name / "runs"
     shutil.copytree(runs, there)

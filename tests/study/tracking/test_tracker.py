@@ -93,6 +93,7 @@ def test_a_study_is_shown_while_it_runs_and_its_report_is_added(journal: Journal
     assert "[report](#/experiments/1/runs/" in parent.data.tags["mlflow.note.content"]
 
 
+@pytest.mark.slow
 def test_the_upload_ends_with_a_killed_driver_and_a_resumed_one_goes_on(
     journal: Journal, uri: str, follow: Follow
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_file_of_the_user_is_not_taken_for_ours(journal: Journal, uri: str, fo
         os.chdir(before)
 
 
+@pytest.mark.slow
 def test_a_study_that_another_driver_goes_on_with_is_not_marked_as_ended(
     journal: Journal, uri: str, follow: Follow
 ) -> None:

@@ -17,7 +17,7 @@ from tests.study.small_study import COMPLETES, DIVERGES, LEARNING_RATE, small_st
 
 STEPS, WEIGHT = "projection.max_steps", "training.method.weight"
 
-PROJECTS = small_study(COMPLETES, DIVERGES, projection=AdamProjection(points=10))
+PROJECTS = small_study(COMPLETES, DIVERGES, projection=AdamProjection(points=10, max_steps=5))
 STUDY = replace(PROJECTS, search={**PROJECTS.search, STEPS: SearchedParameter(Choice((2, 5)))})
 
 
