@@ -185,16 +185,28 @@ class Searched:
         return Confirmed(
             source=self._source(self.confirmation, record.trial),
             seed=_seed(record),
-            errors={name: value for name, value in variant.metrics.items() if name.startswith("test/")},
+            errors=_test_errors(variant),
             training_seconds=_seconds(record, TRAINING_SECONDS),
             projection_seconds=_seconds(record, PROJECTION) if _projects(record, projected) else 0.0,
             failed=record.status is not TrialStatus.COMPLETED,
             sections=_sections(record, projected),
             validation=self._value(variant),
+            before=_test_errors(self._as_trained(variant)) if projected else {},
         )
+
+    def _as_trained(self, variant: Variant) -> Variant | None:
+        """The network of a projected one before its projection."""
+        alike = (one for one in self.confirmed if one.trial == variant.trial and not one.projected)
+        return next(alike, None)
 
     def _source(self, study: str, trial: str) -> Source:
         return Source(study, trial, self.run_of(study, trial))
+
+
+def _test_errors(variant: Variant | None) -> dict[str, float]:
+    """Those that were measured."""
+    metrics = {} if variant is None else variant.metrics
+    return {name: value for name, value in metrics.items() if name.startswith("test/")}
 
 
 def _seed(record: TrialRecord) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from study.comparison.budget import best_after_seconds, best_after_trials
 from study.comparison.fronts import front, hypervolumes, points
+from study.comparison.gains import gains
 from study.comparison.result import Comparison, EntryResult, SearchResult, Source
 from study.comparison.sections import sections_by_entry
 from study.comparison.standing import Standing
@@ -25,6 +26,7 @@ def all_rows(comparison: Comparison, verdict: Verdict) -> dict[str, list[Row]]:
         "verdict.csv": lambda: _overall(verdict),
         "intervals.csv": lambda: _standings(comparison, verdict),
         "against.csv": lambda: _against(verdict),
+        "gains.csv": lambda: _gains(comparison),
         "budget.csv": lambda: _budget(comparison),
         "targets.csv": lambda: _targets(comparison),
         "fronts.csv": lambda: _fronts(comparison),
@@ -111,6 +113,15 @@ def _against(verdict: Verdict) -> Iterator[Row]:
                     | _estimate("improvement", one.improvement)
                     | {"p": one.p_value, "p_corrected": one.corrected, "decision": one.decision}
                 )
+
+
+def _gains(comparison: Comparison) -> Iterator[Row]:
+    for gain in gains(comparison):
+        yield (
+            {"problem": gain.problem, "entry": gain.label, "runs": len(gain.ratios), "improved": gain.improved}
+            | {"error_after_over_before": gain.ratio, "smallest": min(gain.ratios), "largest": max(gain.ratios)}
+            | {"constraint_after_over_before": gain.constraint_ratio}
+        )
 
 
 def _estimate(name: str, estimate: Estimate | None) -> Row:

@@ -6,13 +6,16 @@ from datetime import datetime
 from html import escape
 
 from study.comparison import front_svg, tables
+from study.comparison.gains import gains
+from study.comparison.gains import in_short as gains_in_short
 from study.comparison.result import PROJECTED, Comparison, Links, ProblemResult
 from study.comparison.script import SCRIPT
 from study.comparison.sentences import sentence, undecidable
 from study.comparison.standing import Overall
 from study.comparison.targets import profiles_of, times_to_target
 from study.comparison.verdict import Verdict
-from study.comparison.worth import HALF, SURE, champions, in_short
+from study.comparison.worth import HALF, SURE, champions
+from study.comparison.worth import in_short as worth_in_short
 from study.report.html_parts import STYLE, Illustration, document, figure
 from study.report.text_table import format_duration
 
@@ -28,6 +31,7 @@ small { color: #555; }
 a { color: #00527f; }
 td { vertical-align: top; }
 .scroll { margin: .5rem 0; }
+.matrix table { border-collapse: separate; border-spacing: 0; }
 .matrix th, .matrix td { padding: .3rem .55rem; }
 .matrix th:first-child, .matrix td:first-child { position: sticky; left: 0; background: #fff; }
 .wrapped td:last-child { white-space: normal; min-width: 20rem; }
@@ -40,7 +44,7 @@ th:focus-visible { outline: 2px solid #0072b2; }
   white-space: pre-wrap; background: #fff; border: 1px solid #555; pointer-events: none; }
 #beside[hidden] { display: none; }
 @media screen and (max-width: 45rem) {
-  .matrix td:first-child { white-space: normal; min-width: 8rem; }
+  .matrix td:first-child { white-space: normal; min-width: 4rem; }
 }
 @page { margin: 14mm; }
 @media print {
@@ -93,6 +97,11 @@ WORTH = (
 IMPROVEMENTS = (
     "How probably a run of an entry has a smaller test error than one of the problem's best other baseline, with its "
     "95 % interval; above 0.5 the entry does better."
+)
+
+GAINS = (
+    "Test error of a network after its projection over that of the same network before: median and range over the runs "
+    "with fresh seeds; in bold where all of them have a smaller error than before."
 )
 
 TARGETS = (
@@ -167,6 +176,9 @@ def _sections(
     if comparison.baselines:
         yield f'<h2>Probability of improvement</h2>\n<p class="note">{IMPROVEMENTS}</p>'
         yield _matrix(tables.improvements_table(comparison, verdict.problems, labels))
+    if changed := tables.gains_table(comparison, gains(comparison), labels):
+        yield f'<h2>What projecting changed</h2>\n<p class="note">{GAINS}</p>'
+        yield _matrix(changed)
     yield "<h2>All problems together</h2>"
     yield _matrix(tables.overall_table(verdict.overall, profiles))
     if refused := tables.refused_table(comparison):
@@ -207,8 +219,10 @@ def _verdict(comparison: Comparison, verdict: Verdict) -> Iterator[str]:
         "Baselines, projected": [one for one in of_baselines if not one.baseline],
     }
     yield "<h2>Verdict</h2>"
-    if found := list(champions(comparison, verdict)):
-        yield "\n".join(f"<p><strong>{escape(line)}</strong></p>" for line in in_short(comparison, found))
+    found, changed = list(champions(comparison, verdict)), list(gains(comparison))
+    for line in (*worth_in_short(comparison, found), *gains_in_short(comparison, changed)):
+        yield f"<p><strong>{escape(line)}</strong></p>"
+    if found:
         yield f'<p class="note">{WORTH}</p>\n{_matrix(tables.worth_table(verdict, found))}'
     for kind, among in kinds.items():
         if among:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 
 from study.comparison.fronts import front, hypervolumes, points
+from study.comparison.gains import Gain
 from study.comparison.interval_plots import SIGNS
-from study.comparison.result import Comparison, Confirmed, Links, ProblemResult, SearchResult, Source
+from study.comparison.result import PROJECTED, Comparison, Confirmed, Links, ProblemResult, SearchResult, Source
 from study.comparison.sentences import number
 from study.comparison.standing import Overall, Standing
 from study.comparison.verdict import Verdict
@@ -24,9 +25,9 @@ NOTHING = "–"
 def worth_table(verdict: Verdict, found: Iterable[Champion]) -> str:
     """Who speaks for each way, beside the best baseline of its problem."""
     columns = [
-        Column("way", "how constraints come into the network", numeric=False),
+        Column("", "whether it is judged as trained or as projected", numeric=False),
         Column("problem", "where", numeric=False),
-        Column("entry", "the one with the smallest median validation error of its fresh runs", numeric=False),
+        Column("contestant", "the one with the smallest median validation error of its fresh runs", numeric=False),
         Column("error", "median test error over searches and seeds"),
         Column("best baseline", "the one with the smallest median test error", numeric=False),
         Column("its\nerror", "median test error over searches and seeds"),
@@ -44,9 +45,9 @@ def _champion(champion: Champion, medians: Mapping[tuple[str, str], float]) -> l
     assert best is not None
     ratio = _ratio(one.error_ratio)
     return [
-        str(champion.way),
+        champion.way.name.lower(),
         escape(one.problem),
-        escape(one.label),
+        escape(one.label.removesuffix(PROJECTED)),
         error(one.median.value),
         escape(best.baseline),
         error(medians[one.problem, best.baseline]),
@@ -70,6 +71,25 @@ def improvements_table(
     """The probability of improvement beside the best baseline, with intervals: rows and columns as for errors."""
     columns = [ENTRY, *(Column(one.name, "probability of a smaller error") for one in comparison.problems)]
     return grid(columns, _by_problem(problems, labels, _improvement))
+
+
+def gains_table(comparison: Comparison, found: Iterable[Gain], labels: Iterable[str]) -> str:
+    """What projecting changed: a row for each projected entry, a column for each problem; empty if nothing is."""
+    cells = {(gain.problem, gain.label): _gain(gain) for gain in found}
+    names = [problem.name for problem in comparison.problems]
+    rows = [
+        [escape(label), *(cells.get((name, label), NOTHING) for name in names)]
+        for label in labels
+        if any(own == label for _, own in cells)
+    ]
+    columns = [ENTRY, *(Column(name, "test error after the projection over that before") for name in names)]
+    return grid(columns, rows) if rows else ""
+
+
+def _gain(gain: Gain) -> str:
+    middle, ends = number(gain.ratio), f"{number(min(gain.ratios))} to {number(max(gain.ratios))}"
+    shown = f"<strong>{middle}</strong>" if gain.improved == len(gain.ratios) else middle
+    return f"{shown}<br><small>{ends}</small>"
 
 
 def _by_problem(

@@ -124,6 +124,7 @@ class Maker:
             failed=failed,
             sections=sections,
             validation=math.inf if failed else 1.2 * errors[RELATIVE],
+            before={RELATIVE: errors[RELATIVE] / PROJECTION.error} if projected and name != "from-scratch" else {},
         )
 
 
