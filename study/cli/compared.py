@@ -67,7 +67,10 @@ def _studies(question: Question, runs: Path) -> Iterator[tuple[str, Study]]:
             if not earlier[search].has_best:
                 continue
             click.echo(f"confirmation {place} of {len(rounds)}: {problem}", err=True)
-            yield confirmation, confirming(earlier, seeds=question.seeds, first_seed=question.first_seed(number))
+            yield (
+                confirmation,
+                confirming(earlier, seeds=question.seeds, first_seed=question.first_seed(problem, number)),
+            )
 
 
 def _say(name: str, outcome: Outcome) -> None:

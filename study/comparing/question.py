@@ -25,6 +25,9 @@ ENDINGS = len("-100-confirm")
 APART = 1000
 """How far the seeds of one search lie from those of the next."""
 
+MOST_SEARCHES = 100
+"""Of a problem: so far apart are the first searches of two problems."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -47,18 +50,22 @@ class Question:
 
         All are called like the comparison, so that MLflow has them in one experiment.
         """
-        study = self.problems[problem]
-        tune = replace(study.tune, seed=study.tune.seed + APART * number)
-        training = replace(study.training, seed=study.training.seed + number)
+        study, place = self.problems[problem], self._place(problem, number)
+        tune = replace(study.tune, seed=study.tune.seed + APART * place)
+        training = replace(study.training, seed=study.training.seed + place)
         return replace(study, study=self.name, tune=tune, training=training)
 
-    def first_seed(self, number: int) -> int:
+    def first_seed(self, problem: str, number: int) -> int:
         """Where the fresh seeds of a search begin: none has one of another's.
 
-        With the same seeds the medians of several searches would agree more than those of other seeds, and what they
-        have in common, the luck of these seeds, would be taken for certain.
+        With the same seeds the medians of several searches, or problems, would agree more than those of other seeds,
+        and what they have in common, the luck of these seeds, would be taken for certain.
         """
-        return APART * number
+        return APART * self._place(problem, number)
+
+    def _place(self, problem: str, number: int) -> int:
+        """A number for each search that no other has."""
+        return MOST_SEARCHES * list(self.problems).index(problem) + number
 
     def called(self, problem: str, number: int) -> str:
         """The name of a search: that of its folder, beside that of the comparison."""

@@ -38,10 +38,12 @@ def test_searches_differ_by_their_draws_and_seeds() -> None:
     assert replace(first, tune=second.tune, training=second.training) == second
 
 
-def test_no_search_is_confirmed_with_the_seeds_of_another() -> None:
-    asks = question(seeds=100)
-    seeds = [range(asks.first_seed(number), asks.first_seed(number) + 100) for number in (1, 2, 3)]
-    assert len({seed for some in seeds for seed in some}) == 300
+def test_no_search_has_the_seeds_of_another_whichever_their_problems() -> None:
+    asks = question(studies=3, seeds=100)
+    searches = [asks.search(*one) for one in asks.rounds()]
+    assert len({one.tune.seed for one in searches}) == len({one.training.seed for one in searches}) == 6
+    seeds = [seed for one in asks.rounds() for seed in range(asks.first_seed(*one), asks.first_seed(*one) + 100)]
+    assert len(set(seeds)) == 600
 
 
 def test_every_problem_has_its_turn_before_one_is_searched_again() -> None:
