@@ -68,7 +68,6 @@ def test_a_checkpoint_of_before_is_read(exact: bool) -> None:
 
 
 @pytest.mark.ray
-@pytest.mark.slow
 def test_a_study_of_before_goes_on_where_it_was_stopped(tmp_path: Path, exact: bool) -> None:
     directory = Path(shutil.copytree(studies.STOPPED, tmp_path / "recorded"))
     journal = Journal(directory)

@@ -15,13 +15,10 @@ from study.cli.interrupts import INTERRUPTED
 from study.comparing.gather import complete, entries_of, finished, gathered
 from study.comparing.question import Question, kept
 from study.comparison.files import write_comparison
-from study.comparison.gains import gains
-from study.comparison.gains import in_short as gains_in_short
+from study.comparison.headline import headline
 from study.comparison.result import Comparison
 from study.comparison.sentences import sentence, undecidable
 from study.comparison.verdict import judge
-from study.comparison.worth import champions
-from study.comparison.worth import in_short as worth_in_short
 from study.driver.runner import Outcome
 from study.journal.files import REPORT, TRIALS
 from study.search.confirmation import confirming, read_earlier, unconfirmed
@@ -107,6 +104,5 @@ def write(question: Question, runs: Path, tracking_uri: str) -> bool:
 
 def _verdict(comparison: Comparison) -> Iterator[str]:
     verdict = judge(comparison)
-    yield from worth_in_short(comparison, list(champions(comparison, verdict)))
-    yield from gains_in_short(comparison, list(gains(comparison)))
+    yield from headline(comparison, verdict)
     yield from map(sentence, verdict.overall)

@@ -31,7 +31,7 @@ from study.cli.studies import RUNS, compares
     "--seeds",
     default=10,
     show_default=True,
-    type=click.IntRange(1, 1000),
+    type=click.IntRange(1, 999),
     metavar="K",
     help="Fresh seeds for the best of each search.",
 )

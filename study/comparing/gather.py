@@ -191,13 +191,12 @@ class Searched:
             failed=record.status is not TrialStatus.COMPLETED,
             sections=_sections(record, projected),
             validation=self._value(variant),
-            before=_test_errors(self._as_trained(variant)) if projected else {},
+            after={} if projected else _test_errors(self._as_projected(variant)),
         )
 
-    def _as_trained(self, variant: Variant) -> Variant | None:
-        """The network of a projected one before its projection."""
-        alike = (one for one in self.confirmed if one.trial == variant.trial and not one.projected)
-        return next(alike, None)
+    def _as_projected(self, variant: Variant) -> Variant | None:
+        """What became of a network as trained by its projection, if it has one."""
+        return next((one for one in self.confirmed if one.trial == variant.trial and one.projected), None)
 
     def _source(self, study: str, trial: str) -> Source:
         return Source(study, trial, self.run_of(study, trial))

@@ -23,10 +23,10 @@ from study.journal.study_folder import claim
 ENDINGS = len("-100-confirm")
 
 APART = 1000
-"""How far the seeds of one search lie from those of the next."""
+"""How far the seeds of one search lie from those of the next: more than there are fresh seeds."""
 
 MOST_SEARCHES = 100
-"""Of a problem: so far apart are the first searches of two problems."""
+"""Of a problem; so far apart are the first searches of two problems."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,12 @@ class Question:
     def search(self, problem: str, number: int) -> Study:
         """The study of a search, from 1 on: with its own draws, first parameters, points and batches.
 
-        All are called like the comparison, so that MLflow has them in one experiment.
+        Its seeds are none of another search, or of fresh runs, if all study files have the same. All are called like
+        the comparison, so that MLflow has them in one experiment.
         """
-        study, place = self.problems[problem], self._place(problem, number)
-        tune = replace(study.tune, seed=study.tune.seed + APART * place)
-        training = replace(study.training, seed=study.training.seed + place)
+        study, apart = self.problems[problem], self._apart(problem, number)
+        tune = replace(study.tune, seed=study.tune.seed + apart)
+        training = replace(study.training, seed=study.training.seed + apart)
         return replace(study, study=self.name, tune=tune, training=training)
 
     def first_seed(self, problem: str, number: int) -> int:
@@ -61,11 +62,11 @@ class Question:
         With the same seeds the medians of several searches, or problems, would agree more than those of other seeds,
         and what they have in common, the luck of these seeds, would be taken for certain.
         """
-        return APART * self._place(problem, number)
+        return self._apart(problem, number) + 1
 
-    def _place(self, problem: str, number: int) -> int:
-        """A number for each search that no other has."""
-        return MOST_SEARCHES * list(self.problems).index(problem) + number
+    def _apart(self, problem: str, number: int) -> int:
+        """Where a search has its seeds."""
+        return APART * (MOST_SEARCHES * list(self.problems).index(problem) + number)
 
     def called(self, problem: str, number: int) -> str:
         """The name of a search: that of its folder, beside that of the comparison."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from study.comparison.budget import best_after_seconds, best_after_trials
@@ -118,8 +119,10 @@ def _against(verdict: Verdict) -> Iterator[Row]:
 def _gains(comparison: Comparison) -> Iterator[Row]:
     for gain in gains(comparison):
         yield (
-            {"problem": gain.problem, "entry": gain.label, "runs": len(gain.ratios), "improved": gain.improved}
-            | {"error_after_over_before": gain.ratio, "smallest": min(gain.ratios), "largest": max(gain.ratios)}
+            {"problem": gain.problem, "contestant": gain.contestant, "runs": len(gain.ratios)}
+            | {"lower": gain.lower, "higher": gain.higher, "unknown": gain.unknown}
+            | {"error_after_over_before": median(gain.ratios)}
+            | {"smallest": min(gain.ratios), "largest": max(gain.ratios)}
             | {"constraint_after_over_before": gain.constraint_ratio}
         )
 

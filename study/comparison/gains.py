@@ -1,7 +1,7 @@
-"""What projecting changed: the errors of each network after its projection beside its own before.
+"""What projecting changed: the error of each network that was judged as trained beside its own after a projection.
 
-The network is the same, so that neither its seed nor its training is part of the difference. Whoever was to be chosen
-as projected was chosen by what it is worth after its projection.
+The network is the same, so that neither its seed nor its training is part of the difference, and it was chosen by what
+it was worth before: the choice does not flatter its projection.
 """
 
 import math
@@ -10,66 +10,71 @@ from dataclasses import dataclass
 from statistics import median
 
 from cnn_core.metrics import WORST
-from study.comparison.result import Comparison, EntryResult, ProblemResult
+from study.comparison.result import Comparison, Confirmed, EntryResult, ProblemResult
 from study.comparison.sentences import number
 from study.comparison.verdict import quotient
 
 
 @dataclass(frozen=True)
 class Gain:
-    """After over before, of all fresh runs of a projected entry that had a test error before: the median, the extremes.
+    """After over before, of all fresh runs of a contestant that have an error before; inf where the projection failed.
 
-    `constraint_ratio` is the median for the constraint error; None where that is not apart from the error.
+    `constraint_ratio` is the median for the constraint error. `unknown` counts the other runs: whose training or
+    projection ended in an error, or diverged before it.
     """
 
     problem: str
-    label: str
+    contestant: str
     ratios: tuple[float, ...]
-    constraint_ratio: float | None
+    constraint_ratio: float
+    unknown: int
 
     @property
-    def ratio(self) -> float:
-        """The median; inf where most projections failed."""
-        return median(self.ratios)
-
-    @property
-    def improved(self) -> int:
-        """How many runs have a smaller test error than before."""
+    def lower(self) -> int:
+        """How many networks have a smaller test error after their projection."""
         return sum(ratio < 1 for ratio in self.ratios)
+
+    @property
+    def higher(self) -> int:
+        """How many have a larger one. The others were not moved, or back."""
+        return sum(ratio > 1 for ratio in self.ratios)
 
 
 def gains(comparison: Comparison) -> Iterator[Gain]:
-    """By problem, of all entries that are networks which were trained and then projected."""
+    """By problem, of all contestants whose trained networks were projected.
+
+    Problems whose error is that of the constraints themselves are left out: projecting is lowering it.
+    """
     for problem in comparison.problems:
-        for entry in problem.entries:
-            if ratios := _ratios(entry, problem.error):
-                yield Gain(problem.name, entry.label, ratios, _constraint_ratio(problem, entry))
+        for entry in problem.entries if problem.trades_off else ():
+            if gain := _gain(problem, entry):
+                yield gain
 
 
-def in_short(comparison: Comparison, found: Sequence[Gain]) -> Iterator[str]:
-    """A sentence for all of them together, if there is any."""
+def gains_in_short(comparison: Comparison, found: Sequence[Gain]) -> Iterator[str]:
+    """A sentence for all of them together, if there is any, so far or in the end."""
     if not found:
         return
-    ratios = {
-        problem.name: [ratio for one in found if one.problem == problem.name for ratio in one.ratios]
-        for problem in comparison.problems
-    }
-    medians = [f"{number(median(own))} × on {name}" for name, own in ratios.items() if own]
-    runs, improved = sum(map(len, ratios.values())), sum(one.improved for one in found)
+    names = [problem.name for problem in comparison.problems]
+    by_problem = {name: [ratio for one in found if one.problem == name for ratio in one.ratios] for name in names}
+    medians = [f"{number(median(ratios))} × on {name}" for name, ratios in by_problem.items() if ratios]
+    networks, lower = sum(map(len, by_problem.values())), sum(one.lower for one in found)
+    who = "Projecting" if comparison.ended is not None else "So far, projecting"
     yield (
-        f"Projecting a trained network lowers its test error in {improved} of {runs} runs with fresh seeds; medians of "
-        f"after over before: {', '.join(medians)}."
+        f"{who} lowers the test error of {lower} of {networks} trained networks; error after over before, in the "
+        f"median: {', '.join(medians)}."
     )
 
 
-def _constraint_ratio(problem: ProblemResult, entry: EntryResult) -> float | None:
-    ratios = _ratios(entry, problem.constraint) if problem.trades_off and problem.constraint else ()
-    return median(ratios) if ratios else None
+def _gain(problem: ProblemResult, entry: EntryResult) -> Gain | None:
+    known = [run for run in entry.confirmed if run.after and run.error(problem.error) < math.inf]
+    if not known or problem.constraint is None:
+        return None
+    ratios, constraint = ([_ratio(run, metric) for run in known] for metric in (problem.error, problem.constraint))
+    unknown = len(entry.confirmed) - len(known)
+    return Gain(problem.name, entry.label, tuple(ratios), median(constraint), unknown)
 
 
-def _ratios(entry: EntryResult, metric: str) -> tuple[float, ...]:
-    return tuple(
-        quotient(run.error(metric), before)
-        for run in entry.confirmed
-        if (before := run.before.get(metric, math.inf)) < WORST
-    )
+def _ratio(run: Confirmed, metric: str) -> float:
+    after = run.after.get(metric, math.inf)
+    return quotient(after if after < WORST else math.inf, run.error(metric))

@@ -7,7 +7,7 @@ from html import escape
 
 from study.comparison import front_svg, tables
 from study.comparison.gains import gains
-from study.comparison.gains import in_short as gains_in_short
+from study.comparison.headline import headline
 from study.comparison.result import PROJECTED, Comparison, Links, ProblemResult
 from study.comparison.script import SCRIPT
 from study.comparison.sentences import sentence, undecidable
@@ -15,7 +15,6 @@ from study.comparison.standing import Overall
 from study.comparison.targets import profiles_of, times_to_target
 from study.comparison.verdict import Verdict
 from study.comparison.worth import HALF, SURE, champions
-from study.comparison.worth import in_short as worth_in_short
 from study.report.html_parts import STYLE, Illustration, document, figure
 from study.report.text_table import format_duration
 
@@ -90,8 +89,8 @@ READING = (
 
 WORTH = (
     f"An error is halved (ratio in bold) where the ratio of median test errors is at most {HALF:g}, and a run of the "
-    f"entry has the smaller error with a probability of at least {SURE:g}. The entry is the one with the smallest "
-    "median validation error of its runs with fresh seeds, so that no test error picks it."
+    f"contestant has the smaller error with a probability of at least {SURE:g}. The contestant is that of the smallest "
+    "median validation error of the runs with fresh seeds, so that no test error picks it."
 )
 
 IMPROVEMENTS = (
@@ -101,7 +100,9 @@ IMPROVEMENTS = (
 
 GAINS = (
     "Test error of a network after its projection over that of the same network before: median and range over the runs "
-    "with fresh seeds; in bold where all of them have a smaller error than before."
+    "with fresh seeds of what was chosen as trained, as far as these have an error; in bold where all of them have a "
+    "smaller one than before. Projected networks are chosen by what they are worth after the projection, and so are "
+    "often others in the tables above."
 )
 
 TARGETS = (
@@ -219,10 +220,9 @@ def _verdict(comparison: Comparison, verdict: Verdict) -> Iterator[str]:
         "Baselines, projected": [one for one in of_baselines if not one.baseline],
     }
     yield "<h2>Verdict</h2>"
-    found, changed = list(champions(comparison, verdict)), list(gains(comparison))
-    for line in (*worth_in_short(comparison, found), *gains_in_short(comparison, changed)):
+    for line in headline(comparison, verdict):
         yield f"<p><strong>{escape(line)}</strong></p>"
-    if found:
+    if found := list(champions(comparison, verdict)):
         yield f'<p class="note">{WORTH}</p>\n{_matrix(tables.worth_table(verdict, found))}'
     for kind, among in kinds.items():
         if among:

@@ -50,7 +50,7 @@ class Confirmed:
     `projection_seconds` is what the projection of this network cost; 0 for a network as trained. `sections` are seconds
     by the clock, by the part of the training or projection that took them; empty where they were not measured.
     `validation` is the value that searches choose by, negative where it is maximised; inf if the run failed or broke a
-    bound. `before` are the test errors of a projected network as it was trained, as far as they were measured.
+    bound. `after` are the test errors of a network as trained after its projection, if it has one.
     """
 
     source: Source
@@ -61,7 +61,7 @@ class Confirmed:
     failed: bool = False
     sections: Mapping[str, float] = field(default_factory=dict)
     validation: float = math.inf
-    before: Mapping[str, float] = field(default_factory=dict)
+    after: Mapping[str, float] = field(default_factory=dict)
 
     def error(self, metric: str) -> float:
         """The test error; inf if the run failed, diverged or has none."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
+from statistics import median
 
 from study.comparison.fronts import front, hypervolumes, points
 from study.comparison.gains import Gain
@@ -25,14 +26,14 @@ NOTHING = "–"
 def worth_table(verdict: Verdict, found: Iterable[Champion]) -> str:
     """Who speaks for each way, beside the best baseline of its problem."""
     columns = [
-        Column("", "whether it is judged as trained or as projected", numeric=False),
+        Column("judged as", "as it was trained with constraints, or as projected", numeric=False),
         Column("problem", "where", numeric=False),
         Column("contestant", "the one with the smallest median validation error of its fresh runs", numeric=False),
         Column("error", "median test error over searches and seeds"),
         Column("best baseline", "the one with the smallest median test error", numeric=False),
         Column("its\nerror", "median test error over searches and seeds"),
         Column("error\nratio", "ratio of the medians"),
-        Column("probability of\nimprovement", "that a run of the entry has the smaller test error, with interval"),
+        Column("probability of\nimprovement", "that a run of the contestant has the smaller test error, with interval"),
         Column("constraint\nratio", "ratio of the medians"),
         Column("CPU s\nratio", "of one network: training and projection"),
     ]
@@ -45,7 +46,7 @@ def _champion(champion: Champion, medians: Mapping[tuple[str, str], float]) -> l
     assert best is not None
     ratio = _ratio(one.error_ratio)
     return [
-        champion.way.name.lower(),
+        champion.way.judged_as,
         escape(one.problem),
         escape(one.label.removesuffix(PROJECTED)),
         error(one.median.value),
@@ -74,21 +75,24 @@ def improvements_table(
 
 
 def gains_table(comparison: Comparison, found: Iterable[Gain], labels: Iterable[str]) -> str:
-    """What projecting changed: a row for each projected entry, a column for each problem; empty if nothing is."""
-    cells = {(gain.problem, gain.label): _gain(gain) for gain in found}
+    """What projecting changed: a row for each contestant, a column for each problem; empty if nothing is projected."""
+    cells = {(gain.problem, gain.contestant): _gain(gain) for gain in found}
     names = [problem.name for problem in comparison.problems]
     rows = [
         [escape(label), *(cells.get((name, label), NOTHING) for name in names)]
         for label in labels
         if any(own == label for _, own in cells)
     ]
-    columns = [ENTRY, *(Column(name, "test error after the projection over that before") for name in names)]
+    columns = [
+        Column("contestant", "whose networks as trained were projected", numeric=False),
+        *(Column(name, "test error after the projection over that before") for name in names),
+    ]
     return grid(columns, rows) if rows else ""
 
 
 def _gain(gain: Gain) -> str:
-    middle, ends = number(gain.ratio), f"{number(min(gain.ratios))} to {number(max(gain.ratios))}"
-    shown = f"<strong>{middle}</strong>" if gain.improved == len(gain.ratios) else middle
+    middle, ends = number(median(gain.ratios)), f"{number(min(gain.ratios))} to {number(max(gain.ratios))}"
+    shown = f"<strong>{middle}</strong>" if gain.lower == len(gain.ratios) else middle
     return f"{shown}<br><small>{ends}</small>"
 
 

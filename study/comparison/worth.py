@@ -24,6 +24,11 @@ class Way(StrEnum):
     TRAINED = "training with constraints"
     PROJECTED = "projection"
 
+    @property
+    def judged_as(self) -> str:
+        """What its networks are judged as."""
+        return "trained" if self is Way.TRAINED else "projected"
+
 
 @dataclass(frozen=True)
 class Champion:
@@ -57,7 +62,7 @@ def champions(comparison: Comparison, verdict: Verdict) -> Iterator[Champion]:
                     yield Champion(way, standing)
 
 
-def in_short(comparison: Comparison, found: Sequence[Champion]) -> Iterator[str]:
+def worth_in_short(comparison: Comparison, found: Sequence[Champion]) -> Iterator[str]:
     """A sentence for each way that has somebody who speaks for it, so far or in the end."""
     for way in Way:
         if own := [one for one in found if one.way is way]:

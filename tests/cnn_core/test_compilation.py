@@ -76,7 +76,7 @@ def test_derivatives_by_name_compile() -> None:
         pytest.param("periodic fourier", "hessian", marks=pytest.mark.slow),
         pytest.param("hard box", "laplacian", marks=pytest.mark.slow),
         pytest.param("hard end", "third", marks=pytest.mark.slow),
-        pytest.param("functions", "gradient", marks=pytest.mark.slow),
+        ("functions", "gradient"),
     ],
 )
 def test_embeddings_and_hard_values_compile(network: str, reads: str) -> None:

@@ -124,12 +124,17 @@ def test_what_was_chosen_is_confirmed_as_what_it_was_chosen_as(runs: Path) -> No
     trained, projected = (entry(runs, label)[0].confirmed for label in ("heavy", "heavy + projection"))
     assert [(run.seed, run.source.trial) for run in projected] == [(7, "0001"), (8, "0004")]
     assert projected[0].errors["test/relative_l2"] == pytest.approx(2 * math.sqrt(0.0002))
-    assert projected[0].before["test/relative_l2"] == pytest.approx(2 * math.sqrt(0.02))
-    assert trained[0].before == {}
     assert (projected[0].training_seconds, projected[0].projection_seconds) == (3.0, 2.0)
     assert (trained[0].training_seconds, trained[0].projection_seconds) == (3.0, 0.0)
     assert [run.failed for run in trained] == [False, True]
     assert [run.validation for run in (*trained, *projected)] == [0.01, math.inf, 0.0002, 0.0002]
+
+
+def test_what_was_chosen_as_trained_knows_what_its_projection_made_of_it(runs: Path) -> None:
+    trained, projected = (entry(runs, label)[0].confirmed for label in ("heavy", "heavy + projection"))
+    assert trained[0].errors["test/relative_l2"] == pytest.approx(2 * math.sqrt(0.01))
+    assert trained[0].after["test/relative_l2"] == pytest.approx(2 * math.sqrt(0.0001))
+    assert [run.after for run in (*trained[1:], *projected)] == [{}, {}, {}]
 
 
 def test_sections_are_those_of_the_network(runs: Path) -> None:

@@ -33,7 +33,7 @@ def test_searches_differ_by_their_draws_and_seeds() -> None:
     asks = question()
     first, second = (asks.search("waves", number) for number in (1, 2))
     assert {first.tune.seed, second.tune.seed} == {1003, 2003}
-    assert {first.training.seed, second.training.seed} == {1, 2}
+    assert {first.training.seed, second.training.seed} == {1000, 2000}
     assert first.study == second.study == "mine"
     assert replace(first, tune=second.tune, training=second.training) == second
 
@@ -42,8 +42,8 @@ def test_no_search_has_the_seeds_of_another_whichever_their_problems() -> None:
     asks = question(studies=3, seeds=100)
     searches = [asks.search(*one) for one in asks.rounds()]
     assert len({one.tune.seed for one in searches}) == len({one.training.seed for one in searches}) == 6
-    seeds = [seed for one in asks.rounds() for seed in range(asks.first_seed(*one), asks.first_seed(*one) + 100)]
-    assert len(set(seeds)) == 600
+    fresh = [seed for one in asks.rounds() for seed in range(asks.first_seed(*one), asks.first_seed(*one) + 100)]
+    assert len({*fresh, *(one.training.seed for one in searches)}) == 606
 
 
 def test_every_problem_has_its_turn_before_one_is_searched_again() -> None:

@@ -124,7 +124,7 @@ class Maker:
             failed=failed,
             sections=sections,
             validation=math.inf if failed else 1.2 * errors[RELATIVE],
-            before={RELATIVE: errors[RELATIVE] / PROJECTION.error} if projected and name != "from-scratch" else {},
+            after={} if projected or not self.projects else {key: 0.5 * error for key, error in errors.items()},
         )
 
 

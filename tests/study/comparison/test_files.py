@@ -191,6 +191,14 @@ def test_notices_say_what_cannot_be_told(name: str, notice: str) -> None:
     assert f'<p class="notice">{notice}' in edge(name)
 
 
+def test_what_projecting_changed_has_a_table_where_something_is_projected(whole: tuple[Comparison, Path]) -> None:
+    text = (whole[1] / PAGE).read_text(encoding="utf-8")
+    table = text.split("<h2>What projecting changed</h2>")[1].split("</table>")[0]
+    assert ">null-space</td>" in table and "<strong>0.50</strong><br><small>0.50 to 0.50</small>" in table
+    assert "from-scratch" not in table
+    assert "What projecting changed" not in edge("nothing to confirm")
+
+
 def test_what_goes_on_is_not_finished_and_names_are_escaped(tmp_path: Path) -> None:
     made = replace(EDGES["one run"], name="a<b>&c", machine="<i>", ended=None)
     text = text_of(made, tmp_path)

@@ -7,7 +7,7 @@ from typing import Any
 
 from study.comparison.result import Comparison, EntryResult
 from study.comparison.verdict import judge
-from study.comparison.worth import Champion, Way, champions, in_short
+from study.comparison.worth import Champion, Way, champions, worth_in_short
 from tests.study.comparison import synthetic
 from tests.study.comparison.synthetic import Made
 
@@ -57,7 +57,7 @@ VALUES = {"soft-adam": 1e-9, "batch": 0.2, "null-space": 0.1, "from-scratch": 0.
 
 
 def said(comparison: Comparison) -> list[str]:
-    return list(in_short(comparison, found(comparison)))
+    return list(worth_in_short(comparison, found(comparison)))
 
 
 def found(comparison: Comparison) -> list[Champion]:
@@ -99,9 +99,13 @@ def test_a_sentence_for_each_way() -> None:
         "Training with constraints is not shown to halve the error of the best tuned baseline on burgers."
     )
     mixed = [*found(valued(made(("burgers",)), **VALUES))[:1], *found(valued(made(("fronts",)), **batch))[:1]]
-    assert next(in_short(made(), mixed)) == (
+    assert next(worth_in_short(made(), mixed)) == (
         "Training with constraints at least halves the error of the best tuned baseline on 1 of 2 problems (burgers)."
     )
+
+
+def test_what_goes_on_speaks_of_what_there_is_so_far() -> None:
+    assert said(replace(valued(made(), **VALUES), ended=None))[0].startswith("So far, training with constraints at ")
 
 
 def test_without_a_baseline_nobody_speaks() -> None:
