@@ -47,6 +47,11 @@ class Task:
     learns: bool
 
     @property
+    def aims(self) -> bool:
+        """Whether there is an objective."""
+        return self.learns or bool(self.objectives)
+
+    @property
     def by_values(self) -> bool:
         """Whether the objective reads the network's values alone: the data, and no residual."""
         return not self.objectives

@@ -22,8 +22,8 @@ class Batch:
     """direction = objective_rate·∇f + Jᵀλ with λ = (J Jᵀ)⁻¹ (gain·g − objective_rate·J∇f).
 
     `damping` is relative to trace(J Jᵀ)/m. Multipliers are computed every `refresh_interval` steps; in between, λ
-    stays attached to the points it was computed at. Before `warm_up` epochs training is unconstrained. `cap` bounds
-    |λ|.
+    stays attached to the points it was computed at. Before `warm_up` epochs training is unconstrained, if there is
+    an objective. `cap` bounds |λ|.
     """
 
     gain: Schedule = 1.0
@@ -44,7 +44,7 @@ class Batch:
         return none_yet()
 
     def direction(self, step: Step, state: State) -> Direction:
-        if step.epoch < self.warm_up:
+        if step.warms_up(self.warm_up):
             return Direction(step.objective_gradient(), state)
         rate = value_at(self.objective_rate, step.epoch)
         if not due(state, self.refresh_interval):

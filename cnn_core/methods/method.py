@@ -119,6 +119,10 @@ class Step:
         """The parts that have constraints."""
         return [part for part in self.parts if part.task.constraints]
 
+    def warms_up(self, epochs: float) -> bool:
+        """Whether training is unconstrained yet, as in so many first epochs; never where there is no objective."""
+        return self.epoch < epochs and any(part.task.aims for part in self.parts)
+
     def gradient(self, part: Part, objective: Objective, *arguments: Any) -> Pulled:
         """The gradient of objective(predictions, residuals, *arguments) on one part, with predictions and residuals."""
         return part.model.gradient(self.theta, part.batch.x, part.batch.p, objective, *arguments, clock=self.clock)
@@ -129,8 +133,7 @@ class Step:
 
     def objective(self, rate: float = 1.0) -> tuple[Tensor, Tensor]:
         """rate·f, a scalar, and its gradient in θ (P,)."""
-        parts = [part for part in self.parts if part.task.learns or part.task.objectives]
-        found = [self._objective_of(part, rate) for part in parts]
+        found = [self._objective_of(part, rate) for part in self.parts if part.task.aims]
         zeros = self.theta.new_zeros(()), torch.zeros_like(self.theta)
         return added([value for value, _ in found], zeros[0]), added([gradient for _, gradient in found], zeros[1])
 
@@ -164,7 +167,7 @@ class Step:
         for part in self.parts:
             evaluation = part.model.evaluate(self.theta, part.batch.x, part.batch.p, self.clock)
             task = part.task
-            if task.learns or task.objectives:
+            if task.aims:
                 shares = task.shares(self.theta)
                 losses.append(objective(evaluation.prediction, evaluation.residuals, part.u, part.batch.weight, shares))
             if task.constraints:

@@ -41,7 +41,7 @@ class NullSpace:
     stays attached to the points it was computed at. `cap` bounds |λ|. At most `corrections` corrector steps, as long as
     they help, follow every step that computed multipliers, unless `cap` held these back. `growth_limit` halves a step
     while it makes |g| larger than this multiple of what it was (null: never), and leaves out one that no halving saves.
-    Before `warm_up` epochs only the objective's part is taken.
+    Before `warm_up` epochs only the objective's part is taken, if there is one.
     """
 
     objective_rate: Schedule = 1e-3
@@ -71,7 +71,7 @@ class NullSpace:
         return none_yet() | {"moments": {}}
 
     def direction(self, step: Step, state: State) -> Direction:
-        if step.epoch < self.warm_up:
+        if step.warms_up(self.warm_up):
             descent, _, moments = self._preconditioned(step, step.objective_gradient(), state)
             return Direction(descent, state | moments, complete=True)
         if not due(state, self.refresh_interval):

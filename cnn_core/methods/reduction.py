@@ -27,7 +27,7 @@ class Reduction:
     """direction = objective_rate·∇f + Jᵀλ for the constraints R_c(g) = 0; J is ∂R/∂θ (C × P).
 
     Multipliers are computed every `refresh_interval` steps and kept in between; before `warm_up` epochs training is
-    unconstrained. `damping` is relative to trace(J Jᵀ)/C; `cap` bounds |λ|.
+    unconstrained, if there is an objective. `damping` is relative to trace(J Jᵀ)/C; `cap` bounds |λ|.
     """
 
     reduction: AnyReduction = field(default_factory=Lp)
@@ -49,7 +49,7 @@ class Reduction:
         return none_yet()
 
     def direction(self, step: Step, state: State) -> Direction:
-        if step.epoch < self.warm_up:
+        if step.warms_up(self.warm_up):
             return Direction(step.objective_gradient(), state)
         rate = value_at(self.objective_rate, step.epoch)
         if step.functional:

@@ -46,4 +46,4 @@ def term_gradients(step: Step, reduction: Reduction) -> Tensor:
 
 
 def _has_objective(tasks: Sequence[Task]) -> bool:
-    return any(task.learns or task.objectives for task in tasks)
+    return any(task.aims for task in tasks)

@@ -49,7 +49,7 @@ def write_comparison(
     verdict = judge(comparison)
     (plots := folder / PLOTS).mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_text(to_json(comparison), encoding="utf-8")
-    rows = all_rows(comparison, verdict)
+    rows = {name: table for name, table in all_rows(comparison, verdict).items() if table}
     for name, table in rows.items():
         write_csv(folder / name, table)
     illustrations: dict[str, list[Illustration]] = {}

@@ -141,11 +141,19 @@ def _facts(comparison: Comparison) -> str:
         f"{_some(comparison.studies, 'search', 'searches')} with {' and '.join(budget) or 'no bound on its budget'}, "
         f"whose best by validation data was trained again with {_some(comparison.seeds, 'fresh seed')}.",
         f"Baselines: {', '.join(comparison.baselines) or 'none'}.",
+        f"Errors: {'; '.join(_metrics(comparison))}.",
         f"Started {datetime.fromtimestamp(comparison.started):%Y-%m-%d %H:%M}{_took(comparison)}. "
         f"Machine: {comparison.machine}. Version: {comparison.version}.",
     ]
     facts = "\n".join(f'<p class="facts">{escape(line)}</p>' for line in lines)
     return "\n".join([facts, *(f'<p class="notice">{escape(notice)}</p>' for notice in _notices(comparison))])
+
+
+def _metrics(comparison: Comparison) -> Iterator[str]:
+    """What is called the error, and on which problems."""
+    for metric in dict.fromkeys(problem.error for problem in comparison.problems):
+        where = [problem.name for problem in comparison.problems if problem.error == metric]
+        yield f"{metric} on {'all problems' if len(where) == len(comparison.problems) else ', '.join(where)}"
 
 
 def _some(count: int, one: str, more: str | None = None) -> str:

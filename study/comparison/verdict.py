@@ -37,6 +37,7 @@ from study.statistics.failures import failure_rate
 from study.statistics.holm import holm
 from study.statistics.middles import interquartile_mean
 from study.statistics.middles import median as middle_of_all
+from study.statistics.runs import decades, undone
 from study.statistics.strata import Together, compare_together
 
 
@@ -249,7 +250,7 @@ def _over_problems(ratios: Iterable[float | None]) -> float | None:
 
 
 def _middle(table: ErrorTable) -> float:
-    return _median(value for row in table for value in row)
+    return undone(float(middle_of_all(decades(table).ravel())))
 
 
 def _median(values: Iterable[float]) -> float:

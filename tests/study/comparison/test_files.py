@@ -181,7 +181,7 @@ def test_edges_have_pages_too(name: str) -> None:
     ("name", "notice"),
     [
         ("one search", "One search of each"),
-        ("one search", "Seeds of one search decide nothing among so many entries if there are 4 of them"),
+        ("one search", "4 seeds of one search decide nothing among 2 entries"),
         ("all failed", "Two searches"),
         ("no baseline", "There is no baseline"),
         ("many entries", "Few searches decide little among so many entries"),
