@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from cnn_core.metrics import WORST
-from study.comparison.result import Comparison, Confirmed, EntryResult, ProblemResult
+from study.comparison.result import Comparison, EntryResult, ProblemResult
 from study.comparison.sentences import number
 from study.comparison.verdict import quotient
 
@@ -70,11 +69,9 @@ def _gain(problem: ProblemResult, entry: EntryResult) -> Gain | None:
     known = [run for run in entry.confirmed if run.after and run.error(problem.error) < math.inf]
     if not known or problem.constraint is None:
         return None
-    ratios, constraint = ([_ratio(run, metric) for run in known] for metric in (problem.error, problem.constraint))
+    ratios, constraint = (
+        [quotient(run.error_after(metric), run.error(metric)) for run in known]
+        for metric in (problem.error, problem.constraint)
+    )
     unknown = len(entry.confirmed) - len(known)
     return Gain(problem.name, entry.label, tuple(ratios), median(constraint), unknown)
-
-
-def _ratio(run: Confirmed, metric: str) -> float:
-    after = run.after.get(metric, math.inf)
-    return quotient(after if after < WORST else math.inf, run.error(metric))

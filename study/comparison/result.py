@@ -65,13 +65,21 @@ class Confirmed:
 
     def error(self, metric: str) -> float:
         """The test error; inf if the run failed, diverged or has none."""
-        value = self.errors.get(metric, math.inf)
-        return value if not self.failed and value < WORST else math.inf
+        return math.inf if self.failed else _known(self.errors, metric)
+
+    def error_after(self, metric: str) -> float:
+        """That of the same network after its projection; inf if this diverged."""
+        return _known(self.after, metric)
 
     @property
     def seconds(self) -> float:
         """What this network cost, without the search for its settings."""
         return self.training_seconds + self.projection_seconds
+
+
+def _known(errors: Mapping[str, float], metric: str) -> float:
+    value = errors.get(metric, math.inf)
+    return value if value < WORST else math.inf
 
 
 @dataclass(frozen=True)
