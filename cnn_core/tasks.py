@@ -8,7 +8,7 @@ Axis names: N points, O outputs, C constraints and A objectives among the residu
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal, get_args
@@ -196,3 +196,8 @@ def constants(numbers: Sequence[float], like: Tensor, *, dtype: torch.dtype | No
 def _constants(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     with torch._C._DisableFuncTorch():  # else one made inside of a transform belongs to it, and this outlives it
         return torch.tensor(numbers, dtype=dtype, device=device)
+
+
+def has_objective(tasks: Iterable[Task]) -> bool:
+    """Whether there is one on any region."""
+    return any(task.aims for task in tasks)

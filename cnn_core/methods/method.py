@@ -18,7 +18,7 @@ from cnn_core.linearisation import Terms, batch_terms
 from cnn_core.optimizers import Adam, Optimizer
 from cnn_core.problems import PointSet
 from cnn_core.reductions import Reduction
-from cnn_core.tasks import Need, Task, added, at_once, by_condition, objective
+from cnn_core.tasks import Need, Task, added, at_once, by_condition, has_objective, objective
 
 Points = Mapping[str, tuple[Tensor, Tensor]]
 """x (N, D) and p (N, K + E) by region."""
@@ -121,7 +121,7 @@ class Step:
 
     def warms_up(self, epochs: float) -> bool:
         """Whether training is unconstrained yet, as in so many first epochs; never where there is no objective."""
-        return self.epoch < epochs and any(part.task.aims for part in self.parts)
+        return self.epoch < epochs and has_objective(part.task for part in self.parts)
 
     def gradient(self, part: Part, objective: Objective, *arguments: Any) -> Pulled:
         """The gradient of objective(predictions, residuals, *arguments) on one part, with predictions and residuals."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from cnn_core.methods.method import Step
 from cnn_core.methods.reduction import gradients
 from cnn_core.reductions import Reduction
-from cnn_core.tasks import Task
+from cnn_core.tasks import Task, has_objective
 
 OBJECTIVE = "objective"
 """What f is called among the terms."""
@@ -23,7 +23,7 @@ OBJECTIVE = "objective"
 def term_names(tasks: Sequence[Task]) -> tuple[str, ...]:
     """The names of the terms, in their order: residuals of the PDE by their own, conditions by theirs."""
     conditions = [name for task in tasks for name in dict.fromkeys(task.constraints)]
-    return (*([OBJECTIVE] if _has_objective(tasks) else []), *conditions)
+    return (*([OBJECTIVE] if has_objective(tasks) else []), *conditions)
 
 
 def terms_of_pde(tasks: Sequence[Task]) -> tuple[bool, ...]:
@@ -40,10 +40,6 @@ def tasks_of(step: Step) -> list[Task]:
 def term_gradients(step: Step, reduction: Reduction) -> Tensor:
     """The gradients of all terms in θ, (T, P)."""
     loss, reduced = step.values(reduction)
-    values = torch.cat([loss[None], reduced]) if _has_objective(tasks_of(step)) else reduced
+    values = torch.cat([loss[None], reduced]) if has_objective(tasks_of(step)) else reduced
     with step.clock.section("jacobian"):
         return gradients(values, step.theta)
-
-
-def _has_objective(tasks: Sequence[Task]) -> bool:
-    return any(task.aims for task in tasks)
