@@ -26,7 +26,8 @@ def runs(tmp_path: Path) -> Path:
 
 
 def test_make_verdict_goes_on_from_its_records(runs: Path) -> None:
-    said = subprocess.run(["make", "-n", "verdict"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    silent = ["make", "-n", "--no-print-directory", "verdict"]
+    said = subprocess.run(silent, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     _, words = said.replace("\\\n", " ").split(" compare ", 1)
     options = compare.make_context("compare", shlex.split(words)).params
     line_up = load_line_up(options["line_up"])
