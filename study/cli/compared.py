@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
 from search_spaces.schema import Study
 from study.cli.conclusion import to_its_end, ui_command
@@ -15,10 +16,8 @@ from study.cli.interrupts import INTERRUPTED
 from study.comparing.gather import complete, entries_of, finished, gathered
 from study.comparing.question import Question, kept
 from study.comparison.files import write_comparison
-from study.comparison.headline import headline
-from study.comparison.result import Comparison
-from study.comparison.sentences import sentence, undecidable
-from study.comparison.verdict import judge
+from study.comparison.sentences import undecidable
+from study.comparison.summary import print_verdict
 from study.driver.runner import Outcome
 from study.journal.files import REPORT, TRIALS
 from study.search.confirmation import confirming, read_earlier, unconfirmed
@@ -95,14 +94,7 @@ def write(question: Question, runs: Path, tracking_uri: str) -> bool:
         predictions=lambda source: runs / source.study / TRIALS / source.trial / PREDICTIONS,
     )
     tracked.keep(question.name, page, question.began)
-    for line in _verdict(comparison):
-        click.echo(line)
+    print_verdict(Console(), comparison)
     click.echo(f"MLflow   {ui_command(runs, tracking_uri)}")
     click.echo(f"page     {page}")
     return done
-
-
-def _verdict(comparison: Comparison) -> Iterator[str]:
-    verdict = judge(comparison)
-    yield from headline(comparison, verdict)
-    yield from map(sentence, verdict.overall)

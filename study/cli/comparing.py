@@ -23,7 +23,7 @@ from study.cli.studies import RUNS, compares
     "--studies",
     default=3,
     show_default=True,
-    type=click.IntRange(1, 100),
+    type=click.IntRange(min=1),
     metavar="R",
     help="Searches of each problem.",
 )
@@ -31,7 +31,7 @@ from study.cli.studies import RUNS, compares
     "--seeds",
     default=10,
     show_default=True,
-    type=click.IntRange(1, 999),
+    type=click.IntRange(min=1),
     metavar="K",
     help="Fresh seeds for the best of each search.",
 )

@@ -93,8 +93,12 @@ def asked(
 ) -> Question:
     """A new question; every contestant of a search has at most so many `trials`, and CPU `seconds`.
 
-    Raises StudyFileError where two files have the same name, or where names become too long.
+    Raises StudyFileError where two files have the same name, where names become too long, and for so many searches or
+    seeds that they would meet those of others.
     """
+    for option, count, most in (("--studies", studies, MOST_SEARCHES), ("--seeds", seeds, APART - 1)):
+        if count > most:
+            raise StudyFileError(f"{option} is {count}; write at most {most}")
     problems = {}
     for study in (one.study for one in entered):
         if study.study in problems:

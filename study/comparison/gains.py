@@ -51,16 +51,15 @@ def gains(comparison: Comparison) -> Iterator[Gain]:
 
 
 def gains_in_short(comparison: Comparison, found: Sequence[Gain]) -> Iterator[str]:
-    """A sentence for all of them together, if there is any, so far or in the end."""
+    """A sentence for all of them together, if there is any."""
     if not found:
         return
     names = [problem.name for problem in comparison.problems]
     by_problem = {name: [ratio for one in found if one.problem == name for ratio in one.ratios] for name in names}
     medians = [f"{number(median(ratios))} × on {name}" for name, ratios in by_problem.items() if ratios]
     networks, lower = sum(map(len, by_problem.values())), sum(one.lower for one in found)
-    who = "Projecting" if comparison.ended is not None else "So far, projecting"
     yield (
-        f"{who} lowers the test error of {lower} of {networks} trained networks; error after over before, in the "
+        f"Projecting lowers the test error of {lower} of {networks} trained networks; error after over before, in the "
         f"median: {', '.join(medians)}."
     )
 

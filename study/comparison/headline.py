@@ -9,6 +9,12 @@ from study.comparison.worth import champions, worth_in_short
 
 
 def headline(comparison: Comparison, verdict: Verdict) -> Iterator[str]:
-    """A sentence each: whether training with constraints is worth it, projection is, and what that changes."""
-    yield from worth_in_short(comparison, list(champions(comparison, verdict)))
-    yield from gains_in_short(comparison, list(gains(comparison)))
+    """A sentence each: whether training with constraints is worth it, projection is, and what that changes.
+
+    Of a comparison that goes on they say that it is so far.
+    """
+    for said in (
+        *worth_in_short(comparison, list(champions(comparison, verdict))),
+        *gains_in_short(comparison, list(gains(comparison))),
+    ):
+        yield said if comparison.ended is not None else f"So far, {said[0].lower()}{said[1:]}"

@@ -8,6 +8,7 @@ from html import escape
 from study.comparison import front_svg, tables
 from study.comparison.gains import gains
 from study.comparison.headline import headline
+from study.comparison.overall_table import overall_table
 from study.comparison.result import PROJECTED, Comparison, Links, ProblemResult
 from study.comparison.script import SCRIPT
 from study.comparison.sentences import sentence, undecidable
@@ -15,7 +16,7 @@ from study.comparison.standing import Overall
 from study.comparison.targets import profiles_of, times_to_target
 from study.comparison.verdict import Verdict
 from study.comparison.worth import HALF, SURE, champions
-from study.report.html_parts import STYLE, Illustration, document, figure
+from study.report.html_parts import STYLE, Illustration, document, figure, grid
 from study.report.text_table import format_duration
 
 PAGE = "comparison.html"
@@ -189,7 +190,8 @@ def _sections(
         yield f'<h2>What projecting changed</h2>\n<p class="note">{GAINS}</p>'
         yield _matrix(changed)
     yield "<h2>All problems together</h2>"
-    yield _matrix(tables.overall_table(verdict.overall, profiles))
+    table = overall_table(verdict.overall, profiles)
+    yield _matrix(grid(table.columns, (map(escape, row) for row in table.rows)))
     if refused := tables.refused_table(comparison):
         yield f'<h2>Who did not take part</h2>\n<div class="wrapped">{refused}</div>'
     for title, plots in illustrations.items():
@@ -254,6 +256,8 @@ def _matrix(table: str) -> str:
 
 def _fronts(comparison: Comparison, labels: Sequence[str], links: Links) -> Iterator[str]:
     """The trade-off of each problem that has one: interactive, and a table of its Pareto set."""
+    if not any(problem.trades_off for problem in comparison.problems):
+        return
     yield (
         '<h2>Trade-off</h2>\n<p class="note">A point for each search: medians over its seeds. Orange squares are '
         "baselines, blue diamonds the others; open ones are projected networks. The staircase is the Pareto set. A "

@@ -26,10 +26,19 @@ CLAIMS = {
 
 def sentence(overall: Overall) -> str:
     """What a colleague would quote of this entry: where it is better, by how much, and at which cost."""
-    if not overall.standings:
-        return f"{overall.label}: takes part in no problem{_refused(overall)}."
-    parts = [_decisions(overall), *_together(overall), *_sizes(overall)]
-    return f"{overall.label}: {'; '.join(parts)}{_refused(overall)}."
+    nothing = ["takes part in no problem"]
+    parts = [_decisions(overall), *_together(overall), *_sizes(overall)] if overall.standings else nothing
+    return f"{overall.label}: {'; '.join([*parts, *absence(overall)])}."
+
+
+def absence(overall: Overall) -> Iterator[str]:
+    """In which problems it does not take part, and why; without what one would write to change that."""
+    by_reason: dict[str, list[str]] = {}
+    for problem, reason in overall.refused.items():
+        by_reason.setdefault(reason.partition("; ")[0], []).append(problem)
+    if by_reason:
+        reasons = [f"{_listed(problems)} ({reason})" for reason, problems in by_reason.items()]
+        yield f"does not take part in {_listed(reasons)}"
 
 
 def undecidable(baselines: Sequence[str], studies: int, seeds: int, entries: int) -> Iterator[str]:
@@ -148,14 +157,6 @@ def _constraint(ratio: float) -> str:
         return "the same constraint error"
     size = f"{number(1 / ratio)} × smaller" if ratio < 1 else f"{number(ratio)} × larger"
     return f"constraint error {size}"
-
-
-def _refused(overall: Overall) -> str:
-    by_reason: dict[str, list[str]] = {}
-    for problem, reason in overall.refused.items():
-        by_reason.setdefault(reason, []).append(problem)
-    reasons = [f"{_listed(problems)} ({reason})" for reason, problems in by_reason.items()]
-    return f"; does not take part in {_listed(reasons)}" if reasons else ""
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -10,14 +10,12 @@ from study.comparison.gains import Gain
 from study.comparison.interval_plots import SIGNS
 from study.comparison.result import PROJECTED, Comparison, Confirmed, Links, ProblemResult, SearchResult, Source
 from study.comparison.sentences import number
-from study.comparison.standing import Overall, Standing
+from study.comparison.standing import Standing
 from study.comparison.verdict import Verdict
 from study.comparison.worth import Champion
 from study.report.html_parts import grid
 from study.report.text_table import Column, format_error
-from study.statistics.comparison import Decision
 from study.statistics.estimate import Estimate
-from study.statistics.targets import Profile
 
 ENTRY = Column("entry", "a contestant, as trained or as projected", numeric=False)
 NOTHING = "–"
@@ -44,7 +42,7 @@ def worth_table(verdict: Verdict, found: Iterable[Champion]) -> str:
 def _champion(champion: Champion, medians: Mapping[tuple[str, str], float]) -> list[str]:
     one, best = champion.standing, champion.standing.best
     assert best is not None
-    ratio = _ratio(one.error_ratio)
+    shown = ratio(one.error_ratio)
     return [
         champion.way.judged_as,
         escape(one.problem),
@@ -52,10 +50,10 @@ def _champion(champion: Champion, medians: Mapping[tuple[str, str], float]) -> l
         error(one.median.value),
         escape(best.baseline),
         error(medians[one.problem, best.baseline]),
-        f"<strong>{ratio}</strong>" if champion.worth_it else ratio,
+        f"<strong>{shown}</strong>" if champion.worth_it else shown,
         _share(best.improvement.value) + _below(best.improvement, _share),
-        _ratio(one.constraint_ratio),
-        _ratio(one.cost_ratio),
+        ratio(one.constraint_ratio),
+        ratio(one.cost_ratio),
     ]
 
 
@@ -126,7 +124,7 @@ def _median(standing: Standing | None, smallest: Mapping[str, float]) -> str:
 
 def _below(estimate: Estimate, form: Callable[[float], str]) -> str:
     """Its interval, below it."""
-    return f"<br><small>{interval}</small>" if (interval := _interval(estimate, form)) else ""
+    return f"<br><small>{ends}</small>" if (ends := interval(estimate, form)) else ""
 
 
 def error(value: float) -> str:
@@ -134,7 +132,8 @@ def error(value: float) -> str:
     return "failed" if value == math.inf else format_error(value)
 
 
-def _interval(estimate: Estimate, form: Callable[[float], str]) -> str:
+def interval(estimate: Estimate, form: Callable[[float], str]) -> str:
+    """From here to there; nothing where there is none, a dash where all of it failed."""
     if estimate.interval is None:
         return ""
     if estimate.interval[0] == math.inf:
@@ -142,39 +141,8 @@ def _interval(estimate: Estimate, form: Callable[[float], str]) -> str:
     return " to ".join("∞" if end == math.inf else form(end) if end else "0" for end in estimate.interval)
 
 
-def overall_table(overall: Sequence[Overall], profiles: Mapping[str, Profile]) -> str:
-    """All problems together: how often an entry is better, and by how much."""
-    columns = [
-        ENTRY,
-        Column("better", "problems on which it is better than every other baseline"),
-        Column("undecided", "problems on which the runs cannot tell"),
-        Column("worse", "problems on which it is worse than at least one baseline"),
-        Column("all\ntogether", "what is claimed of all problems at once, by ranks, and p after Holm's correction"),
-        Column("error\nratio", "median over all runs of its error over the median of the best baseline"),
-        Column("95 %\ninterval", "of that ratio, for other searches on these problems"),
-        Column("constraint\nratio", "ratio of the medians, median over problems"),
-        Column("CPU s\nratio", "training and projection beside the best baseline's, median over problems"),
-        Column("failed", "share of all runs with fresh seeds"),
-        Column("time to\ntarget", "score: mean height of the performance profile up to a factor of 4; 1 is the best"),
-    ]
-    return grid(columns, [_overall(one, profiles) for one in overall if one.standings])
-
-
-def _overall(one: Overall, profiles: Mapping[str, Profile]) -> list[str]:
-    return [
-        escape(one.label),
-        *(str(len(one.problems(decision))) for decision in (Decision.BETTER, Decision.UNDECIDED, Decision.WORSE)),
-        NOTHING if one.together is None else f"{one.together.p_value:.2g}{SIGNS[one.together.decision]}",
-        _ratio(one.ratio and one.ratio.value),
-        (_interval(one.ratio, number) if one.ratio else "") or NOTHING,
-        _ratio(one.constraint_ratio),
-        _ratio(one.cost_ratio),
-        f"{100 * one.failures:.0f} %",
-        f"{profiles[one.label].score:.2f}" if one.label in profiles else NOTHING,
-    ]
-
-
-def _ratio(value: float | None) -> str:
+def ratio(value: float | None) -> str:
+    """In two digits; a dash where it is not known."""
     return NOTHING if value is None else number(value)
 
 

@@ -63,11 +63,10 @@ def champions(comparison: Comparison, verdict: Verdict) -> Iterator[Champion]:
 
 
 def worth_in_short(comparison: Comparison, found: Sequence[Champion]) -> Iterator[str]:
-    """A sentence for each way that has somebody who speaks for it, so far or in the end."""
+    """A sentence for each way that has somebody who speaks for it."""
     for way in Way:
         if own := [one for one in found if one.way is way]:
-            who = way.capitalize() if comparison.ended is not None else f"So far, {way}"
-            yield f"{who} {_claim(own, [problem.name for problem in comparison.problems])}."
+            yield f"{way.capitalize()} {_claim(own, [problem.name for problem in comparison.problems])}."
 
 
 def _claim(own: Sequence[Champion], problems: Sequence[str]) -> str:

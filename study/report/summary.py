@@ -36,18 +36,23 @@ def print_table(console: Console, table: TextTable) -> None:
     if not table.rows:
         console.print(table.empty)
         return
-    console.print(Fitting(_drawn(table)))
+    console.print(Fitting(_drawn(table, MOST_ROWS)))
     if (hidden := len(table.rows) - MOST_ROWS) > 0:
         console.print(Text(f"{hidden} more in the report.", style="dim"))
     for note in table.notes:
         console.print(Text(note, style="dim"))
 
 
-def _drawn(table: TextTable) -> Table:
-    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+def fitting(*tables: TextTable) -> Fitting:
+    """The first of some tables, the widest one first, that a terminal has room for, with all rows."""
+    return Fitting(*map(_drawn, tables))
+
+
+def _drawn(table: TextTable, most: int | None = None) -> Table:
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in table.columns:
         justify = "right" if column.numeric else "left"
-        drawn.add_column(column.heading, justify=justify, overflow="fold", vertical="bottom")
-    for row in table.rows[:MOST_ROWS]:
-        drawn.add_row(*(Text(cell) for cell in row))
-    return drawn
+        grid.add_column(column.heading, justify=justify, overflow="fold", vertical="bottom")
+    for row in table.rows[:most]:
+        grid.add_row(*(Text(cell) for cell in row))
+    return grid

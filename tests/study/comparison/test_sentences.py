@@ -97,7 +97,7 @@ def test_a_baseline_is_beside_the_others() -> None:
 
 
 def test_failures_and_refusals_are_said() -> None:
-    found = overall(on(W, W), failures=0.143, refused={"heat": "there is no data"})
+    found = overall(on(W, W), failures=0.143, refused={"heat": "there is no data; write problem.data"})
     assert "; 14 % of its runs failed; costs" in sentence(found)
     assert sentence(found).endswith("; does not take part in heat (there is no data).")
     several = overall(on(W), refused={"heat": "no data", "flow": "no data", "front": "no waves"})

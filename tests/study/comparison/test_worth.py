@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from study.comparison.headline import headline
 from study.comparison.result import Comparison, EntryResult
 from study.comparison.verdict import judge
 from study.comparison.worth import Champion, Way, champions, worth_in_short
@@ -105,7 +106,8 @@ def test_a_sentence_for_each_way() -> None:
 
 
 def test_what_goes_on_speaks_of_what_there_is_so_far() -> None:
-    assert said(replace(valued(made(), **VALUES), ended=None))[0].startswith("So far, training with constraints at ")
+    going_on = replace(valued(made(), **VALUES), ended=None)
+    assert next(headline(going_on, judge(going_on))).startswith("So far, training with constraints at least halves ")
 
 
 def test_without_a_baseline_nobody_speaks() -> None:
