@@ -109,7 +109,7 @@ def training_of(case: Case, device: str, *, steps: int = 1, seed: int = 0, epoch
 
 def step_of(training: Training) -> Callable[[], object]:
     """A step on the same batch each time, after those that come before any recording."""
-    parts = next(iter(training.batches()))
+    parts = next(iter(training.batches))
     for _ in range(5):
         training.take_step(parts, 0.0)
     if training.recorder is not None and training.recorder.reason is not None:

@@ -121,7 +121,7 @@ def setting(batch: int, width: int, dtype: torch.dtype) -> tuple[ConstrainedNetw
 def training_step(model: ConstrainedNetwork, points: PointSet, method: Method) -> Callable[[], object]:
     """A whole step, from the batch to the updated parameters."""
     training = Training(model, points, method, batch_size=len(points))
-    (batch,) = training.batches()
+    (batch,) = training.batches
     return lambda: training.take_step(batch, 0.0)
 
 

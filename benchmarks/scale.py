@@ -35,6 +35,7 @@ from typing import Any
 from optuna.storages import InMemoryStorage
 from rich.console import Console
 
+from search_spaces.contestants import Asked
 from search_spaces.load import load_recorded, load_study
 from search_spaces.schema import Choice, Study
 from search_spaces.space import Part, parts
@@ -227,7 +228,7 @@ def _simulation(folder: Path, study: Study) -> Simulation:
     """The real parts of a driver, put together as `study.driver.runner` does, from what the journal has."""
     records = Reader(Journal(folder)).read().records
     search = OptunaSearch(study, database(folder / OPTUNA), records)
-    progress = Progress(folder.name, study.objectives, trials=search.trials, console=Console(file=StringIO()))
+    progress = Progress(folder.name, Asked(study), trials=search.trials, console=Console(file=StringIO()))
     scheduler = schedulers.build(study.tune.scheduler, records.values(), balance=study.tune.balance)
     recorder = Recorder(
         study, folder, records, progress, folder=str(folder / "trials"), on_end=search.tell, on_step=lambda: None

@@ -26,6 +26,7 @@ from urllib.request import urlopen
 
 from rich.console import Console
 
+from search_spaces.contestants import Asked
 from search_spaces.load import load_study
 from search_spaces.schema import Study
 from study.driver.recorder import Recorder
@@ -123,7 +124,7 @@ def begun(folder: Path, name: str) -> tuple[Path, Study]:
 
 def recorder_of(directory: Path, study: Study) -> Recorder:
     """What a driver tells about its trials."""
-    progress = Progress(directory.name, study.objectives, trials=TRIALS, console=Console(file=StringIO()))
+    progress = Progress(directory.name, Asked(study), trials=TRIALS, console=Console(file=StringIO()))
     folder = str(directory / "trials")
     return Recorder(study, directory, {}, progress, folder=folder, on_end=lambda _: None, on_step=lambda: None)
 

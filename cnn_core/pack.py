@@ -136,7 +136,7 @@ def _taken_alike(training: Training) -> Any:
         training.record, id(model.problem), model.scaled, model.taylor, type(network), model.layout,
         network.activations, buffers,
         _by_value(network.transform), _settings(method), _settings(optimizer),
-        tuple(training.batch_sizes.items()), tuple(sorted(training.roles.items())), training.theta.dtype,
+        tuple(training.batches.sizes.items()), tuple(sorted(training.roles.items())), training.theta.dtype,
         str(training.theta.device),
         tuple((name, len(one), one.observed, one.weight is None) for name, one in training.regions.items()),
     )  # fmt: skip
@@ -175,7 +175,7 @@ def run_stacked(group: Sequence[Training], recordings: StackRecordings | None = 
     Where the trainings ask for recorded steps, `recordings` keep these from one epoch to the next.
     """
     started = time.perf_counter()
-    shuffled = [training.shuffler.get_state() for training in group]
+    shuffled = [training.batches.shuffler.get_state() for training in group]
     regions = [dict(training.regions) for training in group]
     try:
         for training in group:
@@ -185,8 +185,8 @@ def run_stacked(group: Sequence[Training], recordings: StackRecordings | None = 
         taken = stack.taken.tolist()
     except BaseException:
         for training, order, points in zip(group, shuffled, regions, strict=True):
-            training.shuffler.set_state(order)
-            training.regions = points
+            training.batches.shuffler.set_state(order)
+            training.batches.points = points
         raise
     stack.give_back()
     seconds = (time.perf_counter() - started) / len(group)

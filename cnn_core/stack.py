@@ -77,12 +77,12 @@ class Stack:
 
     def __init__(self, group: Sequence[Training]) -> None:
         self.group, first = group, group[0]
-        self.steps, theta = first.steps_per_epoch, torch.stack([one.theta.detach() for one in group])
+        self.steps, theta = len(first.batches), torch.stack([one.theta.detach() for one in group])
         model = replace(first.model, compile=False, functional=True)
         self.taking = Taking(tasks(model, first.regions, first.roles), first.method, first.optimizer)
         self.tasks, self.recorded = self.taking.tasks, False
         self.points = {task.region: _points([one.regions[task.region] for one in group]) for task in self.tasks}
-        orders = [[one.indices(task) for task in one.tasks] for one in group]
+        orders = [[one.batches.indices(task) for task in one.tasks] for one in group]
         self.indices = [
             [torch.stack([order[place][step] for order in orders]) for place in range(len(self.tasks))]
             for step in range(self.steps)

@@ -5,9 +5,8 @@
 
 import copy
 import itertools
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -16,6 +15,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from cnn_core.batches import Batches
 from cnn_core.capture import Recorder
 from cnn_core.clock import Clock
 from cnn_core.constrained import ConstrainedNetwork
@@ -27,7 +27,7 @@ from cnn_core.problems import PointSet, by_region
 from cnn_core.rates import in_training
 from cnn_core.renewal import Renewal, require_renewal
 from cnn_core.schedules import value_at
-from cnn_core.tasks import Roles, Task, require_need, tasks
+from cnn_core.tasks import Roles, require_need, tasks
 
 
 class TrainingStatus(StrEnum):
@@ -59,25 +59,22 @@ class Training:
     record: bool = False
 
     def __post_init__(self) -> None:
-        self.regions = dict(by_region(self.points))
-        self.tasks = tasks(self.model, self.regions, self.roles)
+        points = by_region(self.points)
+        self.tasks = tasks(self.model, points, self.roles)
         self.method, self.optimizer = in_training(self.method, self.epochs), in_training(self.optimizer, self.epochs)
         if self.epochs:
             require_need(self.method.name, self.method.needs, self.tasks)
         require_value(self.optimizer, self.method)
+        if self.epochs < 0:
+            raise ValueError(f"epochs must be at least 0, got {self.epochs}")
+        self.batches = Batches(points, self.tasks, self.batch_size, self.seed)
         if self.renewal is not None:
             require_renewal(self.renewal.resample, self.renewal.refine, self.drawn, self.method)
         self.renewed: set[str] = set()
-        self.batch_sizes = self._batch_sizes()
-        if min(self.batch_sizes.values()) < 1 or self.epochs < 0:
-            raise ValueError(
-                f"batch_size must be at least 1 and epochs at least 0, got {self.batch_size}, {self.epochs}"
-            )
         x = next(iter(self.regions.values())).x
         self.theta = self.model.begin.to(dtype=x.dtype, device=x.device).requires_grad_()
         self.stepper = self.optimizer.build(self.theta, self.model.layout.shapes)
         self.method_state = self.method.start(self.tasks, self.regions)
-        self.shuffler = torch.Generator().manual_seed(self.seed)
         self.epoch, self.clock = 0, Clock(x.device)
         self.status = TrainingStatus.RUNNING if self.epochs else TrainingStatus.COMPLETED
         self.reason: str | None = None
@@ -96,12 +93,12 @@ class Training:
         self.renew()
         self._going.fill_(True)
         self._taken.zero_()
-        shuffled = self.shuffler.get_state()
+        shuffled = self.batches.shuffler.get_state()
         return self.end_epoch(self._take_steps(), shuffled)
 
     def end_epoch(self, taken: int, shuffled: Tensor) -> TrainingStatus:
         """The end of an epoch that began with this state of the shuffler, after so many steps that were finite."""
-        if taken < self.steps_per_epoch:
+        if taken < len(self.batches):
             self._stop_at(taken, shuffled)
             return self.status
         self.epoch += 1
@@ -111,17 +108,22 @@ class Training:
 
     def _take_steps(self) -> int:
         """The steps of an epoch; answers how many there were before one that was not finite."""
-        count = self.steps_per_epoch
-        for position, parts in enumerate(self.batches()):
+        count = len(self.batches)
+        for position, parts in enumerate(self.batches):
             if not self.take_step(parts, self.epoch + position / count):
                 return position
         return count if host_decides(self.theta) else int(self._taken)
 
     def _stop_at(self, position: int, shuffled: Tensor) -> None:
         """The training ends at this step of the epoch that began with the shuffler's state."""
-        self.shuffler.set_state(shuffled)
-        parts = next(itertools.islice(self.batches(), position, None))
+        self.batches.shuffler.set_state(shuffled)
+        parts = next(itertools.islice(self.batches, position, None))
         self.diverge(f"in step {position + 1} of epoch {self.epoch + 1} {self._why(parts)}")
+
+    @property
+    def regions(self) -> dict[str, PointSet]:
+        """The points by region, as they are now."""
+        return self.batches.points
 
     @property
     def drawn(self) -> list[str]:
@@ -139,11 +141,6 @@ class Training:
     def diverge(self, reason: str) -> None:
         """The training ends here."""
         self.status, self.reason = TrainingStatus.DIVERGED, reason
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """As many as the region needs whose batches are the most; the others go round again."""
-        return max(math.ceil(len(self.regions[task.region]) / self.batch_sizes[task.region]) for task in self.tasks)
 
     def take_step(self, parts: Sequence[Part], epoch: float) -> bool:
         """One step on a batch of every region at `epoch` in epochs; False, with θ as it was, if it is not finite.
@@ -215,37 +212,6 @@ class Training:
         """What the method last found worth watching."""
         return dict(self._watch())
 
-    def batches(self) -> Iterator[list[Part]]:
-        """A batch of every region for each step of an epoch: its points once or several times, in random orders."""
-        indices = [self.indices(task) for task in self.tasks]
-        for step in zip(*indices, strict=True):
-            yield [
-                Part(task, _batch(self.regions[task.region], index))
-                for task, index in zip(self.tasks, step, strict=True)
-            ]
-
-    def indices(self, task: Task) -> list[Tensor]:
-        """Which of a region's points each step of an epoch takes."""
-        points, count, size = self.regions[task.region], self.steps_per_epoch, self.batch_sizes[task.region]
-        found: list[Tensor] = []
-        while len(found) < count:
-            order = torch.randperm(len(points), generator=self.shuffler).to(points.x.device)
-            found += order.split(size)
-        return found[:count]
-
-    def _batch_sizes(self) -> dict[str, int]:
-        regions = [task.region for task in self.tasks]
-        if not isinstance(self.batch_size, Mapping):
-            return dict.fromkeys(regions, self.batch_size)
-        for region in self.batch_size:
-            if region not in self.regions:
-                raise ValueError(
-                    f"batch_size: {region!r} is none of the regions with points, {', '.join(self.regions)}"
-                )
-        if missing := [region for region in regions if region not in self.batch_size]:
-            raise ValueError(f"batch_size: there is none for {', '.join(missing)}; write one for each region")
-        return {region: self.batch_size[region] for region in regions}
-
     def compile(self) -> float:
         """Take steps of every kind on every size of batch and forget them: the seconds that compiling took.
 
@@ -253,9 +219,9 @@ class Training:
         and after a `warm_up`, and among these a first step and one with the multipliers of the step before.
         """
         started = time.perf_counter()
-        shuffled = self.shuffler.get_state()
-        sizes = {tuple(len(part.batch) for part in parts): parts for parts in self.batches()}
-        self.shuffler.set_state(shuffled)
+        shuffled = self.batches.shuffler.get_state()
+        sizes = {tuple(len(part.batch) for part in parts): parts for parts in self.batches}
+        self.batches.shuffler.set_state(shuffled)
         for parts, epoch in itertools.product(sizes.values(), (0, self.epochs)):
             step = Step(parts, self.theta, epoch, self.optimizer)
             state = self.method.direction(step, self.method_state).state
@@ -274,7 +240,7 @@ class Training:
                 "theta": self.theta.detach(),
                 "optimizer": self._optimizer_state(),
                 "method": self.method_state,
-                "shuffler": self.shuffler.get_state(),
+                "shuffler": self.batches.shuffler.get_state(),
                 "epoch": self.epoch,
                 "status": str(self.status),
                 "reason": self.reason,
@@ -302,7 +268,7 @@ class Training:
         self.stepper.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.recorder = None  # what it has recorded reads the moments of before
         self.method_state = state["method"]
-        self.shuffler.set_state(state["shuffler"].cpu())
+        self.batches.shuffler.set_state(state["shuffler"].cpu())
         self.epoch = state["epoch"]
         self.status, self.reason = TrainingStatus(state["status"]), state.get("reason")
         if self.status is TrainingStatus.COMPLETED and self.epoch < self.epochs:
@@ -312,11 +278,6 @@ class Training:
             self.renewed.add(region)
         self._watch = partial(dict, state["figures"])
         self.clock.seconds.update(state["seconds"])
-
-
-def _batch(points: PointSet, index: Tensor) -> MiniBatch:
-    weight = None if points.weight is None else points.weight[index]
-    return MiniBatch(points.x[index], points.constants[index], points.u[index], index, weight)
 
 
 def _points_of(batch: MiniBatch) -> PointSet:

@@ -89,12 +89,14 @@ CORE_ROOMS = {
     "rehearsal": {"constrained", "construction", "divergence", "linearisation", "metrics", "networks", "problems"},
     "tasks": {"constrained", "data_loss", "problems"},
     "renewal": {"constrained", "metrics", "problems"},
+    "batches": {"methods", "problems", "tasks"},
     "methods": PASSES
     | {"constrained", "decisions", "jacobian", "linear_algebra", "linearisation", "optimizers", "reductions"}
     | {"schedules", "tasks"},
     "solvers": PASSES
     | {"constrained", "decisions", "domains", "jacobian", "linear_algebra", "linearisation", "reductions", "renewal"},
     "training": {
+        "batches",
         "capture",
         "clock",
         "constrained",

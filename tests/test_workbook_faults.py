@@ -220,7 +220,7 @@ def test_seeds_really_differ() -> None:
     """Fault 10: one seed. A seed decides the points, the network and the order of batches; another changes them."""
     trials = [Trial(load_trial("helmholtz-quick", {"training.seed": seed})) for seed in (0, 0, 1)]
     start = [trial.training.theta.detach().clone() for trial in trials]
-    order = [next(iter(trial.training.batches()))[0].batch.index for trial in trials]
+    order = [next(iter(trial.training.batches))[0].batch.index for trial in trials]
     x = [trial.splits["train"]["interior"].x for trial in trials]
     for first, again, other in (start, order, x):
         assert torch.equal(first, again)

@@ -72,19 +72,19 @@ def _measured(training: Training, members: int) -> Rehearsed:
     if (reason := why_alone(training)) is not None:
         return Rehearsed(reason=reason)
     single, *others = [_short(training, seed) for seed in range(members + 1)]
-    steps = single.steps_per_epoch
+    steps = len(single.batches)
     alone = _seconds(single.run_epoch, training.theta, steps) / steps
     if alone * STEPS > LONG:
         return Rehearsed(reason=f"a step takes {alone:.2g} s by itself")
     together = partial(run_stacked, others, StackRecordings())
     stacked = _seconds(together, training.theta, steps) / steps / members
-    return Rehearsed(alone, stacked, training.steps_per_epoch * training.epochs)
+    return Rehearsed(alone, stacked, len(training.batches) * training.epochs)
 
 
 def _short(training: Training, seed: int) -> Training:
     """One like it whose epochs have few steps, as at the end of training, when no method warms up any more."""
     points = {
-        name: held.at(torch.arange(min(len(held), STEPS * training.batch_sizes.get(name, 1)), device=held.x.device))
+        name: held.at(torch.arange(min(len(held), STEPS * training.batches.sizes.get(name, 1)), device=held.x.device))
         for name, held in training.regions.items()
     }
     short = replace(training, points=points, seed=seed, epochs=training.epochs + EPOCHS, renewal=None)

@@ -107,7 +107,7 @@ def footprint(study: Study) -> Footprint:
     on_gpu = trial.device.type == "cuda"
     measured = peak_memory_mib(trial.device) - (0.0 if on_gpu else before + LOADED_MIB)
     process = before + LOADED_MIB
-    steps = trial.training.steps_per_epoch * study.training.epochs
+    steps = len(trial.training.batches) * study.training.epochs
     rows = _rows(trial)
     return Footprint(
         parameters=len(trial.training.theta),
@@ -123,7 +123,7 @@ def footprint(study: Study) -> Footprint:
 def _seconds_of_a_step(trial: Trial) -> float:
     """The mean, as at the end of training, when no method warms up any more, without the first steps, on a GPU some."""
     training, on_gpu = trial.training, trial.device.type == "cuda"
-    batches = cycle([*islice(training.batches(), STEPS)])
+    batches = cycle([*islice(training.batches, STEPS)])
     for _ in range(TAKEN_FIRST + 1 if on_gpu else 1):
         training.take_step(next(batches), training.epochs)
     if on_gpu:
@@ -142,7 +142,7 @@ def _rows(trial: Trial) -> int:
     training = trial.training
     match GRAM_ROWS.get(trial.study.training.method.name):
         case "all constraints of a batch":
-            return sum(training.batch_sizes[task.region] * len(task.constraints) for task in training.tasks)
+            return sum(training.batches.sizes[task.region] * len(task.constraints) for task in training.tasks)
         case "one for each condition":
             return sum(len(set(task.constraints)) for task in training.tasks)
     return 0
@@ -150,7 +150,7 @@ def _rows(trial: Trial) -> int:
 
 def _estimated(trial: Trial, rows: int) -> float:
     training, model = trial.training, trial.model
-    points = sum(min(size, len(training.regions[region])) for region, size in training.batch_sizes.items())
+    points = sum(min(size, len(training.regions[region])) for region, size in training.batches.sizes.items())
     points = max(points, *map(len, trial.splits["validation"].values()))
     streams = 1 + 2 * next(iter(training.regions.values())).x.shape[-1]
     outputs = sum(shape[0] for shape in model.layout.shapes if len(shape) == 2)

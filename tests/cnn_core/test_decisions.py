@@ -46,7 +46,7 @@ SETTINGS: dict[str, tuple[Method, Optimizer, dict[str, int]]] = {
 def waits_of_steps(training: Training, epochs: int = 3) -> dict[str, float]:
     """What each step of some epochs makes the host wait for, on top of what an epoch of no step does."""
     training.run_epoch()  # what is made once
-    batches = list(training.batches())
+    batches = list(training.batches)
     with away_from_host(), Waits() as waits:
         for parts in batches * epochs:
             assert training.take_step(parts, 1.0)

@@ -77,7 +77,7 @@ def assert_as_alone(
         assert relative(training.theta, expected.theta) < 1e-10
         assert relative(training.gradient, expected.gradient) < 1e-8
         assert (training.status, training.epoch) == (TrainingStatus.COMPLETED, 3)
-        assert torch.equal(training.shuffler.get_state(), expected.shuffler.get_state())
+        assert torch.equal(training.batches.shuffler.get_state(), expected.batches.shuffler.get_state())
     return together
 
 
@@ -221,7 +221,7 @@ def test_states_can_be_exchanged(method: str, optimizer: Optimizer) -> None:
     for resumed, saved in ((left, begun), (entered, alone)):
         for training, held in zip(resumed, saved, strict=True):
             state = held.state_dict()
-            training.regions = held.regions
+            training.batches.points = held.regions
             training.load_state_dict(copy.deepcopy(state))
     run(Pack(entered))
     for seed in range(2):

@@ -119,7 +119,7 @@ def test_time_runs_in_epochs_and_counts_fractions() -> None:
     """A learning rate of zero until epoch 1.3: with three batches an epoch the fifth step is the first to move θ."""
     training = make_training(Unconstrained(), Sgd(WarmUp(0.01, epochs=0, delay=1.3)), epochs=2)
     seen = []
-    for batch in training.batches():
+    for batch in training.batches:
         training.take_step(batch, len(seen) / 3)
         seen.append(float(training.stepper.param_groups[0]["lr"]))
     assert seen == [0.0, 0.0, 0.0]
@@ -192,7 +192,7 @@ def test_divergence_keeps_what_was_reached_before_it() -> None:
     assert run(training) is not None
     assert (training.status, training.epoch) == (TrainingStatus.DIVERGED, 0)
     clean = Training(model, points, Unconstrained(), Sgd(0.01), batch_size=5, epochs=2, seed=0)
-    clean.take_step(next(iter(clean.batches())), 0.0)
+    clean.take_step(next(iter(clean.batches)), 0.0)
     assert torch.equal(training.theta, clean.theta)
 
 
@@ -203,10 +203,13 @@ def test_sections_are_timed() -> None:
     assert all(seconds > 0 for seconds in training.clock.seconds.values())
 
 
-@pytest.mark.parametrize(("batch_size", "epochs"), [(0, 1), (5, -1)])
-def test_meaningless_settings_are_refused(batch_size: int, epochs: int) -> None:
+@pytest.mark.parametrize(
+    ("batch_size", "epochs", "message"),
+    [(0, 1, "batch_size must be at least 1, got 0"), (5, -1, "epochs must be at least 0, got -1")],
+)
+def test_meaningless_settings_are_refused(batch_size: int, epochs: int, message: str) -> None:
     model, points = setting()
-    with pytest.raises(ValueError, match=f"epochs at least 0, got {batch_size}, {epochs}"):
+    with pytest.raises(ValueError, match=message):
         Training(model, points, Soft(), batch_size=batch_size, epochs=epochs)
 
 
@@ -249,7 +252,7 @@ def test_one_optimizer_after_the_other() -> None:
     after = make_training(Soft(), Lbfgs(), epochs=4)
     with torch.no_grad():
         after.theta.copy_(alone.theta)
-    after.shuffler.set_state(alone.shuffler.get_state())
+    after.batches.shuffler.set_state(alone.batches.shuffler.get_state())
     both.run_epoch()
     after.run_epoch()
     assert torch.equal(both.theta, after.theta)

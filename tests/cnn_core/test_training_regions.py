@@ -48,7 +48,7 @@ def run(training: Training) -> Tensor:
 def seen(training: Training) -> dict[str, list[list[int]]]:
     """Which points of each region the steps of an epoch take."""
     found: dict[str, list[list[int]]] = {}
-    for parts in training.batches():
+    for parts in training.batches:
         for part in parts:
             found.setdefault(part.task.region, []).append(part.batch.index.tolist())
     return found
@@ -57,7 +57,7 @@ def seen(training: Training) -> dict[str, list[list[int]]]:
 def test_an_epoch_has_the_most_steps_and_the_others_go_round_again_in_a_new_order() -> None:
     training = make_training()
     steps = {region: math.ceil(len(part) / SIZES[region]) for region, part in training.regions.items()}
-    assert training.steps_per_epoch == max(steps.values()) == 4
+    assert len(training.batches) == max(steps.values()) == 4
     found = seen(training)
     assert {len(batches) for batches in found.values()} == {4}
     for region, batches in found.items():
@@ -73,7 +73,7 @@ def test_an_epoch_has_the_most_steps_and_the_others_go_round_again_in_a_new_orde
 
 def test_each_step_holds_the_points_with_what_is_attached_to_them() -> None:
     training = make_training()
-    for parts in training.batches():
+    for parts in training.batches:
         assert [part.task.region for part in parts] == [task.region for task in training.tasks]
         for part in parts:
             points, index = training.regions[part.task.region], part.batch.index
@@ -84,7 +84,7 @@ def test_each_step_holds_the_points_with_what_is_attached_to_them() -> None:
 
 def test_one_number_is_the_batch_size_of_all_regions() -> None:
     training = make_training(batch_size=2)
-    assert set(training.batch_sizes.values()) == {2} and training.steps_per_epoch == 3
+    assert set(training.batches.sizes.values()) == {2} and len(training.batches) == 3
 
 
 def test_regions_that_do_not_teach_count_no_steps_and_need_no_batch_size() -> None:
@@ -93,7 +93,7 @@ def test_regions_that_do_not_teach_count_no_steps_and_need_no_batch_size() -> No
         batch_size={name: SIZES[name] for name in SIZES if name not in ("data", "initial")}, roles=roles
     )
     assert [task.region for task in training.tasks] == ["interior", "x=0", "x=1", "y=-1", "probe"]
-    assert make_training(batch_size=SIZES, roles=roles).steps_per_epoch == 3
+    assert len(make_training(batch_size=SIZES, roles=roles).batches) == 3
 
 
 @pytest.mark.parametrize(

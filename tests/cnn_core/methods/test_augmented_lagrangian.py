@@ -107,7 +107,7 @@ def test_only_the_batchs_own_multipliers_move() -> None:
     points = grid_points(model.problem, 6)
     method = AugmentedLagrangian()
     training = Training(model, points, method, Sgd(1e-3), batch_size=2, epochs=1, seed=0)
-    training.take_step(next(iter(training.batches())), 0.0)
+    training.take_step(next(iter(training.batches)), 0.0)
     assert (training.method_state["multipliers"]["interior"].abs().sum(dim=1) > 0).sum() == 2
 
 

@@ -106,12 +106,12 @@ def test_names_are_short_and_different() -> None:
         asked("mine", [entered, entered], **how)
     with pytest.raises(StudyFileError, match="too long for a study's name"):
         asked("m" * 90, [entered], **how)
-    for more, words in (
-        ({"studies": 101}, "--studies is 101; write at most 100"),
-        ({"seeds": 1000}, "write at most 999"),
+    for studies, seeds, words in (
+        (101, 1, "--studies is 101; write at most 100"),
+        (1, 1000, "--seeds is 1000; write at most 999"),
     ):
         with pytest.raises(StudyFileError, match=words):
-            asked("mine", [entered], **how | more)
+            asked("mine", [entered], baselines=(), studies=studies, seeds=seeds, trials=1, seconds=None)
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
