@@ -132,7 +132,8 @@ def recorder_of(directory: Path, study: Study) -> Recorder:
 def trials() -> Iterator[Any]:
     """Trials as Tune hands them over."""
     for number in range(TRIALS):
-        yield SimpleNamespace(config={"trial": f"{number:04d}", "values": {"training.method.name": "soft"}})
+        config = {"trial": f"{number:04d}", "values": {"training.method.name": "soft"}}
+        yield SimpleNamespace(config=config, trial_id=config["trial"], num_failures=0)
 
 
 def metrics(epoch: int) -> dict[str, float]:
