@@ -6,7 +6,8 @@ much. Every row says how often, in percent; the Monte-Carlo error of 2000 repeti
 * estimate: how often the interval of a median or interquartile mean holds the true one, and how wide it is (median, in
   decades). `ours` is that of `study.statistics`; `resampled` the percentile bootstrap of searches, and of seeds in
   each; `pooled` that of all runs, as if they were independent.
-* aggregate: the same of the interquartile mean over problems, whose middles lie 0.6 decades apart.
+* aggregate: the same of the ratio to a reference that does not differ, over problems; `uneven` is a contestant that
+  spreads 20 times less than the reference.
 * improvement: the same of the probability of improvement, where searches are `shift` apart, in units of what seeds are.
 * level: how often two contestants that do not differ are told apart at 5 %. `ours` is Welch's test of the searches'
   medians; `pairs` Wilcoxon's signed-rank test of all runs, paired by search and seed. `basins` are searches that end in
@@ -36,8 +37,8 @@ from study.statistics.middles import Middle, interquartile_mean, median
 SEEDS = 10
 WITHIN = 0.3
 """What the seeds of one search spread, in decades."""
-APART = 0.6
-"""How far the middles of problems lie apart, in decades."""
+UNEVEN = 0.05
+"""What a contestant spreads, beside its reference."""
 RESAMPLES = 1000
 MIDDLES: Mapping[str, Middle] = {"median": median, "interquartile": interquartile_mean}
 
@@ -93,22 +94,20 @@ def estimate_rows(repetitions: int) -> Iterable[Row]:
 
 
 def aggregate_rows(repetitions: int) -> Iterable[Row]:
-    """Coverage of the interquartile mean over problems."""
-    for problems, searches, between in [
-        (problems, searches, between) for problems in (2, 3, 5, 10) for searches in (1, 3, 5) for between in (0.0, 1.0)
-    ]:
-        if searches == 1 and between:
-            continue
-        generator, middles = np.random.default_rng(0), 10.0 ** (APART * np.arange(problems))
-        found = []
-        for repetition in range(repetitions):
-            errors = np.stack([middle * runs(generator, searches, between) for middle in middles])
-            found.append(aggregate(errors, resamples=RESAMPLES, seed=repetition).interval)
-        spread = WITHIN * np.hypot(1.0, between)
-        places = norm.ppf((np.arange(20_000) + 0.5) / 20_000)
-        true = 10.0 ** float(interquartile_mean((np.log10(middles)[:, None] + spread * places).ravel()))
-        row = {"part": "aggregate", "problems": problems, "searches": searches, "between": between}
-        yield row | {"ours": _held(found, true), "ours_decades": _width(found)}
+    """Coverage of the ratio over problems."""
+    cases = [(1, 0.0, 1.0), *((few, *case) for few in (3, 5) for case in ((0.0, 1.0), (1.0, 1.0), (1.0, UNEVEN)))]
+    for problems, (searches, between, share) in [(count, case) for count in (1, 2, 3, 5) for case in cases]:
+        for name, middle in MIDDLES.items():
+            generator, found = np.random.default_rng(0), []
+            for repetition in range(repetitions):
+                errors, reference = (
+                    np.stack([runs(generator, searches, between) ** power for _ in range(problems)])
+                    for power in (share, 1.0)
+                )
+                found.append(aggregate(errors, reference, middle, resamples=RESAMPLES, seed=repetition).interval)
+            row = {"part": "aggregate", "problems": problems, "searches": searches, "between": between}
+            row |= {"spread": share, "middle": name}
+            yield row | {"ours": _held(found, 1.0), "ours_decades": _width(found)}
 
 
 def improvement_rows(repetitions: int) -> Iterable[Row]:

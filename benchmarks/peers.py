@@ -43,6 +43,9 @@ from cnn_core.solvers import LeastSquaresSolver
 
 TEST_POINTS = 9_000
 TEST_SEED = 77_777
+
+LEAST_SECONDS = 0.1
+"""For what is left to solve when the time is over."""
 """Added to the seed, so that no test point is a collocation point."""
 
 Row = dict[str, Any]
@@ -195,7 +198,7 @@ def solve(case: Case, seed: int, seconds: float) -> Solved:
             refine=case.refine,
             tolerance=case.tolerance,
             max_steps=10**6,
-            max_seconds=(seconds - time.process_time() + started) / (case.slabs - index),
+            max_seconds=max(LEAST_SECONDS, seconds - time.process_time() + started) / (case.slabs - index),
         )
         (result,) = project(model, begin, wave, solver, seed=seed)
         solved.models.append(model)

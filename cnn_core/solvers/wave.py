@@ -58,8 +58,9 @@ class Wave:
         """What rounding θ to its precision can do to the error: four times what a seeded rounding does to g."""
         signs = torch.randint(2, theta.shape, generator=torch.Generator().manual_seed(0)).to(theta) * 2 - 1
         exact, rounded = self.evaluate(theta), self.evaluate(theta * (1 + 0.5 * precision * signs))
-        moves = [a - b for a, b in zip(rounded, exact, strict=True)]
-        moves[0] = self.part(CONSTRAINTS, moves)
+        moves = [self.part(CONSTRAINTS, rounded) - self.part(CONSTRAINTS, exact)]
+        for block, after, before in zip(self.conditions, rounded[1:], exact[1:], strict=True):
+            moves.append(block.rows(after) - block.rows(before))
         return 4 * sum(float(move.square().mean()) for move in moves)
 
     def rows(

@@ -13,7 +13,7 @@ from search_spaces.schema import Study
 from study.cli.conclusion import to_its_end, ui_command
 from study.cli.exit_codes import Ended, mendable
 from study.cli.interrupts import INTERRUPTED
-from study.comparing.gather import complete, entries_of, finished, gathered
+from study.comparing.gather import entries_of, finished, gathered
 from study.comparing.question import Question, kept
 from study.comparison.files import write_comparison
 from study.comparison.sentences import undecidable
@@ -35,9 +35,10 @@ def go_on(question: Question, runs: Path, *, hours: float | None, tracking_uri: 
     for line in undecidable(question.baselines, question.studies, question.seeds, most):
         click.echo(f"warning: {line}", err=True)
     stopped = False
-    for name, study in _studies(question, runs):
+    for said, name, study in _studies(question, runs):
         if (left := (until - time.monotonic()) / 3600) <= 0:
             break
+        click.echo(said, err=True)
         outcome = to_its_end(study, runs, name, uri, hours=None if math.isinf(left) else left, **where)
         _say(name, outcome)
         if stopped := outcome.stopped:
@@ -48,25 +49,22 @@ def go_on(question: Question, runs: Path, *, hours: float | None, tracking_uri: 
         raise Ended(INTERRUPTED)
 
 
-def _studies(question: Question, runs: Path) -> Iterator[tuple[str, Study]]:
-    """(name, study) of all that is not finished, one after the other: each search, and then what confirms it."""
+def _studies(question: Question, runs: Path) -> Iterator[tuple[str, str, Study]]:
+    """(what is said of it, name, study) of all that is not finished: each search, and then what confirms it."""
     rounds = question.rounds()
     for place, (problem, number) in enumerate(rounds, start=1):
         search, confirmation = question.called(problem, number), question.confirmed(problem, number)
         if not finished(runs / search):
-            click.echo(f"search {place} of {len(rounds)}: {problem}, number {number} of {question.studies}", err=True)
-            yield search, question.search(problem, number)
+            said = f"search {place} of {len(rounds)}: {problem}, number {number} of {question.studies}"
+            yield said, search, question.search(problem, number)
         if finished(runs / search) and not finished(runs / confirmation):
             earlier = {search: read_earlier(runs / search)}
             for line in unconfirmed(earlier):
                 click.echo(line, err=True)
             if not earlier[search].has_best:
                 continue
-            click.echo(f"confirmation {place} of {len(rounds)}: {problem}", err=True)
-            yield (
-                confirmation,
-                confirming(earlier, seeds=question.seeds, first_seed=question.first_seed(problem, number)),
-            )
+            found = confirming(earlier, seeds=question.seeds, first_seed=question.first_seed(problem, number))
+            yield f"confirmation {place} of {len(rounds)}: {problem}", confirmation, found
 
 
 def _say(name: str, outcome: Outcome) -> None:
@@ -82,11 +80,11 @@ def write_anew(folder: Path) -> None:
 
 def write(question: Question, runs: Path, tracking_uri: str) -> bool:
     """Gather what there is, write the page, tell MLflow, and say the verdict; whether the comparison is complete."""
-    tracked, done = ComparedRuns(tracking_uri, runs), complete(question, runs)
-    comparison = gathered(question, runs, ended=time.time() if done else None, run_of=tracked)
+    tracked = ComparedRuns(tracking_uri, runs)
+    comparison = gathered(question, runs, run_of=tracked)
     if not comparison.problems:
         click.echo("verdict  none yet: no search is confirmed")
-        return done
+        return False
     page = write_comparison(
         comparison,
         runs / question.name / REPORT,
@@ -97,4 +95,4 @@ def write(question: Question, runs: Path, tracking_uri: str) -> bool:
     print_verdict(Console(), comparison)
     click.echo(f"MLflow   {ui_command(runs, tracking_uri)}")
     click.echo(f"page     {page}")
-    return done
+    return comparison.ended is not None

@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from study.cli.exit_codes import BadInputError, mendable
 from study.cli.loading import loading
@@ -83,12 +84,13 @@ def compare(
         from search_spaces.line_up import enter, load_line_up
         from search_spaces.load import parse_setting, together
         from study.cli.compared import go_on
-        from study.comparing.question import asked, claim_or_recall, kept
+        from study.comparing.question import asked, claim_or_recall, kept, lengthened
 
     if not spaces:
         if not compares(name):
             raise BadInputError(f"{folder}: there is no comparison to go on with; write SPACEs, or another --name")
-        question = kept(folder)
+        _require_no_question(click.get_current_context())
+        question = lengthened(folder, studies) if _said("studies", click.get_current_context()) else kept(folder)
     else:
         lined_up, overrides = load_line_up(line_up).only(only), together(map(parse_setting, settings))
         with mendable():
@@ -105,3 +107,20 @@ def compare(
                 ),
             )
     go_on(question, RUNS, hours=hours, tracking_uri=tracking_uri, **where)
+
+
+ASKING = ("--set", "--seeds", "--trials", "--seconds", "--line-up", "--only")
+
+
+def _require_no_question(context: click.Context) -> None:
+    """Whoever goes on with a comparison can make it longer, and ask nothing else."""
+    given = [one.opts[0] for one in context.command.params if one.name and _said(one.name, context)]
+    if asking := [option for option in ASKING if option in given]:
+        raise BadInputError(
+            f"{', '.join(asking)}: a comparison that goes on asks what it asked; leave this out, or write SPACEs and "
+            "another --name"
+        )
+
+
+def _said(name: str, context: click.Context) -> bool:
+    return context.get_parameter_source(name) is not ParameterSource.DEFAULT

@@ -28,7 +28,7 @@ from study.comparison.result import (
     Source,
     Tried,
 )
-from study.journal.budget import Budget
+from study.journal.budget import Budget, too_late
 from study.journal.events import TrialStatus
 from study.journal.files import STUDY
 from study.journal.journal import Journal
@@ -45,17 +45,19 @@ ALSO_PROJECTED = ".projected"
 """What a confirmation calls the best trial as projected, where it is another one than the best as trained."""
 
 
-def gathered(
-    question: Question, runs: Path, *, ended: float | None, run_of: Runs = lambda study, trial: None
-) -> Comparison:
+def gathered(question: Question, runs: Path, *, run_of: Runs = lambda study, trial: None) -> Comparison:
     """The comparison as far as its studies in `runs` have come."""
     done = {
-        name: [one for one in range(1, question.studies + 1) if _done(question, runs, name, one)]
+        name: [
+            Searched(question.called(name, number), question.confirmed(name, number), runs, run_of)
+            for number in range(1, question.studies + 1)
+            if _done(question, runs, name, number)
+        ]
         for name in question.problems
     }
-    counts = [len(found) for found in done.values() if found]
-    fewest = min(counts, default=0)
-    problems = tuple(_problem(question, runs, name, found[:fewest], run_of) for name, found in done.items() if found)
+    fewest = min((len(found) for found in done.values() if found), default=0)
+    problems = tuple(_problem(question, name, found[:fewest]) for name, found in done.items() if found)
+    complete = all(len(found) == question.studies for found in done.values())
     first = next(iter(question.problems.values()))
     return Comparison(
         name=question.name,
@@ -66,15 +68,10 @@ def gathered(
         trials=first.tune.trials // len(first.contestants),
         cpu_seconds=first.tune.seconds,
         started=question.began,
-        ended=ended,
+        ended=max(one.ended for found in done.values() for one in found) if complete else None,
         machine=f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs",
         version=question.version,
     )
-
-
-def complete(question: Question, runs: Path) -> bool:
-    """Whether all searches of a comparison have run, and are confirmed."""
-    return all(_done(question, runs, problem, number) for problem, number in question.rounds())
 
 
 def finished(directory: Path) -> bool:
@@ -92,11 +89,8 @@ def _done(question: Question, runs: Path, problem: str, number: int) -> bool:
     return finished(search) and (finished(confirmation) or not read_analysis(search).has_best)
 
 
-def _problem(question: Question, runs: Path, name: str, numbers: Sequence[int], run_of: Runs) -> ProblemResult:
+def _problem(question: Question, name: str, searches: "Sequence[Searched]") -> ProblemResult:
     study = question.problems[name]
-    searches = [
-        Searched(question.called(name, number), question.confirmed(name, number), runs, run_of) for number in numbers
-    ]
     entries = tuple(
         EntryResult(contestant, projected, tuple(one.result(contestant, projected) for one in searches))
         for contestant, projected in entries_of(study)
@@ -130,6 +124,12 @@ class Searched:
         self.after = read_analysis(runs / confirmation) if (runs / confirmation / STUDY).exists() else None
 
     @property
+    def ended(self) -> float:
+        """When the last of its trials, and of those that confirm it, ended."""
+        studies = [self.found, self.after] if self.after else [self.found]
+        return max((record.last_sign for study in studies for record in study.records.values()), default=0.0)
+
+    @property
     def confirmed(self) -> Sequence[Variant]:
         """The networks that were trained with fresh seeds."""
         return self.after.variants if self.after else ()
@@ -142,17 +142,22 @@ class Searched:
             trials=tuple(self._tried(contestant, projected)),
             chosen=None if chosen is None else self._source(self.name, chosen.trial),
             settings={} if chosen is None else settings_in(chosen.values),
-            confirmed=tuple(self._confirmed(contestant, projected)),
+            confirmed=() if chosen is None else tuple(self._confirmed(contestant, projected)),
         )
 
     def _tried(self, contestant: str, projected: bool) -> Iterator[Tried]:
-        """The trials that ended, with what the contestant's had used by then: of networks as trained, for training."""
+        """The trials that ended, with what the contestant's had used by then: of networks as trained, for training.
+
+        Of projected ones those that came in time for both: the others would have had no room in the same budget.
+        """
         own = [one for one in self.found.records.values() if one.method == contestant and one.status.final]
         variants = {one.trial: one for one in self.found.variants if one.projected == projected}
+        late = too_late(self.found.study, self.found.records) if projected else ()
         used = 0.0
         for record in sorted(own, key=lambda one: one.last_sign):
             used += record.cpu_seconds if projected else record.tuning_seconds
-            yield Tried(self._source(self.name, record.trial), used, self._value(variants.get(record.trial)))
+            if record.trial not in late:
+                yield Tried(self._source(self.name, record.trial), used, self._value(variants.get(record.trial)))
 
     def _value(self, variant: Variant | None) -> float:
         """What the search would choose a trial by; inf for one that it cannot choose."""
@@ -179,7 +184,8 @@ class Searched:
         projected = {one.trial for one in self.after.variants if one.projected}
         for record in self.after.records.values():
             if record.method == name and record.status.final and record.trial not in projected:
-                yield Confirmed(self._source(self.confirmation, record.trial), _seed(record), {}, 0.0, 0.0, failed=True)
+                seconds = _seconds(record, TRAINING_SECONDS), _seconds(record, PROJECTION)
+                yield Confirmed(self._source(self.confirmation, record.trial), _seed(record), {}, *seconds, failed=True)
 
     def _run(self, record: TrialRecord, variant: Variant, projected: bool) -> Confirmed:
         return Confirmed(

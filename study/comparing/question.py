@@ -62,7 +62,7 @@ class Question:
         With the same seeds the medians of several searches, or problems, would agree more than those of other seeds,
         and what they have in common, the luck of these seeds, would be taken for certain.
         """
-        return self._apart(problem, number) + 1
+        return self.problems[problem].training.seed + self._apart(problem, number) + 1
 
     def _apart(self, problem: str, number: int) -> int:
         """Where a search has its seeds."""
@@ -96,9 +96,8 @@ def asked(
     Raises StudyFileError where two files have the same name, where names become too long, and for so many searches or
     seeds that they would meet those of others.
     """
-    for option, count, most in (("--studies", studies, MOST_SEARCHES), ("--seeds", seeds, APART - 1)):
-        if count > most:
-            raise StudyFileError(f"{option} is {count}; write at most {most}")
+    _require_few("--studies", studies, MOST_SEARCHES)
+    _require_few("--seeds", seeds, APART - 1)
     problems = {}
     for study in (one.study for one in entered):
         if study.study in problems:
@@ -127,8 +126,7 @@ def claim_or_recall(runs: Path, question: Question) -> Question:
     """
     folder = runs / question.name
     if Path(question.name).name == question.name and (folder / QUESTION).exists():
-        before = kept(folder)
-        longer = replace(before, studies=max(before.studies, question.studies))
+        longer = _longer(before := kept(folder), question.studies)
         if differing := _differing(longer, question):
             raise FileExistsError(
                 f"{folder}: a comparison of this name asks something else, by its {', '.join(differing)}; write "
@@ -141,6 +139,25 @@ def claim_or_recall(runs: Path, question: Question) -> Question:
         claim(runs, question.name)
     keep(question, folder)
     return question
+
+
+def lengthened(folder: Path, studies: int) -> Question:
+    """The question in a folder, with so many searches of each problem from now on. Raises StudyFileError for fewer."""
+    before = kept(folder)
+    if studies < before.studies:
+        raise StudyFileError(f"--studies is {studies}, and {before.studies} were asked for; write at least as many")
+    _require_few("--studies", studies, MOST_SEARCHES)
+    keep(longer := _longer(before, studies), folder)
+    return longer
+
+
+def _longer(question: Question, studies: int) -> Question:
+    return replace(question, studies=max(question.studies, studies))
+
+
+def _require_few(option: str, count: int, most: int) -> None:
+    if count > most:
+        raise StudyFileError(f"{option} is {count}; write at most {most}")
 
 
 def _left_behind(folder: Path) -> bool:

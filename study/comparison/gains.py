@@ -58,9 +58,11 @@ def gains_in_short(comparison: Comparison, found: Sequence[Gain]) -> Iterator[st
     by_problem = {name: [ratio for one in found if one.problem == name for ratio in one.ratios] for name in names}
     medians = [f"{number(median(ratios))} × on {name}" for name, ratios in by_problem.items() if ratios]
     networks, lower = sum(map(len, by_problem.values())), sum(one.lower for one in found)
+    failed = sum(one.unknown for one in found)
+    others = f" ({failed} more failed)" if failed else ""
     yield (
-        f"Projecting lowers the test error of {lower} of {networks} trained networks; error after over before, in the "
-        f"median: {', '.join(medians)}."
+        f"Projecting lowers the test error of {lower} of {networks} trained networks{others}; error after over before, "
+        f"in the median: {', '.join(medians)}."
     )
 
 

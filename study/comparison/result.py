@@ -86,7 +86,8 @@ def _known(errors: Mapping[str, float], metric: str) -> float:
 class SearchResult:
     """A search by its trials in the order in which they ended, what it chose, and how that did with fresh seeds.
 
-    `chosen` is None where no trial completed.
+    `chosen` is None, and nothing confirmed, where none of them may be chosen: none completed, within the bounds and in
+    time.
     """
 
     trials: tuple[Tried, ...]

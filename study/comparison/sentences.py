@@ -48,9 +48,15 @@ def undecidable(baselines: Sequence[str], studies: int, seeds: int, entries: int
     if studies == 1:
         yield "One search of each: intervals and decisions are about the settings that it found, not about others."
     if studies == 1 and 2.0 ** (1 - seeds) * entries > LEVEL:
-        yield f"{seeds} seeds of one search decide nothing among {entries} entries: there are too few of them."
+        yield (
+            f"{seeds} seeds of one search decide nothing on a single problem among {entries} entries: there are too "
+            "few of them."
+        )
     if studies == 2:
-        yield "Two searches of each can decide nothing, however far apart they are; three can, five do so more often."
+        yield (
+            "Two searches of each can decide nothing on a single problem, however far apart they are; three can, five "
+            "do so more often."
+        )
     if studies in (3, 4) and entries > MANY:
         yield (
             "Few searches decide little among so many entries: a factor of 10 may well stay undecided, which it does "

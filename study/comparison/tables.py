@@ -257,7 +257,7 @@ def _run(run: Confirmed, links: Links) -> str:
 
 
 def _source(source: Source | None, links: Links) -> str:
-    return "none completed" if source is None else _link(f"{source.study} {source.trial}", source, links)
+    return "none may be chosen" if source is None else _link(f"{source.study} {source.trial}", source, links)
 
 
 def _link(text: str, source: Source, links: Links) -> str:

@@ -226,12 +226,9 @@ def _overall(
 
 def _ratio(standings: Iterable[Standing], tables: Mapping[str, Tables]) -> Estimate | None:
     """Errors over the best baseline's median, on all problems where there is one."""
-    normalised = [
-        [[quotient(error, _middle(errors[one.best.baseline])) for error in row] for row in errors[one.label]]
-        for one in standings
-        if one.best and (errors := tables[one.problem].errors)
-    ]
-    return aggregate(normalised, middle_of_all) if normalised else None
+    known = [(tables[one.problem].errors, one.label, one.best.baseline) for one in standings if one.best]
+    own, best = [errors[label] for errors, label, _ in known], [errors[baseline] for errors, _, baseline in known]
+    return aggregate(own, best) if known else None
 
 
 def _rank(overall: Overall) -> tuple[int, int, float]:

@@ -13,6 +13,7 @@ from statistics import median
 from study.comparison.result import Comparison, EntryResult
 from study.comparison.standing import Standing
 from study.comparison.verdict import Verdict
+from study.statistics.comparison import Decision
 
 HALF, SURE = 0.5, 0.95
 """It is worth it from this ratio of test errors on, if a run has the smaller error with this probability."""
@@ -66,7 +67,8 @@ def worth_in_short(comparison: Comparison, found: Sequence[Champion]) -> Iterato
     """A sentence for each way that has somebody who speaks for it."""
     for way in Way:
         if own := [one for one in found if one.way is way]:
-            yield f"{way.capitalize()} {_claim(own, [problem.name for problem in comparison.problems])}."
+            names = [problem.name for problem in comparison.problems]
+            yield f"{way.capitalize()} {_claim(own, names)}{_doubt(own)}."
 
 
 def _claim(own: Sequence[Champion], problems: Sequence[str]) -> str:
@@ -79,6 +81,14 @@ def _claim(own: Sequence[Champion], problems: Sequence[str]) -> str:
     else:
         where = f"{'all' if worth else 'any of the'} {len(problems)} problems"
     return f"{does} the error of the best tuned baseline on {where}"
+
+
+def _doubt(own: Sequence[Champion]) -> str:
+    """Where what is claimed is what medians say, and no test."""
+    worth = [one for one in own if one.worth_it]
+    undecided = [one.standing.problem for one in worth if one.standing.decision is Decision.UNDECIDED]
+    where = f" on {', '.join(undecided)}" if len(undecided) < len(worth) else ""
+    return f", by medians; no test decides it{where}" if undecided else ""
 
 
 def _way(comparison: Comparison, entry: EntryResult) -> Way | None:

@@ -18,12 +18,16 @@ References: Davison & Hinkley 1997, Bootstrap methods and their application; Hes
 about the bootstrap, The American Statistician 69; Agarwal et al. 2021, arXiv:2108.13264 (rliable).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.stats import norm, t
 
 from study.statistics.degrees import degrees_of_freedom
-from study.statistics.middles import Middle
 from study.statistics.runs import Decades
+
+Statistic = Callable[[Decades], Decades]
+"""(…, S strata, values of each) → (…)."""
 
 RESAMPLES = 5000
 RESAMPLES_OF_ONE = 100
@@ -31,26 +35,26 @@ RESAMPLES_OF_ONE = 100
 
 
 def bootstrap_interval(
-    units: Decades, middle: Middle, *, confidence: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
+    units: Decades, statistic: Statistic, *, confidence: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float]:
-    """The interval of the middle of all values of `units`, (S strata, n units, m values in each), n ≥ 2."""
+    """The interval of a statistic of `units`, (S strata, n units, m values in each), n ≥ 2."""
     strata, count, _ = units.shape
     generator = np.random.default_rng(seed)
-    found = middle(_drawn(units, generator.integers(count, size=(resamples, strata, count))))
-    tail, centre = (1.0 - confidence) / 2.0, float(middle(units.ravel()))
+    found = statistic(_drawn(units, generator.integers(count, size=(resamples, strata, count))))
+    tail, centre = (1.0 - confidence) / 2.0, float(statistic(units.reshape(strata, -1)))
     ends = np.quantile(found, [tail, 1.0 - tail], method="closest_observation")
-    degrees = _degrees_of_freedom(units, middle, generator)
+    degrees = _degrees_of_freedom(units, statistic, generator)
     stretch = t.ppf(tail, degrees) / norm.ppf(tail) * np.sqrt(count / (count - 1))
     low, high = centre + stretch * (ends - centre)
     return float(low), float(high)
 
 
 def _drawn(units: Decades, places: np.ndarray) -> Decades:
-    """The values of the units at `places` (B, S, n) of each stratum: (B, S · n · m)."""
-    return units[np.arange(len(units))[:, None], places].reshape(len(places), -1)
+    """The values of the units at `places` (B, S, n) of each stratum: (B, S, n · m)."""
+    return units[np.arange(len(units))[:, None], places].reshape(*places.shape[:2], -1)
 
 
-def _degrees_of_freedom(units: Decades, middle: Middle, generator: np.random.Generator) -> float:
+def _degrees_of_freedom(units: Decades, statistic: Statistic, generator: np.random.Generator) -> float:
     strata, count, _ = units.shape
     if strata == 1:
         return count - 1
@@ -58,5 +62,5 @@ def _degrees_of_freedom(units: Decades, middle: Middle, generator: np.random.Gen
     for stratum in range(strata):
         places = np.tile(np.arange(count), (RESAMPLES_OF_ONE, strata, 1))
         places[:, stratum] = generator.integers(count, size=(RESAMPLES_OF_ONE, count))
-        variances.append(float(np.var(middle(_drawn(units, places)))))
+        variances.append(float(np.var(statistic(_drawn(units, places)))))
     return degrees_of_freedom(variances, [count] * strata)

@@ -43,7 +43,13 @@ def expected_best(values: Sequence[float]) -> list[float]:
         raise ValueError(
             f"expected best: got {list(values)}; write at least one value, and inf for a trial that failed"
         )
-    return [float(weights @ ordered[: len(weights)]) for weights in _weights(len(ordered))]
+    return [_mean(weights, ordered[: len(weights)]) for weights in _weights(len(ordered))]
+
+
+def _mean(weights: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    """The weighted mean; what weighs nothing is no part of it, where it is inf, either."""
+    counted = weights > 0
+    return float(weights[counted] @ values[counted])
 
 
 def _weights(count: int) -> Iterator[NDArray[np.float64]]:

@@ -41,7 +41,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import t
 
 from study.statistics.bootstrap import RESAMPLES, bootstrap_interval
-from study.statistics.middles import Middle, median
+from study.statistics.middles import Middle, median, of_all
 from study.statistics.runs import Decades, decades, undone
 
 FEWEST_SEEDS = 6
@@ -102,4 +102,4 @@ def seeds_interval(
     if len(values) < FEWEST_SEEDS:
         return None
     units = values.reshape(1, -1, 1)
-    return bootstrap_interval(units, middle, confidence=confidence, resamples=resamples, seed=seed)
+    return bootstrap_interval(units, of_all(middle), confidence=confidence, resamples=resamples, seed=seed)

@@ -25,3 +25,8 @@ def interquartile_mean(values: Decades) -> Decades:
     """The mean over the last axis between the first and the third quartile, (…, n) → (…)."""
     shares = np.linspace(0.0, 1.0, values.shape[-1] + 1).clip(0.25, 0.75)
     return np.sort(values, axis=-1) @ (2.0 * np.diff(shares))
+
+
+def of_all(middle: Middle) -> Middle:
+    """The middle of everything in the last two axes, (…, S, n) → (…)."""
+    return lambda values: middle(values.reshape(*values.shape[:-2], -1))

@@ -85,3 +85,5 @@ def test_from_the_question_to_the_page(command: Command) -> None:
     assert confirmed_errors() == pytest.approx(errors, rel=1e-6)
     assert_refused(command("resume", "mine"), "is a comparison; go on with it by cnn-study compare --name mine")
     assert_refused(command("compare", "small.yaml", *SMALL), "asks something else")
+    assert_refused(command("compare", "--name", "mine", "--seeds", "5"), "--seeds: a comparison that goes on asks what")
+    assert_refused(command("compare", "--name", "mine", "--studies", "1"), "--studies is 1, and 2 were asked for")

@@ -10,7 +10,7 @@ import pytest
 
 from cnn_core.solvers import LevenbergMarquardt
 from search_spaces.line_up import Entered
-from search_spaces.load import dump_yaml
+from search_spaces.load import dump_yaml, load_recorded
 from search_spaces.schema import Study
 from study.comparing.gather import gathered
 from study.comparing.question import Question, asked
@@ -84,7 +84,7 @@ def runs(tmp_path: Path) -> Path:
 
 
 def comparison(runs: Path) -> Comparison:
-    return gathered(question(), runs, ended=None, run_of=lambda study, trial: f"run-{trial}")
+    return gathered(question(), runs, run_of=lambda study, trial: f"run-{trial}")
 
 
 def entry(runs: Path, label: str) -> tuple[SearchResult, ...]:
@@ -153,8 +153,50 @@ def test_a_run_that_diverged_is_inf(runs: Path) -> None:
 def test_a_search_counts_when_it_is_confirmed(runs: Path) -> None:
     assert [len(one.searches) for one in comparison(runs).problems[0].entries] == [1] * 4
     shutil.rmtree(runs / "mine-waves-1-confirm")
-    assert gathered(question(), runs, ended=None).problems == ()
+    assert gathered(question(), runs).problems == ()
 
 
 def test_before_anything_ran_there_is_nothing(tmp_path: Path) -> None:
-    assert gathered(question(), tmp_path, ended=None).problems == ()
+    assert gathered(question(), tmp_path).problems == ()
+
+
+def changed(runs: Path, **changes: Any) -> Path:
+    """The first search as if its study had been another one."""
+    path = runs / "mine-waves-1" / "study.yaml"
+    study = load_recorded(path)
+    tune = replace(study.tune, seconds=changes.pop("seconds", None))
+    path.write_text(dump_yaml(replace(study, tune=tune, **changes)), encoding="utf-8")
+    return runs
+
+
+def test_projected_networks_that_came_too_late_are_no_draws(runs: Path) -> None:
+    trained, projected = (entry(changed(runs, seconds=4.0), label)[0] for label in ("heavy", "heavy + projection"))
+    assert [one.value for one in trained.trials] == [0.04, 0.09]
+    assert [(one.value, one.cpu_seconds) for one in projected.trials] == [(0.09, 5.0)]
+    assert projected.chosen == Source("mine-waves-1", "0000", "run-0000")
+
+
+def test_who_has_nothing_to_choose_is_judged_by_nothing(runs: Path) -> None:
+    trained, projected = (
+        entry(changed(runs, bounds={"projected/validation/data_mse": 1e-9}), label)[0]
+        for label in ("heavy", "heavy + projection")
+    )
+    assert (projected.chosen, projected.confirmed) == (None, ())
+    assert trained.chosen is not None and trained.confirmed
+
+
+def test_what_failed_before_its_projection_costs_what_it_took(runs: Path) -> None:
+    journal = Journal(runs / "mine-waves-1-confirm")
+    values = {"contestant": "plain", "training.seed": 9}
+    journal.trial_start("0006", values=values, method="plain")
+    journal.trial_end("0006", TrialStatus.FAILED, {"time/train_cpu_s": 3.0})
+    run = entry(runs, "plain + projection")[0].confirmed[-1]
+    assert (run.seed, run.failed, run.seconds) == (9, True, 3.0)
+
+
+def test_it_ended_when_its_last_trial_did(runs: Path) -> None:
+    assert comparison(runs).ended is None
+    alone = replace(question(), studies=1)
+    ended = gathered(alone, runs).ended
+    records = Journal(runs / "mine-waves-1-confirm").trials().values()
+    assert ended == max(record.ended or 0.0 for record in records)

@@ -9,7 +9,7 @@ import pytest
 from search_spaces.line_up import Entered
 from search_spaces.load import StudyFileError
 from search_spaces.space import to_try
-from study.comparing.question import QUESTION, Question, asked, claim_or_recall, kept
+from study.comparing.question import QUESTION, Question, asked, claim_or_recall, kept, lengthened
 from tests.study.competing import competing
 
 REASON = {"third": "contestants.third: it cannot"}
@@ -38,8 +38,11 @@ def test_searches_differ_by_their_draws_and_seeds() -> None:
     assert replace(first, tune=second.tune, training=second.training) == second
 
 
-def test_no_search_has_the_seeds_of_another_whichever_their_problems() -> None:
+@pytest.mark.parametrize("seed", [0, 1001])
+def test_no_search_has_the_seeds_of_another_whichever_their_problems(seed: int) -> None:
     asks = question(studies=3, seeds=100)
+    own = {name: replace(one, training=replace(one.training, seed=seed)) for name, one in asks.problems.items()}
+    asks = replace(asks, problems=own)
     searches = [asks.search(*one) for one in asks.rounds()]
     assert len({one.tune.seed for one in searches}) == len({one.training.seed for one in searches}) == 6
     fresh = [seed for one in asks.rounds() for seed in range(asks.first_seed(*one), asks.first_seed(*one) + 100)]
@@ -64,6 +67,16 @@ def test_it_may_ask_for_more_searches(tmp_path: Path) -> None:
     assert (longer.studies, longer.began) == (5, began) and kept(tmp_path / "mine") == longer
     with pytest.raises(FileExistsError, match="asks something else"):
         claim_or_recall(tmp_path, question(studies=2))
+
+
+def test_one_that_goes_on_may_be_made_longer(tmp_path: Path) -> None:
+    began = claim_or_recall(tmp_path, question()).began
+    longer = lengthened(tmp_path / "mine", 5)
+    assert (longer.studies, longer.began) == (5, began) and kept(tmp_path / "mine") == longer
+    for studies, words in ((4, "--studies is 4, and 5 were asked for"), (101, "write at most 100")):
+        with pytest.raises(StudyFileError, match=words):
+            lengthened(tmp_path / "mine", studies)
+    assert kept(tmp_path / "mine") == longer
 
 
 def test_a_start_that_was_killed_is_taken_over(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ EDGES = {
     "no baseline's": comparison(problem("waves", entry("batch", around(1.0)), nothing("soft"))),
     "no baseline": comparison(problem("waves", entry("soft", around(1.0))), baselines=()),
     "exact": comparison(problem("waves", entry("soft", [[0.0, 0.0]] * 2, constraint=0.0), entry("batch", FAILED))),
-    "exact and not": comparison(problem("waves", entry("soft", [[0.0, 0.0]] * 2), entry("batch", around(1.0)))),
+    "exact and not": comparison(problem("waves", entry("soft", [[0.0] * 4] * 3), entry("batch", around(1.0)))),
     "refused": comparison(
         problem("waves", entry("soft", around(1.0))), problem("heat", refused={"soft": "there is no data"})
     ),
@@ -181,7 +181,7 @@ def test_edges_have_pages_too(name: str) -> None:
     ("name", "notice"),
     [
         ("one search", "One search of each"),
-        ("one search", "4 seeds of one search decide nothing among 2 entries"),
+        ("one search", "4 seeds of one search decide nothing on a single problem among 2 entries"),
         ("all failed", "Two searches"),
         ("no baseline", "There is no baseline"),
         ("many entries", "Few searches decide little among so many entries"),

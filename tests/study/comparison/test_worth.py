@@ -7,8 +7,10 @@ from typing import Any
 
 from study.comparison.headline import headline
 from study.comparison.result import Comparison, EntryResult
+from study.comparison.standing import Claim
 from study.comparison.verdict import judge
 from study.comparison.worth import Champion, Way, champions, worth_in_short
+from study.statistics.comparison import Decision
 from tests.study.comparison import synthetic
 from tests.study.comparison.synthetic import Made
 
@@ -103,6 +105,15 @@ def test_a_sentence_for_each_way() -> None:
     assert next(worth_in_short(made(), mixed)) == (
         "Training with constraints at least halves the error of the best tuned baseline on 1 of 2 problems (burgers)."
     )
+
+
+def test_it_says_where_no_test_decides_it() -> None:
+    one = valued(made(), **VALUES)
+    of = [champion for champion in found(one) if champion.way is Way.TRAINED]
+    undecided = [replace(each, standing=replace(each.standing, claim=Claim(Decision.UNDECIDED, 0.3))) for each in of]
+    halves = "Training with constraints at least halves the error of the best tuned baseline on all 2 problems"
+    assert next(worth_in_short(one, undecided)) == f"{halves}, by medians; no test decides it."
+    assert next(worth_in_short(one, [of[0], undecided[1]])) == f"{halves}, by medians; no test decides it on fronts."
 
 
 def test_what_goes_on_speaks_of_what_there_is_so_far() -> None:

@@ -3,12 +3,12 @@ import pytest
 from scipy.stats import norm, t
 
 from study.statistics.bootstrap import bootstrap_interval
-from study.statistics.middles import median
+from study.statistics.middles import median, of_all
 from study.statistics.runs import Decades
 
 
 def mean(values: Decades) -> Decades:
-    return values.mean(axis=-1)
+    return values.mean(axis=(-2, -1))
 
 
 def test_of_a_mean_of_many_units_it_is_students_interval() -> None:
@@ -40,5 +40,5 @@ def test_degrees_of_freedom_are_those_of_the_strata_that_vary() -> None:
 
 def test_a_seed_gives_the_same_interval_again() -> None:
     units = np.random.default_rng(0).standard_normal((2, 6, 3))
-    first, again, other = (bootstrap_interval(units, median, resamples=50, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (bootstrap_interval(units, of_all(median), resamples=50, seed=seed) for seed in (0, 0, 1))
     assert first == again != other
