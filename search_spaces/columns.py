@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.tables import listed
+
+ERROR = "_error"
+
+NEAR = 0.9
+"""From this similarity on a name that is not known is taken for a misspelt one."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class Wanted:
     def deviations(self) -> Mapping[str, str]:
         """Output → its column of standard deviations; none where that is a name of the problem's own."""
         taken = {*self.coordinates, *self.parameters, *self.outputs}
-        return {name: f"{name}_error" for name in self.outputs if f"{name}_error" not in taken}
+        return {name: f"{name}{ERROR}" for name in self.outputs if f"{name}{ERROR}" not in taken}
 
     def found_in(self, names: Sequence[str]) -> dict[str, str]:
         """The problem's name → the file's, of the columns that there are and that are of use.
@@ -69,3 +75,14 @@ class Wanted:
         for name, error in self.deviations.items():
             if error in found and name not in found:
                 raise StudyFileError(f"column {name} is missing {there}, whose deviations {error} are; write it, too")
+        self._check_misspelt(found, names)
+
+    def _check_misspelt(self, found: Mapping[str, str], names: Sequence[str]) -> None:
+        """No column of deviations is ignored for its spelling; those of a column that nobody wants may be."""
+        lacking = [error for name, error in self.deviations.items() if name in found and error not in found]
+        of_others = {f"{name}{ERROR}" for name in names}
+        for name in (one for one in names if one not in found.values() and one not in of_others):
+            if near := get_close_matches(name, lacking, n=1, cutoff=NEAR):
+                raise StudyFileError(
+                    f"column {name} would be ignored, and is hardly meant to be; call it {near[0]}, or something else"
+                )

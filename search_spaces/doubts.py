@@ -3,17 +3,18 @@
 import torch
 
 from cnn_core.misfit import misfits
-from cnn_core.problems import PointSet
+from cnn_core.problems import DATA, PointSet, Problem
+from cnn_core.tasks import role_of
 from search_spaces.contestants import plain_studies, searched
-from search_spaces.measured import PROJECTED, projected
+from search_spaces.measured import PROJECTED, is_observed, projected
 from search_spaces.problems import build_problem
-from search_spaces.schema import Choice, Study
+from search_spaces.schema import Choice, Study, Uniform
 from search_spaces.splits import points_of
 
 
 def doubts(study: Study) -> list[str]:
     """A line for each thing in a study that contradicts what it is for."""
-    return [*_misfits(study), *_never_found(study), *_of_random_parameters(study)]
+    return [*_misfits(study), *_never_found(study), *_of_random_parameters(study), *_warm_up_alone(study)]
 
 
 def _misfits(study: Study) -> list[str]:
@@ -58,6 +59,24 @@ def _of_random_parameters(study: Study) -> list[str]:
         for name in getattr(study, block)
         if not name.startswith(PROJECTED)
     ]
+
+
+def _warm_up_alone(study: Study) -> list[str]:
+    """Of each warm-up that is as long as the training, or may be: the constraints never act."""
+    problem, found = build_problem(study.problem), dict[str, str]()
+    for plain in plain_studies(study).values():
+        longest, path = getattr(plain.training.method, "warm_up", 0.0), "training.method.warm_up"
+        if path in plain.search and isinstance(drawn := plain.search[path].distribution, Uniform):
+            longest, path = drawn.high, f"search.{path}"
+        if 0 < plain.training.epochs <= longest and _has_objective(plain, problem):
+            found[path] = f"{path} is up to {longest:g}, and training.epochs {plain.training.epochs}"
+    return [f"{line}: the constraints act after the warm-up alone; make it shorter" for line in found.values()]
+
+
+def _has_objective(study: Study, problem: Problem) -> bool:
+    roles = study.training.roles
+    learns = role_of(DATA, roles) == "objective" and is_observed(problem, study.data.train)
+    return learns or "objective" in [role for name, role in roles.items() if name != DATA]
 
 
 def lacking(study: Study) -> list[str]:

@@ -58,9 +58,11 @@ def check_metrics(study: Study) -> None:
     """Raises StudyFileError where an objective, a bound or a scheduler's metric is not measured."""
     problem = build_problem(study.problem)
     during, after = every_epoch(study, problem), after_projection(study, problem)
+    projects = study.projection is not None or "projection.solver" in study.search
     for block in ("objectives", "bounds"):
         for metric in getattr(study, block):
-            _check_metric(metric, f"{block}.{metric}", (*during, *after))
+            if metric not in (*during, *after):
+                raise _unmeasured(metric, f"{block}.{metric}", (*during, *(after if projects else ())))
     metric = study.tune.scheduler.metric
     if metric is None:
         return
@@ -69,7 +71,8 @@ def check_metrics(study: Study) -> None:
             f"tune.scheduler.metric is {metric!r}, which is measured once, at the end of a trial; "
             f"write one that is known after every epoch, e.g. {metric.removeprefix(PROJECTED)}"
         )
-    _check_metric(metric, f"tune.scheduler.metric is {metric!r}, which", during)
+    if metric not in during:
+        raise _unmeasured(metric, f"tune.scheduler.metric is {metric!r}, which", during)
 
 
 def every_epoch(study: Study, problem: Problem) -> tuple[str, ...]:
@@ -85,17 +88,20 @@ def after_projection(study: Study, problem: Problem) -> tuple[str, ...]:
 def _names(problem: Problem, split: DataSplit, name: str) -> tuple[str, ...]:
     from_file = [] if split.file is None else [DATA]
     at_points = [key for key, one in problem.conditions.items() if one.at_points]
-    regions = {*split.drawn.counts, *at_points, *from_file}
-    observed = DATA in regions or (problem.has_solution and INTERIOR in regions)
+    regions, observed = {*split.drawn.counts, *at_points, *from_file}, is_observed(problem, split)
     return tuple(f"{name}/{metric}" for metric in metric_names(problem, regions, observed=observed))
 
 
-def _check_metric(metric: str, what: str, known: tuple[str, ...]) -> None:
-    if metric in known:
-        return
+def is_observed(problem: Problem, split: DataSplit) -> bool:
+    """Whether a split has data: those of its file, or exact values at the interior's points."""
+    return split.file is not None or (problem.has_solution and INTERIOR in split.drawn.counts)
+
+
+def _unmeasured(metric: str, what: str, known: tuple[str, ...]) -> StudyFileError:
+    """Of a metric that is none of the known ones."""
     if "test" in metric.split("/"):
-        raise StudyFileError(
+        return StudyFileError(
             f"{what} is a test metric, and hyperparameters are selected on validation data; "
             f"write {metric.replace('test/', 'validation/')}"
         )
-    raise StudyFileError(f"{what} is not measured on training or validation data; {nearest(metric, known)}")
+    return StudyFileError(f"{what} is not measured on training or validation data; {nearest(metric, known)}")

@@ -49,11 +49,12 @@ def _check_weights(study: Study, problem: Problem) -> None:
 def _check_regions(study: Study, problem: Problem, points: Mapping[str, PointSet]) -> None:
     """No condition without points, and no points where nothing holds."""
     held = tuple(dict.fromkeys(problem.region_of.values()))
+    drawn = [region for region in held if region in problem.domain.regions]
     for region in points:
         if region not in (INTERIOR, DATA, *held):
             raise StudyFileError(
                 f"data.train.points.{region}: nothing holds on {region}, so that nobody reads these points; remove it, "
-                f"or write another of: {', '.join(held)}"
+                f"or write another of: {', '.join(drawn)}"
             )
     for key, region in problem.region_of.items():
         if region not in points and role_of(key, study.training.roles) != "measured":

@@ -166,11 +166,7 @@ def sample_regions(
     require_scales(problem, waves)
     found: dict[str, PointSet] = {}
     for region in split.counts:
-        if region not in problem.domain.regions:
-            raise ProblemError(
-                f"points.{region} is no region of problem {problem.name!r}; write some of: "
-                f"{', '.join(problem.domain.regions)}"
-            )
+        require_region(problem, region)
         require_scales(problem.on(region), waves)
         found[region] = _sampled(problem, region, split, waves, seed=seed)
     if data is not None:
@@ -180,6 +176,16 @@ def sample_regions(
     return found | {
         key: _own_points(problem, key, one, waves) for key, one in problem.conditions.items() if one.at_points
     }
+
+
+def require_region(problem: Problem, region: str) -> None:
+    """Raises ProblemError where no points can be drawn on what is no region of the domain."""
+    if region in problem.domain.regions:
+        return
+    if region in problem.conditions and problem.conditions[region].at_points:
+        raise ProblemError(f"points.{region}: condition {region!r} has points of its own; remove it")
+    known = ", ".join(problem.domain.regions)
+    raise ProblemError(f"points.{region} is no region of problem {problem.name!r}; write some of: {known}")
 
 
 def redrawn(

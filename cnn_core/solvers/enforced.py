@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.domains import Sampling
-from cnn_core.problems import INTERIOR, Problem, ProblemError, Split, by_region, sample_regions
+from cnn_core.problems import INTERIOR, Problem, ProblemError, Split, by_region, require_region, sample_regions
 from cnn_core.solvers.rows import Points
 
 FEWER = 4
@@ -61,13 +61,10 @@ def _rows_of(problem: Problem, region: str, key: str) -> tuple[str, ...]:
 
 def require_points(problem: Problem, points: int | Mapping[str, int]) -> None:
     """Raises ProblemError unless the numbers of points say of each region with conditions whether they are enforced."""
-    counts, regions = by_region(points), problem.domain.regions
+    counts = by_region(points)
     with_conditions = dict.fromkeys(str(one.on) for one in problem.conditions.values() if not one.at_points)
     for region in counts:
-        if region not in regions:
-            raise ProblemError(
-                f"points.{region} is no region of problem {problem.name!r}; write some of: {', '.join(regions)}"
-            )
+        require_region(problem, region)
         if region not in (INTERIOR, *with_conditions):
             raise ProblemError(f"points.{region}: problem {problem.name!r} has no condition there; remove it")
     if missing := [region for region in with_conditions if region not in (INTERIOR, *counts)]:

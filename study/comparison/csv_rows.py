@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from statistics import median
 from typing import Any
 
 from study.comparison.budget import best_after_seconds, best_after_trials
@@ -16,6 +15,7 @@ from study.comparison.verdict import Verdict
 from study.comparison.worth import champions
 from study.statistics.comparison import Decision
 from study.statistics.estimate import Estimate
+from study.statistics.middles import median_error
 
 Row = dict[str, Any]
 
@@ -121,7 +121,7 @@ def _gains(comparison: Comparison) -> Iterator[Row]:
         yield (
             {"problem": gain.problem, "contestant": gain.contestant, "runs": len(gain.ratios)}
             | {"lower": gain.lower, "higher": gain.higher, "unknown": gain.unknown}
-            | {"error_after_over_before": median(gain.ratios)}
+            | {"error_after_over_before": median_error(gain.ratios)}
             | {"smallest": min(gain.ratios), "largest": max(gain.ratios)}
             | {"constraint_after_over_before": gain.constraint_ratio}
         )

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from study.comparison.result import EntryResult, ProblemResult, SearchResult
 from study.statistics.hypervolume import SMALLEST, hypervolume
+from study.statistics.middles import median_error
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ def points(problem: ProblemResult) -> tuple[Point, ...]:
 
 def _point(problem: ProblemResult, entry: EntryResult, number: int, search: SearchResult) -> Point:
     error, constraint = (
-        median(run.error(metric) for run in search.confirmed) for metric in (problem.error, problem.constraint or "")
+        median_error(run.error(metric) for run in search.confirmed)
+        for metric in (problem.error, problem.constraint or "")
     )
     return Point(entry.label, number, search, error, constraint)
 

@@ -7,11 +7,11 @@ it was worth before: the choice does not flatter its projection.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from study.comparison.result import Comparison, EntryResult, ProblemResult
 from study.comparison.sentences import number
 from study.comparison.verdict import quotient
+from study.statistics.middles import median_error
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def gains_in_short(comparison: Comparison, found: Sequence[Gain]) -> Iterator[st
         return
     names = [problem.name for problem in comparison.problems]
     by_problem = {name: [ratio for one in found if one.problem == name for ratio in one.ratios] for name in names}
-    medians = [f"{number(median(ratios))} × on {name}" for name, ratios in by_problem.items() if ratios]
+    medians = [f"{number(median_error(ratios))} × on {name}" for name, ratios in by_problem.items() if ratios]
     networks, lower = sum(map(len, by_problem.values())), sum(one.lower for one in found)
     failed = sum(one.unknown for one in found)
     others = f" ({failed} more failed)" if failed else ""
@@ -75,4 +75,4 @@ def _gain(problem: ProblemResult, entry: EntryResult) -> Gain | None:
         for metric in (problem.error, problem.constraint)
     )
     unknown = len(entry.confirmed) - len(known)
-    return Gain(problem.name, entry.label, tuple(ratios), median(constraint), unknown)
+    return Gain(problem.name, entry.label, tuple(ratios), median_error(constraint), unknown)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
-from statistics import median
 
 from study.comparison.fronts import front, hypervolumes, points
 from study.comparison.gains import Gain
@@ -16,6 +15,7 @@ from study.comparison.worth import Champion
 from study.report.html_parts import grid
 from study.report.text_table import Column, format_error
 from study.statistics.estimate import Estimate
+from study.statistics.middles import median_error
 
 ENTRY = Column("entry", "a contestant, as trained or as projected", numeric=False)
 NOTHING = "–"
@@ -89,7 +89,7 @@ def gains_table(comparison: Comparison, found: Iterable[Gain], labels: Iterable[
 
 
 def _gain(gain: Gain) -> str:
-    middle, ends = number(median(gain.ratios)), f"{number(min(gain.ratios))} to {number(max(gain.ratios))}"
+    middle, ends = number(median_error(gain.ratios)), f"{number(min(gain.ratios))} to {number(max(gain.ratios))}"
     shown = f"<strong>{middle}</strong>" if gain.lower == len(gain.ratios) else middle
     return f"{shown}<br><small>{ends}</small>"
 

@@ -35,9 +35,7 @@ from study.statistics.comparison import LEVEL, Decision, compare, decide
 from study.statistics.estimate import Estimate, estimate
 from study.statistics.failures import failure_rate
 from study.statistics.holm import holm
-from study.statistics.middles import interquartile_mean
-from study.statistics.middles import median as middle_of_all
-from study.statistics.runs import decades, undone
+from study.statistics.middles import interquartile_mean, median_error
 from study.statistics.strata import Together, compare_together
 
 
@@ -247,7 +245,7 @@ def _over_problems(ratios: Iterable[float | None]) -> float | None:
 
 
 def _middle(table: ErrorTable) -> float:
-    return undone(float(middle_of_all(decades(table).ravel())))
+    return median_error(error for row in table for error in row)
 
 
 def _median(values: Iterable[float]) -> float:

@@ -6,11 +6,11 @@ robust; of n values that four does not divide, the outermost ones count in part.
 Reference: Agarwal et al. 2021, Deep reinforcement learning at the edge of the statistical precipice, arXiv:2108.13264.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from study.statistics.runs import Decades
+from study.statistics.runs import Decades, decades, undone
 
 Middle = Callable[[Decades], Decades]
 """(…, n) → (…)."""
@@ -25,6 +25,11 @@ def interquartile_mean(values: Decades) -> Decades:
     """The mean over the last axis between the first and the third quartile, (…, n) → (…)."""
     shares = np.linspace(0.0, 1.0, values.shape[-1] + 1).clip(0.25, 0.75)
     return np.sort(values, axis=-1) @ (2.0 * np.diff(shares))
+
+
+def median_error(errors: Iterable[float]) -> float:
+    """The median of errors, or of their ratios, in decades: of an even number that between the two in the middle."""
+    return undone(float(median(decades([[*errors]])[0])))
 
 
 def of_all(middle: Middle) -> Middle:

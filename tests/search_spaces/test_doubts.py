@@ -9,7 +9,7 @@ import torch
 from cnn_core.problems import PROBLEMS, Problem, helmholtz
 from cnn_core.solvers import LeastSquaresSolver
 from search_spaces.doubts import doubts, lacking
-from search_spaces.load import shipped_spaces
+from search_spaces.load import load_study, shipped_spaces
 from search_spaces.schema import SearchedParameter, Uniform
 from tests.search_spaces.files import load, shipped
 
@@ -59,6 +59,26 @@ def test_figures_of_random_parameters_are_told() -> None:
             ("bounds.validation/constraint_mse", "validation/constraint_mse"),
         )
     ]
+
+
+WARM_UP = "training.method.warm_up"
+
+
+@pytest.mark.parametrize(
+    ("warm_up", "path"),
+    [({WARM_UP: 500.0}, WARM_UP), ({f"search.{WARM_UP}": {"uniform": [20.0, 1000.0]}}, f"search.{WARM_UP}")],
+)
+def test_a_warm_up_as_long_as_the_training_is_told(warm_up: dict, path: str) -> None:
+    bare = {"search": {}, "training.epochs": 100}
+    (line,) = doubts(load_study("heat-inverse", bare | warm_up))
+    assert line.startswith(f"{path} is up to ") and line.endswith("the warm-up alone; make it shorter")
+    assert doubts(load_study("heat-inverse", bare | {WARM_UP: 99.0})) == []
+
+
+def test_without_an_objective_nothing_warms_up() -> None:
+    alone = {"training.roles": {"data": "measured"}, "training.epochs": 100, "search": {}}
+    alone |= {"training.method": {"name": "null-space", "warm_up": 200.0}}
+    assert doubts(load_study("poisson", alone)) == []
 
 
 CUDA = {"training.device": "cuda"}

@@ -60,6 +60,15 @@ def test_a_deviation_of_what_is_not_observed_says_nothing(tmp_path: Path) -> Non
     assert same(found.deviation, [[NAN, NAN], [0.3, NAN]])
 
 
+def test_misspelt_deviations_are_not_ignored(tmp_path: Path) -> None:
+    wrong = csv(tmp_path, "x,t,prey,prey_eror\n0,0,1,0.1\n")
+    assert error_of(wrong, outputs=("prey",)) == (
+        "column prey_eror would be ignored, and is hardly meant to be; call it prey_error, or something else"
+    )
+    others = csv(tmp_path, "x,t,wind_y,wind_x,wind_x_error,remark\n0,0,1,2,0.1,7\n")
+    assert read(others, outputs=("wind_y",)).deviation is None
+
+
 def test_an_output_may_be_called_an_error(tmp_path: Path) -> None:
     path = csv(tmp_path, "x,t,u,u_error\n0,0,1,-2\n")
     found = read(path, outputs=("u", "u_error"))

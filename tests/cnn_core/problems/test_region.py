@@ -244,6 +244,9 @@ def test_points_on_regions_that_are_none_are_refused() -> None:
         ProblemError, match=r"points\.wall is no region of problem 'rod'; write some of: interior, boundary"
     ):
         sample_regions(rod(), Split({}, {"wall": 2}))
+    measured = rod(at=Condition(torch.tensor([[0.5, 1.0]]), value))
+    with pytest.raises(ProblemError, match=r"points\.at: condition 'at' has points of its own; remove it"):
+        sample_regions(measured, Split({}, {"at": 2}))
 
 
 def test_conditions_of_a_region_are_told_apart_by_their_order_in_the_problem() -> None:
