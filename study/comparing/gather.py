@@ -15,6 +15,7 @@ from search_spaces.load import load_recorded
 from search_spaces.schema import Study
 from study.analysis.findings import read_analysis
 from study.analysis.leaderboard import loss
+from study.analysis.measured import UNKNOWN
 from study.analysis.sections import PROJECTING, sections_of
 from study.analysis.variants import Variant
 from study.comparing.mattered import mattered
@@ -198,6 +199,7 @@ class Searched:
             sections=_sections(record, projected),
             validation=self._value(variant),
             after={} if projected else _test_errors(self._as_projected(variant)),
+            unknowns={name: value for name, value in variant.metrics.items() if name.startswith(UNKNOWN)},
         )
 
     def _as_projected(self, variant: Variant) -> Variant | None:

@@ -200,6 +200,7 @@ def _runs(comparison: Comparison) -> Iterator[Row]:
                 row
                 | {"seed": run.seed, "failed": run.failed, "validation": run.validation}
                 | dict(run.errors)
+                | dict(run.unknowns)
                 | {"training_s": run.training_seconds, "projection_s": run.projection_seconds}
                 | _source(run.source)
             )

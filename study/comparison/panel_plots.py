@@ -62,7 +62,7 @@ def _budget_plot(
             axes.fill_between(lines[label][0], low, high, step="post", **style)
     first = min(curve.budget[0] for curve in curves.values())
     _budgets(panels, first, max(last, 1.1 * first))
-    figure.supylabel(f"best {problem.validation}", fontsize=10)
+    figure.supylabel("best " + problem.validation.replace("/", "/\n"), fontsize=10)
     figure.supxlabel(budget, fontsize=10)
     return figure
 

@@ -50,7 +50,8 @@ class Confirmed:
     `projection_seconds` is what the projection of this network cost; 0 for a network as trained. `sections` are seconds
     by the clock, by the part of the training or projection that took them; empty where they were not measured.
     `validation` is the value that searches choose by, negative where it is maximised; inf if the run failed or broke a
-    bound. `after` are the test errors of a network as trained after its projection, if it has one.
+    bound. `after` are the test errors of a network as trained after its projection, if it has one. `unknowns` are the
+    values that its training found, which a projection leaves as they are, and their relative errors, by metric.
     """
 
     source: Source
@@ -62,6 +63,7 @@ class Confirmed:
     sections: Mapping[str, float] = field(default_factory=dict)
     validation: float = math.inf
     after: Mapping[str, float] = field(default_factory=dict)
+    unknowns: Mapping[str, float] = field(default_factory=dict)
 
     def error(self, metric: str) -> float:
         """The test error; inf if the run failed, diverged or has none."""

@@ -3,17 +3,28 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
+from statistics import median
 
+from study.analysis.measured import OFF, UNKNOWN, unknowns_in
 from study.comparison.fronts import front, hypervolumes, points
 from study.comparison.gains import Gain
 from study.comparison.interval_plots import SIGNS
-from study.comparison.result import PROJECTED, Comparison, Confirmed, Links, ProblemResult, SearchResult, Source
+from study.comparison.result import (
+    PROJECTED,
+    Comparison,
+    Confirmed,
+    EntryResult,
+    Links,
+    ProblemResult,
+    SearchResult,
+    Source,
+)
 from study.comparison.sentences import number
 from study.comparison.standing import Standing
 from study.comparison.verdict import Verdict
 from study.comparison.worth import Champion
 from study.report.html_parts import grid
-from study.report.text_table import Column, format_error
+from study.report.text_table import Column, format_error, format_value
 from study.statistics.estimate import Estimate
 from study.statistics.middles import median_error
 
@@ -185,6 +196,39 @@ def hypervolume_table(comparison: Comparison, labels: Iterable[str]) -> str:
         if any(label in found for found in dominated.values())
     ]
     return grid(columns, rows)
+
+
+def unknowns_table(comparison: Comparison) -> str:
+    """The unknowns that training found; empty if no problem has any. A projection leaves them as they are."""
+    columns = [
+        Column("problem", "where", numeric=False),
+        Column("contestant", "whose networks as trained", numeric=False),
+        Column("unknown", "the parameter that training finds", numeric=False),
+        Column("runs", "that did not fail"),
+        Column("value", "median over searches and seeds, and range"),
+        Column("rel.\nerror", "median of |value − truth| / |truth|, where the truth is known"),
+    ]
+    rows = [
+        [escape(problem.name), escape(entry.label), escape(name), *_found(entry, name)]
+        for problem in comparison.problems
+        for entry in problem.entries
+        if not entry.projected
+        for name in unknowns_in(dict.fromkeys(metric for run in entry.confirmed for metric in run.unknowns))
+    ]
+    return grid(columns, rows) if rows else ""
+
+
+def _found(entry: EntryResult, name: str) -> list[str]:
+    """How many runs found a value, which, and how far off."""
+    known = [run.unknowns for run in entry.confirmed if not run.failed and f"{UNKNOWN}{name}" in run.unknowns]
+    values = [one[f"{UNKNOWN}{name}"] for one in known]
+    errors = [one[f"{UNKNOWN}{name}{OFF}"] for one in known if f"{UNKNOWN}{name}{OFF}" in one]
+    if not values:
+        return ["0", NOTHING, NOTHING]
+    ends = f"<br><small>{format_value(min(values))} to {format_value(max(values))}</small>"
+    return [
+        str(len(values)), format_value(median(values)) + ends, error(median_error(errors)) if errors else NOTHING
+    ]  # fmt: skip
 
 
 def targets_table(comparison: Comparison, times: Mapping[str, Mapping[str, float]], labels: Iterable[str]) -> str:

@@ -23,6 +23,9 @@ from study.report.predictions import (
 )
 
 COURSE = ("errors", "distances")
+MOST_TICKS = 4
+"""Of the steps of a projection, whose panel is narrow."""
+
 WIDTH = 3.3
 """Of a picture with its colours, in inches."""
 
@@ -45,7 +48,8 @@ def prediction_plot(path: Path) -> Figure:
         return message_plot("nothing is known to compare the predictions with")
     if "path_distances" in arrays:
         draw_course(panels["errors"], arrays, "path_errors", "solver's error")
-        draw_course(panels["distances"], arrays, "path_distances", "rms of u − u₀")
+        begin = "u₀" if was_trained(arrays) else "u at the start"
+        draw_course(panels["distances"], arrays, "path_distances", f"rms of u − {begin}")
     if any(axes.get_legend_handles_labels()[1] for axes in figure.axes):
         add_legend(figure)
     note = f", outputs 1 to {shown} of {len(outputs)}" if shown < len(outputs) else ""
@@ -109,5 +113,5 @@ def draw_course(axes: Axes, arrays: Arrays, name: str, label: str) -> None:
     kept = arrays["path_steps"].astype(int)
     axes.plot(drawn, color=AFTER)
     axes.plot(kept, drawn[kept], "o", color=AFTER, markersize=4, clip_on=False)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=MOST_TICKS, integer=True, min_n_ticks=1))
     axes.set(xlabel="projection step", ylabel=label)

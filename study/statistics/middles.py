@@ -28,8 +28,10 @@ def interquartile_mean(values: Decades) -> Decades:
 
 
 def median_error(errors: Iterable[float]) -> float:
-    """The median of errors, or of their ratios, in decades: of an even number that between the two in the middle."""
-    return undone(float(median(decades([[*errors]])[0])))
+    """The median of errors, or of their ratios; of an even number that between the two in the middle, in decades."""
+    ordered = sorted(errors)
+    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return low if low == high else undone(float(median(decades([[low, high]])[0])))
 
 
 def of_all(middle: Middle) -> Middle:

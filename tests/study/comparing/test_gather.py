@@ -52,6 +52,7 @@ def end(
     journal.trial_start(trial, values=values, method=values["contestant"])
     metrics: dict[str, float | str] = {"time/cpu_s": 5.0, "time/train_cpu_s": 3.0, "time/projection_cpu_s": 2.0}
     metrics |= {"time/train_s": 3.5, "time/forward_s": 2.0, "time/step_s": 1.0, "time/projection_s": 2.5}
+    metrics |= {"unknown/rate": 0.4, "unknown/rate_error": 0.2}
     for split, factor in (("validation", 1.0), ("test", 2.0)):
         metrics |= {f"{split}/data_mse": factor * data, f"{split}/constraint_mse": 0.1}
         metrics |= {f"{split}/relative_l2": factor * math.sqrt(data)}
@@ -135,6 +136,12 @@ def test_what_was_chosen_as_trained_knows_what_its_projection_made_of_it(runs: P
     assert trained[0].errors["test/relative_l2"] == pytest.approx(2 * math.sqrt(0.01))
     assert trained[0].after["test/relative_l2"] == pytest.approx(2 * math.sqrt(0.0001))
     assert [run.after for run in (*trained[1:], *projected)] == [{}, {}, {}]
+
+
+def test_unknowns_are_known_of_those_that_ended_well(runs: Path) -> None:
+    trained, projected = (entry(runs, label)[0].confirmed for label in ("heavy", "heavy + projection"))
+    found = {"unknown/rate": 0.4, "unknown/rate_error": 0.2}
+    assert [run.unknowns for run in (*trained, *projected)] == [found, {}, found, found]
 
 
 def test_sections_are_those_of_the_network(runs: Path) -> None:

@@ -1,3 +1,4 @@
+import csv
 import math
 import re
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from PIL import Image
 
 from study.comparison.files import all_plots, write_comparison
 from study.comparison.page import PAGE
-from study.comparison.result import Comparison
+from study.comparison.result import Comparison, EntryResult
 from study.comparison.saved import FILE, read_comparison
 from study.comparison.sentences import sentence
 from study.comparison.verdict import judge
@@ -142,6 +143,25 @@ def test_the_page_is_drawn_anew_without_the_studies(whole: tuple[Comparison, Pat
 
 
 FAILED = [[math.inf] * 2] * 2
+
+
+def finding(*rates: float) -> EntryResult:
+    """A contestant whose runs of one search find these values of an unknown, which is 0.5."""
+    (search,) = (made := entry("soft", [[1.0] * len(rates)])).searches
+    runs = [
+        replace(run, unknowns={"unknown/rate": rate, "unknown/rate_error": abs(rate - 0.5) / 0.5})
+        for run, rate in zip(search.confirmed, rates, strict=True)
+    ]
+    return replace(made, searches=(replace(search, confirmed=tuple(runs)),))
+
+
+def test_unknowns_have_a_table_and_columns(tmp_path: Path) -> None:
+    text = text_of(comparison(problem("decay", finding(0.4, 0.45, 0.6))), tmp_path)
+    assert "Unknowns that training found" in text and "0.45<br><small>0.4 to 0.6</small>" in text
+    with (tmp_path / "runs.csv").open(encoding="utf-8") as file:
+        assert [row["unknown/rate"] for row in csv.DictReader(file)] == ["0.4", "0.45", "0.6"]
+    assert "Unknowns that training found" not in text_of(comparison(problem("waves", entry("soft", [[1.0]]))), tmp_path)
+
 
 EDGES = {
     "all failed": comparison(problem("waves", entry("soft", FAILED), entry("batch", FAILED))),
