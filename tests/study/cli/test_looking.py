@@ -29,10 +29,10 @@ def test_spaces_are_listed(command: Command) -> None:
 
 
 def test_check_prints_a_file_that_loads_again(command: Command, tmp_path: Path) -> None:
-    answer = command("check", "helmholtz-quick", "--set", "training.epochs=7")
+    answer = command("check", "helmholtz-quick", "--set", "training.seed=7")
     assert answer == (0, answer.out, "")
     (tmp_path / "again.yaml").write_text(answer.out, encoding="utf-8")
-    assert load_study(tmp_path / "again.yaml") == load_study("helmholtz-quick", {"training.epochs": 7})
+    assert load_study(tmp_path / "again.yaml") == load_study("helmholtz-quick", {"training.seed": 7})
 
 
 def test_a_study_for_gpus_is_checked_without_one(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
