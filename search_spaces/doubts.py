@@ -2,6 +2,7 @@
 
 import torch
 
+from cnn_core.methods import Batch
 from cnn_core.misfit import misfits
 from cnn_core.problems import DATA, PointSet, Problem
 from cnn_core.tasks import role_of
@@ -14,7 +15,13 @@ from search_spaces.splits import points_of
 
 def doubts(study: Study) -> list[str]:
     """A line for each thing in a study that contradicts what it is for."""
-    return [*_misfits(study), *_never_found(study), *_of_random_parameters(study), *_warm_up_alone(study)]
+    return [
+        *_misfits(study),
+        *_never_found(study),
+        *_of_random_parameters(study),
+        *_warm_up_alone(study),
+        *_undamped(study),
+    ]
 
 
 def _misfits(study: Study) -> list[str]:
@@ -77,6 +84,24 @@ def _has_objective(study: Study, problem: Problem) -> bool:
     roles = study.training.roles
     learns = role_of(DATA, roles) == "objective" and is_observed(problem, study.data.train)
     return learns or "objective" in [role for name, role in roles.items() if name != DATA]
+
+
+def _undamped(study: Study) -> list[str]:
+    """Of `batch` under another optimizer than gradient descent without damping, if nobody searches any."""
+    found = [
+        plain.training.optimizer.name
+        for plain in plain_studies(study).values()
+        if isinstance(method := plain.training.method, Batch)
+        and plain.trains
+        and method.damping == 0
+        and plain.training.optimizer.name != "sgd"
+        and "training.method.damping" not in plain.search
+    ]
+    return [
+        f"training.method.damping is 0: under {name} undamped multipliers of batch hardly let a network learn; "
+        "begin with damping: 0.01 and gain: 0.3"
+        for name in dict.fromkeys(found)
+    ]
 
 
 def lacking(study: Study) -> list[str]:

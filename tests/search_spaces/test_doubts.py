@@ -81,6 +81,22 @@ def test_without_an_objective_nothing_warms_up() -> None:
     assert doubts(load_study("poisson", alone)) == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "lines"),
+    [
+        ({}, 1),
+        ({"training.method.damping": 0.01}, 0),
+        ({"search.training.method.damping": {"log_uniform": [1.0e-6, 1.0]}}, 0),
+        ({"training.optimizer.name": "sgd"}, 0),
+        ({"training.method.name": "null-space"}, 0),
+    ],
+)
+def test_undamped_multipliers_under_adam_are_told(settings: dict, lines: int) -> None:
+    plain = {"training.method.name": "batch", "search": {}, "training.epochs": 100}
+    found = doubts(load_study("helmholtz-quick", plain | settings))
+    assert [line.startswith("training.method.damping is 0: under adam ") for line in found] == [True] * lines
+
+
 CUDA = {"training.device": "cuda"}
 SEARCHED = {"search:training.device": {"choice": ["cpu", "cuda"]}}
 
