@@ -43,10 +43,10 @@ from cnn_core.solvers import LeastSquaresSolver
 
 TEST_POINTS = 9_000
 TEST_SEED = 77_777
+"""Added to the seed, so that no test point is a collocation point."""
 
 LEAST_SECONDS = 0.1
 """For what is left to solve when the time is over."""
-"""Added to the seed, so that no test point is a collocation point."""
 
 Row = dict[str, Any]
 

@@ -89,8 +89,8 @@ def compare(
     if not spaces:
         if not compares(name):
             raise BadInputError(f"{folder}: there is no comparison to go on with; write SPACEs, or another --name")
-        _require_no_question(click.get_current_context())
-        question = lengthened(folder, studies) if _said("studies", click.get_current_context()) else kept(folder)
+        _require_no_question(context := click.get_current_context())
+        question = lengthened(folder, studies) if _said("studies", context) else kept(folder)
     else:
         lined_up, overrides = load_line_up(line_up).only(only), together(map(parse_setting, settings))
         with mendable():

@@ -141,7 +141,8 @@ def _diverging(values: np.ndarray) -> dict[str, Any]:
 
 def _draw_residual(figure: Figure, axes: Axes, arrays: Arrays, row: Row) -> None:
     """Its size on a logarithmic scale, and the points that the training, or the projection, used."""
-    solved = not was_trained(arrays) or (row.projected and "path_x" in arrays)
+    moved = row.projected and "path_x" in arrays
+    whose = "training" if was_trained(arrays) and not moved else "its"
     residual = arrays["plane_residual_after" if row.projected else "plane_residual"][row.plane]
     high = _largest(residual)
     finite = residual[np.isfinite(residual)]
@@ -154,11 +155,11 @@ def _draw_residual(figure: Figure, axes: Axes, arrays: Arrays, row: Row) -> None
         arrays,
         row.plane,
         shown,
-        title=f"|residual|, {'its' if solved else 'training'} points",
+        title=f"|residual|, {whose} points",
         cmap="magma",
         norm=norm,
     )
-    x = arrays["path_x" if row.projected and "path_x" in arrays else "collocation"]
+    x = arrays["path_x" if moved else "collocation"]
     points = x[_close(x, arrays, row.plane)][:, arrays["planes"][row.plane]]
     size = 2.4 * min(1.0, (MANY / max(1, len(points))) ** 0.5)
     dots: dict[str, Any] = {"markersize": size, "markeredgecolor": "white", "markeredgewidth": size / 6}
