@@ -18,6 +18,7 @@ from study.comparing.question import Question, kept
 from study.comparison.files import write_comparison
 from study.comparison.sentences import undecidable
 from study.comparison.summary import print_verdict
+from study.comparison.verdict import judge
 from study.driver.runner import Outcome
 from study.journal.files import REPORT, TRIALS
 from study.search.confirmation import confirming, read_earlier, unconfirmed
@@ -85,14 +86,16 @@ def write(question: Question, runs: Path, tracking_uri: str) -> bool:
     if not comparison.problems:
         click.echo("verdict  none yet: no search is confirmed")
         return False
+    verdict = judge(comparison)
     page = write_comparison(
         comparison,
+        verdict,
         runs / question.name / REPORT,
         links=tracked.address,
         predictions=lambda source: runs / source.study / TRIALS / source.trial / PREDICTIONS,
     )
     tracked.keep(question.name, page, question.began)
-    print_verdict(Console(), comparison)
+    print_verdict(Console(), comparison, verdict)
     click.echo(f"MLflow   {ui_command(runs, tracking_uri)}")
     click.echo(f"page     {page}")
     return comparison.ended is not None

@@ -26,7 +26,7 @@ from study.comparison.section_plots import sections_plot
 from study.comparison.sections import sections_by_entry
 from study.comparison.standing import Standing
 from study.comparison.targets import profiles_of
-from study.comparison.verdict import Verdict, judge
+from study.comparison.verdict import Verdict
 from study.report.files import DOTS_PER_INCH, PLOTS, Plot, write_csv
 from study.report.html_parts import Illustration
 from study.report.plot_style import message_plot
@@ -39,14 +39,18 @@ PICTURES = "Predictions"
 
 
 def write_comparison(
-    comparison: Comparison, folder: Path, *, links: Links = lambda run: None, predictions: Predictions = no_predictions
+    comparison: Comparison,
+    verdict: Verdict,
+    folder: Path,
+    *,
+    links: Links = lambda run: None,
+    predictions: Predictions = no_predictions,
 ) -> Path:
     """Write the page with all that is beside it into `folder`, which is made; returns the page's path.
 
     `links` says the address of an MLflow run's page, `predictions` where the file of a run's predictions is: without
     such files none are shown. Raises OSError where there is no room.
     """
-    verdict = judge(comparison)
     (plots := folder / PLOTS).mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_text(to_json(comparison), encoding="utf-8")
     rows = {name: table for name, table in all_rows(comparison, verdict).items() if table}

@@ -38,7 +38,7 @@ def absence(overall: Overall) -> Iterator[str]:
         by_reason.setdefault(reason.partition("; ")[0], []).append(problem)
     if by_reason:
         reasons = [f"{_listed(problems)} ({reason})" for reason, problems in by_reason.items()]
-        yield f"does not take part in {_listed(reasons)}"
+        yield f"absent from {_listed(reasons)}"
 
 
 def undecidable(baselines: Sequence[str], studies: int, seeds: int, entries: int) -> Iterator[str]:

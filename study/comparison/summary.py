@@ -10,7 +10,7 @@ from study.comparison.overall_table import CONSTRAINT, COST, DECISIONS, ERROR, F
 from study.comparison.result import Comparison
 from study.comparison.sentences import absence
 from study.comparison.tables import ENTRY
-from study.comparison.verdict import Verdict, judge
+from study.comparison.verdict import Verdict
 from study.report.summary import fitting
 
 WIDE = (ENTRY, *DECISIONS, ERROR, INTERVAL, CONSTRAINT, COST, FAILED)
@@ -22,9 +22,8 @@ READING = (
 )
 
 
-def print_verdict(console: Console, comparison: Comparison) -> None:
+def print_verdict(console: Console, comparison: Comparison, verdict: Verdict) -> None:
     """Print whether it is worth it, and a row for each entry, the best first; it fits 80 columns."""
-    verdict = judge(comparison)
     for line in headline(comparison, verdict):
         console.print(Text(line, style="bold"))
     console.print()
@@ -36,6 +35,10 @@ def print_verdict(console: Console, comparison: Comparison) -> None:
 
 
 def _absent(verdict: Verdict) -> Iterator[str]:
+    """Who is absent from which problems: a line for all that are so for the same reason."""
+    labels: dict[str, list[str]] = {}
     for one in verdict.overall:
         for where in absence(one):
-            yield f"{one.label} {where}"
+            labels.setdefault(where, []).append(one.label)
+    for where, absent in labels.items():
+        yield f"{', '.join(absent)}: {where}"

@@ -22,7 +22,7 @@ from study.tracking.names import fit
 LONGEST_TEXT = 6000
 """MLflow's limit for a parameter; tags may be a little longer."""
 
-STUDY_SECTIONS = ("study", "search", "contestants", "objectives", "tune", "resources")
+STUDY_SECTIONS = ("study", "search", "contestants", "objectives", "tune", "resources", "edition")
 """Keys of a study file that say nothing about one trial."""
 
 RUN_STATUS = {

@@ -47,7 +47,7 @@ class Nesting(HTMLParser):
 
 
 def text_of(made: Comparison, folder: Path, *, links: bool = False) -> str:
-    path = write_comparison(made, folder, links=lambda run: f"{SERVER}{run}" if links else None)
+    path = write_comparison(made, judge(made), folder, links=lambda run: f"{SERVER}{run}" if links else None)
     return path.read_text(encoding="utf-8")
 
 
@@ -56,7 +56,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Comparison, Path]:
     some = {name: synthetic.CONTESTANTS[name] for name in ("unconstrained", "soft-adam", "null-space", "from-scratch")}
     made = synthetic.comparison(synthetic.PROBLEMS[-2:], some, studies=3, seeds=4, trials=5)
     folder = tmp_path_factory.mktemp("whole")
-    write_comparison(made, folder, links=lambda run: f"{SERVER}{run}")
+    write_comparison(made, judge(made), folder, links=lambda run: f"{SERVER}{run}")
     return made, folder
 
 
@@ -138,7 +138,7 @@ def test_the_page_is_drawn_anew_without_the_studies(whole: tuple[Comparison, Pat
     again = read_comparison(folder)
     assert again == made
     links = (folder / PAGE).read_text(encoding="utf-8")
-    path = write_comparison(again, tmp_path, links=lambda run: f"{SERVER}{run}")
+    path = write_comparison(again, judge(again), tmp_path, links=lambda run: f"{SERVER}{run}")
     assert path.read_text(encoding="utf-8") == links
 
 
@@ -239,7 +239,7 @@ def test_predictions_are_shown_where_runs_have_left_them(tmp_path: Path) -> None
 def test_a_spoiled_file_of_predictions_spoils_no_page(tmp_path: Path) -> None:
     (tmp_path / PREDICTIONS).write_text("spoiled")
     made = EDGES["one run"]
-    path = write_comparison(made, tmp_path, predictions=lambda source: tmp_path / PREDICTIONS)
+    path = write_comparison(made, judge(made), tmp_path, predictions=lambda source: tmp_path / PREDICTIONS)
     assert "<h2>Predictions</h2>" in path.read_text(encoding="utf-8")
 
 

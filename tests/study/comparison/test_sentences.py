@@ -99,9 +99,9 @@ def test_a_baseline_is_beside_the_others() -> None:
 def test_failures_and_refusals_are_said() -> None:
     found = overall(on(W, W), failures=0.143, refused={"heat": "there is no data; write problem.data"})
     assert "; 14 % of its runs failed; costs" in sentence(found)
-    assert sentence(found).endswith("; does not take part in heat (there is no data).")
+    assert sentence(found).endswith("; absent from heat (there is no data).")
     several = overall(on(W), refused={"heat": "no data", "flow": "no data", "front": "no waves"})
-    assert sentence(several).endswith("; does not take part in heat and flow (no data) and front (no waves).")
+    assert sentence(several).endswith("; absent from heat and flow (no data) and front (no waves).")
     assert "under 1 % of its runs failed" in sentence(overall(on(W, W), failures=0.002))
 
 
@@ -146,7 +146,7 @@ def test_without_a_baseline_it_says_so() -> None:
 def test_who_takes_part_in_nothing() -> None:
     found = overall({}, refused={"heat": "there is no data"}, ratio=None, constraint_ratio=None, cost_ratio=None)
     assert sentence(found) == (
-        "null-space + projection: takes part in no problem; does not take part in heat (there is no data)."
+        "null-space + projection: takes part in no problem; absent from heat (there is no data)."
     )
 
 

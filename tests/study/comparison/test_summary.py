@@ -7,14 +7,21 @@ import pytest
 from rich.console import Console
 
 from study.comparison.summary import print_verdict
+from study.comparison.verdict import judge
 from tests.study.comparison.made_up import around, comparison, entry, problem
 
 
 def printed(width: int) -> list[str]:
-    entries = (entry("soft", around(1.0)), entry("augmented-lagrangian-pi + projection", around(0.1)))
-    refusing = replace(problem("flow", entries[0]), refused={"augmented-lagrangian-pi": "no data; write problem.data"})
+    entries = (
+        entry("soft", around(1.0)),
+        entry("batch", around(0.5)),
+        entry("augmented-lagrangian-pi + projection", around(0.1)),
+    )
+    refused = dict.fromkeys(("augmented-lagrangian-pi", "batch"), "no data; write problem.data")
+    refusing = replace(problem("flow", entries[0]), refused=refused)
     console = Console(file=StringIO(), width=width)
-    print_verdict(console, comparison(problem("waves", *entries), refusing))
+    made = comparison(problem("waves", *entries), refusing)
+    print_verdict(console, made, judge(made))
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
 
 
@@ -28,4 +35,5 @@ def test_a_row_for_each_entry_fits_the_terminal(width: int, headings: bool) -> N
 
 
 def test_who_is_absent_is_said_without_what_one_would_write() -> None:
-    assert "does not take part in flow (no data)" in " ".join(line.strip() for line in printed(200))
+    told = [line for line in printed(200) if "absent" in line]
+    assert told == ["augmented-lagrangian-pi + projection, batch: absent from flow (no data)."]
