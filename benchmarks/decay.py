@@ -8,6 +8,7 @@ learning rates (for null-space: its objective rate). The promise is (1 − 0.05)
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -30,13 +31,12 @@ WAVES = Split({"amplitude": (1.0, 3.0), "frequency": (0.7, 1.3), "phase": (0.1,)
 
 def methods(rate: float) -> dict[str, Method]:
     """What is compared at one learning rate."""
+    exact = NullSpace(objective_rate=rate, constraint_rate=CONSTRAINT_RATE, damping=0.0)
     return {
         "soft, weight 1": Soft(),
-        "batch under Adam (workbook)": Batch(),
-        "null-space": NullSpace(objective_rate=rate, constraint_rate=CONSTRAINT_RATE),
-        "null-space, two corrections, |g| must not grow": NullSpace(
-            objective_rate=rate, constraint_rate=CONSTRAINT_RATE, corrections=2, growth_limit=1.0
-        ),
+        "batch under Adam (workbook)": Batch(gain=1.0, damping=0.0),
+        "null-space": exact,
+        "null-space, two corrections, |g| must not grow": replace(exact, corrections=2, growth_limit=1.0),
     }
 
 

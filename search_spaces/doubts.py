@@ -99,7 +99,7 @@ def _undamped(study: Study) -> list[str]:
     ]
     return [
         f"training.method.damping is 0: under {name} undamped multipliers of batch hardly let a network learn; "
-        "begin with damping: 0.01 and gain: 0.3"
+        "write damping: 0.01 and gain: 0.3, or leave both out"
         for name in dict.fromkeys(found)
     ]
 

@@ -1,6 +1,6 @@
 """Study files: read, check, change, write. The only place where a study is a raw mapping.
 
-YAML → mapping → `blocks.read` → `Study`. Every error is a StudyFileError: one line that names file and key.
+YAML → mapping → `editions.read_study` → `Study`. Every error is a StudyFileError: one line that names file and key.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,10 +11,11 @@ from typing import Any
 
 import yaml
 
-from search_spaces.blocks import read, write
+from search_spaces.blocks import write
 from search_spaces.checks import Rehearsed, check_data, check_deed, check_network, check_settings, check_sizes
 from search_spaces.contestant_checks import check_contestants, check_searched
 from search_spaces.contestants import CONTESTANT, of_trial, set_twice, settings_in
+from search_spaces.editions import BEFORE_EDITIONS, read_study
 from search_spaces.errors import StudyFileError
 from search_spaces.json_schema import json_schema
 from search_spaces.measured import with_objectives
@@ -59,7 +60,7 @@ def load_study(space: str | Path, overrides: Mapping[str, Any] = NOTHING, *, ent
     look_in(*([] if path in shipped_spaces().values() else [path.parent]), Path.cwd())
     rehearsed = Rehearsed()
     with _naming(path.name):
-        study = _checked(read(Study, parse(text_of(path))), rehearsed, entered)
+        study = _checked(read_study(parse(text_of(path))), rehearsed, entered)
     if not overrides:
         return study
     with _naming(f"{path.name} with the settings given"):
@@ -88,13 +89,13 @@ def load_trial(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Stu
 def load_text(text: str, *, source: str = "study") -> Study:
     """The study that `dump_yaml` wrote: read, but not checked for what makes no sense together, as files are."""
     with _naming(source):
-        return read(Study, parse(text))
+        return read_study(parse(text))
 
 
 def load_recorded(path: Path) -> Study:
     """The study in a file that `dump_yaml` wrote, read where it could not run any more. Raises StudyFileError."""
     with _naming(str(path)):
-        return read(Study, parse(text_of(path)))
+        return read_study({"edition": BEFORE_EDITIONS, **parse(text_of(path))})
 
 
 def resolve(study: Study, values: Mapping[str, Any]) -> Study:

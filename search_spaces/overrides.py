@@ -11,7 +11,8 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from search_spaces.blocks import TAGS, read, write
+from search_spaces.blocks import TAGS, write
+from search_spaces.editions import read_study
 from search_spaces.errors import StudyFileError, shown
 from search_spaces.schema import Study
 from search_spaces.yaml_text import value_of
@@ -57,7 +58,7 @@ def together(settings: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 def applied(study: Study, values: Mapping[str, Any]) -> Study:
     """The study with the values set. Raises StudyFileError where it cannot be."""
-    return read(Study, apply(write(study), values))
+    return read_study(apply(write(study), values))
 
 
 def apply(raw: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

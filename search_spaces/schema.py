@@ -41,6 +41,9 @@ LARGEST_PACK = 256
 LARGEST_SEED = 2**31 - 1
 """What every random generator takes."""
 
+EDITION = 2
+"""Of the defaults; `search_spaces.editions` knows the earlier ones."""
+
 USUAL = ("validation/data_mse", "validation/constraint_mse")
 """The usual objectives."""
 
@@ -270,6 +273,8 @@ class Study:
 
     `contestants` share its trials equally: each makes a study of its own of it (`search_spaces.contestants`).
 
+    `edition` is that of the defaults which variants take that the search or a contestant chooses by name.
+
     The usual objectives are the errors of the data and of the constraints, as far as these are measured; where nothing
     is trained, of the projected networks.
     """
@@ -286,6 +291,7 @@ class Study:
     bounds: Mapping[str, float] = field(default_factory=dict)
     tune: Tune = field(default_factory=Tune)
     resources: Resources = field(default_factory=Resources)
+    edition: Annotated[int, Field(ge=1, le=EDITION)] = EDITION
 
     __pydantic_config__ = CONFIG
 

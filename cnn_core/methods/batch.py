@@ -26,9 +26,9 @@ class Batch:
     an objective. `cap` bounds |λ|.
     """
 
-    gain: Schedule = 1.0
+    gain: Schedule = 0.3
     objective_rate: Schedule = 1.0
-    damping: Schedule = 0.0
+    damping: Schedule = 1e-2
     refresh_interval: int = 1
     warm_up: float = 0.0
     cap: float | None = None

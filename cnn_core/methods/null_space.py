@@ -47,7 +47,7 @@ class NullSpace:
     objective_rate: Schedule = 1e-3
     constraint_rate: Schedule = 0.05
     preconditioner: Literal["identity", "optimizer"] = "optimizer"
-    damping: Schedule = 0.0
+    damping: Schedule = 1e-4
     corrections: int = 0
     growth_limit: float | None = None
     refresh_interval: int = 1

@@ -25,11 +25,16 @@ RECORD = Path(__file__).with_name("trials.json")
 ELSEWHERE = 1e-2
 """The relative difference that other rounding may make after a few steps."""
 
-DAMPED = {"training.method.damping": 1e-2}
-"""Without it these constraints are so ill-conditioned that their multipliers keep few digits."""
+MULTIPLIERS = {"gain": 1.0, "damping": 1e-2}
+"""Of methods that have them. Undamped, these constraints are so ill-conditioned that λ keeps few digits."""
 
 METHODS: Mapping[str, Mapping[str, Any]] = {
-    name: {"training.method.name": name} | (DAMPED if "damping" in inspect.signature(method).parameters else {})
+    name: {"training.method.name": name}
+    | {
+        f"training.method.{key}": value
+        for key, value in MULTIPLIERS.items()
+        if key in inspect.signature(method).parameters
+    }
     for name, method in methods.METHODS.items()
 }
 
@@ -68,7 +73,7 @@ TRIALS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     **{f"flow {method}": ("viscous-flow", FLOW | settings) for method, settings in METHODS.items()},
     "waves batch float32": ("helmholtz-quick", WAVES | METHODS["batch"] | {"training.dtype": "float32"}),
     "waves batch undamped": (
-        "helmholtz-quick", WAVES | {"training.method.name": "batch", "training.batch_size": 3}
+        "helmholtz-quick", WAVES | METHODS["batch"] | {"training.method.damping": 0.0, "training.batch_size": 3}
     ),
     **{
         f"waves {method} old multipliers": ("helmholtz-quick", WAVES | METHODS[method] | OLD_MULTIPLIERS)

@@ -84,11 +84,11 @@ def test_without_an_objective_nothing_warms_up() -> None:
 @pytest.mark.parametrize(
     ("settings", "lines"),
     [
-        ({}, 1),
-        ({"training.method.damping": 0.01}, 0),
+        ({"training.method.damping": 0.0}, 1),
+        ({}, 0),
         ({"search.training.method.damping": {"log_uniform": [1.0e-6, 1.0]}}, 0),
-        ({"training.optimizer.name": "sgd"}, 0),
-        ({"training.method.name": "null-space"}, 0),
+        ({"training.method.damping": 0.0, "training.optimizer.name": "sgd"}, 0),
+        ({"training.method.name": "null-space", "training.method.damping": 0.0}, 0),
     ],
 )
 def test_undamped_multipliers_under_adam_are_told(settings: dict, lines: int) -> None:

@@ -1,5 +1,7 @@
 """Exact multipliers for a whole batch: the formula, the decay that theory promises, how λ is held, delayed, capped."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -15,6 +17,9 @@ from cnn_core.schedules import Linear, WarmUp
 from cnn_core.training import Training
 from tests.cnn_core.cases import grid_points, make_model, make_problem, make_step, relative
 from tests.cnn_core.methods.reduced import walk
+
+EXACT = Batch(gain=1.0, damping=0.0)
+"""The multipliers of the theory, whose constraints decay at the learning rate."""
 
 NETWORKS: dict[str, Network] = {
     "modulated-swish": Modulated(activation="swish"),
@@ -49,7 +54,7 @@ def test_helmholtz_decays_as_theory_says(network: Network, points: int, rate: fl
     """|g| = (1 − η)^t |g₀| under plain gradient descent: fixed batch, fresh network, 20 steps."""
     for scaled in (True, False):
         model = make_model(make_problem("helmholtz"), network, scaled=scaled)
-        found = norms(model, grid_points(model.problem, points), Batch(), rate)
+        found = norms(model, grid_points(model.problem, points), EXACT, rate)
         assert_decay(found, [rate] * 20)
 
 
@@ -58,7 +63,7 @@ def test_helmholtz_decays_as_theory_says(network: Network, points: int, rate: fl
 def test_several_constraints_decay_together(network: Network, name: str) -> None:
     model = make_model(make_problem(name), network)
     points = grid_points(model.problem, 100 // len(model.problem.constraints))
-    assert_decay(norms(model, points, Batch(), 1e-2), [1e-2] * 20)
+    assert_decay(norms(model, points, EXACT, 1e-2), [1e-2] * 20)
 
 
 @pytest.mark.parametrize("name", ["pythagorean", "truth"])
@@ -68,7 +73,7 @@ def test_decay_where_a_step_is_long_holds_to_first_order(name: str) -> None:
     points = grid_points(model.problem, 10)
     misses = []
     for rate in (1e-3, 1e-4):
-        found = norms(model, points, Batch(), rate)
+        found = norms(model, points, EXACT, rate)
         assert_decay(found, [rate] * 20)
         misses.append(abs(found[-1] / found[0] - (1 - rate) ** 20))
     assert misses[1] < 0.2 * misses[0]
@@ -79,14 +84,14 @@ def test_points_that_repeat_each_other_decay_although_damped() -> None:
     x = torch.linspace(-1, 1, 100, dtype=torch.float64)[:, None]
     p = torch.tensor([[1.0, 1.0, 0.0]], dtype=torch.float64).repeat(100, 1)
     points = PointSet(x, p, torch.vmap(model.problem.solution)(x, p), 1)
-    assert_decay(norms(model, points, Batch(), 1e-2), [1e-2] * 20)
+    assert_decay(norms(model, points, EXACT, 1e-2), [1e-2] * 20)
 
 
 @pytest.mark.parametrize("gain", [0.0, 0.25, 1.0, 3.0])
 @pytest.mark.parametrize("objective_rate", [0.0, 1.0, 2.0])
 def test_gain_sets_the_rate_of_decay_whatever_the_objective_does(gain: float, objective_rate: float) -> None:
     model = make_model(make_problem("helmholtz"), Modulated(activation="tanh"))
-    method = Batch(gain=gain, objective_rate=objective_rate)
+    method = replace(EXACT, gain=gain, objective_rate=objective_rate)
     assert_decay(norms(model, grid_points(model.problem, 40), method, 1e-2), [1e-2 * gain] * 20)
 
 
@@ -95,9 +100,9 @@ def test_a_scheduled_gain_sets_the_rate_of_each_step() -> None:
     model = make_model(make_problem("helmholtz"), Modulated(activation="tanh"))
     points = grid_points(model.problem, 40)
     ramp = Linear(0.0, 4.0, epochs=16)
-    assert_decay(norms(model, points, Batch(gain=ramp), 1e-2), [1e-2 * ramp.at(step) for step in range(20)])
+    assert_decay(norms(model, points, replace(EXACT, gain=ramp), 1e-2), [1e-2 * ramp.at(step) for step in range(20)])
     late = WarmUp(1.0, epochs=0, delay=5)
-    assert_decay(norms(model, points, Batch(gain=late), 1e-2), [0.0] * 5 + [1e-2] * 15, tolerance=1e-3)
+    assert_decay(norms(model, points, replace(EXACT, gain=late), 1e-2), [0.0] * 5 + [1e-2] * 15, tolerance=1e-3)
 
 
 def test_the_data_loss_falls_inside_the_tangent_space() -> None:
@@ -105,7 +110,7 @@ def test_the_data_loss_falls_inside_the_tangent_space() -> None:
     model = make_model(make_problem("helmholtz"), Modulated(activation="tanh"))
     points = grid_points(model.problem, 20)
     step = make_step(model, points)
-    direction = Batch(gain=0.0).direction(step, {"age": 0}).gradient
+    direction = replace(EXACT, gain=0.0).direction(step, {"age": 0}).gradient
     jacobian, residuals, gradient = naive_terms(step)
     assert (jacobian @ direction).norm() < 1e-12 * residuals.norm()
     assert direction @ gradient == pytest.approx(float(direction @ direction), rel=1e-8)
@@ -146,11 +151,11 @@ def small_steps(method: Batch, count: int) -> list[tuple[Step, Tensor]]:
 
 
 def test_multipliers_are_held_at_their_own_points_between_refreshes() -> None:
-    steps = small_steps(Batch(refresh_interval=3), 7)
+    steps = small_steps(replace(EXACT, refresh_interval=3), 7)
     for start in (0, 3, 6):
         fresh, direction = steps[start]
-        assert relative(direction, Batch().direction(fresh, {"age": 0}).gradient) < 1e-12
-        multipliers = Batch().direction(fresh, {"age": 0}).state["multipliers"]
+        assert relative(direction, EXACT.direction(fresh, {"age": 0}).gradient) < 1e-12
+        multipliers = EXACT.direction(fresh, {"age": 0}).state["multipliers"]
         for held, answer in steps[start + 1 : start + 3]:
             moved = make_step(
                 held.parts[0].model,
@@ -163,7 +168,7 @@ def test_multipliers_are_held_at_their_own_points_between_refreshes() -> None:
 
 
 def test_before_the_warm_up_training_is_unconstrained() -> None:
-    steps = small_steps(Batch(warm_up=0.5), 4)
+    steps = small_steps(replace(EXACT, warm_up=0.5), 4)
     for step, direction in steps[:2]:
         assert relative(direction, naive_terms(step)[2]) < 1e-13
     for step, direction in steps[2:]:
@@ -172,13 +177,13 @@ def test_before_the_warm_up_training_is_unconstrained() -> None:
 
 
 def test_a_cap_bounds_the_multipliers_and_keeps_their_direction() -> None:
-    step = small_steps(Batch(), 1)[0][0]
-    free = Batch().direction(step, {"age": 0})
+    step = small_steps(EXACT, 1)[0][0]
+    free = EXACT.direction(step, {"age": 0})
     largest = float(free.state["multipliers"].abs().max())
-    capped = Batch(cap=largest / 4).direction(step, {"age": 0})
+    capped = replace(EXACT, cap=largest / 4).direction(step, {"age": 0})
     assert relative(capped.state["multipliers"], free.state["multipliers"] / 4) < 1e-9
     assert capped.watched["multipliers_max"] == pytest.approx(largest / 4)
     rows, _, gradient = naive_terms(step)
     assert relative(capped.gradient, gradient + capped.state["multipliers"] @ rows) < 1e-10
-    loose = Batch(cap=2 * largest).direction(step, {"age": 0})
+    loose = replace(EXACT, cap=2 * largest).direction(step, {"age": 0})
     assert torch.equal(loose.gradient, free.gradient)

@@ -1,6 +1,7 @@
 """Null-space steps keep their promise: constraints decay at the rate asked for, also under Adam."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -13,6 +14,8 @@ from cnn_core.optimizers import Adam, Sgd
 from cnn_core.problems import Split, helmholtz, sample
 from cnn_core.training import Training, TrainingStatus
 from tests.cnn_core.cases import make_step, residual_jacobian
+
+EXACT = NullSpace(damping=0.0)
 
 WAVES = Split({"amplitude": (1.0, 3.0), "frequency": (0.7, 1.3), "phase": (0.1,)}, points=12)
 
@@ -41,7 +44,7 @@ def constraint_norms(running):
 
 @pytest.mark.parametrize("preconditioner", ["identity", "optimizer"])
 def test_constraints_decay_at_the_rate_asked_for(preconditioner):
-    method = NullSpace(objective_rate=1e-4, constraint_rate=0.05, preconditioner=preconditioner)
+    method = replace(EXACT, objective_rate=1e-4, constraint_rate=0.05, preconditioner=preconditioner)
     norms = constraint_norms(training(method, epochs=50))
     for step, norm in enumerate(norms):
         assert norm / norms[0] == pytest.approx(0.95**step, rel=0.05)
@@ -49,7 +52,7 @@ def test_constraints_decay_at_the_rate_asked_for(preconditioner):
 
 def test_a_corrector_step_lowers_the_floor_that_curvature_leaves():
     plain, corrected = (
-        constraint_norms(training(NullSpace(objective_rate=1e-3, corrections=corrections), epochs=150))[-1]
+        constraint_norms(training(replace(EXACT, objective_rate=1e-3, corrections=corrections), epochs=150))[-1]
         for corrections in (0, 1)
     )
     assert corrected < 0.1 * plain
@@ -58,7 +61,7 @@ def test_a_corrector_step_lowers_the_floor_that_curvature_leaves():
 @pytest.mark.parametrize("preconditioner", ["identity", "optimizer"])
 def test_without_a_constraint_rate_a_step_is_tangent_and_descends(preconditioner):
     """J Δ = 0 and ∇f·Δ < 0."""
-    running = training(NullSpace(constraint_rate=0.0, preconditioner=preconditioner), epochs=1)
+    running = training(replace(EXACT, constraint_rate=0.0, preconditioner=preconditioner), epochs=1)
     points, theta = running.regions["interior"], running.theta
     evaluation = running.model.evaluate(theta, points.x, points.p)
     jacobian = residual_jacobian(running.model, theta, evaluation, points.x, points.p)
@@ -71,8 +74,8 @@ def test_without_a_constraint_rate_a_step_is_tangent_and_descends(preconditioner
 
 def test_the_metric_is_that_of_adam_on_the_data_alone():
     """With nothing to constrain, steps are Adam's own at the learning rate α_J."""
-    ours = training(NullSpace(objective_rate=1e-3, warm_up=10.0), epochs=5)
-    theirs = training(NullSpace(), epochs=5)
+    ours = training(replace(EXACT, objective_rate=1e-3, warm_up=10.0), epochs=5)
+    theirs = training(EXACT, epochs=5)
     stepper = torch.optim.Adam([theirs.theta], lr=1e-3)
     points = theirs.regions["interior"]
     for _ in range(5):
@@ -85,7 +88,7 @@ def test_the_metric_is_that_of_adam_on_the_data_alone():
 
 def test_growth_limit_shortens_steps_that_break_the_constraints():
     free, limited = (
-        constraint_norms(training(NullSpace(objective_rate=3e-2, growth_limit=limit), epochs=10))
+        constraint_norms(training(replace(EXACT, objective_rate=3e-2, growth_limit=limit), epochs=10))
         for limit in (None, 1.0)
     )
     assert max(free) > 2 * free[0]
@@ -93,13 +96,13 @@ def test_growth_limit_shortens_steps_that_break_the_constraints():
 
 
 def test_multipliers_are_kept_between_refreshes():
-    norms = constraint_norms(training(NullSpace(objective_rate=1e-4, refresh_interval=5), epochs=20))
+    norms = constraint_norms(training(replace(EXACT, objective_rate=1e-4, refresh_interval=5), epochs=20))
     assert norms[-1] < 0.6 * norms[0]
 
 
 def test_under_sgd_the_optimizers_metric_is_the_identity():
-    one = training(NullSpace(preconditioner="optimizer"), epochs=3, optimizer=Sgd())
-    other = training(NullSpace(preconditioner="identity"), epochs=3, optimizer=Sgd())
+    one = training(replace(EXACT, preconditioner="optimizer"), epochs=3, optimizer=Sgd())
+    other = training(replace(EXACT, preconditioner="identity"), epochs=3, optimizer=Sgd())
     for running in (one, other):
         constraint_norms(running)
     assert torch.equal(one.theta, other.theta)
@@ -119,7 +122,7 @@ def test_settings_that_mean_nothing_are_refused(settings, message):
 
 
 def test_no_step_makes_the_constraints_grow_beyond_the_limit_with_old_multipliers_either():
-    method = NullSpace(objective_rate=3e-2, growth_limit=1.0, refresh_interval=5)
+    method = replace(EXACT, objective_rate=3e-2, growth_limit=1.0, refresh_interval=5)
     norms = constraint_norms(training(method, epochs=10))
     assert all(after <= before * (1 + 1e-9) for before, after in pairwise(norms))
 
@@ -127,7 +130,7 @@ def test_no_step_makes_the_constraints_grow_beyond_the_limit_with_old_multiplier
 def test_corrections_do_not_undo_a_cap():
     steps = []
     for corrections in (0, 1):
-        running = training(NullSpace(cap=1e-3, corrections=corrections), epochs=1)
+        running = training(replace(EXACT, cap=1e-3, corrections=corrections), epochs=1)
         running.run_epoch()
         steps.append(running.gradient)
         assert running.watched["multipliers_max"] == pytest.approx(1e-3)
@@ -135,6 +138,6 @@ def test_corrections_do_not_undo_a_cap():
 
 
 def test_a_growth_limit_hides_nothing_that_is_not_finite():
-    running = training(NullSpace(growth_limit=1.0), epochs=1)
+    running = training(replace(EXACT, growth_limit=1.0), epochs=1)
     running.regions["interior"].u[0] = math.nan
     assert running.run_epoch() is TrainingStatus.DIVERGED

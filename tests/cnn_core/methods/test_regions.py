@@ -225,7 +225,7 @@ def test_a_state_survives_a_checkpoint(name: str, tmp_path: Path) -> None:
 
 def test_multipliers_stay_at_their_points_of_all_regions() -> None:
     model, points = setting(inverse=True, general=False)
-    method, own = Batch(refresh_interval=5, objective_rate=0.0), ROLES["mixed"]
+    method, own = Batch(objective_rate=0.0, damping=0.0, refresh_interval=5), ROLES["mixed"]
     step = make_step(model, points, roles=own)
     state = method.direction(step, start(method, model, points, roles=own)).state
     theta = (step.theta.detach() + 1e-3).requires_grad_()
@@ -234,7 +234,10 @@ def test_multipliers_stay_at_their_points_of_all_regions() -> None:
     assert relative(held, state["multipliers"] @ Hand(model, theta, points, own).rows) < 1e-10
 
 
-PROMISED = [Batch(), NullSpace(constraint_rate=1e-3, preconditioner="identity")]
+PROMISED = [
+    Batch(gain=1.0, damping=0.0),
+    NullSpace(constraint_rate=1e-3, preconditioner="identity", damping=0.0),
+]
 
 
 @pytest.mark.parametrize("method", PROMISED, ids=lambda method: method.name)
