@@ -1,6 +1,7 @@
-"""What is no error in a study file and hardly meant: wrong solutions, what nothing finds or trains, absent GPUs."""
+"""What is no error in a study file and hardly meant: wrong solutions or units, what nothing finds, absent GPUs."""
 
 import torch
+from torch import Tensor
 
 from cnn_core.methods import Batch
 from cnn_core.misfit import misfits
@@ -9,14 +10,18 @@ from cnn_core.tasks import role_of
 from search_spaces.contestants import plain_studies, searched
 from search_spaces.measured import PROJECTED, is_observed, projected
 from search_spaces.problems import build_problem
-from search_spaces.schema import Choice, Study, Uniform
+from search_spaces.schema import Choice, NetworkChoice, Study, Uniform
 from search_spaces.splits import points_of
+
+FAR = 100.0
+"""Outputs so many times larger or smaller than 1 are in no unit for a network, which begins near 1."""
 
 
 def doubts(study: Study) -> list[str]:
     """A line for each thing in a study that contradicts what it is for."""
     return [
         *_misfits(study),
+        *_far_from_one(study),
         *_never_found(study),
         *_of_random_parameters(study),
         *_warm_up_alone(study),
@@ -35,6 +40,27 @@ def _misfits(study: Study) -> list[str]:
             regions.setdefault(region, []).append(part)
     found = [misfit for region, parts in regions.items() for misfit in misfits(problem.on(region), *parts)]
     return [f"problem {study.problem.name!r}: {misfit}" for misfit in found]
+
+
+def _far_from_one(study: Study) -> list[str]:
+    """Of each output whose training data are of another size than what a network returns that knows no values yet."""
+    problem = build_problem(study.problem)
+    own = isinstance(study.network, NetworkChoice) or study.network.hard
+    if own or not is_observed(problem, study.data.train):
+        return []
+    parts = [part for part in points_of(study, problem, "train").values() if part.observed]
+    u, weight = (torch.cat(columns) for columns in zip(*((one.u, _weight(one)) for one in parts), strict=True))
+    sizes = torch.where(weight > 0, u, torch.nan).square().nanmean(0).sqrt().tolist()
+    return [
+        f"data.train: {name} is about {size:.3g} (root mean square), and networks return numbers near 1 at first; "
+        "write problem and data in units in which it is about 1"
+        for name, size in zip(problem.outputs, sizes, strict=True)
+        if size > FAR or 0 < size < 1 / FAR
+    ]
+
+
+def _weight(points: PointSet) -> Tensor:
+    return torch.ones_like(points.u) if points.weight is None else points.weight
 
 
 def _never_found(study: Study) -> list[str]:

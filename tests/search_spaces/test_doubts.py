@@ -29,6 +29,24 @@ def test_a_residual_with_a_mistake_is_one_line(tmp_path: Path, monkeypatch: pyte
     assert line.startswith("problem 'helmholtz': the exact solution does not satisfy the residual 'helmholtz': it is ")
 
 
+@pytest.mark.parametrize(("amplitude", "told"), [(300.0, True), (50.0, False), (0.003, True)])
+def test_units_in_which_an_output_is_far_from_one_are_told(tmp_path: Path, amplitude: float, told: bool) -> None:
+    found = doubts(load(tmp_path, {"data.train.amplitude": [amplitude]}))
+    assert len(found) == told
+    assert all(line.startswith("data.train: u is about ") for line in found)
+
+
+def test_units_of_what_is_observed_alone_are_told(tmp_path: Path) -> None:
+    """Gaps count neither as zeros nor as anything; an output without observations is of no size."""
+    rows = [f"{x},0.5,{u}" for x in (0.2, 0.4, 0.6, 0.8) for u in ("300", "")]
+    (tmp_path / "seen.csv").write_text("\n".join(["x,t,u", *rows, ""]))
+    splits = {f"data.{name}.file": str(tmp_path / "seen.csv") for name in ("train", "validation")}
+    lines = doubts(load_study("heat-source", splits))
+    assert [line.partition(" (")[0] for line in lines] == ["data.train: u is about 300"]
+    walls = {"network.hard": {"x": [0.0, 0.0]}}
+    assert doubts(load_study("heat-source", splits | walls)) == []
+
+
 START = "problem.unknown.diffusivity.start"
 
 
