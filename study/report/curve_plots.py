@@ -6,7 +6,15 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from study.report.plot_style import AFTER, BEFORE, EXACT, MUTED
-from study.report.predictions import Arrays, coordinates_of, observed, origin, outputs_of, sensible_range
+from study.report.predictions import (
+    Arrays,
+    coordinates_of,
+    had_observations,
+    observed,
+    origin,
+    outputs_of,
+    sensible_range,
+)
 
 KINDS = {"exact": "u", "before": "before", "after": "after"}
 """What is drawn → its array at the test points; on the grid it is called plane_… ."""
@@ -22,6 +30,9 @@ def draw_curves(axes: Axes, arrays: Arrays, *, output: int = 0) -> None:
     axes.plot(x, curves["before"], color=BEFORE, label=origin(arrays))
     if "after" in curves:
         axes.plot(x, curves["after"], color=AFTER, linestyle=(0, (5, 1.5)), label="projected")
+    if had_observations(arrays):
+        crosses: dict[str, Any] = {"color": MUTED, "markersize": 4, "label": "training data"}
+        axes.plot(arrays["training_x"][:, 0], arrays["training_u"][:, output], "x", **crosses)
     if observed(arrays):
         dots: dict[str, Any] = {"color": EXACT, "markersize": 4, "markerfacecolor": "none", "label": "observed"}
         axes.plot(arrays["x"][:, 0], arrays["u"][:, output], "o", **dots)

@@ -98,13 +98,16 @@ def draw_exact(
 def draw_predicted(
     figure: Figure, axes: Axes, arrays: Arrays, row: Row, *, title: str, among: Sequence[Arrays] = ()
 ) -> None:
-    """A prediction, in the range of what is known and of all those `among` which it is shown; observations as dots."""
+    """A prediction, in the range of what is known and of all those `among` which it is shown.
+
+    Dots are observations of the test or, without such, those that the training had.
+    """
     at, seen = _observations(arrays, row)
-    title = title if seen is None else f"{title}; dots: observed"
     colours = _colours(arrays, row, among)
-    _picture(figure, axes, arrays, row.plane, _predicted(arrays, row), title=title, **colours)
-    if seen is not None:
+    if len(seen):
+        title += "; dots: observed" if observed(arrays) else "; dots: training data"
         _scatter(axes, at, seen, edge="white", **colours)
+    _picture(figure, axes, arrays, row.plane, _predicted(arrays, row), title=title, **colours)
 
 
 def _predicted(arrays: Arrays, row: Row) -> np.ndarray:
@@ -112,8 +115,7 @@ def _predicted(arrays: Arrays, row: Row) -> np.ndarray:
 
 
 def _colours(arrays: Arrays, row: Row, among: Sequence[Arrays]) -> dict[str, Any]:
-    _, seen = _observations(arrays, row)
-    known = [] if seen is None else [seen]
+    known = [_observations(arrays, row)[1]]
     if "plane_exact" in arrays:
         known.append(arrays["plane_exact"][row.plane, ..., row.output])
     low, high = sensible_range(known, [_predicted(each, row) for each in among or [arrays]], margin=0.0)
@@ -126,9 +128,8 @@ def draw_error(figure: Figure, axes: Axes, arrays: Arrays, row: Row) -> None:
         off = _predicted(arrays, row) - arrays["plane_exact"][row.plane, ..., row.output]
         _picture(figure, axes, arrays, row.plane, off, title="predicted − exact", **_diverging(off))
         return
-    at, seen = _observations(arrays, row)
-    predicted = arrays["after" if row.projected else "before"][_near(arrays, row.plane), row.output]
-    off = predicted - seen
+    misses = arrays["after" if row.projected else "before"] - arrays["u"]
+    at, off = _observations({**arrays, "u": misses}, row)
     _frame(axes, arrays, row.plane, title="predicted − observed")
     axes.set_facecolor("#f4f4f4")
     _add_colours(figure, axes, _scatter(axes, at, off, edge="#555555", **_diverging(off)))
@@ -209,16 +210,13 @@ def _to_scale(arrays: Arrays, plane: int) -> float | None:
     return ratio if 1 / MOST_UNEQUAL <= ratio <= MOST_UNEQUAL else None
 
 
-def _observations(arrays: Arrays, row: Row) -> tuple[np.ndarray, np.ndarray | None]:
-    """The places (M, 2) and values (M,) of what was observed near a plane."""
-    if not observed(arrays):
-        return np.zeros((0, 2)), None
-    near = _near(arrays, row.plane)
-    return arrays["x"][near][:, arrays["planes"][row.plane]], arrays["u"][near, row.output]
-
-
-def _near(arrays: Arrays, plane: int) -> np.ndarray:
-    return _close(arrays["x"], arrays, plane)
+def _observations(arrays: Arrays, row: Row) -> tuple[np.ndarray, np.ndarray]:
+    """The places (M, 2) and values (M,) of what was observed near a plane, by the test or else for the training."""
+    x, u = ("x", "u") if observed(arrays) else ("training_x", "training_u")
+    if x not in arrays:
+        return np.zeros((0, 2)), np.zeros(0)
+    shown = _close(arrays[x], arrays, row.plane) & np.isfinite(arrays[u][:, row.output])
+    return arrays[x][shown][:, arrays["planes"][row.plane]], arrays[u][shown, row.output]
 
 
 def _close(x: np.ndarray, arrays: Arrays, plane: int) -> np.ndarray:

@@ -81,6 +81,11 @@ def observed(arrays: Arrays) -> bool:
     return "u" in arrays and bool(arrays.get("observed", False))
 
 
+def had_observations(arrays: Arrays) -> bool:
+    """Whether the training had observations of this wave."""
+    return len(arrays.get("training_x", ())) > 0
+
+
 def sensible_range(
     known: Sequence[np.ndarray], predicted: Sequence[np.ndarray], *, margin: float = 0.08
 ) -> tuple[float, float]:

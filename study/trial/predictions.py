@@ -7,6 +7,7 @@
 * `planes` (S, 1 or 2): the coordinates along which the grids lie, the others being in the middle of the box.
   `plane_before`, `plane_after`, `plane_exact` (S, n, [n,] O) and `plane_residual`, `plane_residual_after` (S, n, [n]),
   the norm of the PDE's scaled residuals, nan outside of the domain.
+* `training_x` (M, D), `training_u` (M, O): the observations of this wave that the training had, nan for gaps.
 * `collocation` (M, D): the points of the first wave that the training used, at its end; `trained`: whether it did.
 * `path_…`: how the projection of that wave went.
 
@@ -34,7 +35,8 @@ SIDE, MOST_PLANES = 61, 3
 MOST_OUTPUTS = 4
 """Of so many outputs there are grids; a set of a hundred would not be legible."""
 
-MOST_COLLOCATION = 2000
+MOST_POINTS = 2000
+"""Of the training's own points and observations."""
 
 Points = Mapping[str, PointSet]
 
@@ -71,6 +73,8 @@ def predictions(
         "observed": torch.tensor(region == DATA),
         "trained": torch.tensor(trained),
     }
+    if DATA in train:
+        found |= observations_of(train[DATA], wave.p[0])
     return _names(problem) | {name: array.detach().cpu().numpy() for name, array in found.items()}
 
 
@@ -88,8 +92,19 @@ def _names(problem: Problem) -> dict[str, np.ndarray]:
 def _at_points(model: ConstrainedNetwork, theta: Tensor, wave: PointSet) -> dict[str, Tensor]:
     found = {"x": wave.x, "p": wave.p[0], "before": measure(model, theta, wave).prediction}
     if wave.observed:
-        found["u"] = wave.u if wave.weight is None else wave.u.masked_fill(wave.weight == 0, math.nan)
+        found["u"] = _known(wave)
     return found
+
+
+def _known(points: PointSet) -> Tensor:
+    """u (N, O), nan for gaps."""
+    return points.u if points.weight is None else points.u.masked_fill(points.weight == 0, math.nan)
+
+
+def observations_of(points: PointSet, p: Tensor) -> dict[str, Tensor]:
+    """The training's observations of the wave p (K,)."""
+    own = (points.p == p).all(dim=1)
+    return {"training_x": _thinned(points.x[own]), "training_u": _thinned(_known(points)[own])}
 
 
 def _planes(problem: Problem) -> list[tuple[int, ...]]:
@@ -146,4 +161,8 @@ def _exact(problem: Problem, x: Tensor, p: Tensor) -> Tensor:
 def _collocation(train: Points) -> Tensor:
     waves = [points.wave(0).x for region, points in train.items() if region != DATA]
     x = torch.cat(waves) if waves else next(iter(train.values())).x[:0]
-    return x[:: -(-len(x) // MOST_COLLOCATION) or 1].float()
+    return _thinned(x)
+
+
+def _thinned(rows: Tensor) -> Tensor:
+    return rows[:: -(-len(rows) // MOST_POINTS) or 1].float()

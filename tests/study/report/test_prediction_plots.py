@@ -23,6 +23,7 @@ def write_planes(
     *,
     exact: bool = False,
     observed: bool = False,
+    taught: bool = False,
     after: bool = False,
     outputs: int = 1,
     coordinates: int = 2,
@@ -47,6 +48,8 @@ def write_planes(
     if observed:
         arrays["u"] = random.random((12, outputs))
         arrays["u"][0] = np.nan
+    if taught:
+        arrays |= {"training_x": random.random((7, coordinates)), "training_u": random.random((7, outputs))}
     if after:
         arrays |= {"plane_after": random.random(shape), "plane_residual_after": random.random(shape[:-1])}
         arrays["after"] = random.random((12, outputs))
@@ -65,11 +68,28 @@ def write_planes(
             {"observed": True},
             ["field 0, as trained; dots: observed", "predicted − observed", "|residual|, training points"],
         ),
+        ({"taught": True}, ["field 0, as trained; dots: training data", "|residual|, training points"]),
+        (
+            {"taught": True, "observed": True},
+            ["field 0, as trained; dots: observed", "predicted − observed", "|residual|, training points"],
+        ),
     ],
 )
 def test_a_row_of_pictures_shows_what_is_known(known: dict[str, bool], shown: list[str], tmp_path: Path) -> None:
     write_planes(tmp_path / PREDICTIONS, **known)
     assert titles(drawn(prediction_plot(tmp_path / PREDICTIONS))) == shown
+
+
+def test_an_output_that_nobody_observed_has_no_dots(tmp_path: Path) -> None:
+    write_planes(tmp_path / PREDICTIONS, taught=True, outputs=2)
+    with np.load(tmp_path / PREDICTIONS) as file:
+        arrays = dict(file)
+    arrays["training_u"][:, 1] = np.nan
+    np.savez(tmp_path / PREDICTIONS, **arrays)
+    shown = titles(drawn(prediction_plot(tmp_path / PREDICTIONS)))
+    assert [title for title in shown if title.startswith("field")] == [
+        "field 0, as trained; dots: training data", "field 1, as trained"
+    ]  # fmt: skip
 
 
 def test_of_what_was_never_trained_the_solved_network_alone_is_shown(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from search_spaces import modules
 from search_spaces.schema import Study
 from study.trial.files import PREDICTIONS
+from study.trial.predictions import observations_of
 from study.trial.trial import Trial
 from tests.study import conditioned
 
@@ -27,12 +28,12 @@ def finished(study: Study, folder: Path) -> tuple[Trial, dict[str, np.ndarray]]:
         return trial, dict(arrays)
 
 
-def cooling(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
-    """A study that has data in validation and test alone."""
+def cooling(folder: Path, monkeypatch: pytest.MonkeyPatch, *splits: str) -> Study:
+    """A study that has data in these splits, or in validation and test alone."""
     monkeypatch.setattr(modules, "folders", [str(folder)])
     conditioned.write_observations(folder / "cooling.csv")
-    shares = {"validation": (0.4, 0.7), "test": (0.7, 1.0)}
-    files = {split: f", file: cooling.csv, share: {list(share)}" for split, share in shares.items()}
+    shares = {"train": (0.0, 0.4), "validation": (0.4, 0.7), "test": (0.7, 1.0)}
+    files = {split: f", file: cooling.csv, share: {list(shares[split])}" for split in splits or ("validation", "test")}
     return conditioned.study("cooling", {"interior": 20, "initial": 8}, files=files)
 
 
@@ -79,6 +80,23 @@ def test_observations_stand_beside_what_is_exact(tmp_path: Path, monkeypatch: py
     t, x = 2 * 40 / 100, 25 / 100
     exact = math.exp(-conditioned.TRUE_RATE * t) * math.cos(x)
     assert arrays["plane_exact"][0, 40, 25, 0] == pytest.approx(exact, rel=1e-6)
+
+
+def test_observations_of_the_training_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial, arrays = finished(cooling(tmp_path, monkeypatch, "train"), tmp_path / "trial")
+    data = trial.splits["train"]["data"]
+    assert arrays["training_x"] == pytest.approx(data.x.numpy()) and arrays["training_u"] == pytest.approx(
+        data.u.numpy()
+    )
+    assert len(data) > 2 and "u" in arrays and not arrays["observed"]
+
+
+def test_observations_of_other_waves_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = Trial(cooling(tmp_path, monkeypatch, "train"))
+    data = trial.splits["train"]["data"]
+    p = torch.ones(len(data), 1)
+    assert len(observations_of(replace(data, p=p), torch.ones(1))["training_x"]) == len(data)
+    assert len(observations_of(replace(data, p=p), torch.zeros(1))["training_x"]) == 0
 
 
 def test_a_gap_in_the_observations_is_no_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
