@@ -13,8 +13,8 @@ from search_spaces.problems import build_problem
 from search_spaces.schema import Choice, NetworkChoice, Study, Uniform
 from search_spaces.splits import points_of
 
-FAR = 100.0
-"""Outputs so many times larger or smaller than 1 are in no unit for a network, which begins near 1."""
+FAR, NOTHING = 100.0, 1e-12
+"""Outputs so many times larger or smaller than 1 are in no unit for a network, which begins near 1; below: rounding."""
 
 
 def doubts(study: Study) -> list[str]:
@@ -45,8 +45,9 @@ def _misfits(study: Study) -> list[str]:
 def _far_from_one(study: Study) -> list[str]:
     """Of each output whose training data are of another size than what a network returns that knows no values yet."""
     problem = build_problem(study.problem)
-    own = isinstance(study.network, NetworkChoice) or study.network.hard
-    if own or not is_observed(problem, study.data.train):
+    networks = [plain.network for plain in plain_studies(study).values()]
+    knowing = all(isinstance(network, NetworkChoice) or network.hard for network in networks)
+    if knowing or not is_observed(problem, study.data.train):
         return []
     parts = [part for part in points_of(study, problem, "train").values() if part.observed]
     u, weight = (torch.cat(columns) for columns in zip(*((one.u, _weight(one)) for one in parts), strict=True))
@@ -55,7 +56,7 @@ def _far_from_one(study: Study) -> list[str]:
         f"data.train: {name} is about {size:.3g} (root mean square), and networks return numbers near 1 at first; "
         "write problem and data in units in which it is about 1"
         for name, size in zip(problem.outputs, sizes, strict=True)
-        if size > FAR or 0 < size < 1 / FAR
+        if size > FAR or NOTHING < size < 1 / FAR
     ]
 
 
@@ -125,7 +126,7 @@ def _undamped(study: Study) -> list[str]:
     ]
     return [
         f"training.method.damping is 0: under {name} undamped multipliers of batch hardly let a network learn; "
-        "write damping: 0.01 and gain: 0.3, or leave both out"
+        "begin with damping: 0.01 and gain: 0.3"
         for name in dict.fromkeys(found)
     ]
 

@@ -5,7 +5,7 @@ contestants choose by name. These take the defaults of the study's `edition`, wh
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from search_spaces.blocks import read
@@ -13,6 +13,9 @@ from search_spaces.schema import EDITION, Study
 
 BEFORE_EDITIONS = 1
 """Of the files that studies wrote when there was but one."""
+
+KEYS = {field.name for field in fields(Study)} - {"edition"}
+"""A file that has them all was written by a study; nobody else spells everything out."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,18 @@ CHANGES = (
 """In the order of their editions."""
 
 
-def read_study(raw: Mapping[str, Any]) -> Study:
-    """The study that a mapping describes, with the defaults of its edition. Raises StudyFileError."""
-    return read(Study, _spelled_out(raw))
+def read_study(raw: Mapping[str, Any], edition: int | None = None) -> Study:
+    """The study that a mapping describes, with the defaults of its edition. Raises StudyFileError.
+
+    Where it says none, it has this one; else the latest, unless a study wrote it, which then was before editions.
+    """
+    own = edition or (BEFORE_EDITIONS if raw.keys() >= KEYS else EDITION)
+    return read(Study, _spelled_out({"edition": own, **raw}))
 
 
 def _spelled_out(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """The mapping with those settings written into it that another edition has changed since its own."""
-    edition, training = raw.get("edition", EDITION), raw.get("training")
+    edition, training = raw["edition"], raw.get("training")
     method = training.get("method") if isinstance(training, dict) else None
     if not isinstance(edition, int) or not isinstance(training, dict) or not isinstance(method, dict):
         return raw

@@ -73,11 +73,14 @@ def load_line_up(name: str) -> LineUp:
     return line_up
 
 
-def enter(space: str, line_up: LineUp, overrides: Mapping[str, Any]) -> Entered:
-    """The study of a file's problem with the contestants of a line-up. Raises StudyFileError if none can run there."""
-    bare = load_study(space, overrides, entered=True)
+def enter(space: str, line_up: LineUp, overrides: Mapping[str, Any], edition: int | None = None) -> Entered:
+    """The study of a file's problem with the contestants of a line-up. Raises StudyFileError if none can run there.
+
+    `edition` is that of a file that says none.
+    """
+    bare = load_study(space, overrides, entered=True, edition=edition)
     if not bare.contestants:
-        bare = load_study(space, {**WITHOUT_SEARCH, **overrides}, entered=True)
+        bare = load_study(space, {**WITHOUT_SEARCH, **overrides}, entered=True, edition=edition)
     tried = tried_in(bare)
     able: dict[str, Contestant] = {}
     refused: dict[str, str] = {}

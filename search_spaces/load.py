@@ -50,17 +50,20 @@ __all__ = [
 NOTHING: Mapping[str, Any] = {}
 
 
-def load_study(space: str | Path, overrides: Mapping[str, Any] = NOTHING, *, entered: bool = False) -> Study:
+def load_study(
+    space: str | Path, overrides: Mapping[str, Any] = NOTHING, *, entered: bool = False, edition: int | None = None
+) -> Study:
     """The study of a shipped name or a file, with overrides (dotted path → value). Raises StudyFileError.
 
     A setting that is overridden is no longer searched; nor is what then can never be active. Where other contestants
-    are `entered` later, the file may search what its own do not.
+    are `entered` later, the file may search what its own do not. `edition` is that of a file that says none.
     """
     path = find(space)
     look_in(*([] if path in shipped_spaces().values() else [path.parent]), Path.cwd())
     rehearsed = Rehearsed()
     with _naming(path.name):
-        study = _checked(read_study(parse(text_of(path))), rehearsed, entered)
+        raw = {**parse(text_of(path)), **_edition_in(overrides)}
+        study = _checked(read_study(raw, edition), rehearsed, entered)
     if not overrides:
         return study
     with _naming(f"{path.name} with the settings given"):
@@ -70,12 +73,13 @@ def load_study(space: str | Path, overrides: Mapping[str, Any] = NOTHING, *, ent
         return _checked(release(changed, blocks_set(overrides)), rehearsed, entered)
 
 
-def load_trial(space: str | Path, overrides: Mapping[str, Any] = NOTHING) -> Study:
+def load_trial(space: str | Path, overrides: Mapping[str, Any] = NOTHING, *, edition: int | None = None) -> Study:
     """One trial of a study file: its settings with overrides, nothing searched, whatever the search would need.
 
-    The override `contestant` makes it one of this contestant's; without it, it is nobody's. Raises StudyFileError.
+    The override `contestant` makes it one of this contestant's; without it, it is nobody's. `edition` is that of a file
+    that says none. Raises StudyFileError.
     """
-    study = load_study(space)
+    study = load_study(space, _edition_in(overrides), edition=edition)
     with _naming(f"{find(space).name} with the settings given"):
         plain = of_trial(study, overrides) if CONTESTANT in overrides else study
         trial = applied(_without_search(plain), settings_in(overrides) if study.contestants else overrides)
@@ -95,7 +99,7 @@ def load_text(text: str, *, source: str = "study") -> Study:
 def load_recorded(path: Path) -> Study:
     """The study in a file that `dump_yaml` wrote, read where it could not run any more. Raises StudyFileError."""
     with _naming(str(path)):
-        return read_study({"edition": BEFORE_EDITIONS, **parse(text_of(path))})
+        return read_study(parse(text_of(path)), BEFORE_EDITIONS)
 
 
 def resolve(study: Study, values: Mapping[str, Any]) -> Study:
@@ -129,6 +133,11 @@ def _naming(source: str) -> Iterator[None]:
         yield
     except StudyFileError as error:
         raise StudyFileError(f"{source}: {error}".replace("\n", " ")) from None
+
+
+def _edition_in(overrides: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The edition that is asked for: it decides how a file is read, and not only what is laid over it."""
+    return {name: overrides[name] for name in ("edition",) if name in overrides}
 
 
 def _without_search(study: Study) -> Study:

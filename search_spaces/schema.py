@@ -273,7 +273,7 @@ class Study:
 
     `contestants` share its trials equally: each makes a study of its own of it (`search_spaces.contestants`).
 
-    `edition` is that of the defaults which variants take that the search or a contestant chooses by name.
+    `edition` is that of the defaults that a method has where nobody gives its settings.
 
     The usual objectives are the errors of the data and of the constraints, as far as these are measured; where nothing
     is trained, of the projected networks.

@@ -93,12 +93,13 @@ def compare(
         question = lengthened(folder, studies) if _said("studies", context) else kept(folder)
     else:
         lined_up, overrides = load_line_up(line_up).only(only), together(map(parse_setting, settings))
+        began_with = kept(folder).edition if compares(name) else None
         with mendable():
             question = claim_or_recall(
                 RUNS,
                 asked(
                     name,
-                    [enter(space, lined_up, overrides) for space in spaces],
+                    [enter(space, lined_up, overrides, began_with) for space in spaces],
                     baselines=lined_up.baselines,
                     studies=studies,
                     seeds=seeds,

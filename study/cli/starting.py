@@ -37,7 +37,7 @@ def trial(space: str, settings: tuple[str, ...], as_json: bool, save: Path | Non
 
     It has the values that stand outside the search block.
     """
-    study = trial_of(space, settings)
+    study = trial_of(space, settings, checkpoint)
     say_doubts(study)
     with loading():
         from study.cli.single_trial import run_and_show

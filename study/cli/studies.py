@@ -43,13 +43,16 @@ def study_of(
     return load_study(file, overrides | {"tune.first": best_points(study, earlier)})
 
 
-def trial_of(space: str, settings: tuple[str, ...]) -> Study:
-    """One trial of a file with --set applied. Raises StudyFileError."""
+def trial_of(space: str, settings: tuple[str, ...], checkpoint: Path | None) -> Study:
+    """One trial of a file with --set applied, with the defaults of the one that goes on. Raises StudyFileError."""
     file = find(space)
     with loading():
-        from search_spaces.load import load_trial, parse_setting, together
+        from search_spaces.load import load_recorded, load_trial, parse_setting, together
+        from study.trial.files import SETTINGS
 
-    return _with_kept_code(file, lambda: load_trial(file, together(map(parse_setting, settings))))
+    saved = None if checkpoint is None else checkpoint / SETTINGS
+    edition = load_recorded(saved).edition if saved is not None and saved.is_file() else None
+    return _with_kept_code(file, lambda: load_trial(file, together(map(parse_setting, settings)), edition=edition))
 
 
 def _with_kept_code(file: Path, load: Callable[[], Study]) -> Study:

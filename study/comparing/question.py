@@ -45,6 +45,11 @@ class Question:
     began: float
     version: str
 
+    @property
+    def edition(self) -> int:
+        """Of the defaults with which it began."""
+        return next(iter(self.problems.values())).edition
+
     def search(self, problem: str, number: int) -> Study:
         """The study of a search, from 1 on: with its own draws, first parameters, points and batches.
 
@@ -179,7 +184,7 @@ def _said(question: Question) -> dict[str, Any]:
         share = study.tune.trials // len(study.contestants)
         said[f"--trials, --seconds or tune of {name}"] = replace(study.tune, trials=share)
         said[f"contestants of {name}"] = (study.contestants, question.refused[name])
-        said[f"problem {name}"] = {**vars(study), "tune": None, "contestants": None, "edition": None}
+        said[f"problem {name}"] = {**vars(study), "tune": None, "contestants": None}
     return said
 
 

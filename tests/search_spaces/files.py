@@ -63,6 +63,14 @@ def load(folder: Path, changes: Mapping[str, Any] | None = None, overrides: Mapp
     return load_study(write(folder, changes), overrides or {})
 
 
+def without_edition(path: Path) -> dict[str, Any]:
+    """Make what a study wrote a file of before there were editions; what it says."""
+    written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    del written["edition"]
+    path.write_text(yaml.safe_dump(written), encoding="utf-8")
+    return written
+
+
 def grid(study: Study) -> list[dict[str, Any]]:
     """Every combination of listed values, without those that differ in inactive parameters only."""
     return [values for _, values in new_points(study, set(), {})]

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cnn_core.methods import Batch, NullSpace
 from search_spaces.editions import CHANGES
-from search_spaces.load import dump_yaml, load_recorded, load_text, resolve
+from search_spaces.load import dump_yaml, load_recorded, load_study, load_text, load_trial, resolve
 from search_spaces.schema import EDITION, Study
-from tests.search_spaces.files import error_of, load
+from tests.search_spaces.files import error_of, load, without_edition, write
 
 METHOD = "training.method.name"
 CHOSEN: Mapping[str, Any] = {f"search:{METHOD}": {"choice": ["soft", "batch", "null-space"]}}
@@ -18,9 +16,8 @@ CHOSEN: Mapping[str, Any] = {f"search:{METHOD}": {"choice": ["soft", "batch", "n
 
 def of_before(study: Study, path: Path) -> Path:
     """The file that a study wrote when there was one edition."""
-    written = yaml.safe_load(dump_yaml(study))
-    del written["edition"]
-    path.write_text(yaml.safe_dump(written), encoding="utf-8")
+    path.write_text(dump_yaml(study), encoding="utf-8")
+    without_edition(path)
     return path
 
 
@@ -56,6 +53,24 @@ def test_a_file_may_ask_for_an_earlier_edition(tmp_path: Path) -> None:
     asked = load(tmp_path, {"edition": 1, "training.method": {"name": "batch"}})
     assert asked.training.method == Batch(gain=1.0, damping=0.0)
     assert error_of(tmp_path, {"edition": 9}).startswith("edition is 9; write")
+
+
+def test_a_file_that_a_study_wrote_is_of_its_time_where_it_is_run_again(tmp_path: Path) -> None:
+    study = load(tmp_path, CHOSEN)
+    path = of_before(study, tmp_path / "before.yaml")
+    for read in (load_study(path), load_text(path.read_text(encoding="utf-8"))):
+        assert resolve(read, {METHOD: "batch"}).training.method == Batch(gain=1.0, damping=0.0)
+
+
+def test_an_edition_that_is_set_is_that_of_the_whole_file(tmp_path: Path) -> None:
+    path = write(tmp_path, {"training.method": {"name": "batch"}})
+    for found in (load_study(path, {"edition": 1}), load_trial(path, {"edition": 1}), load_trial(path, edition=1)):
+        assert found.training.method == Batch(gain=1.0, damping=0.0)
+    path = write(tmp_path, {"edition": 1, "training.method": {"name": "batch"}})
+    assert (
+        load_study(path, {"edition": 2}).training.method == load_trial(path, {"edition": 2}).training.method == Batch()
+    )
+    assert load_trial(path, edition=2).training.method == Batch(gain=1.0, damping=0.0)
 
 
 def test_editions_follow_each_other() -> None:

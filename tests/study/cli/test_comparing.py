@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from study.cli import compared
 from study.comparison.saved import read_comparison
+from tests.search_spaces.files import without_edition, write
 from tests.study.cli.command import Command, assert_refused, write_file
 
 LINE_UP = {
@@ -49,6 +51,21 @@ def test_a_study_is_no_comparison_to_go_on_with(command: Command) -> None:
     Path("runs/mine/study.yaml").touch()
     assert_refused(command("compare", "--name", "mine"), "there is no comparison to go on with")
     assert_refused(command("compare", "small.yaml", *SMALL), "a study of this name exists already")
+
+
+def test_the_same_command_goes_on_with_the_defaults_that_it_began_with(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compared, "go_on", lambda *question, **where: None)
+    own = str(write(Path(), {"training.method": {"name": "batch"}}))
+    asks = ("compare", own, *SMALL)
+    assert command(*asks).code == 0
+    path = Path("runs/mine/problems/small.yaml")
+    written = without_edition(path)
+    written["training"]["method"] |= {"gain": 1.0, "damping": 0.0}
+    path.write_text(yaml.safe_dump(written), encoding="utf-8")
+    assert command(*asks).code == 0
+    assert_refused(command(*asks, "--set", "edition=2"), "asks something else, by its problem small")
 
 
 def confirmed_errors() -> list[float]:

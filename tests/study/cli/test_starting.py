@@ -10,6 +10,7 @@ import torch
 from cnn_core.clock import SECTIONS
 from cnn_core.metrics import METRICS, WORST
 from search_spaces.load import load_study
+from tests.search_spaces.files import without_edition, write
 from tests.study import own_code
 from tests.study.cli.command import Command, assert_refused, last_object
 
@@ -119,6 +120,19 @@ def test_a_study_that_exists_is_not_overwritten(command: Command) -> None:
     assert_refused(answer, "runs/mine: a study of this name exists already; write another --name")
     assert file.read_text() == "study: mine\n"
     assert [path.name for path in Path("runs").glob("*/*")] == ["study.yaml"]
+
+
+def test_a_trial_goes_on_with_the_defaults_that_it_began_with(command: Command) -> None:
+    own = str(write(Path(), {"training.method": {"name": "batch"}}))
+    exact = ("--set", "training.method.gain=1.0", "--set", "training.method.damping=0.0")
+    assert command("trial", own, *exact, "--save", "saved").code == 0
+    without_edition(Path("saved/trial.yaml"))
+    on = ("trial", own, "--set", "training.epochs=6", "--json")
+    found = {
+        goes_on: last_object(command(*on, *(("--from-checkpoint", "saved") if goes_on else ())))["config"]["training"]
+        for goes_on in (True, False)
+    }
+    assert [(one["method"]["gain"], one["method"]["damping"]) for one in found.values()] == [(1.0, 0.0), (0.3, 0.01)]
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "-x", ""])

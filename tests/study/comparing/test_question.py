@@ -10,6 +10,7 @@ from search_spaces.line_up import Entered
 from search_spaces.load import StudyFileError
 from search_spaces.space import to_try
 from study.comparing.question import QUESTION, Question, asked, claim_or_recall, kept, lengthened
+from tests.search_spaces.files import without_edition
 from tests.study.competing import competing
 
 REASON = {"third": "contestants.third: it cannot"}
@@ -59,6 +60,15 @@ def test_it_is_found_again(tmp_path: Path) -> None:
     asks = claim_or_recall(tmp_path, question())
     assert kept(tmp_path / "mine") == asks
     assert claim_or_recall(tmp_path, question()) == asks  # begun when it was
+
+
+def test_one_of_before_editions_keeps_its_defaults(tmp_path: Path) -> None:
+    claim_or_recall(tmp_path, question())
+    for path in (tmp_path / "mine" / "problems").iterdir():
+        without_edition(path)
+    assert kept(tmp_path / "mine").edition == 1
+    with pytest.raises(FileExistsError, match="asks something else, by its problem waves, problem more-waves"):
+        claim_or_recall(tmp_path, question())
 
 
 def test_it_may_ask_for_more_searches(tmp_path: Path) -> None:

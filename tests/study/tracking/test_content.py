@@ -38,6 +38,7 @@ def test_parameters_have_the_study_files_paths() -> None:
     assert parameters["problem.scaled"] == "true"
     assert parameters["network.widths"] == "30, 20"
     assert "null" not in parameters.values()
+    assert "edition" not in parameters  # that of the study, whose trials spell out all settings
     assert not any(text.startswith(("[", "{")) for text in parameters.values())
 
 
