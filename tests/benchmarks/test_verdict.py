@@ -30,10 +30,10 @@ def test_make_verdict_goes_on_from_its_records(runs: Path) -> None:
     said = subprocess.run(silent, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     _, words = said.replace("\\\n", " ").split(" compare ", 1)
     options = compare.make_context("compare", shlex.split(words)).params
-    line_up = load_line_up(options["line_up"])
+    line_up, began_with = load_line_up(options["line_up"]), kept(runs / "verdict").edition
     question = asked(
         options["name"],
-        [enter(str(ROOT / space), line_up, {}) for space in options["spaces"]],
+        [enter(str(ROOT / space), line_up, {}, began_with) for space in options["spaces"]],
         baselines=line_up.baselines,
         **{name: options[name] for name in ("studies", "seeds", "trials", "seconds")},
     )
