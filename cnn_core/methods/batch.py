@@ -1,8 +1,9 @@
 """Exact multipliers for all constraints of a batch at once: the workbook's "batchwise", the method its theory is about.
 
 Under plain gradient descent with learning rate η a fixed batch's constraints decay as (1 − η·gain)^t while the data
-loss falls inside their tangent space. Under Adam that guarantee is lost, because Adam's step is not in the metric
-that λ was computed in (this is the workbook's fault 6, kept here for comparison).
+loss falls inside their tangent space, undamped. Under Adam that guarantee is lost, because Adam's step is not in the
+metric that λ was computed in (this is the workbook's fault 6, kept here for comparison). With mini-batches, and under
+Adam, damping is what makes it learn.
 """
 
 from collections.abc import Mapping, Sequence

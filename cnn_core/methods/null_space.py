@@ -5,9 +5,9 @@ A step has two parts with rates of their own, both in the metric M of the optimi
     Δ = −α_J (I − M Jᵀ (J M Jᵀ)⁻¹ J) M m̂ − α_C M Jᵀ (J M Jᵀ)⁻¹ g,        so that J Δ = −α_C g:
 
 the objective descends inside the constraints' tangent space (m̂ is ∇f with the optimizer's momentum; moments are
-those of ∇f only), and the constraints of a fixed batch decay as (1 − α_C)^t whatever the optimizer. The optimizer's
-learning rate is not used. Curvature adds an error of second order in α_J; a corrector step, with the factorisation at
-hand, removes most of it.
+those of ∇f only), and the constraints of a fixed batch decay as (1 − α_C)^t whatever the optimizer, undamped. The
+optimizer's learning rate is not used. Curvature adds an error of second order in α_J; a corrector step, with the
+factorisation at hand, removes most of it.
 
 References: Feppon, Allaire & Dapogny 2020, "Null space gradient flows for constrained optimization", for the two parts;
 Nocedal & Wright 2006, §18.3, for the second-order correction.
