@@ -1,7 +1,6 @@
 """What is no error in a study file and hardly meant: wrong solutions or units, what nothing finds, absent GPUs."""
 
 import torch
-from torch import Tensor
 
 from cnn_core.methods import Batch
 from cnn_core.misfit import misfits
@@ -49,19 +48,14 @@ def _far_from_one(study: Study) -> list[str]:
     knowing = all(isinstance(network, NetworkChoice) or network.hard for network in networks)
     if knowing or not is_observed(problem, study.data.train):
         return []
-    parts = [part for part in points_of(study, problem, "train").values() if part.observed]
-    u, weight = (torch.cat(columns) for columns in zip(*((one.u, _weight(one)) for one in parts), strict=True))
-    sizes = torch.where(weight > 0, u, torch.nan).square().nanmean(0).sqrt().tolist()
+    known = [part.known for part in points_of(study, problem, "train").values() if part.observed]
+    sizes = torch.cat(known).square().nanmean(0).sqrt().tolist()
     return [
         f"data.train: {name} is about {size:.3g} (root mean square), and networks return numbers near 1 at first; "
         "write problem and data in units in which it is about 1"
         for name, size in zip(problem.outputs, sizes, strict=True)
         if size > FAR or NOTHING < size < 1 / FAR
     ]
-
-
-def _weight(points: PointSet) -> Tensor:
-    return torch.ones_like(points.u) if points.weight is None else points.weight
 
 
 def _never_found(study: Study) -> list[str]:

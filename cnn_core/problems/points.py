@@ -99,6 +99,11 @@ class PointSet:
         """p with what is attached behind it, (N, K + E)."""
         return self.p if self.attached is None else torch.cat([self.p, self.attached], dim=1)
 
+    @property
+    def known(self) -> Tensor:
+        """u, nan for gaps."""
+        return self.u if self.weight is None else self.u.masked_fill(self.weight == 0, math.nan)
+
     def to(self, *, dtype: torch.dtype, device: torch.device | str) -> "PointSet":
         return self._each(lambda tensor: tensor.to(dtype=dtype, device=device))
 

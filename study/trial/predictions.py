@@ -92,19 +92,14 @@ def _names(problem: Problem) -> dict[str, np.ndarray]:
 def _at_points(model: ConstrainedNetwork, theta: Tensor, wave: PointSet) -> dict[str, Tensor]:
     found = {"x": wave.x, "p": wave.p[0], "before": measure(model, theta, wave).prediction}
     if wave.observed:
-        found["u"] = _known(wave)
+        found["u"] = wave.known
     return found
-
-
-def _known(points: PointSet) -> Tensor:
-    """u (N, O), nan for gaps."""
-    return points.u if points.weight is None else points.u.masked_fill(points.weight == 0, math.nan)
 
 
 def observations_of(points: PointSet, p: Tensor) -> dict[str, Tensor]:
     """The training's observations of the wave p (K,)."""
     own = (points.p == p).all(dim=1)
-    return {"training_x": _thinned(points.x[own]), "training_u": _thinned(_known(points)[own])}
+    return {"training_x": _thinned(points.x[own]), "training_u": _thinned(points.known[own])}
 
 
 def _planes(problem: Problem) -> list[tuple[int, ...]]:
