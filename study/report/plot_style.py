@@ -82,8 +82,9 @@ def new_panels(
     rows = -(-count // columns)
     figure = new_figure(8.5, height * rows + frame)
     panels = list(figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).flat)
-    for unused in panels[count:]:
+    for index, unused in enumerate(panels[count:], start=count):
         unused.set_axis_off()
+        panels[index - columns].tick_params(labelbottom=True)  # it is the lowest of its column now
     return figure, panels[:count]
 
 

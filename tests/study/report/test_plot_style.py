@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from study.report.plot_style import logarithmic, new_figure
+from study.report.plot_style import logarithmic, new_figure, new_panels
 from tests.study.report.rendering import drawn
 
 
@@ -20,3 +20,8 @@ def test_a_narrow_logarithmic_axis_has_some_labels_that_do_not_overlap(values: l
     boxes = sorted((label.get_window_extent() for label in shown), key=lambda box: box.x0)
     assert 2 <= len(boxes) <= 5
     assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_the_lowest_panel_of_each_column_shows_the_ticks_of_a_shared_axis() -> None:
+    _, panels = new_panels(5, columns=3, height=1.0, frame=1.0, sharex=True)
+    assert [axes.xaxis.get_tick_params()["labelbottom"] for axes in panels] == [False, False, True, True, True]
