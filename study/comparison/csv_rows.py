@@ -55,7 +55,7 @@ def _worth(comparison: Comparison, verdict: Verdict) -> Iterator[Row]:
             | {"ratio_of_medians": one.standing.error_ratio}
             | _estimate("improvement", best and best.improvement)
             | {"constraint_ratio": one.standing.constraint_ratio, "cost_ratio": one.standing.cost_ratio}
-            | {"worth_it": one.worth_it}
+            | {"halves_error": one.halves_error}
         )
 
 

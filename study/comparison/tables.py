@@ -61,7 +61,7 @@ def _champion(champion: Champion, medians: Mapping[tuple[str, str], float]) -> l
         error(one.median.value),
         escape(best.baseline),
         error(medians[one.problem, best.baseline]),
-        f"<strong>{shown}</strong>" if champion.worth_it else shown,
+        f"<strong>{shown}</strong>" if champion.halves_error else shown,
         _share(best.improvement.value) + _below(best.improvement, _share),
         ratio(one.constraint_ratio),
         ratio(one.cost_ratio),

@@ -39,7 +39,7 @@ class Champion:
     standing: Standing
 
     @property
-    def worth_it(self) -> bool:
+    def halves_error(self) -> bool:
         """Whether it at least halves the error, surely enough; that of a baseline whose median run failed, if its own
         did not."""
         best, ratio = self.standing.best, self.standing.error_ratio
@@ -72,7 +72,7 @@ def worth_in_short(comparison: Comparison, found: Sequence[Champion]) -> Iterato
 
 
 def _claim(own: Sequence[Champion], problems: Sequence[str]) -> str:
-    worth = [one.standing.problem for one in own if one.worth_it]
+    worth = [one.standing.problem for one in own if one.halves_error]
     does = "at least halves" if worth else "is not shown to halve"
     if len(problems) == 1:
         where = problems[0]
@@ -85,7 +85,7 @@ def _claim(own: Sequence[Champion], problems: Sequence[str]) -> str:
 
 def _doubt(own: Sequence[Champion]) -> str:
     """Where what is claimed is what medians say, and no test."""
-    worth = [one for one in own if one.worth_it]
+    worth = [one for one in own if one.halves_error]
     undecided = [one.standing.problem for one in worth if one.standing.decision is Decision.UNDECIDED]
     where = f" on {', '.join(undecided)}" if len(undecided) < len(worth) else ""
     return f", by medians; no test decides it{where}" if undecided else ""

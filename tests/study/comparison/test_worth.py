@@ -80,13 +80,13 @@ def test_who_has_the_smallest_validation_error_speaks_whatever_the_test_says() -
     }  # fmt: skip
 
 
-def test_it_is_worth_it_where_the_error_is_halved_surely_enough() -> None:
-    assert {(one.way, one.worth_it) for one in found(valued(made(), **VALUES))} == {
+def test_an_error_is_halved_where_it_is_surely_enough() -> None:
+    assert {(one.way, one.halves_error) for one in found(valued(made(), **VALUES))} == {
         (Way.TRAINED, True),
         (Way.PROJECTED, True),
     }
     hardly = made(null_space=0.8)
-    assert not any(one.worth_it for one in found(valued(hardly, **VALUES)) if one.way is Way.TRAINED)
+    assert not any(one.halves_error for one in found(valued(hardly, **VALUES)) if one.way is Way.TRAINED)
 
 
 def test_a_sentence_for_each_way() -> None:
@@ -162,7 +162,7 @@ def test_one_whose_runs_all_failed_has_trained_all_the_same() -> None:
         (Way.TRAINED, "batch"),
         (Way.PROJECTED, "from-scratch + projection"),
     }
-    assert not any(one.worth_it for one in found(failing) if one.way is Way.TRAINED)
+    assert not any(one.halves_error for one in found(failing) if one.way is Way.TRAINED)
 
 
 def test_one_that_trains_nothing_speaks_for_projection_unless_it_is_a_baseline() -> None:
@@ -172,6 +172,6 @@ def test_one_that_trains_nothing_speaks_for_projection_unless_it_is_a_baseline()
     assert "batch" not in {one.standing.label for one in found(baseline)}
 
 
-def test_beside_a_baseline_that_failed_any_error_is_worth_it() -> None:
+def test_beside_a_baseline_that_failed_any_error_is_a_half() -> None:
     failing = changed(valued(made(), **VALUES), "soft-adam", lambda one: runs(one, failed=True))
-    assert all(one.worth_it for one in found(failing))
+    assert all(one.halves_error for one in found(failing))
