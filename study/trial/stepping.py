@@ -4,8 +4,8 @@ projects, and is `done`.
 A request holds `trial` (its id), `study` (the text of the study file), `values` (dotted path → sampled value),
 `folder`, where trials leave their files, and `modules`, the folders with the user's own. A trial goes on from what it
 finds in its folder. What a step reports: `epoch`, `metrics` of that epoch, in the last step `final`, what
-`Trial.finish` measured, and the `reason` of a divergence. The first step also reports the epochs that the trial had
-done before, `earlier`: some may not have arrived. `notes` are lines for the user.
+`Trial.finish` measured, and the `reason` of a divergence; that epoch has its costs then, with those of the projection.
+The first step also reports the epochs before it, `earlier`: some may not have arrived. `notes` are lines for the user.
 
 An error inside a trial is reported, not raised: `error` (one line) and `traceback`. The process serves the next trial,
 and retries are left for lost processes and lost nodes.
@@ -81,13 +81,15 @@ class SteppedTrial:
 
     def _advance(self) -> Result:
         result: Result = {"notes": []}
+        begins = self.trial is None
         if self.trial is None:
             with self.working():
                 self.trial, result["notes"] = self._begin()
-            result["earlier"] = [*self.trial.history]
         trial = self.trial
         if not trial.done:
             self.epoch(trial)
+        if begins:
+            result["earlier"] = trial.history[:-1]
         with self.working():
             final = trial.finish() if trial.done else {}
         result["epoch"] = len(trial.history)

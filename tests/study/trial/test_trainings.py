@@ -51,12 +51,14 @@ def test_a_training_that_another_trial_has_done_is_not_repeated(
     with monkeypatch.context() as patch:
         patch.delattr(Training, "run_epoch")
         (only,) = steps(tmp_path, "0001", values(rate, 5))
-    assert len(only["earlier"]) == only["epoch"] == len(trained)
+    assert len(only["earlier"]) + 1 == only["epoch"] == len(trained)
     assert_as_alone([only], values(rate, 5))
     final = only["final"]
     assert final["time/reused_s"] == final["time/train_s"] == first[-1]["final"]["time/train_s"]
     assert final["time/train_cpu_s"] == first[-1]["final"]["time/train_cpu_s"]
     assert "time/reused_s" not in first[-1]["final"]
+    assert only["metrics"] == {name: final.get(name, value) for name, value in trained[-1].items()}
+    assert (only["metrics"]["time/projection_cpu_s"] > 0) == (rate == COMPLETES)
     again = steps(tmp_path, "0001", values(rate, 5))[-1]["final"]  # killed before the journal had it
     assert again["time/reused_s"] == final["time/reused_s"]
 
