@@ -121,8 +121,8 @@ def _predictions(
 
 INTERVALS = (
     "Median test errors with 95 % intervals, the smallest first; those without one had too few runs. The dotted line "
-    "is the smallest median of a baseline. Intervals that leave the plot go on to the end of its axis, and a tick there "
-    "is an interquartile mean beyond it: of runs some of which failed it is infinite."
+    "is the smallest median of a baseline. Intervals that leave the plot go on to the end of its axis; a tick there is "
+    "an interquartile mean that lies beyond, or that is infinite since runs failed."
 )
 SECONDS = "The best validation value so far: the median over searches, and their range."
 TRIALS = (
