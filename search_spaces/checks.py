@@ -170,8 +170,10 @@ def _check_split(problem: Problem, split: DataSplit, path: str) -> None:
             raise StudyFileError(f"{path}.{key} belongs to a file; write file, too, or remove it")
     for region in split.drawn.counts:
         if region not in problem.domain.regions:
+            held = [other for other in dict.fromkeys(problem.region_of.values()) if other in problem.domain.regions]
             raise StudyFileError(
-                f"{path}.points.{region} is no region of {problem.name}; {nearest(region, problem.domain.regions)}"
+                f"{path}.points.{region} is no region of {problem.name}; "
+                f"{nearest(region, problem.domain.regions)} (something holds on {', '.join(held)})"
             )
     waves = math.prod(map(len, split.parameters.values()))
     if waves > MOST_WAVES:

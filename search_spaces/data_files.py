@@ -69,15 +69,7 @@ def observed(problem: Problem, split: DataSplit) -> PointSet | None:
     if split.file is None:
         return None
     path = find_file(split.file)
-    found = read_observations(
-        path,
-        coordinates=problem.axes,
-        parameters=problem.given,
-        outputs=problem.outputs,
-        columns=split.columns,
-        share=split.share,
-        order=split.order,
-    )
+    found = _read(problem, split, path)
     require_inside(found, problem.domain.contains(found.x), path, coordinates=problem.axes)
     p = _parameters(problem, split, found, path)
     waves, wave = _distinct(p)
@@ -91,6 +83,32 @@ def observed(problem: Problem, split: DataSplit) -> PointSet | None:
         len(waves),
         weight=None if weight is None else weight[at],
         sizes=sizes if len(set(sizes)) > 1 else None,
+    )
+
+
+def noise(problem: Problem, split: DataSplit) -> float | None:
+    """The mean square, weighed like that of the data, that the errors of measurement leave of a perfect prediction.
+
+    None where they are not all known. Raises StudyFileError.
+    """
+    if split.file is None:
+        return None
+    found = _read(problem, split, find_file(split.file))
+    if found.deviation is None:
+        return None
+    deviations = found.deviation[~found.u.isnan()]
+    return None if deviations.isnan().any() else float(1 / deviations.pow(-2).mean())
+
+
+def _read(problem: Problem, split: DataSplit, path: Path) -> Observations:
+    return read_observations(
+        path,
+        coordinates=problem.axes,
+        parameters=problem.given,
+        outputs=problem.outputs,
+        columns=split.columns,
+        share=split.share,
+        order=split.order,
     )
 
 

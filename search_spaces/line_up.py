@@ -3,7 +3,8 @@
 A file of two keys, `baselines`, a list of names, and `contestants`, like those of a study file. Entered for a problem,
 a study file is run with the line-up's contestants in place of what it searches itself. A file that has contestants of
 its own is made for this: they take part, too, in the place of those that are called alike, and what it searches is
-searched by all that can. A contestant that cannot run on the problem is refused, with the reason.
+searched by all that can. A contestant that cannot run on the problem, or leaves an unknown at its start, is refused,
+with the reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +15,10 @@ from typing import Any
 from search_spaces.blocks import read
 from search_spaces.contestant_checks import check_contestants
 from search_spaces.contestants import of_contestant
+from search_spaces.doubts import never_found
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.load import load_study
+from search_spaces.overrides import CONTESTANTS
 from search_spaces.schema import CONFIG, Contestant, Study
 from search_spaces.search_checks import tried_in
 from search_spaces.shipped import find
@@ -86,7 +89,8 @@ def enter(space: str, line_up: LineUp, overrides: Mapping[str, Any], edition: in
     refused: dict[str, str] = {}
     for name, contestant in {**line_up.contestants, **bare.contestants}.items():
         try:
-            check_contestants(_alone(bare, name, contestant), tried)
+            check_contestants(one := _alone(bare, name, contestant), tried)
+            _require_found(one, name)
         except StudyFileError as error:
             refused[name] = str(error)
         else:
@@ -95,6 +99,12 @@ def enter(space: str, line_up: LineUp, overrides: Mapping[str, Any], edition: in
         first, reason = next(iter(refused.items()))
         raise StudyFileError(f"{find(space).name}: no contestant can run on this problem; {first}: {reason}")
     return Entered(replace(bare, contestants=able), refused)
+
+
+def _require_found(study: Study, name: str) -> None:
+    """Who leaves an unknown at its start solves another problem than the others. Raises StudyFileError."""
+    for line in never_found(study):
+        raise StudyFileError(f"{CONTESTANTS}.{name}: {line}")
 
 
 def _alone(study: Study, name: str, contestant: Contestant) -> Study:

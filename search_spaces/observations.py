@@ -143,11 +143,11 @@ def _check(
     for name in (*wanted.coordinates, *wanted.parameters):
         if name in cells and (empty := np.isnan(cells[name])).any():
             where = place(path, rows[empty.argmax()])
-            raise StudyFileError(f"{where}: {names[name]} is empty; write a number, or remove this row")
+            raise StudyFileError(f"{where}: {names[name]} is empty or nan; write a number, or remove this row")
     for output, name in wanted.deviations.items():
         if name in cells and (wrong := ~np.isnan(cells[output]) & ~(cells[name] > 0)).any():
             at = wrong.argmax()
-            what = "empty" if np.isnan(cells[name][at]) else f"{cells[name][at]:g}"
+            what = "empty or nan" if np.isnan(cells[name][at]) else f"{cells[name][at]:g}"
             instead = f"write the standard deviation of {names[output]}, greater than 0"
             raise StudyFileError(f"{place(path, rows[at])}: {names[name]} is {what}; {instead}")
 

@@ -22,7 +22,7 @@ def read_points(path: Path, names: Sequence[str]) -> Table:
             raise StudyFileError("there are no rows; write one for each point")
         for row, column in np.argwhere(np.isnan(table.values))[:1]:
             where = place(path, int(table.rows[row]))
-            raise StudyFileError(f"{where}: {names[column]} is empty; write a number, or remove this row")
+            raise StudyFileError(f"{where}: {names[column]} is empty or nan; write a number, or remove this row")
     return table
 
 

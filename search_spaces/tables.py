@@ -17,7 +17,7 @@ import numpy as np
 
 from search_spaces.errors import LONGEST_SHOWN, StudyFileError, nearest, one_line, reason
 
-CELL = "write a number, as 0.5 or 1e-3; an output that is not observed is an empty cell"
+CELL = "write a number, as 0.5 or 1e-3; an output that is not observed is an empty cell, or nan"
 SEPARATORS = ";\t|"
 
 MOST_NAMES = 20
@@ -145,11 +145,11 @@ def _csv_columns(path: Path, names: Sequence[str]) -> Table:
 
 
 def _number(text: str) -> float:
-    """nan for an empty cell. Raises ValueError for all but finite numbers; Python's own would take nan and 1_000."""
+    """nan for an empty cell, and for nan, which is what numpy writes. Raises ValueError for infinities, and 1_000."""
     if not text or text.isspace():
         return math.nan
     number = float(text)
-    if not math.isfinite(number) or "_" in text:
+    if math.isinf(number) or "_" in text:
         raise ValueError
     return number
 

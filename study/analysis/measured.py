@@ -2,10 +2,11 @@
 
 A problem without an exact solution and without observations has no data errors; one with conditions has the mean square
 of each (`<split>/<condition>_mse`); one with unknowns has their values (`unknown/<name>`) and, where the true ones are
-known, their relative errors (`unknown/<name>_error`).
+known, their relative errors (`unknown/<name>_error`). Data whose errors of measurement are known have the data error
+that these alone leave (`noise/<split>`).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from cnn_core.metrics import METRICS
 from study.analysis.variants import CONSTRAINT, DATA, ERRORS, PROJECTED
@@ -13,6 +14,9 @@ from study.journal.record import TrialRecord
 
 UNKNOWN, OFF, MEAN_SQUARE = "unknown/", "_error", "_mse"
 """How the metrics of unknowns begin, how their errors end, and how mean squares do."""
+
+NOISE, FAR = "noise/", 4.0
+"""A data error that is so many times what the errors of measurement leave is none of theirs."""
 
 TRADE_OFF = (DATA, CONSTRAINT)
 """The two errors that the Pareto set weighs against each other."""
@@ -37,6 +41,15 @@ def unknowns_in(names: Collection[str]) -> tuple[str, ...]:
     """The unknowns that trials find."""
     known = [name.removeprefix(UNKNOWN) for name in names if name.startswith(UNKNOWN)]
     return tuple(name for name in known if not (name.endswith(OFF) and name.removesuffix(OFF) in known))
+
+
+def unfitted(metrics: Mapping[str, float | str], split: str = "train") -> float | None:
+    """How many times what the errors of measurement leave the data error of a split is, where that is far more."""
+    error, noise = metrics.get(f"{split}/data_mse"), metrics.get(f"{NOISE}{split}")
+    if error is None or not noise:
+        return None
+    times = float(error) / float(noise)
+    return times if times > FAR else None
 
 
 def conditions_in(names: Collection[str], split: str) -> tuple[str, ...]:

@@ -29,6 +29,9 @@ SEARCHED_PROJECTION = "projection."
 MISSED = (ProjectionStatus.TOLERANCE_NOT_MET, ProjectionStatus.DIVERGED)
 """How a projection ends whose residual may be far from zero, though nothing keeps it from being there."""
 
+LEFT_AS_THEY_ARE = ("projection/", "unknown/", "noise/")
+"""What the metrics of a projected network have in common with those of its trial."""
+
 NO_BETTER_THAN_ZERO = 0.9
 """From this relative error |u − u*| / |u*| on, a network is hardly nearer to the data than u = 0, where it is 1."""
 
@@ -79,12 +82,13 @@ class Variant:
 def variants_of(record: TrialRecord, *, trains: bool = True) -> list[Variant]:
     """The trial as trained and, where it was projected, as projected. A running trial shows its last epoch.
 
-    A projection leaves unknowns as they are, so that both have them. One of a study that `trains` nothing has the
-    errors of its projected network for its own, and no others: those of random parameters say nothing.
+    A projection leaves unknowns and errors of measurement as they are, so that both have them. One of a study that
+    `trains` nothing has the errors of its projected network for its own, and no others: those of random parameters say
+    nothing.
     """
     metrics = {name: float(value) for name, value in record.latest.items() if isinstance(value, int | float)}
     projected = {name.removeprefix(PROJECTED): value for name, value in metrics.items() if name.startswith(PROJECTED)}
-    how = {name: value for name, value in metrics.items() if name.startswith(("projection/", "unknown/"))}
+    how = {name: value for name, value in metrics.items() if name.startswith(LEFT_AS_THEY_ARE)}
     if not trains:
         solved = projected | how
         return [Variant(record.trial, record.method, False, record.status, solved, metrics.get("time/projection_s"))]

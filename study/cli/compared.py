@@ -13,6 +13,7 @@ from search_spaces.schema import Study
 from study.cli.conclusion import to_its_end, ui_command
 from study.cli.exit_codes import Ended, mendable
 from study.cli.interrupts import INTERRUPTED
+from study.cli.pace import Pace
 from study.comparing.gather import entries_of, finished, gathered
 from study.comparing.question import Question, kept
 from study.comparison.files import write_comparison
@@ -21,10 +22,30 @@ from study.comparison.summary import print_verdict
 from study.comparison.verdict import judge
 from study.driver.runner import Outcome
 from study.journal.files import REPORT, TRIALS
+from study.report.text_table import format_duration
 from study.search.confirmation import confirming, read_earlier, unconfirmed
 from study.tracking.compared import ComparedRuns
 from study.tracking.databases import check_uri, default_uri
 from study.trial.files import PREDICTIONS
+
+
+def say_plan(question: Question) -> None:
+    """How much there is to run, and who is left out of what, and why, on stderr."""
+    counts = [len(study.contestants) for study in question.problems.values()]
+    first = next(iter(question.problems.values()))
+    each, searches = first.tune.trials // counts[0], question.studies * len(counts)
+    line = f"{question.name}: {searches} searches of up to {max(counts)} contestants with at most {each} trials"
+    if (seconds := first.tune.seconds) is not None:
+        whole = format_duration(question.studies * sum(counts) * seconds)
+        line += f" and {seconds:g} CPU seconds each: at most {whole} of CPU, beside projections and fresh seeds"
+    click.echo(line, err=True)
+    absent: dict[str, list[str]] = {}
+    for problem, refused in question.refused.items():
+        for contestant, reason in refused.items():
+            why = reason.removeprefix(f"contestants.{contestant}: ")
+            absent.setdefault(f"{contestant}: {why}", []).append(problem)
+    for what, problems in absent.items():
+        click.echo(f"left out of {', '.join(problems)}: {what}", err=True)
 
 
 def go_on(question: Question, runs: Path, *, hours: float | None, tracking_uri: str | None, **where: Any) -> None:
@@ -35,12 +56,13 @@ def go_on(question: Question, runs: Path, *, hours: float | None, tracking_uri: 
     most = max(len([*entries_of(study)]) for study in question.problems.values())
     for line in undecidable(question.baselines, question.studies, question.seeds, most):
         click.echo(f"warning: {line}", err=True)
-    stopped = False
+    stopped, pace = False, Pace(question, runs)
     for said, name, study in _studies(question, runs):
         if (left := (until - time.monotonic()) / 3600) <= 0:
             break
-        click.echo(said, err=True)
+        click.echo(f"{said}{pace.left()}", err=True)
         outcome = to_its_end(study, runs, name, uri, hours=None if math.isinf(left) else left, **where)
+        pace.note(name)
         _say(name, outcome)
         if stopped := outcome.stopped:
             break

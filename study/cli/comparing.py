@@ -14,7 +14,7 @@ from study.cli.options import (
     storage_option,
     tracking_option,
 )
-from study.cli.studies import RUNS, compares
+from study.cli.studies import RUNS, compares, say_doubts
 
 
 @click.command()
@@ -83,7 +83,7 @@ def compare(
     with loading():
         from search_spaces.line_up import enter, load_line_up
         from search_spaces.load import parse_setting, together
-        from study.cli.compared import go_on
+        from study.cli.compared import go_on, say_plan
         from study.comparing.question import asked, claim_or_recall, kept, lengthened
 
     if not spaces:
@@ -107,6 +107,9 @@ def compare(
                     seconds=seconds,
                 ),
             )
+        for called, study in question.problems.items():
+            say_doubts(study, f"{called}: ")
+    say_plan(question)
     go_on(question, RUNS, hours=hours, tracking_uri=tracking_uri, **where)
 
 

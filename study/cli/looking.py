@@ -76,6 +76,7 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool, resources:
         study = study_of(space, settings)
         with loading():
             from search_spaces.doubts import lacking
+            from search_spaces.drawn import in_short
             from search_spaces.load import dump_yaml
 
         say_doubts(study)
@@ -83,6 +84,8 @@ def check(space: str | None, settings: tuple[str, ...], schema: bool, resources:
             click.echo(f"warning: {line}", err=True)
         text = dump_yaml(study)
         click.echo(text if _can_print(text) else dump_yaml(study, ascii_only=True), nl=False)
+        for line in (*in_short(study), f"{space} is a valid study file"):
+            click.echo(line, err=True)
 
 
 def _show_resources(space: str, settings: tuple[str, ...], node: str | None) -> None:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnn_core.metrics import METRICS
-from study.analysis.measured import MEAN_SQUARE, OFF, UNKNOWN, conditions_in, unknowns_in
+from study.analysis.measured import MEAN_SQUARE, NOISE, OFF, UNKNOWN, conditions_in, unfitted, unknowns_in
 from study.analysis.variants import MISSED, PROJECTED
 from study.report.tables import MISSED_MARK
 from study.terminal.fitting import Fitting
@@ -32,7 +32,8 @@ def metrics_table(metrics: Metrics) -> Group:
         if not shown_above and not (name.startswith("time/") and metrics[name] == 0):  # what was not done took no time
             others.add_row(name, _shown(metrics[name]))
     errors = Fitting(_errors(metrics, splits, mark=MISSED_MARK if notes else ""))
-    return Group(errors, *notes, *([_unknowns(metrics, unknowns)] if unknowns else []), "", Fitting(others))
+    found = [_unknowns(metrics, unknowns)] if unknowns else []
+    return Group(errors, *notes, *found, *_fit(metrics), "", Fitting(others))
 
 
 def _errors(metrics: Metrics, splits: Sequence[str], *, mark: str) -> Table:
@@ -56,6 +57,21 @@ def _unknowns(metrics: Metrics, names: Sequence[str]) -> Group:
     for name, error in zip(names, errors, strict=True):
         table.add_row(name, _shown(metrics[f"{UNKNOWN}{name}"]), *([_shown(error)] if known else []))
     return Group("", Fitting(table))
+
+
+def _fit(metrics: Metrics) -> list[Text]:
+    """What the errors of measurement say of a network that does not fit the data that it learned from."""
+    if (times := unfitted(metrics)) is None:
+        return []
+    noise, whose = _shown(metrics[f"{NOISE}train"]), ", and what it found of unknowns is not theirs"
+    return [
+        Text(""),
+        Text(
+            f"train/data_mse is {times:.3g} times what errors of measurement leave ({noise}): the network does not fit "
+            f"its data yet{whose if unknowns_in(metrics) else ''}",
+            style="bold",
+        ),
+    ]
 
 
 def _notes(metrics: Metrics) -> list[Text]:

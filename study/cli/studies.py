@@ -73,14 +73,14 @@ def _with_kept_code(file: Path, load: Callable[[], Study]) -> Study:
     return study
 
 
-def say_doubts(study: Study) -> None:
-    """What is hardly meant in a study, on stderr."""
+def say_doubts(study: Study, whose: str = "") -> None:
+    """What is hardly meant in a study, on stderr; of several, `whose` it is."""
     with loading():
         from search_spaces.doubts import doubts
 
     with mendable():
         for line in doubts(study):
-            click.echo(f"warning: {line}", err=True)
+            click.echo(f"warning: {whose}{line}", err=True)
 
 
 def all_studies() -> list[Path]:
@@ -106,9 +106,10 @@ def of_comparison(name: str) -> list[Path]:
 def existing(name: str) -> Path:
     """The folder of the study NAME. Raises StudyFileError with the names that there are."""
     if compares(name):
+        begun = [path.name for path in of_comparison(name)]
+        studies = f", or write one of its studies, e.g. {begun[-1]}; cnn-study status {name} shows all" if begun else ""
         raise StudyFileError(
-            f"{RUNS / name} is a comparison; go on with it by cnn-study compare --name {name}, or write one of its "
-            f"studies, which cnn-study status {name} shows"
+            f"{RUNS / name} is a comparison; go on with it by cnn-study compare --name {name}{studies}"
         )
     directory = RUNS / " ".join(name.split())
     if Path(name).name != name or name == "..":

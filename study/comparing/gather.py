@@ -15,7 +15,7 @@ from search_spaces.load import load_recorded
 from search_spaces.schema import Study
 from study.analysis.findings import read_analysis
 from study.analysis.leaderboard import loss
-from study.analysis.measured import UNKNOWN
+from study.analysis.measured import NOISE, UNKNOWN
 from study.analysis.sections import PROJECTING, sections_of
 from study.analysis.variants import Variant
 from study.comparing.mattered import mattered
@@ -39,6 +39,8 @@ Runs = Callable[[str, str], str | None]
 """(study, trial) → MLflow's run of it, if it has one."""
 
 SOLUTION, DATA, CONSTRAINT = "test/relative_l2", "test/data_mse", "test/constraint_mse"
+
+TEST_NOISE = f"{NOISE}test"
 
 PROJECTION = "time/projection_cpu_s"
 
@@ -104,7 +106,13 @@ def _problem(question: Question, name: str, searches: "Sequence[Searched]") -> P
         contestant: reason.removeprefix(f"contestants.{contestant}: ")
         for contestant, reason in question.refused.get(name, {}).items()
     }
-    return ProblemResult(name, error, CONSTRAINT, validation, entries, refused, importances)
+    return ProblemResult(name, error, CONSTRAINT, validation, entries, refused, importances, _noise(searches))
+
+
+def _noise(searches: "Sequence[Searched]") -> float | None:
+    """What errors of measurement leave of the test data's mean square, which is the same in all runs."""
+    known = (variant.metrics.get(TEST_NOISE) for one in searches for variant in one.confirmed)
+    return next((noise for noise in known if noise is not None), None)
 
 
 def entries_of(study: Study) -> Iterator[tuple[str, bool]]:

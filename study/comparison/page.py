@@ -106,6 +106,11 @@ GAINS = (
     "often others in the tables above."
 )
 
+UNKNOWNS = (
+    "Medians over searches and seeds; the smallest and the largest value tell how runs differ, which is no interval "
+    "for the truth: what all of them get wrong alike, by errors of measurement or too short a training, is not in them."
+)
+
 TARGETS = (
     "CPU seconds of training until the median search has a validation value as good as the one that the median search "
     "of the problem's best baseline ends with. Never: no trial of it came so far within its budget."
@@ -190,7 +195,7 @@ def _sections(
         yield f'<h2>What projecting changed</h2>\n<p class="note">{GAINS}</p>'
         yield _matrix(changed)
     if unknowns := tables.unknowns_table(comparison):
-        yield f"<h2>Unknowns that training found</h2>\n{_matrix(unknowns)}"
+        yield f'<h2>Unknowns that training found</h2>\n<p class="note">{UNKNOWNS}</p>\n{_matrix(unknowns)}'
     yield "<h2>All problems together</h2>"
     table = overall_table(verdict.overall, profiles)
     yield _matrix(grid(table.columns, (map(escape, row) for row in table.rows)))

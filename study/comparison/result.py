@@ -138,7 +138,8 @@ class ProblemResult:
 
     `error` is the test metric that decides, `constraint` that of the PDE and its conditions, or None; without a known
     solution the two are the same. `validation` is the metric by which searches chose; `importances` says of contestants
-    which share each of their searched settings had in it, over all searches, where enough trials are known.
+    which share each of their searched settings had in it, over all searches, where enough trials are known. `noise` is
+    what the errors of measurement leave of the test data's mean square, where they are known.
     """
 
     name: str
@@ -148,6 +149,7 @@ class ProblemResult:
     entries: tuple[EntryResult, ...]
     refused: Mapping[str, str]
     importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    noise: float | None = None
 
     @property
     def by_label(self) -> dict[str, EntryResult]:

@@ -16,6 +16,9 @@ NEARLY = 1.05
 MANY = 10
 """Entries among which three or four searches decide little."""
 
+WIDEST, TOO_WIDE = 1e6, "interval too wide to tell"
+"""Intervals are told whose ends are at most so many times each other."""
+
 CLAIMS = {
     Decision.BETTER: "better than every {other}tuned baseline",
     Decision.UNDECIDED: "undecided",
@@ -151,7 +154,13 @@ def _interval(estimate: Estimate) -> str:
     if estimate.interval is None:
         return " (too few runs for an interval)"
     low, high = estimate.interval
-    return f" (95 % interval {number(low)} to {number(high)})"
+    return f" ({TOO_WIDE})" if too_wide(estimate) else f" (95 % interval {number(low)} to {number(high)})"
+
+
+def too_wide(estimate: Estimate) -> bool:
+    """Whether its interval holds almost anything, as that of two searches that differ does."""
+    low, high = estimate.interval or (1.0, 1.0)
+    return low < high / WIDEST
 
 
 def _constraint(ratio: float) -> str:

@@ -19,7 +19,7 @@ from study.comparison.result import (
     SearchResult,
     Source,
 )
-from study.comparison.sentences import number
+from study.comparison.sentences import number, too_wide
 from study.comparison.standing import Standing
 from study.comparison.verdict import Verdict
 from study.comparison.worth import Champion
@@ -144,11 +144,13 @@ def error(value: float) -> str:
 
 
 def interval(estimate: Estimate, form: Callable[[float], str]) -> str:
-    """From here to there; nothing where there is none, a dash where all of it failed."""
+    """From here to there; nothing where there is none, a dash where all of it failed, words where it says nothing."""
     if estimate.interval is None:
         return ""
     if estimate.interval[0] == math.inf:
         return NOTHING
+    if too_wide(estimate):
+        return "too wide"
     return " to ".join("∞" if end == math.inf else form(end) if end else "0" for end in estimate.interval)
 
 
@@ -205,7 +207,7 @@ def unknowns_table(comparison: Comparison) -> str:
         Column("contestant", "whose networks as trained", numeric=False),
         Column("unknown", "the parameter that training finds", numeric=False),
         Column("runs", "that did not fail"),
-        Column("value", "median over searches and seeds, and range"),
+        Column("value", "median over searches and seeds; below it the smallest and the largest, which is no interval"),
         Column("rel.\nerror", "median of |value − truth| / |truth|, where the truth is known"),
     ]
     rows = [
@@ -225,7 +227,7 @@ def _found(entry: EntryResult, name: str) -> list[str]:
     errors = [one[f"{UNKNOWN}{name}{OFF}"] for one in known if f"{UNKNOWN}{name}{OFF}" in one]
     if not values:
         return ["0", NOTHING, NOTHING]
-    ends = f"<br><small>{format_value(min(values))} to {format_value(max(values))}</small>"
+    ends = f"<br><small>smallest {format_value(min(values))}, largest {format_value(max(values))}</small>"
     return [
         str(len(values)), format_value(median(values)) + ends, error(median_error(errors)) if errors else NOTHING
     ]  # fmt: skip

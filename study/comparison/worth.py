@@ -19,6 +19,10 @@ HALF, SURE = 0.5, 0.95
 """It is worth it from this ratio of test errors on, if a run has the smaller error with this probability."""
 
 
+MOST_NAMED = 5
+"""So many contestants are called by their names."""
+
+
 class Way(StrEnum):
     """How constraints come into a network: by its training, or by a projection, after any training or none."""
 
@@ -68,7 +72,14 @@ def worth_in_short(comparison: Comparison, found: Sequence[Champion]) -> Iterato
     for way in Way:
         if own := [one for one in found if one.way is way]:
             names = [problem.name for problem in comparison.problems]
-            yield f"{way.capitalize()} {_claim(own, names)}{_doubt(own)}."
+            yield f"{way.capitalize()}{_whose(comparison, way)} {_claim(own, names)}{_doubt(own)}."
+
+
+def _whose(comparison: Comparison, way: Way) -> str:
+    """Who trains with constraints: penalties are among the baselines, mostly, and who reads this may not know it."""
+    entries = [entry for problem in comparison.problems for entry in problem.entries]
+    names = dict.fromkeys(entry.contestant for entry in entries if _way(comparison, entry) is way)
+    return f" ({', '.join(names)})" if way is Way.TRAINED and len(names) <= MOST_NAMED else ""
 
 
 def _claim(own: Sequence[Champion], problems: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from study.analysis.findings import Analysis
 from study.analysis.leaderboard import LeaderboardRow
-from study.analysis.measured import OFF, UNKNOWN, unknowns_in
+from study.analysis.measured import OFF, UNKNOWN, unfitted, unknowns_in
 from study.analysis.spread import Spread
 from study.report.text_table import Column, TextTable, format_error, format_value
 
@@ -37,6 +37,13 @@ def unknowns_table(analysis: Analysis, *, seeds: bool) -> TextTable:
         for name in names
     ]
     notes = [f"Of the best trial by {analysis.metric}; the true values chose nothing."] if errors else []
+    far = {row.method: unfitted(row.best.metrics) for row in analysis.leaderboard if row.best and not row.projected}
+    notes += [
+        f"The best trial of {method} has {times:.3g} times the data error that errors of measurement leave: it does "
+        "not fit its data, and its values are not theirs."
+        for method, times in far.items()
+        if times is not None
+    ]
     if seeds:
         notes.append("Medians over completed trials; fewer than 6 have no 95 % interval.")
     return TextTable("Unknowns that training found", columns, rows, notes, "No trial has ended an epoch yet.")

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import torch
 
 from cnn_core.metrics import WORST, Measurement, errors_of_regions
-from cnn_core.problems import DATA, PointSet
+from cnn_core.problems import DATA, PointSet, Problem
+from search_spaces.data_files import noise
+from search_spaces.schema import Data
 
 TRAIN_POINTS_MEASURED = 5000
 """At most this many training points, of waves picked at random, are measured after each epoch."""
@@ -27,6 +29,12 @@ def named(
 ) -> dict[str, float | str]:
     """The errors of a split, by the metrics' names."""
     return {f"{split}/{metric}": value for metric, value in errors_of_regions(measurements, points).items()}
+
+
+def noise_of(data: Data, problem: Problem) -> dict[str, float | str]:
+    """`noise/<split>`: the data_mse that the errors of measurement alone leave there, where they are known."""
+    known = {name: noise(problem, split) for name, split in data.splits.items()}
+    return {f"noise/{name}": found for name, found in known.items() if found is not None}
 
 
 def worst_of(metrics: Mapping[str, float | str]) -> str | None:

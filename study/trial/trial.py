@@ -31,7 +31,7 @@ from study.trial import saved
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS
 from study.trial.identity import code_changes, differences_in_kind, settings_of
 from study.trial.machine import choose_device, peak_memory_mib, threads
-from study.trial.measuring import named, some_of, worst_of
+from study.trial.measuring import named, noise_of, some_of, worst_of
 from study.trial.predictions import predictions
 from study.trial.projecting import PROJECTED, PROJECTION_SECONDS, Projected, project_splits
 from study.trial.saved import Wave
@@ -150,7 +150,7 @@ class Trial:
             }
             return metrics | self._costs() | {"diverged": 1.0, "status": "diverged"}
         test = self.splits["test"]
-        metrics = named("test", self._measure(test), test)
+        metrics = named("test", self._measure(test), test) | noise_of(self.study.data, self.model.problem)
         if self.study.projection is not None:
             metrics |= self._project(self.study.projection)
         return metrics | self._costs() | {"diverged": 0.0, "status": "completed"}

@@ -93,6 +93,25 @@ def test_a_warm_up_as_long_as_the_training_is_told(warm_up: dict, path: str) -> 
     assert doubts(load_study("heat-inverse", bare | {WARM_UP: 99.0})) == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            {WARM_UP: 40.0},
+            f"{WARM_UP} is 40, 360 steps at 9 an epoch: few to find diffusivity in before constraints act;",
+        ),
+        ({WARM_UP: 60.0}, None),
+        ({f"search.{WARM_UP}": {"uniform": [0.0, 30.0]}}, f"search.{WARM_UP} is at most 30, 270 steps at 9 an epoch"),
+        ({"training.method": {"name": "soft"}}, None),
+        ({WARM_UP: 0.0, "training.roles.data": "measured"}, None),
+    ],
+)
+def test_a_warm_up_too_short_for_an_unknown_is_told(settings: dict, told: str | None) -> None:
+    found = doubts(load_study("heat-inverse", {"search": {}} | settings))
+    assert len(found) == (told is not None) and all(line.startswith(told or "") for line in found)
+    assert all("write 56 or more" in line for line in found)
+
+
 def test_without_an_objective_nothing_warms_up() -> None:
     alone = {"training.roles": {"data": "measured"}, "training.epochs": 100, "search": {}}
     alone |= {"training.method": {"name": "null-space", "warm_up": 200.0}}

@@ -59,6 +59,18 @@ def test_who_cannot_run_is_refused_with_the_reason(tmp_path: Path) -> None:
     assert entered.refused["second"].startswith("contestants.second")
 
 
+def test_who_leaves_an_unknown_at_its_start_is_refused(tmp_path: Path) -> None:
+    points = {"interior": 100, "initial": 10, "boundary": 10}
+    solve = {"set": {"training.epochs": 0, "projection": {"solver": "least-squares", "points": points}}}
+    start = {"problem.unknown.diffusivity.start": {"uniform": [0.05, 0.5]}}
+    lined_up = load_line_up(line_up(tmp_path, soft=SOFT, solve=solve, scan=solve | {"search": start}))
+    entered = enter("heat-inverse", lined_up, {})
+    assert [*entered.study.contestants] == ["soft", "scan"]
+    assert entered.refused["solve"].startswith(
+        "contestants.solve: problem.unknown.diffusivity: with training.epochs 0 nothing finds it"
+    )
+
+
 def test_a_problem_for_nobody_is_an_error(tmp_path: Path) -> None:
     nobody = load_line_up(line_up(tmp_path, second=SECOND_ORDER))
     with pytest.raises(StudyFileError, match=r"no contestant can run on this problem; second: contestants.second"):

@@ -63,7 +63,8 @@ def test_a_deviation_of_what_is_not_observed_says_nothing(tmp_path: Path) -> Non
 def test_misspelt_deviations_are_not_ignored(tmp_path: Path) -> None:
     wrong = csv(tmp_path, "x,t,prey,prey_eror\n0,0,1,0.1\n")
     assert error_of(wrong, outputs=("prey",)) == (
-        "column prey_eror would be ignored, and is hardly meant to be; call it prey_error, or something else"
+        "column prey_eror would be ignored, and is hardly meant to be; call it prey_error, or write "
+        "columns: {prey_eror: prey_error}; if it holds something else, call it so"
     )
     others = csv(tmp_path, "x,t,wind_y,wind_x,wind_x_error,remark\n0,0,1,2,0.1,7\n")
     assert read(others, outputs=("wind_y",)).deviation is None
@@ -133,16 +134,20 @@ ERRORS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
         "no output is observed (there are x, t, c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, "
         "c16, c17, …); write a column u, or columns: {ITS NAME: u}",
     ),
-    "an empty coordinate": ("x,t,u\n0,0,1\n0,,1\n", {}, "line 3: t is empty; write a number, or remove this row"),
+    "an empty coordinate": (
+        "x,t,u\n0,0,1\n0,,1\n",
+        {},
+        "line 3: t is empty or nan; write a number, or remove this row",
+    ),
     "an empty parameter": (
         "x,t,u,A\n0,0,1,\n",
         {"parameters": ("a",), "columns": {"A": "a"}},
-        "line 2: A is empty; write a number, or remove this row",
+        "line 2: A is empty or nan; write a number, or remove this row",
     ),
     "no deviation": (
         "x,t,u,u_error\n0,0,,\n0,0,1,\n",
         {},
-        "line 3: u_error is empty; write the standard deviation of u, greater than 0",
+        "line 3: u_error is empty or nan; write the standard deviation of u, greater than 0",
     ),
     "a deviation of zero": (
         "x,t,T,u_error\n0,0,1,0\n",
@@ -187,7 +192,7 @@ def test_what_is_wrong_is_told_in_one_line(case: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", [".npz", ".mat", ".parquet"])
 def test_of_other_formats_rows_are_numbered(ending: str, tmp_path: Path) -> None:
     path = write(tmp_path, ending, {"x": [0.0, 1.0], "t": [0.0, np.nan], "u": [1.0, 2.0]})
-    assert error_of(path) == "row 2: t is empty; write a number, or remove this row"
+    assert error_of(path) == "row 2: t is empty or nan; write a number, or remove this row"
 
 
 CELL = st.sampled_from([0.0, -0.0, 1.0, 0.5])

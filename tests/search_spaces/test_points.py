@@ -39,7 +39,7 @@ def test_every_format_is_read(suffix: str, tmp_path: Path) -> None:
         ),
         ("x,t,speed,t\n1,2,3,4\n", r"a\.csv: there are two columns t; keep one, or give the other another name"),
         ("x,t,speed\n", r"a\.csv: there are no rows; write one for each point"),
-        ("x,t,speed\n1,2,3\n4,,6\n", r"a\.csv: line 3: t is empty; write a number, or remove this row"),
+        ("x,t,speed\n1,2,3\n4,,6\n", r"a\.csv: line 3: t is empty or nan; write a number, or remove this row"),
         ("x,t,speed\n1,2,fast\n", r"a\.csv: line 2: speed is the text 'fast'; write a number"),
     ],
 )

@@ -36,6 +36,14 @@ def test_unknowns_have_a_table_of_their_own() -> None:
     assert printed({"unknown/rate": 0.4})[-1] == ["rate", "0.4"]
 
 
+def test_a_network_far_from_its_data_is_told_where_their_errors_are_known() -> None:
+    fitted = {"train/data_mse": 0.012, "noise/train": 0.004}
+    assert not any("times" in words for words in printed(fitted))
+    told = " ".join(" ".join(words) for words in printed(fitted | {"train/data_mse": 0.02, "unknown/rate": 0.4}))
+    assert "train/data_mse is 5 times what errors of measurement leave (0.004): the network does not fit" in told
+    assert "what it found of unknowns is not theirs" in told
+
+
 def test_a_network_that_obeys_the_pde_at_its_points_alone_is_told() -> None:
     solved = {"projected/test/constraint_mse": 105.0, "projection/residual_on": 5e-13, "projection/residual_off": 20.0}
     note = "† residual between the projection's points 2.0e+01, at them 5.0e-13: take more"

@@ -123,7 +123,9 @@ def test_beside_a_baseline_that_failed_there_is_no_ratio() -> None:
 
 def test_an_open_interval_and_none_at_all() -> None:
     wide = Estimate(0.5, (0.0, math.inf), Over.SEARCHES)
-    assert "(95 % interval 0 to ∞)" in sentence(overall(on(U, U), ratio=wide))
+    assert "(interval too wide to tell)" in sentence(overall(on(U, U), ratio=wide))
+    told = Estimate(0.5, (1e-3, 999.0), Over.SEARCHES)
+    assert "(95 % interval 0.0010 to 1000)" in sentence(overall(on(U, U), ratio=told))
     none = Estimate(0.5, None, Over.SEEDS)
     assert "median error 0.50 × the best baseline's (too few runs for an interval)" in sentence(
         overall(on(U, U), ratio=none)

@@ -89,21 +89,24 @@ def test_an_error_is_halved_where_it_is_surely_enough() -> None:
     assert not any(one.halves_error for one in found(valued(hardly, **VALUES)) if one.way is Way.TRAINED)
 
 
+TRAINING = "Training with constraints (batch, null-space)"
+
+
 def test_a_sentence_for_each_way() -> None:
     better, batch = valued(made(), **VALUES), VALUES | {"batch": 0.01}
     assert said(better) == [
-        "Training with constraints at least halves the error of the best tuned baseline on all 2 problems.",
+        f"{TRAINING} at least halves the error of the best tuned baseline on all 2 problems.",
         "Projection at least halves the error of the best tuned baseline on all 2 problems.",
     ]
     assert said(valued(made(), **batch))[0] == (
-        "Training with constraints is not shown to halve the error of the best tuned baseline on any of the 2 problems."
+        f"{TRAINING} is not shown to halve the error of the best tuned baseline on any of the 2 problems."
     )
     assert said(valued(made(("burgers",)), **batch))[0] == (
-        "Training with constraints is not shown to halve the error of the best tuned baseline on burgers."
+        f"{TRAINING} is not shown to halve the error of the best tuned baseline on burgers."
     )
     mixed = [*found(valued(made(("burgers",)), **VALUES))[:1], *found(valued(made(("fronts",)), **batch))[:1]]
     assert next(worth_in_short(made(), mixed)) == (
-        "Training with constraints at least halves the error of the best tuned baseline on 1 of 2 problems (burgers)."
+        f"{TRAINING} at least halves the error of the best tuned baseline on 1 of 2 problems (burgers)."
     )
 
 
@@ -111,14 +114,64 @@ def test_it_says_where_no_test_decides_it() -> None:
     one = valued(made(), **VALUES)
     of = [champion for champion in found(one) if champion.way is Way.TRAINED]
     undecided = [replace(each, standing=replace(each.standing, claim=Claim(Decision.UNDECIDED, 0.3))) for each in of]
-    halves = "Training with constraints at least halves the error of the best tuned baseline on all 2 problems"
+    halves = f"{TRAINING} at least halves the error of the best tuned baseline on all 2 problems"
     assert next(worth_in_short(one, undecided)) == f"{halves}, by medians; no test decides it."
     assert next(worth_in_short(one, [of[0], undecided[1]])) == f"{halves}, by medians; no test decides it on fronts."
 
 
+def test_where_nobody_solved_the_problem_it_is_said_first() -> None:
+    good = valued(made(("fronts",)), **VALUES)
+
+    def first(**changes: Any) -> str:
+        comparison = replace(good, problems=tuple(replace(problem, **changes) for problem in good.problems))
+        return next(headline(comparison, judge(comparison)))
+
+    def times(factor: float) -> EntryResult:
+        (entry, *_) = good.problems[0].entries
+        (search, *_) = entry.searches
+        runs = [
+            replace(run, errors={key: factor * value for key, value in run.errors.items()}) for run in search.confirmed
+        ]
+        return replace(entry, searches=(replace(search, confirmed=tuple(runs)),) * good.studies)
+
+    assert first() == said(good)[0]
+    assert first(entries=(times(1e6),)).startswith(
+        "On fronts no entry is of use: the smallest median of test/relative_l2 is"
+    )
+    assert first(entries=(times(math.inf),)) == (
+        "On fronts no entry is of use: the median run of each failed; ratios there compare failures."
+    )
+
+
+def test_errors_of_measurement_say_whether_anybody_fits_the_data() -> None:
+    (problem,) = made(("fronts",)).problems
+    observed = tuple(
+        replace(
+            entry,
+            searches=tuple(
+                replace(
+                    one,
+                    confirmed=tuple(
+                        replace(run, errors={**run.errors, "test/data_mse": 0.02}) for run in one.confirmed
+                    ),
+                )
+                for one in entry.searches
+            ),
+        )
+        for entry in problem.entries
+    )
+    for noise, told in ((0.004, True), (0.01, False), (None, False)):
+        comparison = replace(made(("fronts",)), problems=(replace(problem, entries=observed, noise=noise),))
+        (first, *_) = headline(comparison, judge(comparison))
+        assert told == (
+            first == "On fronts no entry is of use: the smallest median of test/data_mse is 5.0 times what errors of "
+            "measurement leave; ratios there compare failures."
+        )
+
+
 def test_what_goes_on_speaks_of_what_there_is_so_far() -> None:
     going_on = replace(valued(made(), **VALUES), ended=None)
-    assert next(headline(going_on, judge(going_on))).startswith("So far, training with constraints at least halves ")
+    assert next(headline(going_on, judge(going_on))).startswith(f"So far, t{TRAINING[1:]} at least halves ")
 
 
 def test_without_a_baseline_nobody_speaks() -> None:
