@@ -87,7 +87,7 @@ def observed(problem: Problem, split: DataSplit) -> PointSet | None:
 
 
 def noise(problem: Problem, split: DataSplit) -> float | None:
-    """The mean square, weighed like that of the data, that the errors of measurement leave of a perfect prediction.
+    """The mean square that the errors of measurement leave of a perfect prediction: that of their standard deviations.
 
     None where they are not all known. Raises StudyFileError.
     """
@@ -97,7 +97,7 @@ def noise(problem: Problem, split: DataSplit) -> float | None:
     if found.deviation is None:
         return None
     deviations = found.deviation[~found.u.isnan()]
-    return None if deviations.isnan().any() else float(1 / deviations.pow(-2).mean())
+    return None if deviations.isnan().any() else float(deviations.square().mean())
 
 
 def _read(problem: Problem, split: DataSplit, path: Path) -> Observations:

@@ -27,7 +27,9 @@ def import_named(name: str, block: str) -> Any:
     except StudyFileError:
         raise
     except USERS_ERRORS as error:
-        raise StudyFileError(f"{block}.name: {module_name} cannot be imported ({one_line(error)}); mend it") from None
+        found = isinstance(error, FileNotFoundError)
+        instead = "a study keeps its modules and no files that they read: copy this one there" if found else "mend it"
+        raise StudyFileError(f"{block}.name: {module_name} cannot be imported ({one_line(error)}); {instead}") from None
     try:
         there = hasattr(module, attribute)
     except USERS_ERRORS as error:  # of its own __getattr__
