@@ -17,7 +17,7 @@ FAR, NOTHING = 100.0, 1e-12
 """Outputs so many times larger or smaller than 1 are in no unit for a network, which begins near 1; below: rounding."""
 
 FEW_STEPS = 500
-"""Of a warm-up that is to find an unknown. The width of a boundary layer, 0.05, was found from 15 noisy values as 0.11
+"""Of a warm-up before an unknown is found. The width of a boundary layer, 0.05, was found from 15 noisy values as 0.11
 to 0.43 after 80 steps, 0.12 to 0.13 after 200, 0.080 to 0.089 after 500, 0.052 to 0.064 after 1000, 0.049 after 2000.
 """
 
@@ -108,7 +108,7 @@ def _warm_up_alone(drawn: Drawn) -> list[str]:
 
 
 def _short_warm_up(drawn: Drawn) -> list[str]:
-    """Of each warm-up that is too short for data to find an unknown, before the constraints hold what it was then."""
+    """Of each warm-up that is too short for the network to learn the data, by which the constraints find an unknown."""
     found = dict[str, str]()
     for name, plain in drawn.plain.items() if drawn.problem.unknowns else ():
         path, longest = _longest_warm_up(plain)
@@ -117,9 +117,9 @@ def _short_warm_up(drawn: Drawn) -> list[str]:
         if plain.trains and (steps := longest * (each := drawn.steps(plain))) < FEW_STEPS:
             whose, most = "" if name is None else f"{name}: ", " at most" * path.startswith("search.")
             found[path] = (
-                f"{whose}{path} is{most} {longest:g}, {steps:g} steps at {each} an epoch: few to find "
-                f"{', '.join(drawn.problem.unknowns)} in before constraints act; write {math.ceil(FEW_STEPS / each)} "
-                "or more, and as many epochs beside, or smaller batches"
+                f"{whose}{path} is{most} {longest:g}, {steps:g} steps at {each} an epoch: few to learn data in, before "
+                f"constraints act and find {', '.join(drawn.problem.unknowns)}; write {math.ceil(FEW_STEPS / each)} or "
+                "more, and as many epochs beside, or smaller batches"
             )
     return list(found.values())
 

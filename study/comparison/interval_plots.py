@@ -76,9 +76,17 @@ def _row(axes: Axes, place: int, estimate: Estimate, style: dict[str, Any], limi
     if estimate.interval:
         ends = clip(estimate.interval, limits)
         axes.plot(ends, [place, place], color=style["color"], linewidth=1.6, solid_capstyle="butt", clip_on=False)
+        for end, beyond, head in zip(ends, _beyond(estimate.interval, limits), "<>", strict=True):
+            if beyond:
+                axes.plot([end], [place], head, color=style["color"], markersize=5, clip_on=False)
     failed = estimate.value == math.inf
     shown: dict[str, Any] = style | ({"marker": "x"} if failed else {})
     axes.plot(clip([estimate.value], limits), [place], markersize=6, clip_on=False, **shown)
     if failed:
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
         axes.text(limits[1], place, "failed  ", ha="right", va="center", color=MUTED, fontsize=8, bbox=box)
+
+
+def _beyond(interval: tuple[float, float], limits: tuple[float, float]) -> tuple[bool, bool]:
+    """Whether either end is not on the axis, where an arrow says so."""
+    return interval[0] < limits[0], interval[1] > limits[1]

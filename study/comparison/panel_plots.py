@@ -28,6 +28,9 @@ from study.statistics.targets import Profile
 Line = tuple[Sequence[float], Sequence[float]]
 """Budgets, and what there is from each of them on."""
 
+BEYOND = 1.06
+"""So far beyond the last budget the steps go on, which shows what happened there."""
+
 COLUMNS = 4
 HEIGHT = 1.5
 
@@ -51,7 +54,7 @@ def _budget_plot(
     if not curves:
         return message_plot("no trial has ended yet")
     figure, panels = _panels(curves)
-    last = max(curve.budget[-1] for curve in curves.values())
+    last = BEYOND * max(curve.budget[-1] for curve in curves.values())
     limits = logarithmic(panels[0], [value for curve in curves.values() for value in _later(curve, last)])
     lines = {label: ([*curve.budget, last], _level(curve.middle, limits)) for label, curve in curves.items()}
     _fill(comparison, panels, lines)

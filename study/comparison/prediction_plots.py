@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from study.comparison.looks import entry_look
 from study.comparison.result import PROJECTED, Comparison
+from study.report.curve_plots import draw_observations, observations_in
 from study.report.plane_plots import Row, draw_error, draw_exact, draw_predicted, height_over_width
 from study.report.plot_style import EXACT, add_legend, new_figure, styled
 from study.report.predictions import (
@@ -72,7 +73,8 @@ def _curves(comparison: Comparison, networks: Mapping[str, Arrays]) -> Figure:
         for axes, values in zip(panels, [curve, *(curve - exact for exact in known)], strict=True):
             axes.plot(_along(arrays), values, color=colour, linestyle=style, label=label)
     predicted = [_curve(arrays, "before") for arrays in networks.values()]
-    panels[0].set(ylabel=outputs_of(first)[0], ylim=sensible_range(known, predicted))
+    limits = sensible_range([*known, *observations_in(first, FIRST.output)], predicted)
+    panels[0].set(ylabel=outputs_of(first)[0], ylim=limits)
     for axes, title in zip(panels, ("Predicted", "Predicted − exact"), strict=False):
         axes.set(title=title, xlabel=coordinates_of(first)[0])
     add_legend(figure)
@@ -82,9 +84,7 @@ def _curves(comparison: Comparison, networks: Mapping[str, Arrays]) -> Figure:
 def _draw_known(axes: Axes, arrays: Arrays) -> None:
     if "plane_exact" in arrays:
         axes.plot(_along(arrays), _curve(arrays, "exact"), color=EXACT, linewidth=4, alpha=0.25, label="exact")
-    if observed(arrays):
-        style = {"color": EXACT, "markersize": 4, "markerfacecolor": "none", "label": "observed"}
-        axes.plot(arrays["x"][:, 0], arrays["u"][:, FIRST.output], "o", **style)
+    draw_observations(axes, arrays, output=FIRST.output)
 
 
 def _curve(arrays: Arrays, name: str) -> np.ndarray:

@@ -30,20 +30,33 @@ def draw_curves(axes: Axes, arrays: Arrays, *, output: int = 0) -> None:
     axes.plot(x, curves["before"], color=BEFORE, label=origin(arrays))
     if "after" in curves:
         axes.plot(x, curves["after"], color=AFTER, linestyle=(0, (5, 1.5)), label="projected")
-    if had_observations(arrays):
-        crosses: dict[str, Any] = {"color": MUTED, "markersize": 4, "label": "training data"}
-        axes.plot(arrays["training_x"][:, 0], arrays["training_u"][:, output], "x", **crosses)
-    if observed(arrays):
-        dots: dict[str, Any] = {"color": EXACT, "markersize": 4, "markerfacecolor": "none", "label": "observed"}
-        axes.plot(arrays["x"][:, 0], arrays["u"][:, output], "o", **dots)
+    draw_observations(axes, arrays, output=output)
     if "path_x" in arrays:
         points, height = arrays["path_x"][:, 0], np.full(len(arrays["path_x"]), 0.02)
         border = axes.get_xaxis_transform()
         axes.plot(points, height, "|", color=MUTED, alpha=0.7, transform=border, label="collocation points")
     known = [curves["exact"]] if "exact" in curves else []
-    known += [arrays["u"][:, output]] if observed(arrays) else []
+    known += observations_in(arrays, output)
     axes.set_ylim(*sensible_range(known, [curve for name, curve in curves.items() if name != "exact"]))
     axes.set(xlabel=coordinates_of(arrays)[0], ylabel=outputs_of(arrays)[output])
+
+
+def observations_in(arrays: Arrays, output: int) -> list[np.ndarray]:
+    """The values of one output that the test and the training had."""
+    return [
+        *([arrays["u"][:, output]] if observed(arrays) else []),
+        *([arrays["training_u"][:, output]] if had_observations(arrays) else []),
+    ]
+
+
+def draw_observations(axes: Axes, arrays: Arrays, *, output: int) -> None:
+    """What was observed of one output: crosses for what the training had, circles for the test."""
+    if had_observations(arrays):
+        crosses: dict[str, Any] = {"color": MUTED, "markersize": 4, "label": "training data"}
+        axes.plot(arrays["training_x"][:, 0], arrays["training_u"][:, output], "x", **crosses)
+    if observed(arrays):
+        dots: dict[str, Any] = {"color": EXACT, "markersize": 4, "markerfacecolor": "none", "label": "test data"}
+        axes.plot(arrays["x"][:, 0], arrays["u"][:, output], "o", **dots)
 
 
 def _curves(arrays: Arrays, output: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:

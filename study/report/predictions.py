@@ -63,12 +63,15 @@ def truths(arrays: Arrays) -> dict[str, float]:
 
 
 def title_of(arrays: Arrays) -> str:
-    """Which wave was predicted."""
+    """Which wave was predicted, and with which values of unknowns."""
     values = [f"{value:.3g}" for value in arrays["p"]]
     if "parameters" not in arrays:
         return f"Test wave p = ({', '.join(values)})"
     named = [f"{name} = {value}" for name, value in zip(arrays["parameters"].tolist(), values, strict=True)]
-    return f"Test wave {', '.join(named)}" if named else "Prediction"
+    wave = f"Test wave {', '.join(named)}" if named else "Prediction"
+    unknowns = arrays["unknowns"].tolist() if "found" in arrays else []
+    found = [f"{name} = {value:.3g}" for name, value in zip(unknowns, arrays.get("found", ()), strict=False)]
+    return f"{wave}, found {', '.join(found)}" if found else wave
 
 
 def on_planes(arrays: Arrays) -> bool:

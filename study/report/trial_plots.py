@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -22,6 +23,7 @@ from study.report.plot_style import (
     AFTER,
     BEFORE,
     EXACT,
+    MUTED,
     add_legend,
     logarithmic,
     message_plot,
@@ -31,7 +33,7 @@ from study.report.plot_style import (
 )
 from study.report.prediction_plots import prediction_plot
 from study.report.predictions import read_predictions, truths
-from study.trial.files import PREDICTIONS
+from study.trial.files import PREDICTIONS, SETTINGS
 
 CONVERGENCE, PREDICTION = "convergence.png", "prediction.png"
 """Plots of an ended trial, by the names of their files."""
@@ -52,7 +54,9 @@ def draw(record: TrialRecord, folder: Path, target: Path) -> dict[str, str]:
     """
     drawn: dict[str, str] = {}
     if record.epoch and record.method not in SOLVERS:  # what was never trained has no way to show
-        drawn[CONVERGENCE] = _keep(lambda: convergence_plot(record, _truths(folder)), target / CONVERGENCE)
+        drawn[CONVERGENCE] = _keep(
+            lambda: convergence_plot(record, _truths(folder), _warm_up(folder)), target / CONVERGENCE
+        )
     if (folder / PREDICTIONS).exists():
         drawn[PREDICTION] = _keep(lambda: prediction_plot(folder / PREDICTIONS), target / PREDICTION)
     return drawn
@@ -64,6 +68,15 @@ def _truths(folder: Path) -> dict[str, float]:
         return truths(read_predictions(folder / PREDICTIONS))
     except Exception:  # whatever the file holds, or if there is none, the plot is worth having
         return {}
+
+
+def _warm_up(folder: Path) -> float:
+    """The epochs before constraints act, if the trial's settings are there and have some."""
+    try:
+        settings = yaml.safe_load(regular(folder / SETTINGS).read_text(encoding="utf-8"))
+        return float(settings["training"]["method"].get("warm_up") or 0.0)
+    except Exception:  # as above
+        return 0.0
 
 
 def _keep(plot: Callable[[], Figure], path: Path) -> str:
@@ -83,10 +96,11 @@ CONDITION_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C5A2B", "#00
 
 
 @styled
-def convergence_plot(record: TrialRecord, truths: Mapping[str, float] | None = None) -> Figure:
+def convergence_plot(record: TrialRecord, truths: Mapping[str, float] | None = None, warm_up: float = 0.0) -> Figure:
     """What a trial measured by epoch: data and constraint errors, each condition's, unknowns; its seconds by section.
 
-    There are panels for what is measured alone. `truths` are the true values of unknowns, where they are known.
+    There are panels for what is measured alone. `truths` are the true values of unknowns, where they are known; the
+    epoch where a `warm_up` ended is a line.
     """
     if not record.history:
         return message_plot(f"trial {record.trial} ended no epoch")
@@ -103,6 +117,8 @@ def convergence_plot(record: TrialRecord, truths: Mapping[str, float] | None = N
         draw_unknown(panels[f"{UNKNOWN}{name}"], record, name, (truths or {}).get(name))
     for name in names:
         panels[name].set_xlabel("epoch")
+        if 0 < warm_up < record.epoch:
+            panels[name].axvline(warm_up, color=MUTED, linewidth=1, linestyle=":", zorder=1, label="end of the warm-up")
         panels[name].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     draw_sections(panels["time"], {"": sections_of(record.latest)})
     name_sections(panels["time"])

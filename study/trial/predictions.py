@@ -1,7 +1,7 @@
 """What a trial predicts, as arrays for its plots: at the test points of one wave, and on grids through the domain.
 
-* `coordinates`, `outputs`, `parameters`, `unknowns`: names; `truths`: the true values of unknowns, nan where one is not
-  known; `time`: the name of the time's coordinate, empty without one; `box` (D, 2).
+* `coordinates`, `outputs`, `parameters`, `unknowns`: names; `found`: the values of unknowns; `truths`: the true ones,
+  nan where one is not known; `time`: the name of the time's coordinate, empty without one; `box` (D, 2).
 * `x`, `p`, `before`, `after`, `u`: test points of the first wave, the network there as trained and projected, and what
   is known there, nan for gaps; `observed` says whether that was observed, and is not exact.
 * `planes` (S, 1 or 2): the coordinates along which the grids lie, the others being in the middle of the box.
@@ -68,6 +68,7 @@ def predictions(
     found |= {
         "planes": torch.tensor(planes),
         "box": torch.tensor(list(problem.box.values())),
+        "found": model.unknowns(theta),
         "truths": problem.truths,
         "collocation": _collocation(train),
         "observed": torch.tensor(region == DATA),

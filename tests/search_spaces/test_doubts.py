@@ -98,7 +98,7 @@ def test_a_warm_up_as_long_as_the_training_is_told(warm_up: dict, path: str) -> 
     [
         (
             {WARM_UP: 40.0},
-            f"{WARM_UP} is 40, 360 steps at 9 an epoch: few to find diffusivity in before constraints act;",
+            f"{WARM_UP} is 40, 360 steps at 9 an epoch: few to learn data in, before constraints act",
         ),
         ({WARM_UP: 60.0}, None),
         ({f"search.{WARM_UP}": {"uniform": [0.0, 30.0]}}, f"search.{WARM_UP} is at most 30, 270 steps at 9 an epoch"),
