@@ -5,7 +5,7 @@ tag takes names that are none of ours, and unknown keys are refused with the nea
 with every default spelled out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from types import UnionType
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import TypeAdapter
 
-from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
+from search_spaces.errors import StudyFileError, UnknownKeyError, near, nearest, shown
 from search_spaces.forms import CONDENSE, EXPAND, INLINE
 from search_spaces.plain import BLOCK, adapter_of, expected, read_plain
 
@@ -21,6 +21,9 @@ T = TypeVar("T")
 
 TAGS = ("name", "solver")
 """The keys that choose a block's variant."""
+
+MOST_PLACES = 3
+"""Of a key that stands elsewhere; more would be a guess."""
 
 OWN = "package.module:attribute"
 """What names a variant that is none of ours, where a block has one."""
@@ -156,9 +159,20 @@ def _choose(slot: Slot, raw: Any, path: str) -> type:
 
 def _hint(cls: type, key: str, slots: Mapping[str, Slot]) -> str:
     if not (tag := tag_of(cls)):
-        return f"; {nearest(key, slots)}"
+        below = [] if near(key, list(slots)) else list(dict.fromkeys(_below(cls, key)))
+        return f"; write {' or '.join(below)}" if 0 < len(below) <= MOST_PLACES else f"; {nearest(key, slots)}"
     known = [name for name in slots if name != tag[0]]
     return f" for {tag[1]}; {nearest(key, known, hidden=tag[:1])}"
+
+
+def _below(cls: type, key: str, path: str = "") -> Iterator[str]:
+    """Where a key stands that was written too high up."""
+    for name, slot in slots_of(cls).items():
+        for block in slot.classes:
+            if key in slots_of(block):
+                yield f"{path}{name}.{key}"
+            elif not path:
+                yield from _below(block, key, f"{name}.")
 
 
 def _require_block(raw: Any, path: str, expected: str = BLOCK) -> None:

@@ -19,6 +19,7 @@ from study.journal.record import TrialRecord
 from study.prediction.at_points import Predicted, names_of, outside, predict_at, project_at
 from study.prediction.load import load_trial
 from study.prediction.trained import SOLVER, TrainedNetwork
+from study.trial.files import SETTINGS
 
 
 def predict_and_say(where: Trained, *, at: Path, output: Path, project: bool) -> None:
@@ -29,8 +30,9 @@ def predict_and_say(where: Trained, *, at: Path, output: Path, project: bool) ->
         network = load_trial(folder)
     if project and network.settings.projection is None:
         raise BadInputError(
-            f"{where.folder}: trial {record.trial} has no projection; leave out --project, or write {SOLVER} into the "
-            "study file and run it anew"
+            f"{where.folder}: trial {record.trial} has no projection; leave out --project, or project what it trained: "
+            f"cnn-study trial {folder / SETTINGS} --set '{SOLVER.replace(': ', '=', 1)}' --from-checkpoint {folder} "
+            "--save DIR"
         )
     project = project or not network.trained  # of random parameters nobody wants to know
     points = read_points(at, names_of(network))
@@ -69,7 +71,7 @@ def _warn(record: TrialRecord, network: TrainedNetwork, points: Table, at: Path)
 def _say_network(record: TrialRecord, network: TrainedNetwork) -> None:
     click.echo(f"trial      {record.trial} ({record.method})")
     for name, value in network.unknowns.items():
-        click.echo(f"unknown    {name} = {value:.6g}, as trained")
+        click.echo(f"unknown    {name} = {value:.6g}, {'as trained' if network.trained else 'as it began'}")
 
 
 def _say_predicted(predicted: Predicted, network: TrainedNetwork, output: Path) -> None:

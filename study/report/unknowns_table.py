@@ -46,7 +46,8 @@ def unknowns_table(analysis: Analysis, *, seeds: bool) -> TextTable:
     ]
     if seeds:
         notes.append("Medians over completed trials; fewer than 6 have no 95 % interval.")
-    return TextTable("Unknowns that training found", columns, rows, notes, "No trial has ended an epoch yet.")
+    title = "Unknowns that training found" if analysis.study.trains else "Unknowns as they began"
+    return TextTable(title, columns, rows, notes, "No trial has ended an epoch yet.")
 
 
 def _cells(row: LeaderboardRow, name: str, *, errors: bool, seeds: bool) -> Sequence[str]:

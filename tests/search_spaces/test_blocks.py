@@ -61,6 +61,8 @@ NUMBER = "YAML reads numbers like this only with a dot, write"
 ERRORS: list[tuple[str, Any, str]] = [
     # unknown keys
     ("traning", {}, "traning is not known; write training"),
+    ("seed", 3, "seed is not known; write training.seed or tune.seed"),
+    ("warm_up", 3.0, "warm_up is not known; write training.method.warm_up"),
     ("training.epohcs", 3, "training.epohcs is not known; write epochs"),
     ("training.method.nam", "batch", "training.method.nam is not known for soft; write name"),
     ("training.method.weigth", 1.0, "training.method.weigth is not known for soft; write weight"),
