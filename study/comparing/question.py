@@ -183,7 +183,7 @@ def _said(question: Question) -> dict[str, Any]:
     for name, study in question.problems.items():
         share = study.tune.trials // len(study.contestants)
         said[f"--trials, --seconds or tune of {name}"] = replace(study.tune, trials=share)
-        said[f"contestants of {name}"] = (study.contestants, question.refused[name])
+        said[f"contestants of {name}"] = (study.contestants, {*question.refused[name]})
         said[f"problem {name}"] = {**vars(study), "tune": None, "contestants": None}
     return said
 
