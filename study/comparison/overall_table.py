@@ -15,7 +15,7 @@ DECISIONS = (
     Column("undecided", "problems on which the runs cannot tell"),
     Column("worse", "problems on which it is worse than at least one baseline"),
 )
-TOGETHER = Column("all\ntogether", "what is claimed of all problems at once, by ranks, and p after Holm's correction")
+TOGETHER = Column("together,\np", "what is claimed of all problems at once, by ranks, and p after Holm's correction")
 ERROR = Column("error\nratio", "median over all runs of its error over the median of the best baseline")
 INTERVAL = Column("95 %\ninterval", "of that ratio, for other searches on these problems")
 CONSTRAINT = Column("constraint\nratio", "ratio of the medians, median over problems")

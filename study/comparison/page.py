@@ -238,7 +238,7 @@ def _verdict(comparison: Comparison, verdict: Verdict) -> Iterator[str]:
     }
     yield "<h2>Verdict</h2>"
     for line in headline(comparison, verdict):
-        yield f"<p><strong>{escape(line)}</strong></p>"
+        yield f"<p><strong>{_unbroken(line)}</strong></p>"
     if found := list(champions(comparison, verdict)):
         yield f'<p class="note">{WORTH}</p>\n{_matrix(tables.worth_table(verdict, found))}'
     for kind, among in kinds.items():
@@ -251,10 +251,14 @@ def _list(lines: Sequence[str] | Iterator[str]) -> str:
 
 
 def _quoted(overall: Overall) -> str:
-    """Its sentence, with the name in bold; numbers stay with their signs."""
-    text = escape(sentence(overall), quote=False).replace(" ×", "&nbsp;×").replace(" %", "&nbsp;%")
+    """Its sentence, with the name in bold."""
     name = escape(overall.label)
-    return f"<strong>{name}</strong>{text.removeprefix(name)}"
+    return f"<strong>{name}</strong>{_unbroken(sentence(overall)).removeprefix(name)}"
+
+
+def _unbroken(text: str) -> str:
+    """Text in which numbers stay with their signs."""
+    return escape(text, quote=False).replace(" ×", "&nbsp;×").replace(" %", "&nbsp;%")
 
 
 def _matrix(table: str) -> str:
