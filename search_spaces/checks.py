@@ -168,12 +168,17 @@ def _check_split(problem: Problem, split: DataSplit, path: str) -> None:
     for key in ("share", "order", "columns"):
         if split.file is None and getattr(split, key) != getattr(NO_FILE, key):
             raise StudyFileError(f"{path}.{key} belongs to a file; write file, too, or remove it")
+    held = [region for region in dict.fromkeys(problem.region_of.values()) if region in problem.domain.regions]
     for region in split.drawn.counts:
         if region not in problem.domain.regions:
-            held = [other for other in dict.fromkeys(problem.region_of.values()) if other in problem.domain.regions]
             raise StudyFileError(
                 f"{path}.points.{region} is no region of {problem.name}; "
                 f"{nearest(region, problem.domain.regions)} (something holds on {', '.join(held)})"
+            )
+        if region != INTERIOR and region not in held:
+            raise StudyFileError(
+                f"{path}.points.{region}: nothing holds on {region}, so that nobody reads these points; remove it, or "
+                f"write another of: {', '.join(held)}"
             )
     waves = math.prod(map(len, split.parameters.values()))
     if waves > MOST_WAVES:

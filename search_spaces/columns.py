@@ -13,7 +13,7 @@ NEAR = 0.9
 """From this similarity on a name that is not known is taken for a misspelt one."""
 
 OTHER_WORDS = ("err", "std", "sd", "se", "stderr", "sigma", "dev", "deviation", "uncertainty", "unc")
-"""What people write behind an output's name for its standard deviations."""
+"""What people write behind an output's name, or before it, for its standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,17 @@ class Wanted:
     def _check_misspelt(self, found: Mapping[str, str], names: Sequence[str]) -> None:
         """No column of deviations is ignored for its spelling; those of a column that nobody wants may be."""
         lacking = [error for name, error in self.deviations.items() if name in found and error not in found]
-        in_other_words = {error.removesuffix(ERROR) + f"_{word}": error for error in lacking for word in OTHER_WORDS}
+        in_other_words = {
+            other: error
+            for error in lacking
+            for name in {one.casefold() for one in (error.removesuffix(ERROR), found[error.removesuffix(ERROR)])}
+            for word in OTHER_WORDS
+            for other in (f"{name}_{word}", f"{word}_{name}")
+        }
         of_others = {f"{name}{ERROR}" for name in names}
         for name in (one for one in names if one not in found.values() and one not in of_others):
-            near = [in_other_words[name]] if name in in_other_words else get_close_matches(name, lacking, 1, NEAR)
-            if near:
+            known = in_other_words.get(name.casefold())
+            if near := [known] if known else get_close_matches(name, lacking, 1, NEAR):
                 raise StudyFileError(
                     f"column {name} would be ignored, and is hardly meant to be; call it {near[0]}, or write columns: "
                     f"{{{name}: {near[0]}}}; if it holds something else, call it so"

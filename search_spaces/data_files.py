@@ -9,6 +9,7 @@ import shutil
 import sys
 from hashlib import file_digest, sha256
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -87,17 +88,17 @@ def observed(problem: Problem, split: DataSplit) -> PointSet | None:
 
 
 def noise(problem: Problem, split: DataSplit) -> float | None:
-    """The mean square that the errors of measurement leave of a perfect prediction: that of their standard deviations.
+    """The data_mse that errors of measurement leave of a perfect prediction: their mean square, a mean over the waves.
 
     None where they are not all known. Raises StudyFileError.
     """
     if split.file is None:
         return None
-    found = _read(problem, split, find_file(split.file))
-    if found.deviation is None:
+    found = _read(problem, split, path := find_file(split.file))
+    if found.deviation is None or (found.deviation.isnan() & ~found.u.isnan()).any():
         return None
-    deviations = found.deviation[~found.u.isnan()]
-    return None if deviations.isnan().any() else float(deviations.square().mean())
+    waves, wave = _distinct(_parameters(problem, split, found, path))
+    return fmean(float(found.deviation[wave == index].square().nanmean()) for index in range(len(waves)))
 
 
 def _read(problem: Problem, split: DataSplit, path: Path) -> Observations:

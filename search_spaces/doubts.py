@@ -11,12 +11,12 @@ from cnn_core.tasks import role_of
 from search_spaces.contestants import plain_studies, searched
 from search_spaces.drawn import Drawn
 from search_spaces.measured import PROJECTED, is_observed, projected
-from search_spaces.schema import Choice, NetworkChoice, Study, Uniform
+from search_spaces.schema import Choice, Integer, NetworkChoice, Study, Uniform
 
 FAR, NOTHING = 100.0, 1e-12
 """Outputs so many times larger or smaller than 1 are in no unit for a network, which begins near 1; below: rounding."""
 
-FEW_STEPS = 500
+FEW_STEPS, ENOUGH_STEPS = 500, 1000
 """Of a warm-up before an unknown is found. The width of a boundary layer, 0.05, was found from 15 noisy values as 0.11
 to 0.43 after 80 steps, 0.12 to 0.13 after 200, 0.080 to 0.089 after 500, 0.052 to 0.064 after 1000, 0.049 after 2000.
 """
@@ -109,27 +109,30 @@ def _warm_up_alone(drawn: Drawn) -> list[str]:
 
 def _short_warm_up(drawn: Drawn) -> list[str]:
     """Of each warm-up that is too short for the network to learn the data, by which the constraints find an unknown."""
-    found = dict[str, str]()
+    found: list[str] = []
     for name, plain in drawn.plain.items() if drawn.problem.unknowns else ():
         path, longest = _longest_warm_up(plain)
         if not hasattr(plain.training.method, "warm_up") or not _has_objective(plain, drawn.problem):
             continue
         if plain.trains and (steps := longest * (each := drawn.steps(plain))) < FEW_STEPS:
             whose, most = "" if name is None else f"{name}: ", " at most" * path.startswith("search.")
-            found[path] = (
+            found.append(
                 f"{whose}{path} is{most} {longest:g}, {steps:g} steps at {each} an epoch: few to learn data in, before "
-                f"constraints act and find {', '.join(drawn.problem.unknowns)}; write {math.ceil(FEW_STEPS / each)} or "
-                "more, and as many epochs beside, or smaller batches"
+                f"constraints act and find {', '.join(drawn.problem.unknowns)}; write {math.ceil(ENOUGH_STEPS / each)} "
+                "or more, and as many epochs after it, or smaller batches"
             )
-    return list(found.values())
+    return found
 
 
 def _longest_warm_up(plain: Study) -> tuple[str, float]:
     """Where it stands, and the epochs that it has, or may have; 0 for methods without."""
-    searched_path = "training.method.warm_up"
-    if searched_path in plain.search and isinstance(drawn := plain.search[searched_path].distribution, Uniform):
-        return f"search.{searched_path}", drawn.high
-    return searched_path, getattr(plain.training.method, "warm_up", 0.0)
+    path = "training.method.warm_up"
+    match plain.search[path].distribution if path in plain.search else None:
+        case Uniform() | Integer() as drawn:
+            return f"search.{path}", drawn.high
+        case Choice(values):
+            return f"search.{path}", max((one for one in values if isinstance(one, int | float)), default=0.0)
+    return path, getattr(plain.training.method, "warm_up", 0.0)
 
 
 def _has_objective(study: Study, problem: Problem) -> bool:

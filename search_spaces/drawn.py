@@ -61,12 +61,13 @@ def _observations(drawn: Drawn) -> list[str]:
 
 
 def _steps(drawn: Drawn) -> list[str]:
-    """Those of all contestants, from the fewest to the most."""
+    """Those of all contestants, from the fewest to the most, with what stands outside of the search."""
     found = sorted({(steps, one.training.epochs) for one in drawn.plain.values() if (steps := drawn.steps(one))})
     if not found:
         return []
     each, all_of_them = _range([steps for steps, _ in found]), _range([steps * epochs for steps, epochs in found])
-    return [f"steps: {each} an epoch, {all_of_them} in a training"]
+    searched = any({*plain.search} & {"training.batch_size", "training.epochs"} for plain in drawn.plain.values())
+    return [f"steps: {each} an epoch, {all_of_them} in a training{', before what is searched' * searched}"]
 
 
 def _range(counts: list[int]) -> str:

@@ -16,7 +16,7 @@ from search_spaces.blocks import read
 from search_spaces.contestant_checks import check_contestants
 from search_spaces.contestants import of_contestant
 from search_spaces.doubts import never_found
-from search_spaces.errors import StudyFileError, nearest
+from search_spaces.errors import StudyFileError, UnknownKeyError, nearest
 from search_spaces.load import load_study
 from search_spaces.overrides import CONTESTANTS
 from search_spaces.schema import CONFIG, Contestant, Study
@@ -25,6 +25,9 @@ from search_spaces.shipped import find
 from search_spaces.yaml_text import parse, text_of
 
 FOLDER = Path(__file__).parent / "line_ups"
+
+OF_A_PROBLEM = (".problem.", ".data.")
+"""In paths of what one problem may have, and another not."""
 
 WITHOUT_SEARCH: Mapping[str, Any] = {"search": {}, "tune.balance": None, "tune.first": []}
 """Laid over a study file that searches itself."""
@@ -91,6 +94,12 @@ def enter(space: str, line_up: LineUp, overrides: Mapping[str, Any], edition: in
         try:
             check_contestants(one := _alone(bare, name, contestant), tried)
             _require_found(one, name)
+        except UnknownKeyError as error:
+            if any(part in f".{error.path}" for part in OF_A_PROBLEM):
+                refused[name] = str(error)
+                continue
+            slip = error if error.path.startswith(f"{CONTESTANTS}.") else error.within(f"{CONTESTANTS}.{name}.set.")
+            raise StudyFileError(f"{find(space).name}: {slip}") from None  # which is no matter of the problem
         except StudyFileError as error:
             refused[name] = str(error)
         else:

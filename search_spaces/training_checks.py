@@ -4,7 +4,7 @@ the method needs.
 
 from collections.abc import Mapping
 
-from cnn_core.problems import DATA, INTERIOR, PointSet, Problem
+from cnn_core.problems import DATA, PointSet, Problem
 from cnn_core.rehearsal import Cast
 from cnn_core.renewal import require_renewal
 from cnn_core.tasks import require_need, require_roles, role_of, tasks
@@ -47,15 +47,7 @@ def _check_weights(study: Study, problem: Problem) -> None:
 
 
 def _check_regions(study: Study, problem: Problem, points: Mapping[str, PointSet]) -> None:
-    """No condition without points, and no points where nothing holds."""
-    held = tuple(dict.fromkeys(problem.region_of.values()))
-    drawn = [region for region in held if region in problem.domain.regions]
-    for region in points:
-        if region not in (INTERIOR, DATA, *held):
-            raise StudyFileError(
-                f"data.train.points.{region}: nothing holds on {region}, so that nobody reads these points; remove it, "
-                f"or write another of: {', '.join(drawn)}"
-            )
+    """No condition without points."""
     for key, region in problem.region_of.items():
         if region not in points and role_of(key, study.training.roles) != "measured":
             raise StudyFileError(

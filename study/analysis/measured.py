@@ -15,8 +15,8 @@ from study.journal.record import TrialRecord
 UNKNOWN, OFF, MEAN_SQUARE = "unknown/", "_error", "_mse"
 """How the metrics of unknowns begin, how their errors end, and how mean squares do."""
 
-NOISE, FAR = "noise/", 4.0
-"""A data error that is so many times what the errors of measurement leave is none of theirs."""
+NOISE, FAR, UNFITTED = "noise/", 4.0, 2.0
+"""A data error is far from what the errors of measurement leave, and hardly theirs: 15 values are so 1 time in 80."""
 
 TRADE_OFF = (DATA, CONSTRAINT)
 """The two errors that the Pareto set weighs against each other."""
@@ -44,12 +44,12 @@ def unknowns_in(names: Collection[str]) -> tuple[str, ...]:
 
 
 def unfitted(metrics: Mapping[str, float | str], split: str = "train") -> float | None:
-    """How many times what the errors of measurement leave the data error of a split is, where that is far more."""
+    """How many times what the errors of measurement leave the data error of a split is, where it is hardly theirs."""
     error, noise = metrics.get(f"{split}/data_mse"), metrics.get(f"{NOISE}{split}")
     if error is None or not noise:
         return None
     times = float(error) / float(noise)
-    return times if times > FAR else None
+    return times if times > UNFITTED else None
 
 
 def conditions_in(names: Collection[str], split: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from rich.console import Console
@@ -17,11 +17,11 @@ from study.cli.pace import Pace
 from study.comparing.gather import entries_of, finished, gathered
 from study.comparing.question import Question, kept
 from study.comparison.files import write_comparison
-from study.comparison.sentences import undecidable
+from study.comparison.sentences import some, undecidable
 from study.comparison.summary import print_verdict
 from study.comparison.verdict import judge
 from study.driver.runner import Outcome
-from study.journal.files import REPORT, TRIALS
+from study.journal.files import REPORT, STUDY, TRIALS
 from study.report.text_table import format_duration
 from study.search.confirmation import confirming, read_earlier, unconfirmed
 from study.tracking.compared import ComparedRuns
@@ -34,10 +34,13 @@ def say_plan(question: Question) -> None:
     counts = [len(study.contestants) for study in question.problems.values()]
     first = next(iter(question.problems.values()))
     each, searches = first.tune.trials // counts[0], question.studies * len(counts)
-    line = f"{question.name}: {searches} searches of up to {max(counts)} contestants with at most {each} trials"
+    line = (
+        f"{question.name} asks for {some(searches, 'search', 'searches')} of {some(max(counts), 'contestant')} at "
+        f"most, each with {some(each, 'trial')} at most"
+    )
     if (seconds := first.tune.seconds) is not None:
         whole = format_duration(question.studies * sum(counts) * seconds)
-        line += f" and {seconds:g} CPU seconds each: at most {whole} of CPU, beside projections and fresh seeds"
+        line += f" and {seconds:g} CPU seconds: {whole} of CPU at most, beside projections and fresh seeds"
     click.echo(line, err=True)
     absent: dict[str, list[str]] = {}
     for problem, refused in question.refused.items():
@@ -56,14 +59,15 @@ def go_on(question: Question, runs: Path, *, hours: float | None, tracking_uri: 
     most = max(len([*entries_of(study)]) for study in question.problems.values())
     for line in undecidable(question.baselines, question.studies, question.seeds, most):
         click.echo(f"warning: {line}", err=True)
-    stopped, pace = False, Pace(question, runs)
-    for said, name, study in _studies(question, runs):
+    stopped, pace = False, Pace(len(question.rounds()))
+    for step in _steps(question, runs):
         if (left := (until - time.monotonic()) / 3600) <= 0:
             break
-        click.echo(f"{said}{pace.left()}", err=True)
-        outcome = to_its_end(study, runs, name, uri, hours=None if math.isinf(left) else left, **where)
-        pace.note(name)
-        _say(name, outcome)
+        click.echo(f"{step.said}{pace.left(step.place, confirms=step.confirms)}", err=True)
+        with pace.taking(confirms=step.confirms, whole=not (runs / step.name / STUDY).exists()):
+            hours_left = None if math.isinf(left) else left
+            outcome = to_its_end(step.study, runs, step.name, uri, hours=hours_left, **where)
+        _say(step.name, outcome)
         if stopped := outcome.stopped:
             break
     if not write(question, runs, uri):
@@ -72,14 +76,24 @@ def go_on(question: Question, runs: Path, *, hours: float | None, tracking_uri: 
         raise Ended(INTERRUPTED)
 
 
-def _studies(question: Question, runs: Path) -> Iterator[tuple[str, str, Study]]:
-    """(what is said of it, name, study) of all that is not finished: each search, and then what confirms it."""
+class Step(NamedTuple):
+    """A study of a comparison: what is said of it, its name, and in which round it stands, from 1 on."""
+
+    said: str
+    name: str
+    study: Study
+    place: int
+    confirms: bool
+
+
+def _steps(question: Question, runs: Path) -> Iterator[Step]:
+    """All that is not finished: each search, and then what confirms it."""
     rounds = question.rounds()
     for place, (problem, number) in enumerate(rounds, start=1):
         search, confirmation = question.called(problem, number), question.confirmed(problem, number)
         if not finished(runs / search):
             said = f"search {place} of {len(rounds)}: {problem}, number {number} of {question.studies}"
-            yield said, search, question.search(problem, number)
+            yield Step(said, search, question.search(problem, number), place, confirms=False)
         if finished(runs / search) and not finished(runs / confirmation):
             earlier = {search: read_earlier(runs / search)}
             for line in unconfirmed(earlier):
@@ -87,7 +101,8 @@ def _studies(question: Question, runs: Path) -> Iterator[tuple[str, str, Study]]
             if not earlier[search].has_best:
                 continue
             found = confirming(earlier, seeds=question.seeds, first_seed=question.first_seed(problem, number))
-            yield f"confirmation {place} of {len(rounds)}: {problem}", confirmation, found
+            said = f"confirmation {place} of {len(rounds)}: {problem}"
+            yield Step(said, confirmation, found, place, confirms=True)
 
 
 def _say(name: str, outcome: Outcome) -> None:

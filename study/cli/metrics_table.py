@@ -63,12 +63,13 @@ def _fit(metrics: Metrics) -> list[Text]:
     """What the errors of measurement say of a network that does not fit the data that it learned from."""
     if (times := unfitted(metrics)) is None:
         return []
-    noise, whose = _shown(metrics[f"{NOISE}train"]), ", and what it found of unknowns is not theirs"
+    noise = _shown(metrics[f"{NOISE}train"])
+    found = ", and unknowns that it found are not to be trusted" if unknowns_in(metrics) else ""
     return [
         Text(""),
         Text(
             f"train/data_mse is {times:.3g} times what errors of measurement leave ({noise}): the network does not fit "
-            f"its data yet{whose if unknowns_in(metrics) else ''}",
+            f"its data yet, or these are larger than the file says{found}",
             style="bold",
         ),
     ]

@@ -12,6 +12,7 @@ from cnn_core.training import TrainingStatus
 from search_spaces.points import read_points
 from search_spaces.tables import Table, place
 from search_spaces.writing import require_writable, write_columns
+from study.analysis.measured import unfitted
 from study.cli.exit_codes import BadInputError, mendable
 from study.cli.studies import Trained
 from study.cli.trials import chosen
@@ -54,6 +55,11 @@ def _shown(waves: list[np.ndarray]) -> Iterable[np.ndarray]:
 
 def _warn(record: TrialRecord, network: TrainedNetwork, points: Table, at: Path) -> None:
     lines = [*network.doubts]
+    if (times := unfitted(record.latest)) is not None:
+        lines.append(
+            f"trial {record.trial} has {times:.3g} times the data error that errors of measurement leave: what it "
+            "predicts, and found of unknowns, is not to be trusted"
+        )
     if network.status is not TrainingStatus.COMPLETED:
         epochs = network.settings.training.epochs
         lines.append(

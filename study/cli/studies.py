@@ -154,5 +154,6 @@ def _instead(name: str) -> str:
         return f"{name} is a trial's folder, which cnn-study plot and cnn-study predict take"
     if (Path(name) / STUDY).exists() and Path(name).parent == RUNS:
         return f"write {Path(name).name}"
-    known = ", ".join(path.name for path in all_studies())
+    compared = sorted(path.parent.name for path in RUNS.glob(f"*/{QUESTION}"))
+    known = ", ".join([*compared, *(path.name for path in all_studies())])
     return f"write one of: {known}" if known else f"there is none under {RUNS}/ yet; {HOW_TO_START}"

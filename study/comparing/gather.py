@@ -10,6 +10,7 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from cnn_core.problems import DATA as REGION
 from search_spaces.contestants import plain_studies, settings_in
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
@@ -94,8 +95,14 @@ def _done(question: Question, runs: Path, problem: str, number: int) -> bool:
 
 def _problem(question: Question, name: str, searches: "Sequence[Searched]") -> ProblemResult:
     study = question.problems[name]
+    plain = plain_studies(study)
     entries = tuple(
-        EntryResult(contestant, projected, tuple(one.result(contestant, projected) for one in searches))
+        EntryResult(
+            contestant,
+            projected,
+            tuple(one.result(contestant, projected) for one in searches),
+            free=_is_free(plain[contestant]),
+        )
         for contestant, projected in entries_of(study)
     )
     measured = {metric for one in searches for variant in one.confirmed for metric in variant.metrics}
@@ -107,6 +114,13 @@ def _problem(question: Question, name: str, searches: "Sequence[Searched]") -> P
         for contestant, reason in question.refused.get(name, {}).items()
     }
     return ProblemResult(name, error, CONSTRAINT, validation, entries, refused, importances, _noise(searches))
+
+
+def _is_free(plain: Study) -> bool:
+    """Whether a training knows nothing of PDE and conditions."""
+    training = plain.training
+    taught = [name for name, role in training.roles.items() if role == "objective" and name != REGION]
+    return plain.trains and training.method.needs == "objective" and not taught
 
 
 def _noise(searches: "Sequence[Searched]") -> float | None:

@@ -98,7 +98,7 @@ def _claim(one: Standing) -> Row:
         "decision": one.decision,
         "p": one.claim.p_value if one.claim else None,
         "best_baseline": one.best.baseline if one.best else None,
-        **_estimate("error_ratio", one.best.ratio if one.best else None),
+        **_estimate("ratio_of_searches", one.best.ratio if one.best else None),
         "constraint_ratio": one.constraint_ratio,
         "cost_ratio": one.cost_ratio,
     }
@@ -110,7 +110,7 @@ def _against(verdict: Verdict) -> Iterator[Row]:
             for one in standing.against:
                 yield (
                     {"problem": standing.problem, "entry": standing.label, "baseline": one.baseline}
-                    | _estimate("error_ratio", one.ratio)
+                    | _estimate("ratio_of_searches", one.ratio)
                     | _estimate("improvement", one.improvement)
                     | {"p": one.p_value, "p_corrected": one.corrected, "decision": one.decision}
                 )

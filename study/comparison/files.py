@@ -137,7 +137,7 @@ PROFILES = (
 PREDICTIONS = (
     "The first output on the first test wave, of more than two coordinates in the middle of the others: what the entry "
     "predicts that has the smallest median test error and is no baseline, and the best baseline. Of each it is the run "
-    "in the middle by test error, or the nearest to it that has left predictions. Errors have scales of their own."
+    "in the middle by test error, or the nearest to it that has left predictions."
 )
 SECTIONS = (
     "Medians of each section over the runs with fresh seeds that did not fail, by the clock: other trials that ran at "

@@ -1,20 +1,17 @@
 """What a comparison says first."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from study.analysis.measured import FAR
 from study.comparison.gains import gains, gains_in_short
-from study.comparison.result import Comparison, ProblemResult
+from study.comparison.result import Comparison
 from study.comparison.sentences import number
-from study.comparison.standing import Standing
 from study.comparison.verdict import Verdict
 from study.comparison.worth import champions, worth_in_short
 from study.statistics.middles import median_error
 
-RELATIVE, DATA = "test/relative_l2", "test/data_mse"
-
-FAR_OFF = 0.5
+RELATIVE, NO_BETTER_THAN_HALF = "test/relative_l2", 0.5
 """A relative error from which on nobody would use a network."""
 
 
@@ -35,19 +32,18 @@ def headline(comparison: Comparison, verdict: Verdict) -> Iterator[str]:
 def _unlearned(comparison: Comparison, verdict: Verdict) -> Iterator[str]:
     """A sentence for each problem on which no entry came near to the truth, or to the data."""
     for problem in comparison.problems:
-        if why := _why_unlearned(problem, verdict.problems[problem.name]):
-            yield f"On {problem.name} no entry is of use: {why}; ratios there compare failures."
-
-
-def _why_unlearned(problem: ProblemResult, standings: Sequence[Standing]) -> str | None:
-    error = min((one.median.value for one in standings), default=0.0)
-    if error == math.inf:
-        return "the median run of each failed"
-    if problem.error == RELATIVE and error > FAR_OFF:
-        return f"the smallest median of {RELATIVE} is {number(error)}, and zero everywhere has 1"
-    if problem.noise is None:
-        return None
-    misfits = [median_error([run.error(DATA) for run in entry.confirmed] or [math.inf]) for entry in problem.entries]
-    if (times := min(misfits) / problem.noise) > FAR:
-        return f"the smallest median of {DATA} is {number(times)} times what errors of measurement leave"
-    return None
+        error = min((one.median.value for one in verdict.problems[problem.name]), default=0.0)
+        errors = [median_error(entry.data_errors) for entry in problem.entries]
+        misfit = min(errors, default=0.0) / (problem.noise or math.inf)
+        if error == math.inf:
+            yield f"On {problem.name} the median run of every entry failed."
+        elif problem.error == RELATIVE and error >= NO_BETTER_THAN_HALF and (problem.noise is None or misfit > FAR):
+            yield (
+                f"On {problem.name} no entry learned the solution: the smallest median relative error is "
+                f"{number(error)}, and zero everywhere has 1; ratios there compare failures."
+            )
+        elif misfit > FAR:
+            yield (
+                f"On {problem.name} no entry comes down to the errors of measurement: the smallest median data error "
+                f"is {number(misfit)} times what these leave."
+            )

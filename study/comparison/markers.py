@@ -22,5 +22,6 @@ def kind_handles(comparison: Comparison) -> list[Line2D]:
 
 
 def _kind(comparison: Comparison, label: str) -> str:
-    kind = "baseline" if entry_look(comparison, label) is BASELINE else "constrained"
+    other = "without constraints" if comparison.is_free(label) else "constrained"
+    kind = "baseline" if entry_look(comparison, label) is BASELINE else other
     return f"{kind}{PROJECTED}" if label.endswith(PROJECTED) else kind

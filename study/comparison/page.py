@@ -11,7 +11,7 @@ from study.comparison.headline import headline
 from study.comparison.overall_table import overall_table
 from study.comparison.result import PROJECTED, Comparison, Links, ProblemResult
 from study.comparison.script import SCRIPT
-from study.comparison.sentences import sentence, undecidable
+from study.comparison.sentences import sentence, some, undecidable
 from study.comparison.standing import Overall
 from study.comparison.targets import profiles_of, times_to_target
 from study.comparison.verdict import Verdict
@@ -143,9 +143,9 @@ def _facts(comparison: Comparison) -> str:
     budget = [f"{comparison.trials} trials"] if comparison.trials is not None else []
     budget += [f"{comparison.cpu_seconds:g} CPU seconds"] if comparison.cpu_seconds is not None else []
     lines = [
-        f"{_some(len(comparison.problems), 'problem')}, {_some(contestants, 'contestant')}; of each "
-        f"{_some(comparison.studies, 'search', 'searches')} with {' and '.join(budget) or 'no bound on its budget'}, "
-        f"whose best by validation data was trained again with {_some(comparison.seeds, 'fresh seed')}.",
+        f"{some(len(comparison.problems), 'problem')}, {some(contestants, 'contestant')}; of each "
+        f"{some(comparison.studies, 'search', 'searches')} with {' and '.join(budget) or 'no bound on its budget'}, "
+        f"whose best by validation data was trained again with {some(comparison.seeds, 'fresh seed')}.",
         f"Baselines: {', '.join(comparison.baselines) or 'none'}.",
         f"Errors: {'; '.join(_metrics(comparison))}.",
         f"Started {datetime.fromtimestamp(comparison.started):%Y-%m-%d %H:%M}{_took(comparison)}. "
@@ -160,10 +160,6 @@ def _metrics(comparison: Comparison) -> Iterator[str]:
     for metric in dict.fromkeys(problem.error for problem in comparison.problems):
         where = [problem.name for problem in comparison.problems if problem.error == metric]
         yield f"{metric} on {'all problems' if len(where) == len(comparison.problems) else ', '.join(where)}"
-
-
-def _some(count: int, one: str, more: str | None = None) -> str:
-    return f"{count} {one if count == 1 else more or one + 's'}"
 
 
 def _took(comparison: Comparison) -> str:
@@ -231,8 +227,10 @@ def _verdict(comparison: Comparison, verdict: Verdict) -> Iterator[str]:
     """Whether it is worth it; then a sentence for each entry, the best of its kind first."""
     overall = verdict.overall
     of_baselines = [one for one in overall if one.label.removesuffix(PROJECTED) in comparison.baselines]
+    others = [one for one in overall if one not in of_baselines]
     kinds = {
-        "Constrained": [one for one in overall if one not in of_baselines],
+        "Constrained": [one for one in others if not comparison.is_free(one.label)],
+        "Without constraints": [one for one in others if comparison.is_free(one.label)],
         "Baselines": [one for one in of_baselines if one.baseline],
         "Baselines, projected": [one for one in of_baselines if not one.baseline],
     }

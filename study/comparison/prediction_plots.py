@@ -33,7 +33,8 @@ def predictions_plot(comparison: Comparison, networks: Mapping[str, Arrays]) -> 
     """Pictures of a plane or, of one coordinate, curves: what is exact, what is predicted, and how far off that is."""
     first = next(iter(networks.values()))
     figure = _planes(networks) if on_planes(first) else _curves(comparison, networks)
-    figure.suptitle(title_of(first), x=0.02, ha="left")
+    if len(first["p"]):
+        figure.suptitle(title_of(first), x=0.02, ha="left")
     if on_planes(first):
         figure.draw_without_rendering()  # pictures to scale find their places only the second time
     return figure

@@ -105,11 +105,15 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class EntryResult:
-    """An entry on one problem: a contestant as trained, or as projected, by its searches."""
+    """An entry on one problem: a contestant as trained, or as projected, by its searches.
+
+    `free` says that its training reads no constraint, and with it no unknown.
+    """
 
     contestant: str
     projected: bool
     searches: tuple[SearchResult, ...]
+    free: bool = False
 
     @property
     def label(self) -> str:
@@ -120,6 +124,11 @@ class EntryResult:
     def confirmed(self) -> tuple[Confirmed, ...]:
         """The runs with fresh seeds of all searches."""
         return tuple(run for search in self.searches for run in search.confirmed)
+
+    @property
+    def data_errors(self) -> list[float]:
+        """The test data_mse of those runs; inf if there are none."""
+        return [run.error("test/data_mse") for run in self.confirmed] or [math.inf]
 
     def errors(self, metric: str, *, studies: int, seeds: int) -> ErrorTable:
         """Test errors of `studies` searches by `seeds` runs, by seed; inf for what is missing."""
@@ -188,6 +197,11 @@ class Comparison:
         labels = {entry.label: entry.contestant for problem in self.problems for entry in problem.entries}
         contestants = list(dict.fromkeys(labels.values()))
         return tuple(sorted(labels, key=lambda label: (contestants.index(labels[label]), label)))
+
+    def is_free(self, label: str) -> bool:
+        """Whether no constraint made this entry's networks, on any problem."""
+        entries = [entry for problem in self.problems for entry in problem.entries if entry.label == label]
+        return all(entry.free and not entry.projected for entry in entries)
 
     def is_baseline(self, label: str) -> bool:
         """Whether the others are compared with this entry: projected networks are nobody's baseline."""

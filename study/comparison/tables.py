@@ -209,15 +209,20 @@ def unknowns_table(comparison: Comparison) -> str:
         Column("runs", "that did not fail"),
         Column("value", "median over searches and seeds; below it the smallest and the largest, which is no interval"),
         Column("rel.\nerror", "median of |value − truth| / |truth|, where the truth is known"),
+        Column("misfit", "median test data_mse over what errors of measurement leave; far above 1 the value is none"),
     ]
     rows = [
-        [escape(problem.name), escape(entry.label), escape(name), *_found(entry, name)]
+        [escape(problem.name), escape(entry.label), escape(name), *_found(entry, name), _misfit(problem, entry)]
         for problem in comparison.problems
         for entry in problem.entries
-        if not entry.projected
+        if not entry.projected and not entry.free
         for name in unknowns_in(dict.fromkeys(metric for run in entry.confirmed for metric in run.unknowns))
     ]
     return grid(columns, rows) if rows else ""
+
+
+def _misfit(problem: ProblemResult, entry: EntryResult) -> str:
+    return NOTHING if problem.noise is None else number(median_error(entry.data_errors) / problem.noise)
 
 
 def _found(entry: EntryResult, name: str) -> list[str]:

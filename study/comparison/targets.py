@@ -1,7 +1,7 @@
 """How soon each entry's searches reach what the best tuned baseline comes to, and on how many problems."""
 
 import math
-from statistics import median
+from statistics import median, median_high
 
 from study.comparison.budget import history
 from study.comparison.result import Comparison, EntryResult, ProblemResult
@@ -12,7 +12,10 @@ LARGEST_FACTOR = 4.0
 
 
 def target(problem: ProblemResult, baselines: tuple[str, ...]) -> float:
-    """The validation value that the best baseline's median search ends at; without baselines, the median entry's."""
+    """The validation value that the best baseline's median search ends at; without baselines, the median entry's.
+
+    Of an even number of searches the worse one of the two in the middle, so that the median time to it is known.
+    """
     reached = {entry.label: _reached(entry) for entry in problem.entries}
     of_baselines = [value for label, value in reached.items() if label in baselines]
     if of_baselines:
@@ -22,7 +25,7 @@ def target(problem: ProblemResult, baselines: tuple[str, ...]) -> float:
 
 def _reached(entry: EntryResult) -> float:
     best = [min((tried.value for tried in search.trials), default=math.inf) for search in entry.searches]
-    return median(best) if best else math.inf
+    return median_high(best) if best else math.inf
 
 
 def times_to_target(comparison: Comparison) -> dict[str, dict[str, float]]:

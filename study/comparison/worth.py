@@ -103,12 +103,14 @@ def _doubt(own: Sequence[Champion]) -> str:
 
 
 def _way(comparison: Comparison, entry: EntryResult) -> Way | None:
-    """None for a baseline. Who trains nothing has runs that ended well without a training."""
+    """None for a baseline, and what no constraint made. Who trains nothing has good runs without a training."""
     if comparison.is_baseline(entry.label):
         return None
     done = [run for run in entry.confirmed if not run.failed]
     solves = bool(done) and not any(run.training_seconds for run in done)
-    return Way.PROJECTED if entry.projected or solves else Way.TRAINED
+    if entry.projected or solves:
+        return Way.PROJECTED
+    return None if entry.free else Way.TRAINED
 
 
 def _validation(comparison: Comparison, entry: EntryResult) -> list[float]:

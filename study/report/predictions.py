@@ -71,7 +71,7 @@ def title_of(arrays: Arrays) -> str:
     wave = f"Test wave {', '.join(named)}" if named else "Prediction"
     unknowns = arrays["unknowns"].tolist() if "found" in arrays else []
     found = [f"{name} = {value:.3g}" for name, value in zip(unknowns, arrays.get("found", ()), strict=False)]
-    return f"{wave}, found {', '.join(found)}" if found else wave
+    return f"{wave}, with {', '.join(found)}" if found else wave
 
 
 def on_planes(arrays: Arrays) -> bool:

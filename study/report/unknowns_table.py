@@ -40,7 +40,7 @@ def unknowns_table(analysis: Analysis, *, seeds: bool) -> TextTable:
     far = {row.method: unfitted(row.best.metrics) for row in analysis.leaderboard if row.best and not row.projected}
     notes += [
         f"The best trial of {method} has {times:.3g} times the data error that errors of measurement leave: it does "
-        "not fit its data, and its values are not theirs."
+        "not fit its data yet, or these are larger than the file says, and its values are not to be trusted."
         for method, times in far.items()
         if times is not None
     ]

@@ -78,6 +78,8 @@ class Trial:
             self._renewal(),
             record=self.device.type == "cuda",
         )
+        learns = bool(settings.epochs) and any(task.learns for task in self.training.tasks)
+        self.noise = noise_of(study.data, problem, learns=learns)  # now: a file may be gone when the training ends
         self.compiling = self.training.compile() if settings.compile else 0.0
         self.measured_train = some_of(self.splits["train"])
         self.projected: Projected | None = None
@@ -150,7 +152,7 @@ class Trial:
             }
             return metrics | self._costs() | {"diverged": 1.0, "status": "diverged"}
         test = self.splits["test"]
-        metrics = named("test", self._measure(test), test) | noise_of(self.study.data, self.model.problem)
+        metrics = named("test", self._measure(test), test) | self.noise
         if self.study.projection is not None:
             metrics |= self._project(self.study.projection)
         return metrics | self._costs() | {"diverged": 0.0, "status": "completed"}

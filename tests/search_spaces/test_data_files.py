@@ -9,7 +9,7 @@ import torch
 from cnn_core.domains import Box
 from cnn_core.problems import Problem
 from search_spaces import modules
-from search_spaces.data_files import SENT, find_file, gather, observed, sent_as, waves_of
+from search_spaces.data_files import SENT, find_file, gather, noise, observed, sent_as, waves_of
 from search_spaces.errors import StudyFileError
 from search_spaces.schema import Data, DataSplit
 
@@ -107,3 +107,16 @@ def test_a_folder_is_not_proposed_in_place_of_itself(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(StudyFileError, match=r"this file of data is a folder; write the path of one"):
         observed(ALONE, DataSplit({}, file="folder.csv"))
+
+
+def test_noise_is_a_mean_over_waves_like_the_error_that_it_is_beside(tmp_path: Path) -> None:
+    """Two waves with deviations of 0.1 and 0.3; a gap has none, and counts nowhere."""
+    rows = [f"{x},1,0,0.1" for x in (0.1, 0.2, 0.3)] + ["0.4,1,,", "0.5,2,0,0.3"]
+    whole = split(tmp_path, "\n".join(["x,k,u,u_error", *rows, ""]))
+    assert noise(PROBLEM, whole) == pytest.approx((0.01 + 0.09) / 2)
+
+
+def test_noise_is_known_where_all_deviations_are(tmp_path: Path) -> None:
+    assert noise(PROBLEM, split(tmp_path, "x,k,u\n0.5,1,0\n")) is None
+    assert noise(PROBLEM, split(tmp_path, "x,k,u,u_error,v\n0.5,1,0,0.1,2\n")) is None
+    assert noise(PROBLEM, DataSplit({})) is None

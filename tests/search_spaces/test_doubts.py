@@ -102,6 +102,8 @@ def test_a_warm_up_as_long_as_the_training_is_told(warm_up: dict, path: str) -> 
         ),
         ({WARM_UP: 60.0}, None),
         ({f"search.{WARM_UP}": {"uniform": [0.0, 30.0]}}, f"search.{WARM_UP} is at most 30, 270 steps at 9 an epoch"),
+        ({f"search.{WARM_UP}": {"choice": [0.0, 60.0]}}, None),
+        ({f"search.{WARM_UP}": {"choice": [0.0, 30.0]}}, f"search.{WARM_UP} is at most 30, 270 steps at 9 an epoch"),
         ({"training.method": {"name": "soft"}}, None),
         ({WARM_UP: 0.0, "training.roles.data": "measured"}, None),
     ],
@@ -109,7 +111,7 @@ def test_a_warm_up_as_long_as_the_training_is_told(warm_up: dict, path: str) -> 
 def test_a_warm_up_too_short_for_an_unknown_is_told(settings: dict, told: str | None) -> None:
     found = doubts(load_study("heat-inverse", {"search": {}} | settings))
     assert len(found) == (told is not None) and all(line.startswith(told or "") for line in found)
-    assert all("write 56 or more" in line for line in found)
+    assert all("write 112 or more" in line for line in found)
 
 
 def test_without_an_objective_nothing_warms_up() -> None:

@@ -71,6 +71,12 @@ def test_who_leaves_an_unknown_at_its_start_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_a_slip_in_a_contestant_is_an_error_and_leaves_nobody_out(tmp_path: Path) -> None:
+    wrong = load_line_up(line_up(tmp_path, plain=PLAIN, soft={"set": {"training.method.wieght": 1.0}}))
+    with pytest.raises(StudyFileError, match=r"contestants\.soft\.set\..*wieght is not known for soft; write weight"):
+        enter(str(write(tmp_path, {})), wrong, {})
+
+
 def test_a_problem_for_nobody_is_an_error(tmp_path: Path) -> None:
     nobody = load_line_up(line_up(tmp_path, second=SECOND_ORDER))
     with pytest.raises(StudyFileError, match=r"no contestant can run on this problem; second: contestants.second"):

@@ -136,11 +136,15 @@ def test_where_nobody_solved_the_problem_it_is_said_first() -> None:
 
     assert first() == said(good)[0]
     assert first(entries=(times(1e6),)).startswith(
-        "On fronts no entry is of use: the smallest median of test/relative_l2 is"
+        "On fronts no entry learned the solution: the smallest median relative error is"
     )
-    assert first(entries=(times(math.inf),)) == (
-        "On fronts no entry is of use: the median run of each failed; ratios there compare failures."
-    )
+    assert first(entries=(times(math.inf),)) == ("On fronts the median run of every entry failed.")
+
+
+def test_who_knows_no_constraint_speaks_for_none() -> None:
+    free = changed(valued(made(), **VALUES), "null-space", lambda entry: replace(entry, free=True))
+    assert {one.standing.label for one in found(free) if one.way is Way.TRAINED} == {"batch"}
+    assert free.is_free("null-space") and not free.is_free("batch")
 
 
 def test_errors_of_measurement_say_whether_anybody_fits_the_data() -> None:
@@ -164,8 +168,8 @@ def test_errors_of_measurement_say_whether_anybody_fits_the_data() -> None:
         comparison = replace(made(("fronts",)), problems=(replace(problem, entries=observed, noise=noise),))
         (first, *_) = headline(comparison, judge(comparison))
         assert told == (
-            first == "On fronts no entry is of use: the smallest median of test/data_mse is 5.0 times what errors of "
-            "measurement leave; ratios there compare failures."
+            first == "On fronts no entry comes down to the errors of measurement: the smallest median data error "
+            "is 5.0 times what these leave."
         )
 
 

@@ -92,7 +92,7 @@ def test_a_finished_trial_writes_what_figures_are_drawn_from(tmp_path):
     trial.save(tmp_path)
     with np.load(tmp_path / "predictions.npz") as arrays:
         names = "x u p before after observed path_x path_steps path_predictions path_errors path_distances trained "
-        names += "coordinates outputs parameters unknowns truths time box collocation "
+        names += "coordinates outputs parameters unknowns found truths time box collocation "
         names += "planes plane_before plane_after plane_exact plane_residual plane_residual_after"
         assert set(arrays) == set(names.split())
         assert arrays["p"][1] == 2.3
