@@ -131,6 +131,7 @@ def test_what_no_machine_holds_is_refused(tmp_path: Path, changes: dict[str, Any
     assert error_of(tmp_path, changes).startswith(message)
 
 
+@pytest.mark.slow
 def test_a_search_with_more_combinations_than_can_be_walked_through_is_checked_in_part(tmp_path: Path) -> None:
     many: dict[str, Any] = {
         "search:training.batch_size": {"choice": [*range(1, 300)]},
