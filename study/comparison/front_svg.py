@@ -18,7 +18,7 @@ from study.report.plot_style import EXACT
 WIDTH, HEIGHT = 720, 460
 LEFT, RIGHT, TOP, BOTTOM = 76, 16, 12, 50
 SHAPES = {"s": "M-5-5h10v10h-10z", "D": "M0-6.5 6.5 0 0 6.5-6.5 0z"}
-MOST_TICKS = 8
+MOST_TICKS, FEWEST_POWERS = 8, 3
 
 STYLE = """
 .front { width: 100%; min-width: 36rem; font: 13px system-ui, sans-serif; }
@@ -46,10 +46,14 @@ class Axis:
         return round(self.start + share * (self.end - self.start), 1)
 
     @property
-    def decades(self) -> list[int]:
-        """The powers of ten that are marked."""
-        every = list(range(math.ceil(self.low), math.floor(self.high) + 1))
-        return every[:: max(1, -(-len(every) // MOST_TICKS))]
+    def ticks(self) -> list[tuple[float, str]]:
+        """The errors that are marked, with their labels: powers of ten or, where hardly any is in view, 1, 2 and 5."""
+        powers = list(range(math.ceil(self.low), math.floor(self.high) + 1))
+        if len(powers) >= FEWEST_POWERS:
+            return [(10.0**power, _power(power)) for power in powers[:: -(-len(powers) // MOST_TICKS)]]
+        every = range(math.floor(self.low), math.ceil(self.high) + 1)
+        errors = [digit * 10.0**power for power in every for digit in (1, 2, 5)]
+        return [(error, number(error)) for error in errors if self.low <= _log(error) <= self.high]
 
 
 def front_svg(comparison: Comparison, problem: ProblemResult, links: Links) -> str:
@@ -91,14 +95,14 @@ def _log(error: float) -> float:
 def _grid(x: Axis, y: Axis) -> list[str]:
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     lines = [f'<rect class="frame" x="{LEFT}" y="{TOP}" width="{right - LEFT}" height="{bottom - TOP}"/>']
-    for power in x.decades:
-        at = x.at(10.0**power)
+    for error, label in x.ticks:
+        at = x.at(error)
         lines.append(f'<path class="grid" d="M{at} {TOP}V{bottom}"/>')
-        lines.append(f'<text x="{at}" y="{bottom + 18}" text-anchor="middle">{_power(power)}</text>')
-    for power in y.decades:
-        at = y.at(10.0**power)
+        lines.append(f'<text x="{at}" y="{bottom + 18}" text-anchor="middle">{label}</text>')
+    for error, label in y.ticks:
+        at = y.at(error)
         lines.append(f'<path class="grid" d="M{LEFT} {at}H{right}"/>')
-        lines.append(f'<text x="{LEFT - 8}" y="{at + 4}" text-anchor="end">{_power(power)}</text>')
+        lines.append(f'<text x="{LEFT - 8}" y="{at + 4}" text-anchor="end">{label}</text>')
     return lines
 
 

@@ -107,6 +107,12 @@ def logarithmic(axes: Axes, values: Iterable[float], *, axis: str = "y") -> tupl
     return limits
 
 
+UPWARDS = ((4, (1, 2, 3, 5)), (0, (1, 1.5, 2, 3, 4, 6, 8)))
+ALONG = ((10, (1, 3)), (4, (1, 2, 5)), (0, (1, 1.5, 2, 3, 4.5, 7)))
+"""From this ratio of the ends on, ticks in a decade; at least two in view, or matplotlib takes too many. Labels that
+stand beside each other need room."""
+
+
 def logarithmic_between(axes: Axes, low: float, high: float, *, axis: str = "y") -> None:
     """Make an axis logarithmic from `low` to `high`, with as many labels as are legible."""
     if axis == "x":
@@ -118,7 +124,7 @@ def logarithmic_between(axes: Axes, low: float, high: float, *, axis: str = "y")
     if high / low > 1e3:
         ticks.set_minor_locator(NullLocator())
     else:
-        subs = (1, 2, 3, 5) if high / low > 4 else (1, 1.5, 2, 3, 4, 6, 8)  # two in view, or matplotlib takes too many
+        subs = next(subs for least, subs in (ALONG if axis == "x" else UPWARDS) if high / low > least)
         ticks.set_minor_locator(LogLocator(10, subs=subs))
         decades_in_view = math.floor(math.log10(high)) - math.ceil(math.log10(low)) + 1
         label_all = LogFormatterSciNotation(labelOnlyBase=False, minor_thresholds=(math.inf, math.inf))
