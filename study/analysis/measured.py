@@ -6,7 +6,8 @@ known, their relative errors (`unknown/<name>_error`). Data whose errors of meas
 that these alone leave (`noise/<split>`).
 """
 
-from collections.abc import Collection, Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from cnn_core.metrics import METRICS
 from study.analysis.variants import CONSTRAINT, DATA, ERRORS, PROJECTED
@@ -17,6 +18,9 @@ UNKNOWN, OFF, MEAN_SQUARE = "unknown/", "_error", "_mse"
 
 NOISE, FAR, UNFITTED = "noise/", 4.0, 2.0
 """A data error is far from what the errors of measurement leave, and hardly theirs: 15 values are so 1 time in 80."""
+
+FEWEST_EPOCHS, MOVING = 10, 0.01
+"""An unknown that changes by more in the last tenth of so many epochs has not been found yet."""
 
 TRADE_OFF = (DATA, CONSTRAINT)
 """The two errors that the Pareto set weighs against each other."""
@@ -41,6 +45,18 @@ def unknowns_in(names: Collection[str]) -> tuple[str, ...]:
     """The unknowns that trials find."""
     known = [name.removeprefix(UNKNOWN) for name in names if name.startswith(UNKNOWN)]
     return tuple(name for name in known if not (name.endswith(OFF) and name.removesuffix(OFF) in known))
+
+
+def still_moving(history: Sequence[Mapping[str, float | str]]) -> dict[str, float]:
+    """By how much unknowns changed in the last tenth of the epochs, relative to their values, where that is much."""
+    if len(history) < FEWEST_EPOCHS:
+        return {}
+    before, last = history[-1 - len(history) // 10], history[-1]
+    changes = {
+        name: abs(float(last[f"{UNKNOWN}{name}"]) / (float(before[f"{UNKNOWN}{name}"]) or math.nan) - 1)
+        for name in unknowns_in(last)
+    }
+    return {name: change for name, change in changes.items() if change > MOVING}
 
 
 def unfitted(metrics: Mapping[str, float | str], split: str = "train") -> float | None:

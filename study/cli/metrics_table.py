@@ -56,7 +56,10 @@ def _unknowns(metrics: Metrics, names: Sequence[str]) -> Group:
     table = Table("unknown", "value", *(["relative error"] if known else []), box=None, header_style="bold")
     for name, error in zip(names, errors, strict=True):
         table.add_row(name, _shown(metrics[f"{UNKNOWN}{name}"]), *([_shown(error)] if known else []))
-    return Group("", Fitting(table))
+    projected = any(name.startswith(PROJECTED) for name in metrics)
+    return Group(
+        "", Fitting(table), *([Text("A projection leaves them as they are.", style="dim")] if projected else [])
+    )
 
 
 def _fit(metrics: Metrics) -> list[Text]:

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from search_spaces.load import dump
 from search_spaces.schema import Study
+from study.analysis.measured import still_moving
 from study.cli.exit_codes import RunFailed, mendable, unwritten
 from study.cli.interrupts import Interrupted, deferred
 from study.cli.metrics_table import metrics_table
@@ -33,6 +34,13 @@ def run_and_show(study: Study, *, save: Path | None, checkpoint: Path | None, as
     metrics = _finished(trial, study, console, save)
     if trial.reason:
         console.print(f"diverged: {trial.reason}", highlight=False, markup=False, soft_wrap=True)
+    for name, change in ({} if trial.reason else still_moving(trial.history)).items():
+        console.print(
+            f"{name} still moved by {100 * change:.2g} % in the last tenth of the epochs: train longer, or with a rate "
+            "that falls",
+            highlight=False,
+            soft_wrap=True,
+        )
     _show(metrics, study, trial.reason, as_json=as_json)
     if save is not None:
         _save(trial, save)

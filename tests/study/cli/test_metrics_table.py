@@ -34,6 +34,8 @@ def test_unknowns_have_a_table_of_their_own() -> None:
         ["rate", "0.4", "0.2"],
     ]
     assert printed({"unknown/rate": 0.4})[-1] == ["rate", "0.4"]
+    kept = printed({"unknown/rate": 0.4, "projected/test/constraint_mse": 0.1})
+    assert " ".join(kept[-1]) == "A projection leaves them as they are."
 
 
 def test_a_network_far_from_its_data_is_told_where_their_errors_are_known() -> None:
