@@ -158,9 +158,9 @@ def _interval(estimate: Estimate) -> str:
 
 
 def too_wide(estimate: Estimate) -> bool:
-    """Whether its interval holds almost anything, as that of two searches that differ does."""
+    """Whether its interval holds almost any error, or ratio, as that of two searches that differ does."""
     low, high = estimate.interval or (1.0, 1.0)
-    return low < high / WIDEST
+    return (low, high) == (0.0, math.inf) or 0 < low * WIDEST < high < math.inf
 
 
 def _constraint(ratio: float) -> str:

@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from study.comparison.sentences import number, sentence
+from study.comparison.sentences import number, sentence, too_wide
 from study.comparison.standing import Claim, Overall, Seconds, Standing
 from study.comparison.verdict import judge
 from study.statistics.comparison import Decision
@@ -124,6 +124,8 @@ def test_beside_a_baseline_that_failed_there_is_no_ratio() -> None:
 def test_an_open_interval_and_none_at_all() -> None:
     wide = Estimate(0.5, (0.0, math.inf), Over.SEARCHES)
     assert "(interval too wide to tell)" in sentence(overall(on(U, U), ratio=wide))
+    ends = {(1e-7, 1.0): True, (1e-5, 1.0): False, (0.0, 0.99): False, (0.2, math.inf): False, (0.0, math.inf): True}
+    assert {one: too_wide(Estimate(0.5, one, Over.SEARCHES)) for one in ends} == ends
     told = Estimate(0.5, (1e-3, 999.0), Over.SEARCHES)
     assert "(95 % interval 0.0010 to 1000)" in sentence(overall(on(U, U), ratio=told))
     none = Estimate(0.5, None, Over.SEEDS)
