@@ -83,10 +83,12 @@ def test_from_the_question_to_the_page(command: Command) -> None:
     stopped = command("compare", "small.yaml", "other.yaml", *SMALL, "--hours", "0.000001")
     assert stopped.code == 0 and "verdict  none yet" in stopped.out
     assert "go on with: cnn-study compare --name mine" in stopped.out
+    assert "mine asks for 4 searches of 2 contestants at most, each with 2 trials at most and " in stopped.err
     done = command("compare", "--name", "mine")
     assert done.code == 0, done.err
     said = done.out.splitlines()
-    assert said[0].startswith("Training with constraints ")
+    assert said[0].startswith("On small no entry learned the solution: the smallest median relative error is ")
+    assert any(line.startswith("Training with constraints (heavy) ") for line in said)
     assert {"plain", "heavy"} <= {line.split(" ")[0] for line in said}
     page = Path("runs/mine/report/comparison.html")
     assert said[-1] == f"page     {page}" and "heavy" in page.read_text(encoding="utf-8")
