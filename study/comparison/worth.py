@@ -11,6 +11,7 @@ from enum import StrEnum
 from statistics import median
 
 from study.comparison.result import Comparison, EntryResult
+from study.comparison.sentences import NEARLY
 from study.comparison.standing import Standing
 from study.comparison.verdict import Verdict
 from study.statistics.comparison import Decision
@@ -72,7 +73,7 @@ def worth_in_short(comparison: Comparison, found: Sequence[Champion]) -> Iterato
     for way in Way:
         if own := [one for one in found if one.way is way]:
             names = [problem.name for problem in comparison.problems]
-            yield f"{way.capitalize()}{_whose(comparison, way)} {_claim(own, names)}{_doubt(own)}."
+            yield f"{way.capitalize()}{_whose(comparison, way)} {_claim(own, names)}{_price(own)}{_doubt(own)}."
 
 
 def _whose(comparison: Comparison, way: Way) -> str:
@@ -92,6 +93,14 @@ def _claim(own: Sequence[Champion], problems: Sequence[str]) -> str:
     else:
         where = f"{'all' if worth else 'any of the'} {len(problems)} problems"
     return f"{does} the error of the best tuned baseline on {where}"
+
+
+def _price(own: Sequence[Champion]) -> str:
+    """Where what halves the error obeys the constraints less than the baseline does."""
+    worth = [one.standing for one in own if one.halves_error]
+    larger = [one.problem for one in worth if (one.constraint_ratio or 0.0) > NEARLY]
+    where = f" on {', '.join(larger)}" if len(larger) < len(worth) else ""
+    return f", with a larger constraint error{where}" if larger else ""
 
 
 def _doubt(own: Sequence[Champion]) -> str:

@@ -173,6 +173,15 @@ def test_errors_of_measurement_say_whether_anybody_fits_the_data() -> None:
         )
 
 
+def test_a_larger_constraint_error_is_told() -> None:
+    one = valued(made(), **VALUES)
+    of = [champion for champion in found(one) if champion.way is Way.TRAINED]
+    loose = [replace(each, standing=replace(each.standing, constraint_ratio=66.0)) for each in of]
+    halves = f"{TRAINING} at least halves the error of the best tuned baseline on all 2 problems"
+    assert next(worth_in_short(one, loose)) == f"{halves}, with a larger constraint error."
+    assert next(worth_in_short(one, [of[0], loose[1]])) == f"{halves}, with a larger constraint error on fronts."
+
+
 def test_what_goes_on_speaks_of_what_there_is_so_far() -> None:
     going_on = replace(valued(made(), **VALUES), ended=None)
     assert next(headline(going_on, judge(going_on))).startswith(f"So far, t{TRAINING[1:]} at least halves ")
