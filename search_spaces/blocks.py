@@ -36,7 +36,7 @@ def read(cls: type[T], raw: Any, path: str = "", *, expected: str = BLOCK) -> T:
     slots = slots_of(cls)
     for key in raw:
         if key not in slots:
-            raise UnknownKeyError(_join(path, key), _hint(cls, key, slots))
+            raise UnknownKeyError(_join(path, key), _hint(cls, key, slots, path))
     for key, slot in slots.items():
         if slot.required and key not in raw:
             raise StudyFileError(f"{_join(path, key)} is missing; write {slot.expected}")
@@ -110,6 +110,19 @@ def tag_of(cls: type) -> tuple[str, str] | None:
     return None
 
 
+@cache
+def keys_below(cls: type) -> tuple[frozenset[str], frozenset[str]]:
+    """All keys at any depth of a block, whichever variants are chosen; and those of them that hold a block."""
+    keys, blocks = set[str](), set[str]()
+    for name, slot in slots_of(cls).items():
+        keys.add(name)
+        if slot.classes:
+            blocks.add(name)
+        for found, held in map(keys_below, slot.classes):
+            keys, blocks = keys | found, blocks | held
+    return frozenset(keys), frozenset(blocks)
+
+
 def _slot(hint: Any, *, required: bool) -> Slot:
     if get_origin(hint) is Mapping and any(map(is_dataclass, _members(get_args(hint)[1]))):
         return Slot((), None, required, many=_slot(get_args(hint)[1], required=True))
@@ -157,9 +170,9 @@ def _choose(slot: Slot, raw: Any, path: str) -> type:
     return variants[key, raw[key]]
 
 
-def _hint(cls: type, key: str, slots: Mapping[str, Slot]) -> str:
+def _hint(cls: type, key: str, slots: Mapping[str, Slot], path: str) -> str:
     if not (tag := tag_of(cls)):
-        below = [] if near(key, list(slots)) else list(dict.fromkeys(_below(cls, key)))
+        below = [] if near(key, list(slots)) else [_join(path, one) for one in dict.fromkeys(_below(cls, key))]
         return f"; write {' or '.join(below)}" if 0 < len(below) <= MOST_PLACES else f"; {nearest(key, slots)}"
     known = [name for name in slots if name != tag[0]]
     return f" for {tag[1]}; {nearest(key, known, hidden=tag[:1])}"

@@ -86,13 +86,13 @@ class Wanted:
         in_other_words = {
             other: error
             for error in lacking
-            for name in {one.casefold() for one in (error.removesuffix(ERROR), found[error.removesuffix(ERROR)])}
+            for name in {error.removesuffix(ERROR), found[error.removesuffix(ERROR)]}
             for word in OTHER_WORDS
             for other in (f"{name}_{word}", f"{word}_{name}")
         }
         of_others = {f"{name}{ERROR}" for name in names}
         for name in (one for one in names if one not in found.values() and one not in of_others):
-            known = in_other_words.get(name.casefold())
+            known = in_other_words.get(name)
             if near := [known] if known else get_close_matches(name, lacking, 1, NEAR):
                 raise StudyFileError(
                     f"column {name} would be ignored, and is hardly meant to be; call it {near[0]}, or write columns: "

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from search_spaces.checks import check_sizes
 from search_spaces.contestants import CONTESTANT, of_contestant
-from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
+from search_spaces.errors import StudyFileError, nearest, shown
 from search_spaces.measured import check_metrics
 from search_spaces.overrides import CONTESTANTS, OF_A_CONTESTANT, together
 from search_spaces.schema import OF_A_TRIAL, ProblemChoice, Study
@@ -114,8 +114,6 @@ def _asked(problem: ProblemChoice) -> ProblemChoice:
 def _naming(where: str) -> Iterator[None]:
     try:
         yield
-    except UnknownKeyError as error:
-        raise error.within(where) from None
     except StudyFileError as error:
         raise StudyFileError(f"{where}{error}") from None
 

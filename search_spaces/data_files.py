@@ -9,7 +9,6 @@ import shutil
 import sys
 from hashlib import file_digest, sha256
 from pathlib import Path
-from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -98,7 +97,11 @@ def noise(problem: Problem, split: DataSplit) -> float | None:
     if found.deviation is None or (found.deviation.isnan() & ~found.u.isnan()).any():
         return None
     waves, wave = _distinct(_parameters(problem, split, found, path))
-    return fmean(float(found.deviation[wave == index].square().nanmean()) for index in range(len(waves)))
+    squares, counts = (
+        torch.zeros(len(waves), dtype=torch.float64).index_add(0, wave, rows.sum(dim=1))
+        for rows in (found.deviation.square().nan_to_num(0.0), (~found.u.isnan()).double())
+    )
+    return float((squares / counts).mean())
 
 
 def _read(problem: Problem, split: DataSplit, path: Path) -> Observations:

@@ -34,11 +34,7 @@ class UnknownKeyError(StudyFileError):
 
     def __init__(self, path: str, hint: str) -> None:
         super().__init__(f"{path} is not known{hint}")
-        self.path, self.hint = path, hint
-
-    def within(self, where: str) -> "UnknownKeyError":
-        """The same, told behind these words."""
-        return UnknownKeyError(f"{where}{self.path}", self.hint)
+        self.path = path
 
 
 @contextmanager

@@ -12,22 +12,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from search_spaces.blocks import read
+from search_spaces.blocks import keys_below, read
 from search_spaces.contestant_checks import check_contestants
 from search_spaces.contestants import of_contestant
 from search_spaces.doubts import never_found
-from search_spaces.errors import StudyFileError, UnknownKeyError, nearest
+from search_spaces.errors import StudyFileError, nearest
 from search_spaces.load import load_study
 from search_spaces.overrides import CONTESTANTS
-from search_spaces.schema import CONFIG, Contestant, Study
+from search_spaces.schema import CONFIG, Contestant, Study, Training
 from search_spaces.search_checks import tried_in
 from search_spaces.shipped import find
 from search_spaces.yaml_text import parse, text_of
 
 FOLDER = Path(__file__).parent / "line_ups"
 
-OF_A_PROBLEM = (".problem.", ".data.")
-"""In paths of what one problem may have, and another not."""
+BLOCKS: Mapping[str, type] = {"training": Training}
+"""Whose keys are the same for all problems."""
 
 WITHOUT_SEARCH: Mapping[str, Any] = {"search": {}, "tune.balance": None, "tune.first": []}
 """Laid over a study file that searches itself."""
@@ -91,15 +91,10 @@ def enter(space: str, line_up: LineUp, overrides: Mapping[str, Any], edition: in
     able: dict[str, Contestant] = {}
     refused: dict[str, str] = {}
     for name, contestant in {**line_up.contestants, **bare.contestants}.items():
+        _require_keys(name, contestant)
         try:
             check_contestants(one := _alone(bare, name, contestant), tried)
             _require_found(one, name)
-        except UnknownKeyError as error:
-            if any(part in f".{error.path}" for part in OF_A_PROBLEM):
-                refused[name] = str(error)
-                continue
-            slip = error if error.path.startswith(f"{CONTESTANTS}.") else error.within(f"{CONTESTANTS}.{name}.set.")
-            raise StudyFileError(f"{find(space).name}: {slip}") from None  # which is no matter of the problem
         except StudyFileError as error:
             refused[name] = str(error)
         else:
@@ -108,6 +103,21 @@ def enter(space: str, line_up: LineUp, overrides: Mapping[str, Any], edition: in
         first, reason = next(iter(refused.items()))
         raise StudyFileError(f"{find(space).name}: no contestant can run on this problem; {first}: {reason}")
     return Entered(replace(bare, contestants=able), refused)
+
+
+def _require_keys(name: str, contestant: Contestant) -> None:
+    """No slip leaves a contestant out: its keys are known, in whichever variant of a block. Raises StudyFileError.
+
+    Those of networks and problems are left to these, which may be anybody's.
+    """
+    for where in ("set", "search"):
+        for path in getattr(contestant, where):
+            block, *between = path.split(".")
+            if block in BLOCKS and between:
+                known, blocks = keys_below(BLOCKS[block])
+                *between, last = between
+                if last not in known and {*between} <= blocks:
+                    raise StudyFileError(f"{CONTESTANTS}.{name}.{where}.{path} is not known; {nearest(last, known)}")
 
 
 def _require_found(study: Study, name: str) -> None:

@@ -20,7 +20,6 @@ from study.journal.record import TrialRecord
 from study.prediction.at_points import Predicted, names_of, outside, predict_at, project_at
 from study.prediction.load import load_trial
 from study.prediction.trained import SOLVER, TrainedNetwork
-from study.trial.files import SETTINGS
 
 
 def predict_and_say(where: Trained, *, at: Path, output: Path, project: bool) -> None:
@@ -31,9 +30,8 @@ def predict_and_say(where: Trained, *, at: Path, output: Path, project: bool) ->
         network = load_trial(folder)
     if project and network.settings.projection is None:
         raise BadInputError(
-            f"{where.folder}: trial {record.trial} has no projection; leave out --project, or project what it trained: "
-            f"cnn-study trial {folder / SETTINGS} --set '{SOLVER.replace(': ', '=', 1)}' --from-checkpoint {folder} "
-            "--save DIR"
+            f"{where.folder}: trial {record.trial} has no projection; leave out --project, or project what it trained, with "
+            f"its settings: cnn-study trial SPACE --set '{SOLVER.replace(': ', '=', 1)}' --from-checkpoint {folder}"
         )
     project = project or not network.trained  # of random parameters nobody wants to know
     points = read_points(at, names_of(network))

@@ -108,7 +108,7 @@ def logarithmic(axes: Axes, values: Iterable[float], *, axis: str = "y") -> tupl
 
 
 UPWARDS = ((4, (1, 2, 3, 5)), (0, (1, 1.5, 2, 3, 4, 6, 8)))
-ALONG = ((10, (1, 3)), (4, (1, 2, 5)), (0, (1, 1.5, 2, 3, 4.5, 7)))
+ALONG = ((10, (1, 3)), (4, (1, 2, 4, 7)), (0, (1, 1.5, 2, 3, 4, 6, 8)))
 """From this ratio of the ends on, ticks in a decade; at least two in view, or matplotlib takes too many. Labels that
 stand beside each other need room."""
 

@@ -71,10 +71,23 @@ def test_who_leaves_an_unknown_at_its_start_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_a_slip_in_a_contestant_is_an_error_and_leaves_nobody_out(tmp_path: Path) -> None:
-    wrong = load_line_up(line_up(tmp_path, plain=PLAIN, soft={"set": {"training.method.wieght": 1.0}}))
-    with pytest.raises(StudyFileError, match=r"contestants\.soft\.set\..*wieght is not known for soft; write weight"):
-        enter(str(write(tmp_path, {})), wrong, {})
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ({"set": {"training.method.wieght": 1.0}}, "set"),
+        ({"search": {"training.method.wieght": {"uniform": [0.1, 1.0]}}}, "search"),
+    ],
+)
+def test_a_slip_in_a_contestant_is_an_error_and_leaves_nobody_out(wrong: Any, where: str, tmp_path: Path) -> None:
+    lined_up = load_line_up(line_up(tmp_path, plain=PLAIN, soft=wrong))
+    with pytest.raises(StudyFileError, match=rf"contestants\.soft\.{where}\.training.*wieght is not known; write w"):
+        enter(str(write(tmp_path, {})), lined_up, {})
+
+
+def test_a_key_of_another_variant_than_the_problem_has_is_no_slip(tmp_path: Path) -> None:
+    gain = {"set": {"training.method.gain": 1.0}}
+    entered = enter(str(write(tmp_path, {})), load_line_up(line_up(tmp_path, plain=PLAIN, batch=gain)), {})
+    assert [*entered.refused] == ["batch"]
 
 
 def test_a_problem_for_nobody_is_an_error(tmp_path: Path) -> None:

@@ -66,6 +66,11 @@ def test_misspelt_deviations_are_not_ignored(tmp_path: Path) -> None:
         "column prey_eror would be ignored, and is hardly meant to be; call it prey_error, or write "
         "columns: {prey_eror: prey_error}; if it holds something else, call it so"
     )
+    for name in ("prey_std", "sigma_prey"):
+        path = csv(tmp_path, f"x,t,prey,{name}\n0,0,1,0.1\n")
+        assert f"column {name} would be ignored" in error_of(path, outputs=("prey",))
+    renamed = csv(tmp_path, "x,t,T,T_std\n0,0,1,0.1\n")
+    assert "call it u_error" in error_of(renamed, outputs=("u",), columns={"T": "u"})
     others = csv(tmp_path, "x,t,wind_y,wind_x,wind_x_error,remark\n0,0,1,2,0.1,7\n")
     assert read(others, outputs=("wind_y",)).deviation is None
 
