@@ -30,8 +30,8 @@ def predict_and_say(where: Trained, *, at: Path, output: Path, project: bool) ->
         network = load_trial(folder)
     if project and network.settings.projection is None:
         raise BadInputError(
-            f"{where.folder}: trial {record.trial} has no projection; leave out --project, or project what it trained, with "
-            f"its settings: cnn-study trial SPACE --set '{SOLVER.replace(': ', '=', 1)}' --from-checkpoint {folder}"
+            f"{where.folder}: trial {record.trial} has no projection; leave out --project, or project what it trained: "
+            f"with its settings cnn-study trial SPACE --set '{SOLVER.replace(': ', '=', 1)}' --from-checkpoint {folder}"
         )
     project = project or not network.trained  # of random parameters nobody wants to know
     points = read_points(at, names_of(network))
