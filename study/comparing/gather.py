@@ -22,6 +22,9 @@ from study.analysis.variants import Variant
 from study.comparing.mattered import mattered
 from study.comparing.question import Question
 from study.comparison.result import (
+    CONSTRAINT,
+    DATA,
+    SOLUTION,
     Comparison,
     Confirmed,
     EntryResult,
@@ -38,8 +41,6 @@ from study.journal.record import TRAINING_SECONDS, TrialRecord
 
 Runs = Callable[[str, str], str | None]
 """(study, trial) → MLflow's run of it, if it has one."""
-
-SOLUTION, DATA, CONSTRAINT = "test/relative_l2", "test/data_mse", "test/constraint_mse"
 
 TEST_NOISE = f"{NOISE}test"
 

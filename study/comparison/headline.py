@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 from study.analysis.measured import FAR
 from study.comparison.gains import gains, gains_in_short
-from study.comparison.result import Comparison
+from study.comparison.result import SOLUTION, Comparison
 from study.comparison.sentences import number
 from study.comparison.verdict import Verdict
 from study.comparison.worth import champions, worth_in_short
 from study.statistics.middles import median_error
 
-RELATIVE, NO_BETTER_THAN_HALF = "test/relative_l2", 0.5
+NO_BETTER_THAN_HALF = 0.5
 """A relative error from which on nobody would use a network."""
 
 
@@ -37,7 +37,7 @@ def _unlearned(comparison: Comparison, verdict: Verdict) -> Iterator[str]:
         misfit = min(errors, default=0.0) / (problem.noise or math.inf)
         if error == math.inf:
             yield f"On {problem.name} the median run of every entry failed."
-        elif problem.error == RELATIVE and error >= NO_BETTER_THAN_HALF and (problem.noise is None or misfit > FAR):
+        elif problem.error == SOLUTION and error >= NO_BETTER_THAN_HALF and (problem.noise is None or misfit > FAR):
             yield (
                 f"On {problem.name} no entry learned the solution: the smallest median relative error is "
                 f"{number(error)}, and zero everywhere has 1; ratios there compare failures."

@@ -12,6 +12,9 @@ from typing import Any
 
 from cnn_core.metrics import WORST
 
+SOLUTION, DATA, CONSTRAINT = "test/relative_l2", "test/data_mse", "test/constraint_mse"
+"""The test metrics that judge, the first one that a problem has for its error, and the last one for its constraints."""
+
 PROJECTED = " + projection"
 """What the projected networks of a contestant are called behind its name."""
 
@@ -128,7 +131,7 @@ class EntryResult:
     @property
     def data_errors(self) -> list[float]:
         """The test data_mse of those runs; inf if there are none."""
-        return [run.error("test/data_mse") for run in self.confirmed] or [math.inf]
+        return [run.error(DATA) for run in self.confirmed] or [math.inf]
 
     def errors(self, metric: str, *, studies: int, seeds: int) -> ErrorTable:
         """Test errors of `studies` searches by `seeds` runs, by seed; inf for what is missing."""
