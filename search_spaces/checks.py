@@ -165,7 +165,7 @@ def _check_split(problem: Problem, split: DataSplit, path: str) -> None:
     for key in problem.given:
         if key not in split.parameters and split.file is None:
             raise StudyFileError(f"{path}.{key} is missing; write a list of values or {{linspace: [low, high, count]}}")
-    for key in ("share", "order", "columns"):
+    for key in ("share", "order", "columns", "bootstrap"):
         if split.file is None and getattr(split, key) != getattr(NO_FILE, key):
             raise StudyFileError(f"{path}.{key} belongs to a file; write file, too, or remove it")
     held = [region for region in dict.fromkeys(problem.region_of.values()) if region in problem.domain.regions]
@@ -224,7 +224,12 @@ def _same(one: float, other: float) -> bool:
 
 
 def _check_shares(data: Data) -> None:
-    """No row of a file belongs to two splits."""
+    """No row of a file belongs to two splits, and none that measures is drawn anew."""
+    for name, split in data.splits.items():
+        if name != "train" and split.bootstrap is not None:
+            raise StudyFileError(
+                f"data.{name}.bootstrap is {split.bootstrap}, and only what trains is drawn anew; remove it"
+            )
     known = {name: split for name, split in data.splits.items() if split.file is not None}
     found: dict[str, tuple[Path, Share, Order]] = {}
     for name, split in known.items():

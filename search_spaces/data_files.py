@@ -7,6 +7,7 @@ the package; on the nodes of a cluster, and beside a study file that was sent th
 import os
 import shutil
 import sys
+from dataclasses import replace
 from hashlib import file_digest, sha256
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from torch import Tensor
 
 from cnn_core.problems import PointSet, Problem
 from search_spaces import modules
+from search_spaces.bootstrap import drawn_anew
 from search_spaces.errors import StudyFileError
-from search_spaces.observations import Observations, read_observations, require_inside
+from search_spaces.observations import Observations, naming, read_observations, require_inside
 from search_spaces.schema import Data, DataSplit
 
 SENT = "cnn_study_data"
@@ -61,24 +63,23 @@ def digest(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()[:DIGITS]
 
 
-def observed(problem: Problem, split: DataSplit) -> PointSet | None:
+def observed(problem: Problem, split: DataSplit, *, seed: int = 0) -> PointSet | None:
     """The observations of a split, its waves one after the other, in float64; None without a file.
+
+    `seed` draws those of a bootstrap.
 
     Raises StudyFileError: one line that names file, row and column.
     """
     if split.file is None:
         return None
-    path = find_file(split.file)
-    found = _read(problem, split, path)
-    require_inside(found, problem.domain.contains(found.x), path, coordinates=problem.axes)
-    p = _parameters(problem, split, found, path)
-    waves, wave = _distinct(p)
+    found = _read(problem, split, find_file(split.file), seed)
+    waves, wave = _distinct(found.p)
     at = wave.argsort(stable=True)
     sizes = tuple(torch.bincount(wave, minlength=len(waves)).tolist())
     weight = _weights(found)
     return PointSet(
         found.x[at],
-        p[at],
+        found.p[at],
         found.u.nan_to_num(0.0)[at],
         len(waves),
         weight=None if weight is None else weight[at],
@@ -86,17 +87,17 @@ def observed(problem: Problem, split: DataSplit) -> PointSet | None:
     )
 
 
-def noise(problem: Problem, split: DataSplit) -> float | None:
+def noise(problem: Problem, split: DataSplit, *, seed: int = 0) -> float | None:
     """The data_mse that errors of measurement leave of a perfect prediction: their mean square, a mean over the waves.
 
     None where they are not all known. Raises StudyFileError.
     """
     if split.file is None:
         return None
-    found = _read(problem, split, path := find_file(split.file))
+    found = _read(problem, split, find_file(split.file), seed)
     if found.deviation is None or (found.deviation.isnan() & ~found.u.isnan()).any():
         return None
-    waves, wave = _distinct(_parameters(problem, split, found, path))
+    waves, wave = _distinct(found.p)
     squares, counts = (
         torch.zeros(len(waves), dtype=torch.float64).index_add(0, wave, rows.sum(dim=1))
         for rows in (found.deviation.square().nan_to_num(0.0), (~found.u.isnan()).double())
@@ -104,8 +105,9 @@ def noise(problem: Problem, split: DataSplit) -> float | None:
     return float((squares / counts).mean())
 
 
-def _read(problem: Problem, split: DataSplit, path: Path) -> Observations:
-    return read_observations(
+def _read(problem: Problem, split: DataSplit, path: Path, seed: int) -> Observations:
+    """The observations of a split, all with their parameters."""
+    found = read_observations(
         path,
         coordinates=problem.axes,
         parameters=problem.given,
@@ -114,6 +116,12 @@ def _read(problem: Problem, split: DataSplit, path: Path) -> Observations:
         share=split.share,
         order=split.order,
     )
+    require_inside(found, problem.domain.contains(found.x), path, coordinates=problem.axes)
+    found = replace(found, p=_parameters(problem, split, found, path))
+    if split.bootstrap is None:
+        return found
+    with naming(path):
+        return drawn_anew(found, _distinct(found.p)[1], split.bootstrap, seed=seed)
 
 
 def waves_of(problem: Problem, split: DataSplit, data: PointSet | None) -> Tensor:

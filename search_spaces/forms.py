@@ -14,7 +14,7 @@ from search_spaces.schema import Choice, DataSplit, Integer, NetworkChoice, Prob
 MOST_VALUES = 10_000
 """Of all lists of a study file together; a `linspace` counts as many as it stands for."""
 
-OF_A_SPLIT = ("points", "sampling", "file", "share", "order", "columns")
+OF_A_SPLIT = ("points", "sampling", "file", "share", "order", "columns", "bootstrap")
 """The keys of a split; all others are parameters of the problem."""
 
 DISTRIBUTIONS: Mapping[str, tuple[str, bool]] = {
@@ -46,7 +46,8 @@ def condense_split(split: DataSplit) -> dict[str, Any]:
     if split.file is None:
         return parameters | drawn
     from_file = {"file": split.file, "share": list(split.share), "order": split.order, "columns": dict(split.columns)}
-    return parameters | drawn | from_file
+    again = {} if split.bootstrap is None else {"bootstrap": split.bootstrap}
+    return parameters | drawn | from_file | again
 
 
 def expand_problem(raw: Any, path: str) -> Any:

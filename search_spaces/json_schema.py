@@ -79,6 +79,7 @@ SHORT_FORMS: dict[str, dict[str, Any]] = {
             "share": _pair(NUMBER | {"minimum": 0, "maximum": 1}) | {"description": "of the file's rows"},
             "order": {"enum": ["random", "file"], "default": "random"},
             "columns": _object({}, {"type": "string"}, description="the file's name of a column: the problem's"),
+            "bootstrap": {"enum": ["rows", "errors", None], "default": None, "description": "of training data alone"},
         },
         {"anyOf": [_list(NUMBER, minItems=1), _LINSPACE]},
         anyOf=[{"required": ["points"]}, {"required": ["file"]}],

@@ -45,6 +45,13 @@ class Observations:
     rows: Tensor
     """(N,) int64: where each stands in the file; its first row is 1."""
 
+    def at(self, rows: slice | Tensor) -> "Observations":
+        """These rows, as a copy."""
+        deviation = None if self.deviation is None else self.deviation[rows].clone()
+        return Observations(
+            self.x[rows].clone(), self.p[rows].clone(), self.u[rows].clone(), deviation, self.rows[rows].clone()
+        )
+
 
 def read_observations(
     path: Path,
@@ -65,7 +72,7 @@ def read_observations(
         require_table(path)
         stamp = path.stat()
         found, keys = _sorted(path.absolute(), stamp.st_mtime_ns, stamp.st_size, wanted, order)
-        return _at(found, part(keys, share))
+        return found.at(part(keys, share))
 
 
 def require_inside(observations: Observations, inside: Tensor, path: Path, *, coordinates: Sequence[str]) -> None:
@@ -106,15 +113,7 @@ def _sorted(path: Path, modified: int, size: int, wanted: Wanted, order: Order) 
     keys = keys_of(torch.cat([found.x, found.p], dim=1).numpy(), order)
     beside = [*found.u.T, *([] if found.deviation is None else found.deviation.T)]
     at = np.lexsort([*(column.numpy() for column in beside), keys])  # by keys first; rows of one point by their values
-    return _at(found, torch.from_numpy(at)), keys[at]
-
-
-def _at(found: Observations, rows: slice | Tensor) -> Observations:
-    """These rows, as a copy."""
-    deviation = None if found.deviation is None else found.deviation[rows].clone()
-    return Observations(
-        found.x[rows].clone(), found.p[rows].clone(), found.u[rows].clone(), deviation, found.rows[rows].clone()
-    )
+    return found.at(torch.from_numpy(at)), keys[at]
 
 
 def _observed(path: Path, wanted: Wanted) -> Observations:

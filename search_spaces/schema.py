@@ -22,6 +22,7 @@ from cnn_core.problems import Problem, Split, Unknown
 from cnn_core.renewal import Refinement
 from cnn_core.solvers import SOLVERS
 from cnn_core.tasks import Role
+from search_spaces.bootstrap import Bootstrap
 from search_spaces.shares import Order, Share
 
 Scalar = str | int | float | bool | None
@@ -87,7 +88,8 @@ class DataSplit:
 
     `file` is a path, relative to the study file; `share` is the part of its rows that belongs to this split, in the
     order drawn from its points, or as they stand (`order: file`); `columns` renames the file's columns to the problem's
-    names. Without a file the exact solution is the data, where one is known.
+    names; a `bootstrap` draws them anew with every seed of the training. Without a file the exact solution is the data,
+    where one is known.
     """
 
     parameters: Mapping[str, tuple[float, ...]]
@@ -97,6 +99,7 @@ class DataSplit:
     share: Share = (0.0, 1.0)
     order: Order = "random"
     columns: Mapping[str, str] = field(default_factory=dict)
+    bootstrap: Bootstrap | None = None
 
     def __post_init__(self) -> None:
         _ = self.drawn  # which refuses what cannot be

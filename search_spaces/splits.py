@@ -23,7 +23,7 @@ class Source(NamedTuple):
 def source_of(study: Study, problem: Problem, name: str) -> Source:
     """The source of a split's points. Raises StudyFileError where its file holds no observations of the problem."""
     split = study.data.splits[name]
-    data = observed(problem, split)
+    data = observed(problem, split, seed=study.training.seed)
     return Source(study.training.seed + SPLIT_SEEDS[name], data, waves_of(problem, split, data))
 
 

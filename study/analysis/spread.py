@@ -1,19 +1,29 @@
 """How values spread: their median and how sure it is."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import median
 
+import numpy as np
+
+ONE_DEVIATION = (0.1587, 0.8413)
+"""Between which quantiles values lie that are no more than one standard deviation from their mean, if normal."""
+
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of `count` values, and its 95 % interval, which fewer than six values do not have."""
+    """The median of `count` values, and its 95 % interval, which fewer than six values do not have.
+
+    `deviation` is half of what lies between their 16 % and 84 % quantiles: their standard deviation, if they are
+    normal, and hardly another one where a few of many are far off. Fewer than six have none.
+    """
 
     median: float
     interval: tuple[float, float] | None
     count: int
+    deviation: float | None = None
 
 
 def spread(values: Iterable[float]) -> Spread | None:
@@ -27,7 +37,12 @@ def spread(values: Iterable[float]) -> Spread | None:
         return None
     count, below = len(ordered), _left_out(len(ordered))
     interval = (ordered[below - 1], ordered[count - below]) if below else None
-    return Spread(median(ordered), interval, count)
+    return Spread(median(ordered), interval, count, _deviation(ordered) if below else None)
+
+
+def _deviation(ordered: Sequence[float]) -> float:
+    low, high = np.quantile(ordered, ONE_DEVIATION, method="median_unbiased")  # right for normal values, also for few
+    return float(high - low) / 2
 
 
 @lru_cache  # the methods of a study have the same few counts, and several errors each

@@ -1,7 +1,7 @@
 """The commands that run something: a trial, a study, a study again, a study on a cluster."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -75,14 +75,22 @@ def run(
 @click.option(
     "--seeds", default=6, show_default=True, type=click.IntRange(min=1), metavar="K", help="Trials of every method."
 )
+@click.option(
+    "--bootstrap",
+    type=click.Choice(["rows", "errors"]),
+    help="Draw the observations anew with each seed, too: rows with replacement, or their errors once more.",
+)
 @address_option
 @storage_option
 @tracking_option
-def confirm(name: str, seeds: int, tracking_uri: str | None, **where: Any) -> None:
+def confirm(
+    name: str, seeds: int, bootstrap: Literal["rows", "errors"] | None, tracking_uri: str | None, **where: Any
+) -> None:
     """Train the best of every method again, with new seeds.
 
     These are the best trials of the study NAME; trained again, they are the study NAME-confirm. Its medians and
-    intervals are honest: no seed of it chose anything. Six seeds are the fewest that have intervals.
+    intervals are honest: no seed of it chose anything. Six seeds are the fewest that have intervals. With --bootstrap
+    they are the study NAME-bootstrap, and its unknowns spread by errors of measurement as well.
     """
     directory = existing(name)
     with loading():
@@ -91,10 +99,11 @@ def confirm(name: str, seeds: int, tracking_uri: str | None, **where: Any) -> No
         from study.search.confirmation import confirming, in_packs, read_earlier, unconfirmed
 
     earlier = {name: read_earlier(directory)}
-    study = in_packs(confirming(earlier, seeds=seeds))
+    study = in_packs(confirming(earlier, seeds=seeds, bootstrap=bootstrap))
     for line in unconfirmed(earlier):
         click.echo(line, err=True)
-    name = f"{name[: LONGEST_NAME - len('-confirm')]}-confirm"
+    ending = "-confirm" if bootstrap is None else "-bootstrap"
+    name = f"{name[: LONGEST_NAME - len(ending)]}{ending}"
     run_and_conclude(study, RUNS, name, exact=False, tracking_uri=tracking_uri, **where)
 
 

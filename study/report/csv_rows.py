@@ -24,7 +24,7 @@ def leaderboard_rows(rows: Iterable[LeaderboardRow], measured: Sequence[str]) ->
         | {
             column: value
             for name in unknowns
-            for column, value in _spread_columns(f"{UNKNOWN}{name}", row.unknowns.get(name)).items()
+            for column, value in _unknown_columns(f"{UNKNOWN}{name}", row.unknowns.get(name)).items()
         }
         | {"seconds_median": row.seconds, "cost_ratio": row.cost}
         for row in rows
@@ -60,6 +60,10 @@ def _values(variant: Variant | None, measured: Sequence[str]) -> dict[str, float
     unknowns = [f"{UNKNOWN}{name}{end}" for name in unknowns_in(measured) for end in ("", OFF)]
     names = (*errors_in(measured), *(name for name in unknowns if name in measured))
     return {name: variant.value(name) if variant else None for name in names}
+
+
+def _unknown_columns(name: str, values: Spread | None) -> dict[str, float | int | None]:
+    return _spread_columns(name, values) | {f"{name} deviation": values.deviation if values else None}
 
 
 def _spread_columns(name: str, values: Spread | None) -> dict[str, float | int | None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from search_spaces.bootstrap import Bootstrap
 from study.analysis.findings import Analysis
 from study.analysis.leaderboard import LeaderboardRow
 from study.analysis.measured import OFF, UNKNOWN, unfitted, unknowns_in
@@ -19,7 +20,12 @@ OVER_SEEDS = (
     Column("n", "completed trials"),
     Column("median", "median of the values that they found"),
     Column("95 %\ninterval", "distribution-free interval of that median"),
+    Column("std.\ndev.", "half of what lies between their 16 % and 84 % quantiles"),
 )
+ERROR_BAR = {
+    "rows": "Each training had rows of its own, drawn with replacement from those of the training data",
+    "errors": "Each training had values of its own, with errors of measurement added once more",
+}
 
 
 def unknowns_table(analysis: Analysis, *, seeds: bool) -> TextTable:
@@ -45,7 +51,8 @@ def unknowns_table(analysis: Analysis, *, seeds: bool) -> TextTable:
         if times is not None
     ]
     if seeds:
-        notes.append("Medians over completed trials; fewer than 6 have no 95 % interval.")
+        notes.append("Medians over completed trials; fewer than 6 have no 95 % interval and no standard deviation.")
+        notes += _error_bar(analysis.study.data.train.bootstrap)
     title = "Unknowns that training found" if analysis.study.trains else "Unknowns as they began"
     return TextTable(title, columns, rows, notes, "No trial has ended an epoch yet.")
 
@@ -63,8 +70,15 @@ def _cells(row: LeaderboardRow, name: str, *, errors: bool, seeds: bool) -> Sequ
     )
 
 
-def _spread(values: Spread | None) -> tuple[str, str, str]:
+def _error_bar(bootstrap: Bootstrap | None) -> list[str]:
+    """What the standard deviation is: an error bar where the data were drawn anew."""
+    if bootstrap is None:
+        return ["Over seeds of the training alone: errors of measurement are not in it (confirm … --bootstrap)."]
+    return [f"{ERROR_BAR[bootstrap]}: the standard deviation is an error bar, of data and training together."]
+
+
+def _spread(values: Spread | None) -> tuple[str, str, str, str]:
     if values is None:
-        return "0", "–", "–"
+        return "0", "–", "–", "–"
     interval = "n < 6" if values.interval is None else " … ".join(map(format_value, values.interval))
-    return str(values.count), format_value(values.median), interval
+    return str(values.count), format_value(values.median), interval, format_value(values.deviation)

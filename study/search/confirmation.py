@@ -3,7 +3,8 @@
 The best of many trials looks better than it is, by luck. Trained again with new seeds, which draw other points, other
 first parameters and other batches, its errors are honest: their medians and intervals are what to compare methods by.
 
-Each of these settings is a contestant, and all have the same seeds. Several searches for the same thing, which differ
+Each of these settings is a contestant, and all have the same seeds. With a bootstrap each seed draws its own data, too:
+then values spread by the errors of the data as well. Several searches for the same thing, which differ
 by their luck alone, are confirmed together: how their best ones differ says how far a search is to be trusted.
 """
 
@@ -13,9 +14,13 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+from search_spaces.bootstrap import Bootstrap
 from search_spaces.contestants import CONTESTANT, plain_studies
+from search_spaces.data_files import observed
+from search_spaces.errors import naming
 from search_spaces.load import StudyFileError, resolve, settings_of
 from search_spaces.modules import look_in
+from search_spaces.problems import build_problem
 from search_spaces.schema import Choice, Contestant, Scheduler, SearchedParameter, Study
 from study.analysis.findings import Analysis, read_analysis
 from study.journal.record import TrialRecord
@@ -30,13 +35,16 @@ def read_earlier(directory: Path) -> Analysis:
     return read_analysis(directory)
 
 
-def confirming(earlier: Mapping[str, Analysis], *, seeds: int, first_seed: int = 0) -> Study:
+def confirming(
+    earlier: Mapping[str, Analysis], *, seeds: int, first_seed: int = 0, bootstrap: Bootstrap | None = None
+) -> Study:
     """The study of the best trials in the `earlier` ones, by name; each with the same `seeds` seeds, new to all.
 
-    These are the first from `first_seed` on that no trial had. A contestant is the best trial of a method or contestant
+    These are the first from `first_seed` on that no trial had. A `bootstrap` draws the observations of the training
+    anew with each. A contestant is the best trial of a method or contestant
     as trained, called like it: `soft`, or of several studies `soft.1`, `soft.2`, …. Of contestants that project,
     `soft.projected` is the best as projected, where that is another trial. Raises StudyFileError if no method has a
-    completed trial, or for studies of different problems or data.
+    completed trial, for studies of different problems or data, or where there are no observations to draw anew.
     """
     first, *others = earlier.values()
     for name, analysis in earlier.items():
@@ -44,12 +52,14 @@ def confirming(earlier: Mapping[str, Analysis], *, seeds: int, first_seed: int =
             raise StudyFileError(
                 f"{name} has another problem, or other data, than {next(iter(earlier))}; confirm it alone"
             )
+    base = first.study if bootstrap is None else _drawn_anew(first.study, bootstrap)
     best: dict[str, dict[str, Any]] = {}
     for place, analysis in enumerate(earlier.values(), start=1):
         for name, record in _best(analysis, f".{place}" if others else ""):
             if name in best:
                 raise StudyFileError(f"two contestants of the new study would be called {name}; name them otherwise")
-            best[name] = _set(first.study, analysis.study, record)
+            own = resolve(analysis.study, record.values)
+            best[name] = _set(base, own if bootstrap is None else _drawn_anew(own, bootstrap))
     if not best:
         name = next(iter(earlier))
         raise StudyFileError(
@@ -59,11 +69,11 @@ def confirming(earlier: Mapping[str, Analysis], *, seeds: int, first_seed: int =
     new = tuple(islice((seed for seed in count(first_seed) if seed not in used), seeds))
     search = {SEED: SearchedParameter(Choice(new))}
     tune = replace(
-        first.study.tune, trials=len(new) * len(best), first=(), sampler="grid", scheduler=Scheduler(), balance=None,
+        base.tune, trials=len(new) * len(best), first=(), sampler="grid", scheduler=Scheduler(), balance=None,
         seconds=None,
     )  # fmt: skip
     contestants = {name: Contestant(settings, search) for name, settings in best.items()}
-    return replace(first.study, search={}, contestants=contestants, tune=tune)
+    return replace(base, search={}, contestants=contestants, tune=tune)
 
 
 def in_packs(study: Study) -> Study:
@@ -95,11 +105,21 @@ def _best(analysis: Analysis, ending: str) -> Iterator[tuple[str, TrialRecord]]:
             yield f"{method}{ending}.projected", projected[method]
 
 
-def _set(base: Study, study: Study, record: TrialRecord) -> dict[str, Any]:
+def _drawn_anew(study: Study, bootstrap: Bootstrap) -> Study:
+    """The same with a bootstrap of its training data. Raises StudyFileError where it has no observations for one."""
+    drawn = replace(study, data=replace(study.data, train=replace(study.data.train, bootstrap=bootstrap)))
+    with naming("data.train: "):
+        if drawn.data.train.file is None:
+            raise StudyFileError("it has no file, and a bootstrap draws observations anew; confirm it without")
+        observed(build_problem(drawn.problem), drawn.data.train)
+    return drawn
+
+
+def _set(base: Study, own: Study) -> dict[str, Any]:
     """The blocks in which a trial differs from what stands in the study file to come; its seed is searched."""
-    common, own = settings_of(base), settings_of(resolve(study, record.values))
-    own["training"]["seed"] = common["training"]["seed"]
-    return {block: settings for block, settings in own.items() if settings != common[block]}
+    common, differing = settings_of(base), settings_of(own)
+    differing["training"]["seed"] = common["training"]["seed"]
+    return {block: settings for block, settings in differing.items() if settings != common[block]}
 
 
 def _seeds(analysis: Analysis) -> Iterator[Any]:

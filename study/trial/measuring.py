@@ -31,12 +31,13 @@ def named(
     return {f"{split}/{metric}": value for metric, value in errors_of_regions(measurements, points).items()}
 
 
-def noise_of(data: Data, problem: Problem, *, learns: bool) -> dict[str, float | str]:
+def noise_of(data: Data, problem: Problem, *, seed: int, learns: bool) -> dict[str, float | str]:
     """`noise/<split>`: the data_mse that the errors of measurement alone leave there, where they are known.
 
     That of the training says something where it `learns` from the data.
     """
-    known = {name: noise(problem, split) for name, split in data.splits.items() if learns or name != "train"}
+    told = {name: split for name, split in data.splits.items() if learns or name != "train"}
+    known = {name: noise(problem, split, seed=seed) for name, split in told.items()}
     return {f"noise/{name}": found for name, found in known.items() if found is not None}
 
 

@@ -79,7 +79,7 @@ class Trial:
             record=self.device.type == "cuda",
         )
         learns = bool(settings.epochs) and any(task.learns for task in self.training.tasks)
-        self.noise = noise_of(study.data, problem, learns=learns)  # now: a file may be gone when the training ends
+        self.noise = noise_of(study.data, problem, seed=settings.seed, learns=learns)  # now: files may be gone later
         self.compiling = self.training.compile() if settings.compile else 0.0
         self.measured_train = some_of(self.splits["train"])
         self.projected: Projected | None = None

@@ -9,7 +9,7 @@ from cnn_core.methods import Soft
 from cnn_core.methods.balance import GradientNorms
 from cnn_core.metrics import METRICS
 from cnn_core.optimizers import AdamLbfgs
-from search_spaces.load import StudyFileError, load_trial, resolve
+from search_spaces.load import StudyFileError, dump_yaml, load_text, load_trial, resolve
 from search_spaces.measured import AFTER_PROJECTION, EVERY_EPOCH
 from tests.search_spaces.files import HEAT, WAVES, error_of, load
 
@@ -52,6 +52,10 @@ CASES: dict[str, tuple[Changes, str]] = {
     "a misspelt parameter": (
         {"data.train": {"amplitud": [1.0], **WAVES, "points": 3}},
         "data.train.amplitud is not known for helmholtz; write amplitude",
+    ),
+    "a bootstrap without a file": (
+        {"data.train.bootstrap": "rows"},
+        "data.train.bootstrap belongs to a file; write file, too, or remove it",
     ),
     "a misspelt setting of a split": (
         {"data.test.samplin": "uniform"},
@@ -309,3 +313,10 @@ def test_data_that_there_is_not_cannot_teach(tmp_path: Path) -> None:
     assert error_of(tmp_path, rise | {"training.roles": {"data": "objective"}}).startswith(message)
     unread = rise | {"problem": {"name": "rising:rise", "known": False}}
     assert error_of(tmp_path, unread).startswith("problem 'rise': no residual reads the unknown 'g', so that")
+
+
+def test_only_what_trains_is_drawn_anew() -> None:
+    study = load_trial("heat-inverse", {"data.train.bootstrap": "errors"})
+    assert study.data.train.bootstrap == "errors" and load_text(dump_yaml(study)) == study
+    with pytest.raises(StudyFileError, match=r"data.test.bootstrap is rows, and only what trains is drawn anew"):
+        load_trial("heat-inverse", {"data.test.bootstrap": "rows"})

@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 from scipy.stats import binom
 
-from study.analysis.spread import spread
+from study.analysis.spread import Spread, spread
 
 
 @pytest.mark.parametrize("count", range(1, 40))
@@ -29,3 +30,15 @@ def test_the_median_of_thousands_of_values_has_an_interval(count: int) -> None:
     low, high = result.interval
     assert low + high == count + 1
     assert 1 - 2 * binom.cdf(low - 1, count, 0.5) >= 0.95 > 1 - 2 * binom.cdf(low, count, 0.5)
+
+
+@pytest.mark.parametrize("count", [6, 8, 20, 100])
+def test_the_deviation_is_that_of_normal_values_and_far_ones_hardly_change_it(count: int) -> None:
+    drawn = np.random.default_rng(0).standard_normal((4000, count))
+    found = [one.deviation for values in drawn if (one := spread(values)) is not None and one.deviation is not None]
+    assert np.median(found) == pytest.approx(1.0, abs=0.06)
+    assert spread([1.0] * 18 + [-1e9, 1e9]) == Spread(1.0, (1.0, 1.0), 20, 0.0)
+
+
+def test_few_values_have_no_deviation() -> None:
+    assert spread([1.0, 2.0, 3.0, 4.0, 5.0]) == Spread(3.0, None, 5, None)

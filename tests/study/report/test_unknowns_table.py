@@ -1,6 +1,8 @@
 """What is said of the unknowns that training found."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -28,8 +30,24 @@ def test_without_a_true_value_there_is_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trials", "spread"), [(2, ("2", "0.42", "n < 6")), (6, ("6", "0.5", "0.4 … 0.6"))], ids=["few", "enough"]
+    ("trials", "spread"),
+    [(2, ("2", "0.42", "n < 6", "–")), (6, ("6", "0.5", "0.4 … 0.6", "0.08646"))],
+    ids=["few", "enough"],
 )
 def test_seeds_give_a_median_and_its_interval(trials: int, spread: tuple[str, ...], tmp_path: Path) -> None:
     (row,) = unknowns_table(analysis(tmp_path, trials=trials), seeds=True).rows
-    assert row[-3:] == spread
+    assert row[-4:] == spread
+
+
+@pytest.mark.parametrize(
+    ("bootstrap", "said"),
+    [(None, "errors of measurement are not in it"), ("rows", "with replacement"), ("errors", "added once more")],
+)
+def test_the_standard_deviation_is_called_an_error_bar_where_the_data_were_drawn_anew(
+    bootstrap: Literal["rows", "errors"] | None, said: str, tmp_path: Path
+) -> None:
+    found = analysis(tmp_path, trials=6)
+    train = replace(found.study.data.train, bootstrap=bootstrap)
+    found = replace(found, study=replace(found.study, data=replace(found.study.data, train=train)))
+    note = unknowns_table(found, seeds=True).notes[-1]
+    assert said in note and ("error bar" in note) == (bootstrap is not None)

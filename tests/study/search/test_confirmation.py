@@ -1,17 +1,21 @@
 """The best of every method is trained again, with seeds that chose nothing."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from optuna.storages import InMemoryStorage
 
 from cnn_core.networks import Dense
 from search_spaces.contestants import of_contestant
-from search_spaces.load import StudyFileError, dump_yaml, load_text, resolve, settings_of
+from search_spaces.load import StudyFileError, dump_yaml, load_study, load_text, resolve, settings_of
+from search_spaces.problems import build_problem
 from search_spaces.schema import ProblemChoice, Study
 from search_spaces.space import planned
+from search_spaces.splits import points_of
 from study.analysis.findings import Analysis, analyse, read_analysis
 from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
@@ -176,3 +180,30 @@ def test_seeds_make_packs_where_that_pays_unless_the_study_file_says_otherwise(e
     assert in_packs(study).resources.pack == "auto"
     single = replace(study, resources=replace(study.resources, pack=1))
     assert in_packs(single) == single
+
+
+HEAT: Mapping[str, Any] = {"tune.trials": 2, "search": {LEARNING_RATE: {"log_uniform": [1e-3, 1e-2]}}}
+SAMPLING = "data.train.sampling"
+
+
+def heat(**search: Any) -> Analysis:
+    study = load_study("heat-inverse", HEAT | {"search": HEAT["search"] | search})
+    values = dict.fromkeys(search, "sobol") | {LEARNING_RATE: 0.003}
+    return found(study, replace(record("0000", values), method="null-space"))
+
+
+@pytest.mark.parametrize("search", [{}, {SAMPLING: {"choice": ["random", "sobol"]}}], ids=["fixed", "searched"])
+def test_a_bootstrap_draws_the_data_of_every_seed_anew(search: dict[str, Any]) -> None:
+    earlier = heat(**search)
+    study = confirming({"heat": earlier}, seeds=6, bootstrap="errors")
+    assert replace(study.data, train=earlier.study.data.train) == earlier.study.data
+    trials = [resolve(study, {"contestant": "null-space", SEED: seed}) for seed in (1, 2)]
+    assert {one.data.train.bootstrap for one in trials} == {"errors"}
+    assert {one.data.train.sampling for one in trials} == {"sobol" if search else "random"}
+    first, second = (points_of(one, build_problem(one.problem), "train")["data"] for one in trials)
+    assert torch.equal(first.x, second.x) and not torch.equal(first.u, second.u)
+
+
+def test_without_observations_there_is_nothing_to_draw_anew() -> None:
+    with pytest.raises(StudyFileError, match=r"^data.train: it has no file, and a bootstrap draws observations anew"):
+        confirming({"first": found(competing(), *SOME)}, seeds=2, bootstrap="rows")
