@@ -13,9 +13,9 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.domains import Box, lattice
-from cnn_core.problems import INTERIOR, Condition, Problem, by_region, collocation_points, with_known
+from cnn_core.problems import INTERIOR, Condition, PointSet, Problem, by_region, collocation_points, with_known
 from cnn_core.solvers.enforced import Enforced, enforced
-from cnn_core.solvers.lm import LevenbergMarquardt
+from cnn_core.solvers.lm import LevenbergMarquardt, seeks_data
 from cnn_core.solvers.solver import ProjectionStatus, Solution, Solver
 
 CHECK_POINTS = 500
@@ -77,26 +77,29 @@ def project(
     solver: Solver,
     *,
     conditions: Sequence[Condition] = (),
+    data: PointSet | None = None,
     seed: int = 0,
 ) -> list[ProjectionResult]:
     """Project θ (P,) for every wave of `waves` (W, K), each by itself from the same θ; W results.
 
     The PDE is enforced together with the problem's conditions, at the points that the solver gives their regions, and
-    with `conditions` at points, which hold for every wave. Unknowns keep the values that θ has. `seed` picks the points
-    where `residual_off` is measured.
+    with `conditions` at points, which hold for every wave. Unknowns keep the values that θ has, but for the solver
+    `nearest: data`, which moves them, too, and needs the observations of every wave among the `data`. `seed` picks the
+    points where `residual_off` is measured.
     """
     problem, theta = model.problem, theta.detach()
     if waves.dim() != 2 or waves.shape[1] != len(problem.given):
         raise ValueError(f"waves: they must have the shape (waves, {len(problem.given)}), got {tuple(waves.shape)}")
     solver.require(problem)
-    model = _with_known(_with_conditions(model, conditions), theta)
+    model = _with_conditions(model, conditions)
+    model = model if seeks_data(solver) else _with_known(model, theta)
     counts = by_region(solver.points)
     x = projection_points(problem, counts[INTERIOR]).to(theta)
     every = enforced(model.problem, counts, x, "uniform")
     on = _Places(x, [one for one in every if one.key in problem.conditions])
     off = _check_points(model.problem, on, seed=seed + CHECK_SEED)
-    before, waves = theta.tensor_split([model.layout.size])[0], waves.to(theta)
-    solved = _solutions(model, before, waves, solver, on.x, every)
+    waves = waves.to(theta)
+    solved = _solutions(model, theta[: len(model.begin)], waves, solver, on.x, every, data)
     return [
         _result(model, theta, p, solution, seconds, on, off)
         for p, (solution, seconds) in zip(waves, solved, strict=True)
@@ -138,9 +141,22 @@ def _with_known(model: ConstrainedNetwork, theta: Tensor) -> ConstrainedNetwork:
 
 
 def _solutions(
-    model: ConstrainedNetwork, theta: Tensor, waves: Tensor, solver: Solver, x: Tensor, conditions: Sequence[Enforced]
+    model: ConstrainedNetwork,
+    theta: Tensor,
+    waves: Tensor,
+    solver: Solver,
+    x: Tensor,
+    conditions: Sequence[Enforced],
+    data: PointSet | None,
 ) -> Iterator[tuple[Solution, float]]:
     """Every wave's solution, and the seconds that it took: of many at once on a GPU, where that pays."""
+    if seeks_data(solver):
+        seen = [_observed(data, p) for p in waves]
+        for p, own in zip(waves, seen, strict=True):
+            started = time.perf_counter()
+            solution = solver.solve(model, theta, x, p, conditions, own)
+            yield solution, time.perf_counter() - started
+        return
     if len(waves) > 1 and theta.is_cuda and isinstance(solver, LevenbergMarquardt):
         started = time.perf_counter()
         solutions = _together(model, theta, waves, solver, x, conditions)
@@ -151,6 +167,14 @@ def _solutions(
         started = time.perf_counter()
         solution = solver.solve(model, theta, x, p, conditions)
         yield solution, time.perf_counter() - started
+
+
+def _observed(data: PointSet | None, p: Tensor) -> PointSet:
+    """What was observed of the wave p (K,). Raises ValueError where that is nothing."""
+    of_wave = None if data is None else (data.p.to(p) == p).all(dim=1).nonzero()[:, 0].to(data.x.device)
+    if data is None or of_wave is None or not len(of_wave):
+        raise ValueError(f"nearest: data needs observations of every wave, and there are none of {p.tolist()}")
+    return data.at(of_wave)
 
 
 def _together(
@@ -174,11 +198,11 @@ def _together(
 def _result(
     model: ConstrainedNetwork, theta: Tensor, p: Tensor, solution: Solution, seconds: float, on: _Places, off: _Places
 ) -> ProjectionResult:
-    before, unknowns = theta.tensor_split([model.layout.size])
+    before, held = theta.tensor_split([len(solution.theta)])
     after, waves = solution.theta, p.expand(len(on.x), -1)
     move = model.predict(after, on.x, waves) - model.predict(before, on.x, waves)
     return ProjectionResult(
-        theta=torch.cat([after, unknowns]),
+        theta=torch.cat([after, held]),
         status=solution.status,
         steps=len(solution.errors) - 1,
         residual_on=on.mean_squares(model, after, p),

@@ -133,7 +133,7 @@ def check_data(study: Study, rehearsed: Rehearsed | None = None) -> None:
         else:
             _check_points(points, name, used)
     check_training(study, problem, points["train"])
-    check_projection(study, problem)
+    check_projection(study, problem, points)
     check_metrics(with_objectives(study))
 
 

@@ -7,6 +7,7 @@ import torch
 from cnn_core.methods import Batch
 from cnn_core.misfit import misfits
 from cnn_core.problems import DATA, PointSet, Problem
+from cnn_core.solvers import seeks_data
 from cnn_core.tasks import role_of
 from search_spaces.contestants import plain_studies, searched
 from search_spaces.drawn import Drawn
@@ -67,17 +68,18 @@ def _far_from_one(drawn: Drawn) -> list[str]:
 
 
 def never_found(study: Study) -> list[str]:
-    """Of each unknown that some contestant neither trains nor searches the start of: a projection holds it fixed."""
+    """Of each unknown that some contestant does not train, nor search the start of, nor solve for: it is held fixed."""
     found = {
         name: unknown.start
         for plain in plain_studies(study).values()
-        if not plain.trains
+        if not plain.trains and not seeks_data(plain.projection)
         for name, unknown in plain.problem.unknown.items()
         if f"problem.unknown.{name}.start" not in plain.search
     }
     return [
         f"problem.unknown.{name}: with training.epochs 0 nothing finds it, and the PDE is solved with its start, "
-        f"{start:g}; train some epochs, or search problem.unknown.{name}.start"
+        f"{start:g}; write projection: {{solver: lm, nearest: data, …}}, train some epochs, or search "
+        f"problem.unknown.{name}.start"
         for name, start in found.items()
     ]
 

@@ -1,5 +1,6 @@
 """The points of a study's splits, by region: drawn from their seeds, with the observations of their files."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from torch import Tensor
@@ -25,6 +26,11 @@ def source_of(study: Study, problem: Problem, name: str) -> Source:
     split = study.data.splits[name]
     data = observed(problem, split, seed=study.training.seed)
     return Source(study.training.seed + SPLIT_SEEDS[name], data, waves_of(problem, split, data))
+
+
+def observations_in(points: Mapping[str, PointSet]) -> PointSet | None:
+    """The data among a split's points by region, if there are some."""
+    return next((part for part in points.values() if part.observed), None)
 
 
 def points_of(study: Study, problem: Problem, name: str) -> dict[str, PointSet]:

@@ -3,14 +3,17 @@ the method needs.
 """
 
 from collections.abc import Mapping
+from itertools import accumulate, chain
 
 from cnn_core.problems import DATA, PointSet, Problem
 from cnn_core.rehearsal import Cast
 from cnn_core.renewal import require_renewal
-from cnn_core.tasks import require_need, require_roles, role_of, tasks
+from cnn_core.solvers import seeks_data
+from cnn_core.tasks import Points, require_need, require_roles, role_of, tasks
 from search_spaces.errors import StudyFileError, naming, nearest
 from search_spaces.networks import build_network
 from search_spaces.schema import Study
+from search_spaces.splits import observations_in
 
 
 def check_training(study: Study, problem: Problem, points: Mapping[str, PointSet]) -> None:
@@ -67,8 +70,38 @@ def _check_batch_sizes(sizes: Mapping[str, int], points: Mapping[str, PointSet])
             raise StudyFileError(f"training.batch_size.{region} is missing; write a whole number")
 
 
-def check_projection(study: Study, problem: Problem) -> None:
-    """What the solver needs of the problem is there: points wherever conditions are to be enforced."""
-    if study.projection is not None:
-        with naming("projection."):
-            study.projection.require(problem)
+def check_projection(study: Study, problem: Problem, splits: Mapping[str, Points]) -> None:
+    """Raises StudyFileError where a solver lacks what it needs: points wherever conditions are to be enforced, and
+    observations of every wave that it brings near them.
+    """
+    if study.projection is None:
+        return
+    with naming("projection."):
+        study.projection.require(problem)
+    if not seeks_data(study.projection):
+        return
+    seen = observations_in(splits["train"])
+    if seen is None:
+        raise StudyFileError(
+            "projection.nearest is data, and data.train has none; give it a file, or write nearest: function"
+        )
+    projected = [*splits["validation"].values(), *splits["test"].values()]
+    known, waves = _waves(seen), sorted({*chain(*map(_waves, projected))})
+    for wave in waves:
+        if wave not in known:
+            named = ", ".join(f"{name} {value:g}" for name, value in zip(problem.given, wave, strict=True))
+            raise StudyFileError(
+                f"projection.nearest is data, and data.train has none of the wave {named}, which is to be projected; "
+                "validate and test on waves that have some, or write nearest: function"
+            )
+    if problem.unknowns and len(waves) > 1:
+        raise StudyFileError(
+            f"projection.nearest is data, which solves each of {len(waves)} waves by itself, and "
+            f"{', '.join(problem.unknowns)} is the same for all; write one wave, or nearest: function"
+        )
+
+
+def _waves(points: PointSet) -> set[tuple[float, ...]]:
+    """The parameters of all waves that have points among these."""
+    first = accumulate(points.wave_sizes, initial=0)
+    return {tuple(points.p[at].tolist()) for at, size in zip(first, points.wave_sizes, strict=False) if size}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from cnn_core.solvers.adam import AdamProjection
 from cnn_core.solvers.least_squares import LeastSquaresSolver
-from cnn_core.solvers.lm import LevenbergMarquardt
+from cnn_core.solvers.lm import LevenbergMarquardt, seeks_data
 from cnn_core.solvers.solver import ProjectionStatus, Solution, Solver
 
 SOLVERS: Mapping[str, type[Solver]] = {
@@ -21,4 +21,5 @@ __all__ = [
     "ProjectionStatus",
     "Solution",
     "Solver",
+    "seeks_data",
 ]

@@ -39,12 +39,12 @@ class Enforced:
 def enforced(
     problem: Problem, points: Mapping[str, int], inside: Tensor, sampling: Sampling, *, seed: int = 0
 ) -> list[Enforced]:
-    """The conditions of a problem without unknowns: at so many points of their regions, or at their own.
+    """The conditions of a problem: at so many points of their regions, or at their own.
 
     Those on the interior hold where the PDE does, at `inside` (n, D).
     """
     counts = {region: count for region, count in points.items() if region != INTERIOR and count > 0}
-    split = Split(dict.fromkeys(problem.parameters, (1.0,)), counts, sampling)
+    split = Split(dict.fromkeys(problem.given, (1.0,)), counts, sampling)
     drawn = sample_regions(replace(problem, scale=None), split, seed=seed)  # of one wave, whichever
     places = {INTERIOR: (inside, None)} | {region: (part.x, part.attached) for region, part in drawn.items()}
     return [

@@ -3,11 +3,14 @@
 * `nearest: function` keeps the network near its own predictions u₀ = u_θ₀ at the n collocation points:
   min ½ mean (u_θ − u₀)² subject to g(θ) = 0. It uses no data, only the predictions and the PDE.
 * `nearest: parameters` keeps it near its parameters: min ½ |θ − θ₀|² subject to g(θ) = 0.
+* `nearest: data` brings it near what was observed at m points: min ½ mean v (u_θ − u*)² subject to g(θ) = 0, where θ
+  has the problem's unknowns, too, and v weighs gaps and errors of measurement: an inverse problem, solved.
 
-Both are met by continuation (`cnn_core.solvers.continuation`): ½ |F(θ)|² + ½ s² |θ − θ₀|² is minimised
+They are met by continuation (`cnn_core.solvers.continuation`): ½ |F(θ)|² + ½ s² |θ − θ₀|² is minimised
 (`cnn_core.linear_algebra.least_squares`) for growing w, where
 
-    F = [(u_θ − u₀)/√(n O), w g/√(n C)], s = 0       or       F = w g/√(n C), s = 1,
+    F = [(u_θ − u₀)/√(n O), w g/√(n C)], s = 0,       or       F = w g/√(n C), s = 1,       or
+    F = [√v (u_θ − u*)/√(m O), w g/√(n C)], s = 0,
 
 and each w must be minimised well (`inner_tolerance`) before the next: a constraint that is enforced too early flattens
 the wave. Conditions add rows of their own to g.
@@ -21,7 +24,7 @@ Reference: Nocedal & Wright 2006, ch. 17. All of it runs in float64, whatever th
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor
@@ -29,12 +32,12 @@ from torch import Tensor
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.linear_algebra.least_squares import Descent
 from cnn_core.linear_algebra.sides import SPACES, Space
-from cnn_core.problems import Problem
+from cnn_core.problems import PointSet, Problem
 from cnn_core.problems.explicit import with_explicit_form
 from cnn_core.solvers.continuation import Continuation
 from cnn_core.solvers.enforced import Enforced, require_points
 from cnn_core.solvers.general_solution import find_general_solution, has_shape
-from cnn_core.solvers.rows import Block, Rows
+from cnn_core.solvers.rows import Block, Rows, observation_block
 from cnn_core.solvers.solver import Accept, ProjectionStatus, Solution, in_float64, require_choice, require_common
 from cnn_core.solvers.together import Together, Waves, gradients_of, most_at_once, why_one_by_one
 from cnn_core.solvers.wave import CONSTRAINTS, U, wave_of
@@ -53,7 +56,7 @@ class LevenbergMarquardt:
     A weight is done when a step lowers the cost by less than the fraction `inner_tolerance`.
     """
 
-    nearest: Literal["function", "parameters"] = "function"
+    nearest: Literal["function", "parameters", "data"] = "function"
     solutions: Literal["all", "general"] = "all"
     tolerance: float = 1e-8
     max_steps: int = 400
@@ -69,7 +72,7 @@ class LevenbergMarquardt:
 
     def __post_init__(self) -> None:
         require_common(self)
-        require_choice(self, "nearest", "function", "parameters")
+        require_choice(self, "nearest", "function", "parameters", "data")
         require_choice(self, "solutions", "all", "general")
         require_choice(self, "space", *SPACES)
         for name in ("tolerance", "first_weight", "inner_tolerance"):
@@ -77,8 +80,10 @@ class LevenbergMarquardt:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.growth <= 1:
             raise ValueError(f"growth must be above 1, got {self.growth}")
-        if self.solutions == "general" and self.nearest == "parameters":
-            raise ValueError("solutions: general belongs to nearest: function, got parameters; write solutions: all")
+        if self.solutions == "general" and self.nearest != "function":
+            raise ValueError(
+                f"solutions: general belongs to nearest: function, got {self.nearest}; write solutions: all"
+            )
 
     def require(self, problem: Problem) -> None:
         """Raise ValueError where this solver cannot serve the problem."""
@@ -87,9 +92,18 @@ class LevenbergMarquardt:
             with_explicit_form(problem)
 
     def solve(
-        self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, p: Tensor, conditions: Sequence[Enforced] = ()
+        self,
+        model: ConstrainedNetwork,
+        theta: Tensor,
+        x: Tensor,
+        p: Tensor,
+        conditions: Sequence[Enforced] = (),
+        data: PointSet | None = None,
     ) -> Solution:
-        return self._solved(self._way(in_float64(model), theta, x, p, conditions), theta)
+        """As every solver does; `data` are the observations that `nearest: data` comes near."""
+        way = self._way(in_float64(model), theta, x, p, conditions)
+        seen = None if data is None else data.to(dtype=torch.float64, device=x.device)
+        return self._solved(way, theta, [] if seen is None else [observation_block(way.wave.points.model, seen)])
 
     def solve_together(
         self, model: ConstrainedNetwork, theta: Tensor, x: Tensor, waves: Tensor, conditions: Sequence[Enforced] = ()
@@ -114,10 +128,10 @@ class LevenbergMarquardt:
             _solution(way, theta, arrival, gradients.get(id(way))) for way, arrival in zip(ways, arrivals, strict=True)
         ]
 
-    def _solved(self, way: Continuation, theta: Tensor) -> Solution:
+    def _solved(self, way: Continuation, theta: Tensor, seen: Sequence[Block] = ()) -> Solution:
         possible = self.solutions == "all" or has_shape(way)
-        if math.inf > way.course.errors[0] > way.tolerance and possible:
-            self._travel(way)
+        if possible and (math.inf > way.course.errors[0] > way.tolerance or seen):
+            self._travel(way, seen)
         arrival = _arrival(way, theta)
         unmet = arrival is not None and not (possible and arrival.met)
         return _solution(way, theta, arrival, _gradient_at_rest(way) if unmet else None)
@@ -139,11 +153,11 @@ class LevenbergMarquardt:
             space=self.space,
         )
 
-    def _travel(self, way: Continuation) -> None:
+    def _travel(self, way: Continuation, seen: Sequence[Block]) -> None:
         if self.solutions == "general":
             find_general_solution(way)
         else:
-            way.enforce(self._block(way))
+            way.enforce(self._block(way), *seen)
 
     def _travel_together(self, ways: Sequence[Continuation]) -> None:
         first = ways[0]
@@ -171,6 +185,11 @@ class LevenbergMarquardt:
 
     def _rows(self, way: Continuation) -> Rows:
         return Rows([self._block(way), *way.wave.conditions])
+
+
+def seeks_data(solver: object) -> TypeGuard[LevenbergMarquardt]:
+    """Whether a solver brings networks near observations, and unknowns with them."""
+    return isinstance(solver, LevenbergMarquardt) and solver.nearest == "data"
 
 
 class _Arrival(NamedTuple):

@@ -17,6 +17,7 @@ from cnn_core.constrained import ConstrainedNetwork, Evaluation
 from cnn_core.jacobian import Jacobian, StackedJacobian
 from cnn_core.linear_algebra.least_squares import Linear
 from cnn_core.linearisation import field_jacobian
+from cnn_core.problems import PointSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,8 @@ class Points:
 class Block:
     """The quantities start … start + Q − 1 of every point are rows, less their targets (N, A).
 
-    The rows' weights are (fixed + w·growing)/√N, both (Q,): what stays, and what is enforced more and more.
+    The rows' weights are (fixed + w·growing)/√N, both (Q,): what stays, and what is enforced more and more; times
+    `own` (N, Q), where rows have weights of their own.
     """
 
     points: Points
@@ -56,6 +58,7 @@ class Block:
     fixed: Tensor
     growing: Tensor
     start: int = 0
+    own: Tensor | None = None
 
     @property
     def stop(self) -> int:
@@ -64,7 +67,8 @@ class Block:
 
     def every(self, stride: int) -> "Block":
         """The same of every so many points."""
-        return replace(self, points=self.points.every(stride), targets=self.targets[::stride])
+        own = None if self.own is None else self.own[::stride]
+        return replace(self, points=self.points.every(stride), targets=self.targets[::stride], own=own)
 
     def residuals(self, theta: Tensor) -> Tensor:
         """The residuals less their targets, (N, C), differentiable once in θ."""
@@ -78,7 +82,8 @@ class Block:
     def weights(self, weight: float) -> Tensor:
         """The weights of the rows, (N·Q,), at w = `weight`."""
         count = len(self.points.x)
-        return (self.fixed + weight * self.growing).repeat(count) / math.sqrt(count)
+        weights = (self.fixed + weight * self.growing).repeat(count) / math.sqrt(count)
+        return weights if self.own is None else weights * self.own.flatten()
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,14 @@ class Rows:
 
 def _quantities(evaluation: Evaluation) -> Tensor:
     return torch.cat([evaluation.prediction, evaluation.residuals], dim=1).detach()
+
+
+def observation_block(model: ConstrainedNetwork, data: PointSet) -> Block:
+    """The outputs at observed points as rows, less what was observed there; they keep their weight."""
+    points = Points(model.with_problem(model.problem.only(())), data.x, data.p)
+    outputs = data.u.shape[1]
+    fixed = data.u.new_full((outputs,), 1 / math.sqrt(outputs))
+    return Block(points, data.u, fixed, 0 * fixed, own=None if data.weight is None else data.weight.sqrt())
 
 
 def condition_block(points: Points) -> Block:

@@ -94,7 +94,7 @@ class Solver(Protocol):
     ) -> Solution:
         """Move a copy of θ (P,) so that the PDE holds at x (n, D) for the wave p (K,), and conditions do at theirs.
 
-        The problem has no unknowns.
+        θ holds unknowns only where the solver moves them, too.
         """
         ...
 

@@ -47,6 +47,18 @@ def unknowns_in(names: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in known if not (name.endswith(OFF) and name.removesuffix(OFF) in known))
 
 
+def moved_unknowns(names: Collection[str]) -> bool:
+    """Whether projections have moved unknowns, so that those of a projected network are its own."""
+    return any(name.startswith(f"{PROJECTED}{UNKNOWN}") for name in names)
+
+
+def as_projected(metrics: Mapping[str, float | str]) -> dict[str, float | str]:
+    """A trial's metrics, where those of its projected network stand in place of the trained one's."""
+    return dict(metrics) | {
+        name.removeprefix(PROJECTED): value for name, value in metrics.items() if name.startswith(PROJECTED)
+    }
+
+
 def still_moving(history: Sequence[Mapping[str, float | str]]) -> dict[str, float]:
     """By how much unknowns changed in the last tenth of the epochs, relative to their values, where that is much."""
     if len(history) < FEWEST_EPOCHS:

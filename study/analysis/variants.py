@@ -30,7 +30,7 @@ MISSED = (ProjectionStatus.TOLERANCE_NOT_MET, ProjectionStatus.DIVERGED)
 """How a projection ends whose residual may be far from zero, though nothing keeps it from being there."""
 
 LEFT_AS_THEY_ARE = ("projection/", "unknown/", "noise/")
-"""What the metrics of a projected network have in common with those of its trial."""
+"""How metrics begin that a projected network has in common with its trial, unless it has its own."""
 
 NO_BETTER_THAN_ZERO = 0.9
 """From this relative error |u − u*| / |u*| on, a network is hardly nearer to the data than u = 0, where it is 1."""
@@ -82,15 +82,15 @@ class Variant:
 def variants_of(record: TrialRecord, *, trains: bool = True) -> list[Variant]:
     """The trial as trained and, where it was projected, as projected. A running trial shows its last epoch.
 
-    A projection leaves unknowns and errors of measurement as they are, so that both have them. One of a study that
-    `trains` nothing has the errors of its projected network for its own, and no others: those of random parameters say
-    nothing.
+    A projection leaves errors of measurement as they are, and unknowns unless it seeks data, so that both have them.
+    One of a study that `trains` nothing has the errors of its projected network for its own, and no others: those of
+    random parameters say nothing.
     """
     metrics = {name: float(value) for name, value in record.latest.items() if isinstance(value, int | float)}
     projected = {name.removeprefix(PROJECTED): value for name, value in metrics.items() if name.startswith(PROJECTED)}
     how = {name: value for name, value in metrics.items() if name.startswith(LEFT_AS_THEY_ARE)}
     if not trains:
-        solved = projected | how
+        solved = how | projected
         return [Variant(record.trial, record.method, False, record.status, solved, metrics.get("time/projection_s"))]
     seconds = metrics.get("time/train_s")
     training = _training(record.values)
@@ -99,7 +99,7 @@ def variants_of(record: TrialRecord, *, trains: bool = True) -> list[Variant]:
         total = None if seconds is None else seconds + metrics.get("time/projection_s", 0.0)
         missed = record.latest.get("projection/status") in MISSED and how.get("projection/accepted") != 0
         variants.append(
-            Variant(record.trial, record.method, True, record.status, projected | how, total, missed=missed)
+            Variant(record.trial, record.method, True, record.status, how | projected, total, missed=missed)
         )
     return variants
 

@@ -7,33 +7,60 @@ from rich.table import Table
 from rich.text import Text
 
 from cnn_core.metrics import METRICS
-from study.analysis.measured import MEAN_SQUARE, NOISE, OFF, UNKNOWN, conditions_in, unfitted, unknowns_in
+from study.analysis.measured import (
+    MEAN_SQUARE,
+    NOISE,
+    OFF,
+    UNKNOWN,
+    as_projected,
+    conditions_in,
+    moved_unknowns,
+    unfitted,
+    unknowns_in,
+)
 from study.analysis.variants import MISSED, PROJECTED
 from study.report.tables import MISSED_MARK
 from study.terminal.fitting import Fitting
 
-SPLITS = ("train", "validation", "test", "projected/validation", "projected/test")
+SPLITS = ("train", "validation", "test", "projected/train", "projected/validation", "projected/test")
 
 OFF_RATIO, OFF_LEAST = 1e3, 1e-4
 """A mean square of the residuals between a projection's points that is so much larger than at them, and so large, says
 that the network obeys the PDE at its points alone.
 """
 
+FOUND = f"{PROJECTED}{UNKNOWN}"
+"""How the metrics of unknowns begin that a projection has moved."""
+
+RANDOM = ("train/", "validation/", "test/")
+"""How the errors of networks begin that nothing has projected."""
+
 Metrics = Mapping[str, float | str]
 
 
-def metrics_table(metrics: Metrics) -> Group:
-    """Errors with a column for every split that has some; then unknowns, if there are any; below, everything else."""
+def metrics_table(metrics: Metrics, *, trains: bool = True) -> Group:
+    """Errors with a column for every split that has some; then unknowns, if there are any; below, everything else.
+
+    Of a trial that `trains` nothing, what was measured of random parameters is left out.
+    """
+    metrics = metrics if trains else _of_solution(metrics)
     splits = [split for split in SPLITS if any(name.rpartition("/")[0] == split for name in metrics)]
-    notes, unknowns = _notes(metrics), unknowns_in(metrics)
+    notes = _notes(metrics)
+    unknowns = unknowns_in(dict.fromkeys(name.removeprefix(PROJECTED) for name in metrics))
     others = Table(box=None, show_header=False, pad_edge=False)
     for name in sorted(metrics):
-        shown_above = name.rpartition("/")[0] in splits or (unknowns and name.startswith(UNKNOWN))
+        shown_above = name.rpartition("/")[0] in splits or (unknowns and name.startswith((UNKNOWN, FOUND)))
         if not shown_above and not (name.startswith("time/") and metrics[name] == 0):  # what was not done took no time
             others.add_row(name, _shown(metrics[name]))
     errors = Fitting(_errors(metrics, splits, mark=MISSED_MARK if notes else ""))
     found = [_unknowns(metrics, unknowns)] if unknowns else []
     return Group(errors, *notes, *found, *_fit(metrics), "", Fitting(others))
+
+
+def _of_solution(metrics: Metrics) -> Metrics:
+    """What does not say something of random parameters, or of unknowns before they moved."""
+    left_out = (*RANDOM, UNKNOWN) if moved_unknowns(metrics) else RANDOM
+    return {name: value for name, value in metrics.items() if not name.startswith(left_out)}
 
 
 def _errors(metrics: Metrics, splits: Sequence[str], *, mark: str) -> Table:
@@ -51,19 +78,27 @@ def _errors(metrics: Metrics, splits: Sequence[str], *, mark: str) -> Table:
 
 def _unknowns(metrics: Metrics, names: Sequence[str]) -> Group:
     """The values found and, where the true ones are known, how far off they are."""
-    errors = [metrics.get(f"{UNKNOWN}{name}{OFF}") for name in names]
-    known = any(error is not None for error in errors)
-    table = Table("unknown", "value", *(["relative error"] if known else []), box=None, header_style="bold")
-    for name, error in zip(names, errors, strict=True):
-        table.add_row(name, _shown(metrics[f"{UNKNOWN}{name}"]), *([_shown(error)] if known else []))
+    moved = moved_unknowns(metrics)
+    kinds = {"as trained": UNKNOWN, "as projected": FOUND}
+    columns = {heading: kind for heading, kind in kinds.items() if any(f"{kind}{name}" in metrics for name in names)}
+    *_, last = columns.values()
+    known = any(f"{last}{name}{OFF}" in metrics for name in names)
+    columns = columns if len(columns) > 1 else {"value": last}
+    table = Table("unknown", *columns, *(["relative error"] if known else []), box=None, header_style="bold")
+    for name in names:
+        error = [_shown(metrics.get(f"{last}{name}{OFF}"))] if known else []
+        table.add_row(name, *(_shown(metrics.get(f"{kind}{name}")) for kind in columns.values()), *error)
     projected = any(name.startswith(PROJECTED) for name in metrics)
     return Group(
-        "", Fitting(table), *([Text("A projection leaves them as they are.", style="dim")] if projected else [])
+        "",
+        Fitting(table),
+        *([Text("A projection leaves them as they are.", style="dim")] if projected and not moved else []),
     )
 
 
 def _fit(metrics: Metrics) -> list[Text]:
     """What the errors of measurement say of a network that does not fit the data that it learned from."""
+    metrics = as_projected(metrics) if moved_unknowns(metrics) else metrics
     if (times := unfitted(metrics)) is None:
         return []
     noise = _shown(metrics[f"{NOISE}train"])

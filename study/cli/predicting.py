@@ -8,11 +8,12 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from cnn_core.solvers import seeks_data
 from cnn_core.training import TrainingStatus
 from search_spaces.points import read_points
 from search_spaces.tables import Table, place
 from search_spaces.writing import require_writable, write_columns
-from study.analysis.measured import unfitted
+from study.analysis.measured import as_projected, unfitted
 from study.cli.exit_codes import BadInputError, mendable
 from study.cli.studies import Trained
 from study.cli.trials import chosen
@@ -53,7 +54,7 @@ def _shown(waves: list[np.ndarray]) -> Iterable[np.ndarray]:
 
 def _warn(record: TrialRecord, network: TrainedNetwork, points: Table, at: Path) -> None:
     lines = [*network.doubts]
-    if (times := unfitted(record.latest)) is not None:
+    if (times := unfitted(record.latest if network.trained else as_projected(record.latest))) is not None:
         lines.append(
             f"trial {record.trial} has {times:.3g} times the data error that errors of measurement leave: what it "
             "predicts, and found of unknowns, is not to be trusted"
@@ -75,7 +76,13 @@ def _warn(record: TrialRecord, network: TrainedNetwork, points: Table, at: Path)
 def _say_network(record: TrialRecord, network: TrainedNetwork) -> None:
     click.echo(f"trial      {record.trial} ({record.method})")
     for name, value in network.unknowns.items():
-        click.echo(f"unknown    {name} = {value:.6g}, {'as trained' if network.trained else 'as it began'}")
+        click.echo(f"unknown    {name} = {value:.6g}, {_how_found(network)}")
+
+
+def _how_found(network: TrainedNetwork) -> str:
+    if network.projection is not None and seeks_data(network.settings.projection):
+        return "as solved"
+    return "as trained" if network.trained else "as it began"
 
 
 def _say_predicted(predicted: Predicted, network: TrainedNetwork, output: Path) -> None:

@@ -53,7 +53,7 @@ def _show(metrics: Metrics, study: Study, reason: str | None, *, as_json: bool) 
         error = {"error": reason} if reason else {}
         click.echo(json.dumps({"config": dump(study), "metrics": metrics, "status": status, **error}))
     else:
-        Console().print(metrics_table(metrics))
+        Console().print(metrics_table(metrics, trains=study.trains))
 
 
 def _save(trial: Trial, folder: Path) -> None:

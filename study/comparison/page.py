@@ -191,7 +191,7 @@ def _sections(
         yield f'<h2>What projecting changed</h2>\n<p class="note">{GAINS}</p>'
         yield _matrix(changed)
     if unknowns := tables.unknowns_table(comparison):
-        yield f'<h2>Unknowns that training found</h2>\n<p class="note">{UNKNOWNS}</p>\n{_matrix(unknowns)}'
+        yield f'<h2>Unknowns that were found</h2>\n<p class="note">{UNKNOWNS}</p>\n{_matrix(unknowns)}'
     yield "<h2>All problems together</h2>"
     table = overall_table(verdict.overall, profiles)
     yield _matrix(grid(table.columns, (map(escape, row) for row in table.rows)))

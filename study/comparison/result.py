@@ -110,13 +110,15 @@ class SearchResult:
 class EntryResult:
     """An entry on one problem: a contestant as trained, or as projected, by its searches.
 
-    `free` says that its training reads no constraint, and with it no unknown.
+    `free` says that its training reads no constraint, and with it no unknown; `seeks` that a projection brought it near
+    the data, and moved unknowns.
     """
 
     contestant: str
     projected: bool
     searches: tuple[SearchResult, ...]
     free: bool = False
+    seeks: bool = False
 
     @property
     def label(self) -> str:

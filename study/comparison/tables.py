@@ -201,11 +201,11 @@ def hypervolume_table(comparison: Comparison, labels: Iterable[str]) -> str:
 
 
 def unknowns_table(comparison: Comparison) -> str:
-    """The unknowns that training found; empty if no problem has any. A projection leaves them as they are."""
+    """The unknowns that were found; empty if no problem has any. Most projections leave them as they are."""
     columns = [
         Column("problem", "where", numeric=False),
-        Column("contestant", "whose networks as trained", numeric=False),
-        Column("unknown", "the parameter that training finds", numeric=False),
+        Column("contestant", "whose networks", numeric=False),
+        Column("unknown", "a parameter that nobody gives", numeric=False),
         Column("runs", "that did not fail"),
         Column("value", "median over searches and seeds; below it the smallest and the largest, which is no interval"),
         Column("rel.\nerror", "median of |value − truth| / |truth|, where the truth is known"),
@@ -215,7 +215,7 @@ def unknowns_table(comparison: Comparison) -> str:
         [escape(problem.name), escape(entry.label), escape(name), *_found(entry, name), _misfit(problem, entry)]
         for problem in comparison.problems
         for entry in problem.entries
-        if not entry.projected and not entry.free
+        if entry.seeks or not (entry.projected or entry.free)
         for name in unknowns_in(dict.fromkeys(metric for run in entry.confirmed for metric in run.unknowns))
     ]
     return grid(columns, rows) if rows else ""

@@ -18,9 +18,10 @@ from cnn_core.derivatives import Field
 from cnn_core.metrics import POINTS_AT_ONCE
 from cnn_core.problems import INTERIOR, Problem
 from cnn_core.projection import ProjectionResult, project
-from cnn_core.solvers import Solver
+from cnn_core.solvers import Solver, seeks_data
 from cnn_core.training import TrainingStatus
 from search_spaces.schema import Study
+from search_spaces.splits import observations_in, points_of
 
 SOLVER = "projection: {solver: lm, nearest: function}"
 
@@ -115,7 +116,8 @@ class TrainedNetwork:
     def projected(self, p: ArrayLike | None = None, solver: Solver | None = None) -> "TrainedNetwork":
         """This network moved onto the constraint for the one wave p (K,), by its trial's `projection` or this solver.
 
-        It is good for that wave alone; unknowns keep their values. How it went is in `projection`: `status`, `steps`,
+        It is good for that wave alone; unknowns keep their values, unless the solver seeks data: those of the trial's
+        study, which must be there then. How it went is in `projection`: `status`, `steps`,
         `residual_off`. What the trial has `solved` is taken as it is, without a solver. Raises ValueError if there is
         no solver, and for a problem that it cannot project.
         """
@@ -125,7 +127,8 @@ class TrainedNetwork:
         solver = solver or self.settings.projection
         if solver is None:
             raise ValueError(f"this trial has no projection; write {SOLVER} into its study file, or give a solver here")
-        (result,) = project(self.model, self.theta, wave, solver, seed=self.settings.training.seed)
+        data = observations_in(points_of(self.settings, self.problem, "train")) if seeks_data(solver) else None
+        (result,) = project(self.model, self.theta, wave, solver, data=data, seed=self.settings.training.seed)
         return replace(self, theta=result.theta, projection=result)
 
     def _points(self, x: ArrayLike, p: ArrayLike | None) -> tuple[Tensor, Tensor]:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from search_spaces.bootstrap import Bootstrap
 from study.analysis.findings import Analysis
 from study.analysis.leaderboard import LeaderboardRow
-from study.analysis.measured import OFF, UNKNOWN, unfitted, unknowns_in
+from study.analysis.measured import OFF, UNKNOWN, moved_unknowns, unfitted, unknowns_in
 from study.analysis.spread import Spread
 from study.report.text_table import Column, TextTable, format_error, format_value
 
 VALUE = (
     Column("method", "training method", numeric=False),
-    Column("unknown", "the parameter that training finds", numeric=False),
+    Column("unknown", "a parameter that nobody gives", numeric=False),
     Column("best\ntrial", "the best trial's name"),
     Column("value", "what the best trial found"),
 )
@@ -31,19 +31,21 @@ ERROR_BAR = {
 def unknowns_table(analysis: Analysis, *, seeds: bool) -> TextTable:
     """What the best trial of every method found; with `seeds`, which chose nothing, the median and its interval, too.
 
-    A projection leaves the unknowns as they are.
+    Projected networks have rows of their own where projections have moved the unknowns.
     """
+    moved = moved_unknowns(analysis.measured)
     names = unknowns_in(analysis.measured)
     errors = [name for name in names if f"{UNKNOWN}{name}{OFF}" in analysis.measured]
     columns = (*VALUE, *((ERROR,) if errors else ()), *(OVER_SEEDS if seeds else ()))
     rows = [
         _cells(row, name, errors=bool(errors), seeds=seeds)
         for row in analysis.leaderboard
-        if not row.projected
+        if moved or not row.projected
         for name in names
     ]
     notes = [f"Of the best trial by {analysis.metric}; the true values chose nothing."] if errors else []
-    far = {row.method: unfitted(row.best.metrics) for row in analysis.leaderboard if row.best and not row.projected}
+    rows_of = [row for row in analysis.leaderboard if row.best and (moved or not row.projected)]
+    far = {_label(row): unfitted(row.best.metrics) for row in rows_of if row.best}
     notes += [
         f"The best trial of {method} has {times:.3g} times the data error that errors of measurement leave: it does "
         "not fit its data yet, or these are larger than the file says, and its values are not to be trusted."
@@ -53,7 +55,8 @@ def unknowns_table(analysis: Analysis, *, seeds: bool) -> TextTable:
     if seeds:
         notes.append("Medians over completed trials; fewer than 6 have no 95 % interval and no standard deviation.")
         notes += _error_bar(analysis.study.data.train.bootstrap)
-    title = "Unknowns that training found" if analysis.study.trains else "Unknowns as they began"
+    found = "Unknowns that were found" if moved else "Unknowns that training found"
+    title = found if moved or analysis.study.trains else "Unknowns as they began"
     return TextTable(title, columns, rows, notes, "No trial has ended an epoch yet.")
 
 
@@ -61,13 +64,17 @@ def _cells(row: LeaderboardRow, name: str, *, errors: bool, seeds: bool) -> Sequ
     best, key = row.best, f"{UNKNOWN}{name}"
     value, error = (None, None) if best is None else (best.value(key), best.value(f"{key}{OFF}"))
     return (
-        row.method,
+        _label(row),
         name,
         best.trial if best else "–",
         format_value(value),
         *((format_error(error),) if errors else ()),
         *(_spread(row.unknowns.get(name)) if seeds else ()),
     )
+
+
+def _label(row: LeaderboardRow) -> str:
+    return f"{row.method} + projection" if row.projected else row.method
 
 
 def _error_bar(bootstrap: Bootstrap | None) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from search_spaces.contestants import CONTESTANT, Asked, plain_studies, searched
 from search_spaces.schema import Study
 from study.analysis.measured import UNKNOWN, unknowns_in
-from study.analysis.variants import CONSTRAINT, DATA
+from study.analysis.variants import CONSTRAINT, DATA, PROJECTED
 from study.tracking.names import fit
 
 TAG = "mlflow.sharedViewState."
@@ -69,7 +69,8 @@ def _trials(study: Study, known: Collection[str], name: str) -> dict[str, Any]:
 
 
 def _unknowns(known: Collection[str]) -> list[str]:
-    return [f"{UNKNOWN}{name}" for name in unknowns_in(known)]
+    kinds = [f"{UNKNOWN}{name}" for name in unknowns_in(known)]
+    return [f"{whose}{kind}" for kind in kinds for whose in ("", PROJECTED) if f"{whose}{kind}" in known]
 
 
 def _comparison(study: Study, known: Collection[str], name: str) -> dict[str, Any]:

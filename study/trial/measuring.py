@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 import torch
+from torch import Tensor
 
-from cnn_core.metrics import WORST, Measurement, errors_of_regions
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.metrics import WORST, Measurement, errors_of_regions, finite
 from cnn_core.problems import DATA, PointSet, Problem
 from search_spaces.data_files import noise
 from search_spaces.schema import Data
@@ -39,6 +41,19 @@ def noise_of(data: Data, problem: Problem, *, seed: int, learns: bool) -> dict[s
     told = {name: split for name, split in data.splits.items() if learns or name != "train"}
     known = {name: noise(problem, split, seed=seed) for name, split in told.items()}
     return {f"noise/{name}": found for name, found in known.items() if found is not None}
+
+
+def unknowns_of(model: ConstrainedNetwork, theta: Tensor) -> dict[str, float | str]:
+    """`unknown/<name>`: the values at θ (P,); `…_error`: how far they are from the true ones, relative to these, where
+    they are known."""
+    unknowns, values = model.problem.unknowns, model.unknowns(theta.detach()).tolist()
+    found: dict[str, float | str] = {
+        f"unknown/{name}": finite(value) for name, value in zip(unknowns, values, strict=True)
+    }
+    for (name, unknown), value in zip(unknowns.items(), values, strict=True):
+        if unknown.truth is not None:
+            found[f"unknown/{name}_error"] = finite(abs(value - unknown.truth) / (abs(unknown.truth) or 1.0))
+    return found
 
 
 def worst_of(metrics: Mapping[str, float | str]) -> str | None:

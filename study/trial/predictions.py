@@ -68,7 +68,7 @@ def predictions(
     found |= {
         "planes": torch.tensor(planes),
         "box": torch.tensor(list(problem.box.values())),
-        "found": model.unknowns(theta),
+        "found": model.unknowns(theta if after is None else after),
         "truths": problem.truths,
         "collocation": _collocation(train),
         "observed": torch.tensor(region == DATA),

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.metrics import errors_of_regions, finite, measure_regions, percentiles
+from cnn_core.problems import DATA, PointSet
 from cnn_core.projection import ProjectionResult, project
-from cnn_core.solvers import LeastSquaresSolver, ProjectionStatus, Solver
+from cnn_core.solvers import LeastSquaresSolver, ProjectionStatus, Solver, seeks_data
 from cnn_core.tasks import Points
+from study.trial.measuring import unknowns_of
 from study.trial.saved import Wave
 from study.trial.seconds import Seconds
 
@@ -65,16 +67,17 @@ def project_splits(
     solver: Solver,
     *,
     seed: int,
+    data: PointSet | None = None,
     starts: Mapping[Wave, Tensor] | None = None,
 ) -> Projected:
     """Project the waves of these splits, whose points are given by region, from θ (P,), or from a start of their own.
 
-    Those of `validation` decide whether the projections are kept.
+    Those of `validation` decide whether the projections are kept. `data` are what `nearest: data` comes near.
     """
     seconds, known = Seconds(), Known()
     with seconds.counting():
         projected = {
-            name: project_split(model, theta, points, solver, seed=seed, starts=starts, known=known)
+            name: project_split(model, theta, points, solver, seed=seed, data=data, starts=starts, known=known)
             for name, points in splits.items()
         }
         kept = accepted(solver, projected["validation"])
@@ -83,6 +86,8 @@ def project_splits(
         for name, split in projected.items():
             errors_kept = split.after if kept else split.before
             metrics |= {f"projected/{name}/{metric}": value for metric, value in errors_kept.items()}
+        if data is not None and seeks_data(solver):
+            metrics |= _found(model, {wave: one.theta if kept else theta for wave, one in known.items()}, data)
         difference = percentiles(torch.stack([result.theta - theta for result in results]))
     return Projected(projected, known, kept, metrics, difference, seconds)
 
@@ -94,10 +99,11 @@ def project_split(
     solver: Solver,
     *,
     seed: int,
+    data: PointSet | None = None,
     starts: Mapping[Wave, Tensor] | None = None,
     known: Known | None = None,
 ) -> ProjectedSplit:
-    """Project every wave by itself, from the same θ (P,), knowing its parameters and no data.
+    """Project every wave by itself, from the same θ (P,), knowing its parameters and no data, unless it seeks some.
 
     A wave in `starts` goes on from its own θ there. Those that are `known` are not projected again; the others are
     known then.
@@ -109,14 +115,29 @@ def project_split(
     keys = [tuple(p.tolist()) for p in parameters]
     new = {key: p for key, p in zip(keys, parameters, strict=True) if key not in known}
     for key in [key for key in new if _rounded(key) in begun]:
-        (known[key],) = project(model, begun[_rounded(key)], new.pop(key)[None], _going_on(solver), seed=seed)
+        start, wave = begun[_rounded(key)], new.pop(key)[None]
+        (known[key],) = project(model, start, wave, _going_on(solver), data=data, seed=seed)
     if new:
-        projected = project(model, theta, torch.stack(list(new.values())), solver, seed=seed)
+        projected = project(model, theta, torch.stack(list(new.values())), solver, data=data, seed=seed)
         known.update(zip(new, projected, strict=True))
     results = [known[key] for key in keys]
     before = [_errors(model, theta, wave) for wave in waves]
     after = [_errors(model, result.theta, wave) for result, wave in zip(results, waves, strict=True)]
     return ProjectedSplit(results, _means(before), _means(after))
+
+
+def _found(model: ConstrainedNetwork, kept: Mapping[Wave, Tensor], data: PointSet) -> dict[str, float | str]:
+    """What bringing networks near the data has found: their data error, a mean over the waves, and the unknowns.
+
+    Where there are unknowns there is one wave.
+    """
+    found = [_errors(model, theta, {DATA: _of_wave(data, wave)})["data_mse"] for wave, theta in kept.items()]
+    unknowns = unknowns_of(model, next(iter(kept.values())))
+    return {f"projected/{name}": value for name, value in {"train/data_mse": fmean(found), **unknowns}.items()}
+
+
+def _of_wave(data: PointSet, wave: Wave) -> PointSet:
+    return data.at((data.p == data.p.new_tensor(wave)).all(dim=1).nonzero()[:, 0])
 
 
 def _rounded(wave: Wave) -> Wave:

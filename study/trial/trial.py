@@ -21,17 +21,17 @@ from cnn_core.metrics import WORST, Measurement, finite, measure_regions, metric
 from cnn_core.problems import PointSet, Problem, by_region, redrawn
 from cnn_core.projection import ProjectionResult
 from cnn_core.renewal import Renewal
-from cnn_core.solvers import Solver
+from cnn_core.solvers import Solver, seeks_data
 from cnn_core.training import Training, TrainingStatus
 from search_spaces.errors import one_line
 from search_spaces.load import build_network, build_problem, dump_yaml
 from search_spaces.schema import Study
-from search_spaces.splits import points_of, source_of
+from search_spaces.splits import observations_in, points_of, source_of
 from study.trial import saved
 from study.trial.files import CHECKPOINT, PERCENTILES, PREDICTIONS, SETTINGS
 from study.trial.identity import code_changes, differences_in_kind, settings_of
 from study.trial.machine import choose_device, peak_memory_mib, threads
-from study.trial.measuring import named, noise_of, some_of, worst_of
+from study.trial.measuring import named, noise_of, some_of, unknowns_of, worst_of
 from study.trial.predictions import predictions
 from study.trial.projecting import PROJECTED, PROJECTION_SECONDS, Projected, project_splits
 from study.trial.saved import Wave
@@ -79,6 +79,7 @@ class Trial:
             record=self.device.type == "cuda",
         )
         learns = bool(settings.epochs) and any(task.learns for task in self.training.tasks)
+        learns = learns or seeks_data(study.projection)
         self.noise = noise_of(study.data, problem, seed=settings.seed, learns=learns)  # now: files may be gone later
         self.compiling = self.training.compile() if settings.compile else 0.0
         self.measured_train = some_of(self.splits["train"])
@@ -134,7 +135,8 @@ class Trial:
         watched["method/taylor_mode"] = float(self.training.model.path == "layers")
         if self.training.record:
             watched["method/recorded_steps"] = float(self.training.recorded)
-        metrics |= self._unknowns() | watched | {"diverged": float(diverged)} | self._project_on_the_way()
+        metrics |= unknowns_of(self.model, self.training.theta) | watched | {"diverged": float(diverged)}
+        metrics |= self._project_on_the_way()
         self.history.append(metrics | self._costs())
         return self.history[-1]
 
@@ -231,8 +233,10 @@ class Trial:
     def _project(self, solver: Solver, splits: Sequence[str] = PROJECTED) -> Metrics:
         """Project the waves of these splits; `projected` holds them from now on."""
         points, seed = {name: by_region(self.splits[name]) for name in splits}, self.study.training.seed
-        theta = self.training.theta.detach()
-        self.projected = projected = project_splits(self.model, theta, points, solver, seed=seed, starts=self.starts)
+        theta, data = self.training.theta.detach(), observations_in(self.splits["train"])
+        self.projected = projected = project_splits(
+            self.model, theta, points, solver, seed=seed, data=data, starts=self.starts
+        )
         now = (self.epoch, DIFFERENCE)
         others = [entry for entry in self.percentiles if entry[:2] != now]  # finished before it was resumed
         self.percentiles = [*others, (*now, projected.difference)]
@@ -266,18 +270,6 @@ class Trial:
         points = self.splits[split]
         observed = any(part.observed for part in points.values())
         return metric_names(self.model.problem, points.keys(), observed=observed)
-
-    def _unknowns(self) -> Metrics:
-        """The unknowns' values, and how far they are from the true ones, relative to these, where they are known."""
-        problem = self.model.problem
-        values = self.model.unknowns(self.training.theta.detach()).tolist()
-        found: Metrics = {
-            f"unknown/{name}": finite(value) for name, value in zip(problem.unknowns, values, strict=True)
-        }
-        for (name, unknown), value in zip(problem.unknowns.items(), values, strict=True):
-            if unknown.truth is not None:
-                found[f"unknown/{name}_error"] = finite(abs(value - unknown.truth) / (abs(unknown.truth) or 1.0))
-        return found
 
     def _held(self, points: Mapping[str, PointSet]) -> dict[str, PointSet]:
         """Points as this trial computes with them."""

@@ -18,6 +18,7 @@ from study import load_trial
 from study.journal.events import TrialStatus
 from study.journal.files import STUDY, TRIALS
 from study.journal.journal import Journal
+from study.trial.measuring import unknowns_of
 from study.trial.trial import Trial
 from tests.study.cli.command import Command, assert_refused
 from tests.study.small_study import small_study, solve_and_save
@@ -205,7 +206,8 @@ def test_several_unknowns_keep_their_values_in_whatever_order_they_are_written(t
     again = Trial(replace(study, problem=turned))
     again.load(tmp_path)
     assert again.training.theta.tolist() == trial.training.theta.tolist()
-    assert {name: again._unknowns()[f"unknown/{name}"] for name in unknown} == pytest.approx(values, rel=1e-12)
+    found = unknowns_of(again.model, again.training.theta)
+    assert {name: found[f"unknown/{name}"] for name in unknown} == pytest.approx(values, rel=1e-12)
 
 
 def test_what_is_missing_is_one_line(command: Command, folders: dict[str, Path]) -> None:

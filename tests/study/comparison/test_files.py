@@ -157,10 +157,10 @@ def finding(*rates: float) -> EntryResult:
 
 def test_unknowns_have_a_table_and_columns(tmp_path: Path) -> None:
     text = text_of(comparison(problem("decay", finding(0.4, 0.45, 0.6))), tmp_path)
-    assert "Unknowns that training found" in text and "0.45<br><small>smallest 0.4, largest 0.6</small>" in text
+    assert "Unknowns that were found" in text and "0.45<br><small>smallest 0.4, largest 0.6</small>" in text
     with (tmp_path / "runs.csv").open(encoding="utf-8") as file:
         assert [row["unknown/rate"] for row in csv.DictReader(file)] == ["0.4", "0.45", "0.6"]
-    assert "Unknowns that training found" not in text_of(comparison(problem("waves", entry("soft", [[1.0]]))), tmp_path)
+    assert "Unknowns that were found" not in text_of(comparison(problem("waves", entry("soft", [[1.0]]))), tmp_path)
 
 
 EDGES = {
