@@ -57,6 +57,11 @@ CASES: dict[str, tuple[Changes, str]] = {
         {"data.train.bootstrap": "rows"},
         "data.train.bootstrap belongs to a file; write file, too, or remove it",
     ),
+    "a wave of which there are no data to come near": (
+        {"projection": {"solver": "lm", "nearest": "data", "points": 5}},
+        "projection.nearest is data, and data.train has none of the wave amplitude 1.2, frequency 1, phase 0, which is "
+        "to be projected; validate and test on waves that have some, or write nearest: function",
+    ),
     "a misspelt setting of a split": (
         {"data.test.samplin": "uniform"},
         "data.test.samplin is the text 'uniform'; write a list",
@@ -320,3 +325,16 @@ def test_only_what_trains_is_drawn_anew() -> None:
     assert study.data.train.bootstrap == "errors" and load_text(dump_yaml(study)) == study
     with pytest.raises(StudyFileError, match=r"data.test.bootstrap is rows, and only what trains is drawn anew"):
         load_trial("heat-inverse", {"data.test.bootstrap": "rows"})
+
+
+def test_an_unknown_is_not_sought_wave_by_wave(tmp_path: Path) -> None:
+    rows = [f"{x / 10 - 1},1.0,{phase},{x / 7}" for x in range(20) for phase in (0.0, 0.1)]
+    (file := tmp_path / "seen.csv").write_text("\n".join(["x,amplitude,phase,u", *rows]), encoding="utf-8")
+    ends = {"train": [0.0, 0.6], "validation": [0.6, 0.8], "test": [0.8, 1.0]}
+    changes = {
+        "problem": {"name": "helmholtz", "unknown": {"frequency": {"start": 1.0}}},
+        "data": {name: {"file": str(file), "share": share, "points": 5} for name, share in ends.items()},
+        "projection": {"solver": "lm", "nearest": "data", "points": 5},
+    }
+    message = "projection.nearest is data, which solves each of 2 waves by itself, and frequency is the same for all"
+    assert error_of(tmp_path, changes).startswith(message)

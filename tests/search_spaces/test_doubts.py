@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cnn_core.problems import PROBLEMS, Problem, helmholtz
-from cnn_core.solvers import LeastSquaresSolver
+from cnn_core.solvers import LeastSquaresSolver, LevenbergMarquardt
 from search_spaces.doubts import doubts, lacking
 from search_spaces.load import load_study, shipped_spaces
 from search_spaces.schema import SearchedParameter, Uniform
@@ -62,8 +62,11 @@ def test_an_unknown_that_nothing_finds_is_told() -> None:
     assert line.startswith(
         "problem.unknown.diffusivity: with training.epochs 0 nothing finds it, and the PDE is solved"
     )
-    assert line.endswith(f"with its start, 0.2; train some epochs, or search {START}")
+    assert line.endswith(
+        f"with its start, 0.2; write projection: {{solver: lm, nearest: data, …}}, train some epochs, or search {START}"
+    )
     assert doubts(replace(study, search={START: SearchedParameter(Uniform(0.05, 0.5))})) == []
+    assert doubts(replace(study, projection=LevenbergMarquardt(nearest="data"))) == []
 
 
 def test_figures_of_random_parameters_are_told() -> None:

@@ -176,7 +176,7 @@ def _at(problem, wave):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"nearest": "weights"}, "nearest must be function or parameters, got 'weights'"),
+        ({"nearest": "weights"}, "nearest must be function, parameters or data, got 'weights'"),
         ({"tolerance": math.nan}, "tolerance must be positive, got nan"),
         ({"growth": 1.0}, "growth must be above 1, got 1.0"),
         ({"tolerance": 0.0}, "tolerance must be positive, got 0.0"),

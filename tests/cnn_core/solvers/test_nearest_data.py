@@ -96,7 +96,8 @@ def test_each_wave_comes_near_its_own_observations() -> None:
     )
     model, waves = model_of(replace(family, unknowns={})), torch.tensor([[1.0, 1.0], [2.0, 1.0]], dtype=torch.float64)
     parts = [observed(torch.exp(-p[0] * AT), p=p.expand(len(AT), -1)) for p in waves]
-    data = PointSet(*(torch.cat([getattr(part, name) for part in parts]) for name in ("x", "p", "u")), 2)
+    x, p, u = (torch.cat([getattr(part, name) for part in parts]) for name in ("x", "p", "u"))
+    data = PointSet(x, p, u, 2)
     for p, result in zip(waves, project(model, model.begin, waves, SOLVER, data=data), strict=True):
         assert result.status is ProjectionStatus.CONVERGED
         end = model.predict(result.theta, torch.ones(1, 1, dtype=torch.float64), p[None])

@@ -9,9 +9,9 @@ from study.cli.metrics_table import metrics_table
 from tests.study import conditioned
 
 
-def printed(metrics: Mapping[str, float]) -> list[list[str]]:
+def printed(metrics: Mapping[str, float], *, trains: bool = True) -> list[list[str]]:
     console = Console(file=(file := io.StringIO()), width=100)
-    console.print(metrics_table(metrics))
+    console.print(metrics_table(metrics, trains=trains))
     return [line.split() for line in file.getvalue().splitlines() if line.strip()]
 
 
@@ -36,6 +36,34 @@ def test_unknowns_have_a_table_of_their_own() -> None:
     assert printed({"unknown/rate": 0.4})[-1] == ["rate", "0.4"]
     kept = printed({"unknown/rate": 0.4, "projected/test/constraint_mse": 0.1})
     assert " ".join(kept[-1]) == "A projection leaves them as they are."
+
+
+SOLVED = {
+    "train/data_mse": 0.7, "unknown/rate": 1.0, "noise/train": 0.004,
+    "projected/train/data_mse": 0.005, "projected/unknown/rate": 0.4, "projected/unknown/rate_error": 0.2,
+}  # fmt: skip
+"""Of a projection that brought a network near its data."""
+
+
+def test_unknowns_that_a_projection_has_moved_stand_beside_those_of_before() -> None:
+    assert printed(SOLVED)[-3:-1] == [
+        ["unknown", "as", "trained", "as", "projected", "relative", "error"],
+        ["rate", "1", "0.4", "0.2"],
+    ]
+    assert not any("times" in words for words in printed(SOLVED))  # it fits the data, as projected
+    assert any("times" in words for words in printed(SOLVED | {"projected/train/data_mse": 0.02}))
+
+
+def test_of_a_trial_that_trains_nothing_random_parameters_are_left_out() -> None:
+    assert printed(SOLVED, trains=False)[:5] == [
+        ["projected/"],
+        ["train"],
+        ["data_mse", "0.005"],
+        ["unknown", "value", "relative", "error"],
+        ["rate", "0.4", "0.2"],
+    ]
+    held = {"unknown/rate": 1.0, "test/constraint_mse": 0.3, "projected/test/constraint_mse": 0.1}
+    assert ["rate", "1"] in printed(held, trains=False) and ["constraint_mse", "0.1"] in printed(held, trains=False)
 
 
 def test_a_network_far_from_its_data_is_told_where_their_errors_are_known() -> None:

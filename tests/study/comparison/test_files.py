@@ -252,3 +252,9 @@ def test_plots_are_drawn_without_warnings() -> None:
     made = EDGES["all failed"]
     for _, plot in all_plots(made, judge(made)):
         drawn(plot.figure)
+
+
+def test_unknowns_of_projected_networks_are_shown_where_projections_sought_them(tmp_path: Path) -> None:
+    held = replace(finding(0.41), projected=True)
+    assert "Unknowns that were found" not in text_of(comparison(problem("decay", held)), tmp_path)
+    assert "0.41" in text_of(comparison(problem("decay", replace(held, seeks=True))), tmp_path)

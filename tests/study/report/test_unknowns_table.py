@@ -29,6 +29,17 @@ def test_without_a_true_value_there_is_no_error(tmp_path: Path) -> None:
     assert not table.notes
 
 
+def test_projected_networks_have_their_own_where_projections_have_moved_them(tmp_path: Path) -> None:
+    own = {"projected/unknown/rate": 0.5, "projected/unknown/rate_error": 0.0, "projected/validation/data_mse": 0.01}
+    study, records = synthetic_journal.study(), conditioned.fill(tmp_path, conditioned.WITH_UNKNOWN | own).trials()
+    table = unknowns_table(analyse(study, records), seeds=False)
+    assert table.title == "Unknowns that were found"
+    assert table.rows == [
+        ("soft", "rate", "0000", "0.4", "2.0e-1"),
+        ("soft + projection", "rate", "0000", "0.5", "0.0e0"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("trials", "spread"),
     [(2, ("2", "0.42", "n < 6", "–")), (6, ("6", "0.5", "0.4 … 0.6", "0.08646"))],
