@@ -189,7 +189,7 @@ FAST = {
     ("study", "measured"),
     [
         ("fronts", {"test/growth_mse", "test/start_mse", "test/walls_mse"}),
-        ("fronts-rate", {"test/growth_mse", "test/data_mse", "unknown/rate"}),
+        ("fronts-rate", {"projected/test/growth_mse", "projected/test/data_mse", "projected/unknown/rate"}),
     ],
 )
 def test_that_pde_can_be_studied(
@@ -206,8 +206,8 @@ def test_that_pde_can_be_studied(
     (tmp_path / f"{study}.yaml").write_text(study_file, encoding="utf-8")
     rows = [f"{index / 40},{index % 7 / 7},{index / 50},0.02" for index in range(40)]
     (tmp_path / "fronts.csv").write_text("\n".join(["x,t,u,u_error", *rows]), encoding="utf-8")
-    batches = "{initial: 4" if study == "fronts" else "{data: 12, initial: 4"
-    fast = FAST | {"training.batch_size": f"{batches}, interior: 10, boundary: 4}}"}
+    batches = {"training.batch_size": "{initial: 4, interior: 10, boundary: 4}"}
+    fast = FAST | batches if study == "fronts" else {"projection.max_steps": "5"}
     sets = [word for path, value in fast.items() for word in ("--set", f"{path}={value}")]
     cli(["trial", f"{study}.yaml", *sets, "--json"], standalone_mode=False)
     printed = json.loads(capsys.readouterr().out.splitlines()[-1])

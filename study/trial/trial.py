@@ -297,7 +297,8 @@ class Trial:
             ("parameter", self.training.theta),
             ("gradient", self.training.gradient),
         ):
-            self.percentiles.append((self.epoch, quantity, percentiles(values)))
+            if len(values):  # data alone have no residuals
+                self.percentiles.append((self.epoch, quantity, percentiles(values)))
 
     def _costs(self) -> Metrics:
         sections: Metrics = {f"time/{name}_s": self.training.clock.seconds[name] for name in SECTIONS}
