@@ -77,11 +77,13 @@ def confirming(
 
 
 def in_packs(study: Study) -> Study:
-    """The same, whose trials share processes where that pays, unless its study file says how many do.
+    """The same, whose trainings share processes where that pays, unless its study file says how many do.
 
     Not for a comparison of costs: a method whose steps are stacked looks cheaper than one that was as fast by itself.
     """
-    return replace(study, resources=replace(study.resources, pack=study.resources.pack or "auto"))
+    if study.resources.pack is not None or not any(one.trains for one in plain_studies(study).values()):
+        return study
+    return replace(study, resources=replace(study.resources, pack="auto"))
 
 
 def unconfirmed(earlier: Mapping[str, Analysis]) -> list[str]:

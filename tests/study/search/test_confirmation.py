@@ -179,6 +179,11 @@ def test_seeds_make_packs_where_that_pays_unless_the_study_file_says_otherwise(e
     assert in_packs(study).resources.pack == "auto"
     single = replace(study, resources=replace(study.resources, pack=1))
     assert in_packs(single) == single
+    solves = {
+        name: replace(one, set={"training.epochs": 0, "projection.solver": "lm"})
+        for name, one in study.contestants.items()
+    }
+    assert in_packs(replace(study, contestants=solves)).resources.pack is None, "projections take no steps together"
 
 
 RATE = {LEARNING_RATE: {"log_uniform": [1e-3, 1e-2]}}
