@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from search_spaces.errors import one_line
 from search_spaces.load import dump_yaml
 from study.analysis.findings import Analysis, read_analysis
+from study.analysis.measured import unknowns_in
 from study.journal.files import REPORT, TRIALS
 from study.report.csv_rows import leaderboard_rows, trial_rows, variant_rows
 from study.report.html_parts import Illustration
@@ -32,7 +33,7 @@ from study.report.study_plots import (
 )
 from study.report.tables import all_tables
 from study.report.trial_plots import percentile_plot
-from study.report.variant_plots import error_plot, pareto_plot, settings_plot
+from study.report.variant_plots import error_plot, pareto_plot, settings_plot, unknowns_plot
 from study.trial.files import PERCENTILES, PREDICTIONS
 
 DOTS_PER_INCH = 150
@@ -121,20 +122,24 @@ def all_plots(analysis: Analysis, trials: Path) -> Iterator[Plot]:
             {method: path / PREDICTIONS for method, path in best.items()},
         ),
     )
+    known = _truths([path / PREDICTIONS for path in best.values()])
+    if unknowns_in(analysis.measured):
+        caption = "What every completed trial found; bars mark the medians."
+        yield Plot("unknowns", "Unknowns", caption, unknowns_plot(analysis, truths=known))
     if analysis.study.trains:
-        yield from _trained_plots(analysis, best)
+        yield from _trained_plots(analysis, best, known)
     yield Plot("cost", "Cost", "Where the time of a trial went.", cost_plot(analysis))
     yield Plot("progress", "Search", "What the search had found after how many trials.", progress_plot(analysis))
     yield Plot("settings", "Settings", "Every completed trial, by the searched settings.", settings_plot(analysis))
 
 
-def _trained_plots(analysis: Analysis, best: Mapping[str, Path]) -> Iterator[Plot]:
+def _trained_plots(analysis: Analysis, best: Mapping[str, Path], truths: Mapping[str, float]) -> Iterator[Plot]:
     """What there is to see of epochs; `best` is each method's best trial's folder."""
     yield Plot(
         "convergence",
         "Convergence",
         "The best trial of every method, before any projection.",
-        convergence_by_method_plot(analysis, truths=_truths([path / PREDICTIONS for path in best.values()])),
+        convergence_by_method_plot(analysis, truths=truths),
     )
     yield Plot(
         "residuals",

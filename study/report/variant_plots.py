@@ -1,5 +1,6 @@
 """Plots of a study in which every network is a marker: trade-off, errors by method, searched settings."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -14,7 +15,8 @@ from search_spaces.contestants import searched
 from search_spaces.schema import Choice, Distribution, Integer, Uniform
 from study.analysis.findings import Analysis
 from study.analysis.leaderboard import LeaderboardRow
-from study.analysis.measured import TRADE_OFF, errors_in
+from study.analysis.measured import TRADE_OFF, UNKNOWN, errors_in, moved_unknowns, unknowns_in
+from study.analysis.spread import Spread
 from study.analysis.variants import CONSTRAINT, DATA, Variant
 from study.journal.events import TrialStatus
 from study.report.looks import Looks, looks_of
@@ -39,6 +41,9 @@ LABELS: Mapping[str, str] = {
 CUT_SHORT = (TrialStatus.PRUNED, TrialStatus.STOPPED, TrialStatus.LOST)
 MEASURED = (TrialStatus.COMPLETED, TrialStatus.DIVERGED, *CUT_SHORT)
 MOST_SETTINGS = 12
+
+FAR = 6.0
+"""Standard deviations from the median, beyond which a found value stands at the border of its plot."""
 
 MANY = 500
 """Networks from which on their marks are drawn smaller, to hide fewer others."""
@@ -164,9 +169,7 @@ def error_plot(analysis: Analysis) -> Figure:
     for axes, name in zip(panels, names, strict=True):
         _draw_errors(axes, analysis.variants, rows, name, looks_of(analysis.study))
         axes.set(xlabel="mean square, validation", title="Data error" if name == DATA else "Constraint error")
-    labels = ["  + projection" if row.projected else row.method for row in rows]
-    panels[0].set_yticks(range(len(rows)), labels)
-    panels[0].set_ylim(len(rows) - 0.4, -0.6)
+    _name_rows(panels[0], rows)
     median = legend_handle(
         "median (a diverged trial counts as worst, at the border)",
         color=EXACT,
@@ -193,6 +196,64 @@ def _draw_errors(
         if middle and middle.count > 1:
             centre = clip([middle.median], limits)
             axes.plot(centre, [position], "|", color=EXACT, markersize=17, markeredgewidth=2, clip_on=False)
+
+
+@styled
+def unknowns_plot(analysis: Analysis, truths: Mapping[str, float] | None = None) -> Figure:
+    """What every completed trial found of each unknown, a line per method; medians with one standard deviation, and the
+    true values, where they are known. Values that are far off stand at the border.
+    """
+    moved = moved_unknowns(analysis.measured)
+    rows = [row for row in analysis.leaderboard if row.unknowns and (moved or not row.projected)]
+    if not rows:
+        return message_plot("no trial has completed yet")
+    names = unknowns_in(analysis.measured)
+    figure, panels = new_panels(len(names), columns=2, height=0.9 + 0.36 * len(rows), frame=0.6, sharey=True)
+    for axes, name in zip(panels, names, strict=True):
+        _draw_unknown(axes, analysis, rows, name, (truths or {}).get(name))
+        axes.set(xlabel=name)
+    _name_rows(panels[0], rows)
+    middle = legend_handle("median, and one standard deviation", color=EXACT, marker="|", markersize=12)
+    known = [legend_handle("true", color=EXACT, linestyle=(0, (5, 1.5)))] if truths else []
+    figure.legend(handles=[middle, *known], loc="outside lower center", ncols=2)
+    return figure
+
+
+def _draw_unknown(
+    axes: Axes, analysis: Analysis, rows: Sequence[LeaderboardRow], name: str, truth: float | None
+) -> None:
+    key, spreads = f"{UNKNOWN}{name}", [row.unknowns.get(name) for row in rows]
+    groups = [_group(analysis.variants, row.method, row.projected, key) for row in rows]
+    found = [one.metrics[key] for group in groups for one in group if one.status is TrialStatus.COMPLETED]
+    limits = _limits([one for one in spreads if one is not None], found, truth)
+    axes.set_xlim(*limits)
+    for position, (group, middle) in enumerate(zip(groups, spreads, strict=True)):
+        done = [one for one in group if one.status is TrialStatus.COMPLETED]
+        values = clip([one.metrics[key] for one in done], limits)
+        heights = position + (np.linspace(-0.18, 0.18, len(done)) if len(done) > 1 else np.zeros(len(done)))
+        _draw_markers(axes, done, values, heights.tolist(), looks_of(analysis.study), size=5)
+        if middle and middle.count > 1:
+            axes.plot([middle.median], [position], "|", color=EXACT, markersize=17, markeredgewidth=2)
+            reach = [middle.median + side * (middle.deviation or 0.0) for side in (-1, 1)]
+            axes.plot(reach, [position] * 2, color=EXACT, linewidth=1.2)
+    if truth is not None:
+        axes.axvline(truth, color=EXACT, linewidth=1.2, linestyle=(0, (5, 1.5)))
+
+
+def _limits(spreads: Sequence[Spread], found: Sequence[float], truth: float | None) -> tuple[float, float]:
+    """All values, but what is far from where most are; with the true one."""
+    near = [one.median + side * FAR * one.deviation for one in spreads if one.deviation for side in (-1, 1)]
+    low, high = (min(near), max(near)) if near else (-math.inf, math.inf)
+    kept = [value for value in found if low <= value <= high] + ([] if truth is None else [truth])
+    low, high = min(kept, default=0.0), max(kept, default=1.0)
+    margin = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - margin, high + margin
+
+
+def _name_rows(axes: Axes, rows: Sequence[LeaderboardRow]) -> None:
+    labels = ["  + projection" if row.projected else row.method for row in rows]
+    axes.set_yticks(range(len(rows)), labels)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
 
 
 def _group(variants: Sequence[Variant], method: str, projected: bool, name: str) -> list[Variant]:

@@ -11,8 +11,8 @@ from cnn_core.metrics import WORST
 from study.analysis.findings import Analysis, analyse
 from study.report import variant_plots
 from study.report.looks import look
-from study.report.variant_plots import error_plot, pareto_plot, settings_plot
-from tests.study import synthetic_journal
+from study.report.variant_plots import error_plot, pareto_plot, settings_plot, unknowns_plot
+from tests.study import conditioned, synthetic_journal
 from tests.study.report.rendering import drawn
 
 
@@ -58,6 +58,25 @@ def test_trials_of_one_look_are_one_line_of_matplotlibs(draw: Callable[[Analysis
     panels = draw(analyse(synthetic_journal.study(300), records)).axes
     assert max(len(axes.lines) for axes in panels) < 40
     assert sum(np.size(line.get_xdata()) for axes in panels for line in axes.lines) > 250
+
+
+@pytest.mark.parametrize("trials", [0, 1, 8])
+def test_what_trials_found_of_an_unknown_is_a_marker_each_with_the_true_value(trials: int, tmp_path: Path) -> None:
+    records = conditioned.fill(tmp_path, conditioned.WITH_UNKNOWN, trials=trials).trials()
+    axes = drawn(unknowns_plot(analyse(synthetic_journal.study(), records), truths={"rate": 0.5})).axes[0]
+    markers = [line for line in axes.lines if line.get_marker() == look("soft").marker]
+    assert sum(np.size(line.get_xdata()) for line in markers) == trials
+    if trials:
+        assert axes.get_xlabel() == "rate" and axes.get_xlim()[0] < 0.4 < 0.5 < axes.get_xlim()[1]
+    else:
+        assert "no trial has completed yet" in axes.texts[0].get_text()
+
+
+def test_an_unknown_that_is_far_off_stands_at_the_border_and_stretches_nothing(tmp_path: Path) -> None:
+    records = conditioned.fill(tmp_path, conditioned.WITH_UNKNOWN, trials=20).trials()
+    records["0019"].metrics["unknown/rate"] = 1e6
+    axes = drawn(unknowns_plot(analyse(synthetic_journal.study(), records))).axes[0]
+    assert axes.get_xlim()[1] < 10
 
 
 @pytest.mark.parametrize("value", ["a", [1.0], {"b": 1.0}])
