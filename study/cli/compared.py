@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import click
 from rich.console import Console
 
+from search_spaces.counts import some
 from search_spaces.schema import Study
 from study.cli.conclusion import to_its_end, ui_command
 from study.cli.exit_codes import Ended, mendable
@@ -17,7 +18,7 @@ from study.cli.pace import Pace
 from study.comparing.gather import entries_of, finished, gathered
 from study.comparing.question import Question, kept
 from study.comparison.files import write_comparison
-from study.comparison.sentences import some, undecidable
+from study.comparison.sentences import undecidable
 from study.comparison.summary import print_verdict
 from study.comparison.verdict import judge
 from study.driver.runner import Outcome
