@@ -4,6 +4,9 @@ A function is compiled once for each set of shapes it meets, and of constants th
 seconds to a minute or two. What was compiled is kept on disk by torch (in /tmp, or where `TORCHINDUCTOR_CACHE_DIR`
 says), so the next process loads it in a few seconds, and the next network of the same shape in this process pays
 nothing. Numbers that change between steps, and hyperparameters, enter as tensors and compile nothing anew.
+
+torch 2.13 checks no object of an argument that the function met as a global before, and takes the same graph whatever
+the argument holds. So a function reads its arguments first, or an object of its own in place of the global.
 """
 
 from collections.abc import Callable, Sequence

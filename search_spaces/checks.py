@@ -18,6 +18,7 @@ from cnn_core.renewal import Refinement
 from cnn_core.solvers import LeastSquaresSolver
 from cnn_core.tasks import require_read, role_of
 from search_spaces.blocks import write
+from search_spaces.counts import some
 from search_spaces.data_files import find_file
 from search_spaces.errors import StudyFileError, naming, nearest
 from search_spaces.forms import MOST_VALUES, OF_A_SPLIT
@@ -336,6 +337,6 @@ def _check_scheduler(study: Study) -> None:
         raise StudyFileError(f"tune.scheduler.metric is missing; write what {scheduler.name} compares, e.g. {USUAL[0]}")
     if scheduler.grace >= study.training.epochs:
         raise StudyFileError(
-            f"tune.scheduler.grace is {scheduler.grace}, but a trial has {study.training.epochs} epochs, so "
+            f"tune.scheduler.grace is {scheduler.grace}, but a trial has {some(study.training.epochs, 'epoch')}, so "
             f"{scheduler.name} would never stop one; write fewer, or scheduler: {{name: none}}"
         )

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from search_spaces.blocks import TAGS, write
 from search_spaces.checks import Rehearsed, check_data, check_network, check_settings
 from search_spaces.convert import is_possible
+from search_spaces.counts import some
 from search_spaces.errors import StudyFileError, UnknownKeyError, nearest, shown
 from search_spaces.measured import PROJECTED
 from search_spaces.overrides import applied, keys_of
@@ -156,7 +157,7 @@ def _check_first(study: Study) -> None:
         if points > turns:
             which = "" if value is None else f" with {study.tune.balance}: {value}"
             raise StudyFileError(
-                f"tune.first has {points} points{which}, but there are {turns} such trials; "
+                f"tune.first has {some(points, 'point')}{which}, too many for {some(turns, 'such trial')}; "
                 "write more tune.trials, or fewer points"
             )
 

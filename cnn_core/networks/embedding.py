@@ -37,6 +37,7 @@ class Waves(nn.Module):
         super().__init__()
         self.kept = tuple(kept)
         self.width = len(self.kept) + len(frequencies)
+        self.activation = ACTIVATIONS["sine"]
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.register_buffer("phases", phases, persistent=False)
 
@@ -44,7 +45,7 @@ class Waves(nn.Module):
         """(S, N, in) → (S, N, width)."""
         angles = linear(streams, self.frequencies.to(streams))
         angles = torch.cat([angles[:1] + self.phases.to(streams), angles[1:]])
-        waves = activate(angles, ACTIVATIONS["sine"], carried)
+        waves = activate(angles, self.activation, carried)
         return torch.cat([*(streams[..., one : one + 1] for one in self.kept), waves], dim=-1)
 
 

@@ -44,8 +44,9 @@ class Carried:
         """S."""
         if self.rule is not None:
             return len(self.rule.indices)
+        first = self.inputs if self.order >= Order.GRADIENT else 0  # our order before the dict's: see `compilation`
         second = {Order.LAPLACIAN: 1, Order.HESSIAN: self.inputs * (self.inputs + 1) // 2}.get(self.order, 0)
-        return 1 + (self.inputs if self.order >= Order.GRADIENT else 0) + second
+        return 1 + first + second
 
     @property
     def slopes(self) -> list[int]:

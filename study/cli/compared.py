@@ -2,22 +2,24 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 from rich.console import Console
 
+from search_spaces.counts import some
 from search_spaces.schema import Study
 from study.cli.conclusion import to_its_end, ui_command
 from study.cli.exit_codes import Ended, mendable
 from study.cli.interrupts import INTERRUPTED
 from study.cli.pace import Pace
+from study.cli.tracked_at import compared_at
 from study.comparing.gather import entries_of, finished, gathered
 from study.comparing.question import Question, kept
 from study.comparison.files import write_comparison
-from study.comparison.sentences import some, undecidable
+from study.comparison.sentences import undecidable
 from study.comparison.summary import print_verdict
 from study.comparison.verdict import judge
 from study.driver.runner import Outcome
@@ -111,9 +113,9 @@ def _say(name: str, outcome: Outcome) -> None:
             click.echo(f"{name}: {line}", err=True)
 
 
-def write_anew(folder: Path) -> None:
-    """Write the page of the comparison in this folder anew, and say the verdict so far."""
-    write(kept(folder), folder.parent, default_uri(folder.parent))
+def write_anew(folder: Path, begun: Sequence[Path]) -> None:
+    """Write the page of the comparison in this folder, whose studies have `begun`, anew, and say the verdict so far."""
+    write(kept(folder), folder.parent, compared_at(begun) or default_uri(folder.parent))
 
 
 def write(question: Question, runs: Path, tracking_uri: str) -> bool:
@@ -131,8 +133,10 @@ def write(question: Question, runs: Path, tracking_uri: str) -> bool:
         links=tracked.address,
         predictions=lambda source: runs / source.study / TRIALS / source.trial / PREDICTIONS,
     )
-    tracked.keep(question.name, page, question.began)
+    lacking = tracked.keep(question.name, page, question.began)
     print_verdict(Console(), comparison, verdict)
+    if lacking:
+        click.echo(lacking)
     click.echo(f"MLflow   {ui_command(runs, tracking_uri)}")
     click.echo(f"page     {page}")
     return comparison.ended is not None

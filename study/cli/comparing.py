@@ -14,7 +14,7 @@ from study.cli.options import (
     storage_option,
     tracking_option,
 )
-from study.cli.studies import RUNS, compares, say_doubts
+from study.cli.studies import RUNS, compares, of_comparison, say_doubts
 
 
 @click.command()
@@ -84,6 +84,7 @@ def compare(
         from search_spaces.line_up import enter, load_line_up
         from search_spaces.load import parse_setting, together
         from study.cli.compared import go_on, say_plan
+        from study.cli.tracked_at import compared_at
         from study.comparing.question import asked, claim_or_recall, kept, lengthened
 
     if not spaces:
@@ -110,6 +111,8 @@ def compare(
         for called, study in question.problems.items():
             say_doubts(study, f"{called}: ")
     say_plan(question)
+    if click.get_current_context().get_parameter_source("tracking_uri") is not ParameterSource.COMMANDLINE:
+        tracking_uri = compared_at(of_comparison(name)) or tracking_uri
     go_on(question, RUNS, hours=hours, tracking_uri=tracking_uri, **where)
 
 

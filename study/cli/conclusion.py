@@ -14,6 +14,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from search_spaces.counts import some
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
 from study.cli.exit_codes import Ended, RunFailed, mendable, unwritten
@@ -141,7 +142,7 @@ def _what_is_left(directory: Path) -> str:
     ended, budget = sum(record.status.final for record in records.values()), Budget(study, records)
     if (settings := budget.at_most()) > ended:
         most = "" if study.tune.seconds is None else "at most "
-        return f"left     {most}{settings - ended} trials; go on with: {_resume_command(directory)}"
+        return f"left     {most}{some(settings - ended, 'trial')}; go on with: {_resume_command(directory)}"
     if spent := budget.told():
         return f"left     nothing: {'; '.join(spent)}"
     if settings >= study.tune.trials or not (study.search or study.contestants):
@@ -151,7 +152,8 @@ def _what_is_left(directory: Path) -> str:
     if study.tune.balance is not None:
         few = f"only {settings} of {study.tune.trials} trials differ"
         return f"left     nothing: {few}; some of the balanced values are used up"
-    return f"left     nothing new to try: all {settings} settings were trained"
+    whole = "the only setting was" if settings == 1 else f"all {settings} settings were"
+    return f"left     nothing new to try: {whole} trained"
 
 
 def ui_command(runs: Path, tracking_uri: str) -> str:

@@ -114,7 +114,7 @@ def report(name: str) -> None:
         with loading():
             from study.cli.compared import write_anew
 
-        return write_anew(RUNS / name)
+        return write_anew(RUNS / name, of_comparison(name))
     directory = existing(name)
     with loading():
         from rich.console import Console

@@ -10,6 +10,7 @@ from rich.progress import track
 
 from cnn_core.solvers import seeks_data
 from cnn_core.training import TrainingStatus
+from search_spaces.counts import some
 from search_spaces.points import read_points
 from search_spaces.tables import Table, place
 from search_spaces.writing import require_writable, write_columns
@@ -89,6 +90,6 @@ def _say_predicted(predicted: Predicted, network: TrainedNetwork, output: Path) 
     if predicted.projections:
         ended = ", ".join(f"{count} {status}" for status, count in predicted.projections.items())
         waves = sum(predicted.projections.values())
-        click.echo(f"projected  {waves} {'wave' if waves == 1 else 'waves'}: {ended}")
+        click.echo(f"projected  {some(waves, 'wave')}: {ended}")
     count = len(next(iter(predicted.columns.values())))
     click.echo(f"predicted  {', '.join(network.problem.outputs)} at {count} points: {output}")

@@ -1,5 +1,6 @@
 """Which MLflow a study goes on with."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from study.journal.study_folder import whereabouts
@@ -19,3 +20,8 @@ def tracked_at(directory: Path) -> str:
         return uri
     still_to_be_made = database.parent.exists() and not Bookmark.read(directory, uri).study_run
     return uri if still_to_be_made else usual
+
+
+def compared_at(begun: Sequence[Path]) -> str | None:
+    """The MLflow that a comparison had, by its studies that have begun: that of the last; None before any."""
+    return tracked_at(begun[-1]) if begun else None

@@ -5,13 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 from html import escape
 
+from search_spaces.counts import some
 from study.comparison import front_svg, tables
 from study.comparison.gains import gains
 from study.comparison.headline import headline
 from study.comparison.overall_table import overall_table
 from study.comparison.result import PROJECTED, Comparison, Links, ProblemResult
 from study.comparison.script import SCRIPT
-from study.comparison.sentences import sentence, some, undecidable
+from study.comparison.sentences import sentence, undecidable
 from study.comparison.standing import Overall
 from study.comparison.targets import profiles_of, times_to_target
 from study.comparison.verdict import Verdict
@@ -140,7 +141,7 @@ def page(
 
 def _facts(comparison: Comparison) -> str:
     contestants = len({entry.contestant for problem in comparison.problems for entry in problem.entries})
-    budget = [f"{comparison.trials} trials"] if comparison.trials is not None else []
+    budget = [some(comparison.trials, "trial")] if comparison.trials is not None else []
     budget += [f"{comparison.cpu_seconds:g} CPU seconds"] if comparison.cpu_seconds is not None else []
     lines = [
         f"{some(len(comparison.problems), 'problem')}, {some(contestants, 'contestant')}; of each "

@@ -180,11 +180,6 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def some(count: int, one: str, more: str | None = None) -> str:
-    """1 search, 3 searches."""
-    return f"{count} {one if count == 1 else more or one + 's'}"
-
-
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.01 else "under 1 %"
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
+from search_spaces.counts import some
 from search_spaces.errors import one_line
 from search_spaces.kinds import trials_of
 from search_spaces.load import dump_yaml
@@ -60,7 +61,7 @@ def decided(study: Study, *, slots: int, trials: int, folders: Sequence[str]) ->
         return Packing(1, "no packs: training.compile compiles the steps of each trial")
     size = _worth_trying(study, slots=slots, trials=trials)
     if size == 1:
-        return Packing(1, f"no packs: {slots} trials run at once, which are enough")
+        return Packing(1, f"no packs: {some(slots, 'trial')} at once will do")
     try:
         return _judged(_rehearse(study, size, folders), size, each=trials / slots)
     except (RayError, GetTimeoutError) as error:

@@ -129,10 +129,12 @@ class Recorder(Callback):
             return None
         first, folder = ended[0], self.directory / TRIALS
         lost = sum(record.status is TrialStatus.LOST for record in ended)
-        what = (
-            f"none of {len(ended)} trials has a result, {lost} are lost" if lost else f"all {len(ended)} trials failed"
-        )
-        return f"{what}; trial {first.trial}: {first.error} ({TRACEBACK} is in {folder}/)"
+        failed = f"none of {len(ended)} trials has a result, {lost} {'is' if lost == 1 else 'are'} lost"
+        if len(ended) == 1:
+            failed = "the only trial is lost" if lost else "the only trial failed"
+        elif not lost:
+            failed = f"all {len(ended)} trials failed"
+        return f"{failed}; trial {first.trial}: {first.error} ({TRACEBACK} is in {folder}/)"
 
     def reached(self, ident: str) -> int:
         """The last epoch that the journal has of a trial; 0 before the first."""

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from search_spaces import modules
 from search_spaces.contestants import CONTESTANT, Asked
+from search_spaces.counts import some
 from search_spaces.load import StudyFileError, dump_yaml, load_recorded
 from search_spaces.schema import Study
 from search_spaces.sources import own_names
@@ -131,8 +132,9 @@ def lengthened(directory: Path, more: int) -> Study:
     # Of several searches one may have no more settings, and the others go on.
     if more and settings < longer.tune.trials and (len(parts(study)) == 1 or settings == before):
         raise StudyFileError(
-            f"{directory.name}: {more} trials more are too many for a search that has {settings} settings, of which "
-            f"{before} are planned already; run a study with more values, and --warm-start it from this one"
+            f"{directory.name}: {some(more, 'trial')} more would be too many for a search that has "
+            f"{some(settings, 'setting')}, with {before} planned already; run a study with more values, and "
+            "--warm-start it from this one"
         )
     return longer
 
@@ -204,7 +206,8 @@ class StudyRun:
                 for line in search.budget.told():
                     progress.say(line)
                 if lacking := search.close():
-                    progress.say(f"{OPTUNA} could not be written and lacks {lacking} trials; a resume adds them")
+                    few = some(lacking, "trial")
+                    progress.say(f"{OPTUNA} could not be written and lacks {few}; a resume adds what is lacking")
             error = recorder.failure()
             recorder.end("KILLED" if stopping.by_user else "FAILED" if error else "FINISHED")
             if self.tracker is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 
+from search_spaces.counts import some
 from search_spaces.schema import Study
 from search_spaces.space import Part, parts, planned, to_try
 from study.journal.record import TrialRecord
@@ -65,7 +66,7 @@ class Budget:
         """A line for every part that has used its seconds."""
         return [
             f"{part.name or 'the search'} used its {self.study.tune.seconds:g} s "
-            f"after {_counted(self._looked()[index].begun)}"
+            f"after {some(self._looked()[index].begun, 'trial')}"
             for index, part in enumerate(self._parts)
             if self.is_spent(index)
         ]
@@ -101,7 +102,3 @@ def too_late(study: Study, records: Mapping[str, TrialRecord]) -> set[str]:
             late.add(ident)
         used[part] += record.cpu_seconds
     return late
-
-
-def _counted(trials: int) -> str:
-    return f"{trials} trial{'' if trials == 1 else 's'}"

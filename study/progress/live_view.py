@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search_spaces.contestants import Asked
+from search_spaces.counts import some
 from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
 from study.progress.standing import Best, Running, Slots, Standing
@@ -58,7 +59,7 @@ class Progress:
         if self.console.is_terminal:
             self.live.start()
         else:
-            self.say(f"{self.name}: {self.standing.trials} trials")
+            self.say(f"{self.name}: {some(self.standing.trials, 'trial')}")
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from search_spaces.contestants import Asked, plain_studies
+from search_spaces.counts import some
 from study.analysis.findings import Analysis
 from study.analysis.importance import BEST_SHARE, FEWEST_TRIALS, importances
 from study.analysis.leaderboard import BASELINE, LeaderboardRow
@@ -208,7 +209,7 @@ def counts_text(analysis: Analysis) -> str:
     statuses = [record.status for record in analysis.records.values()]
     counts = [f"{statuses.count(status)} {status}" for status in TrialStatus if status in statuses]
     of = Budget(analysis.study, analysis.records).at_most()
-    return f"{len(statuses)} of {of} trials" + (f": {', '.join(counts)}" if counts else "")
+    return f"{len(statuses)} of {some(of, 'trial')}" + (f": {', '.join(counts)}" if counts else "")
 
 
 def _name(row: LeaderboardRow, *, missed: bool) -> str:

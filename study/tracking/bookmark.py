@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from search_spaces.counts import some
 from search_spaces.regular import regular
 from study.journal.files import BOOKMARKS
 from study.journal.journal import OWNER_ONLY
@@ -36,8 +37,9 @@ class Bookmark:
     @property
     def refusal(self) -> str | None:
         """A sentence on what MLflow refused, if it did."""
-        count = len(self.refused)
-        return f"MLflow refused {count} things, and has all else; the first: {self.refused[0]}" if count else None
+        if not self.refused:
+            return None
+        return f"MLflow refused {some(len(self.refused), 'thing')}, and has all else; the first: {self.refused[0]}"
 
     @staticmethod
     def read(directory: Path, tracking_uri: str) -> "Bookmark":

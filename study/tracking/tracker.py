@@ -15,6 +15,7 @@ import weakref
 from contextlib import suppress
 from pathlib import Path
 
+from search_spaces.counts import some
 from study.journal.journal import Journal
 from study.tracking.bookmark import Bookmark
 from study.tracking.databases import check_uri, portable
@@ -56,7 +57,8 @@ class Tracker:
         events, trials = sum(1 for _ in Journal(self.directory).events(bookmark.offset)), len(bookmark.unfiled)
         if not events and not trials:
             return bookmark.refusal
-        lacks = self._lacks(f"{events} events and {trials} trials' files of {self.directory.name}", "them")
+        files = some(trials, "trial's files", "trials' files")
+        lacks = self._lacks(f"{some(events, 'event')} and {files} of {self.directory.name}", "them")
         self._kill()  # it hangs, and would keep others from uploading
         return lacks
 

@@ -13,12 +13,12 @@ from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.derivatives import Field
 from cnn_core.methods import METHODS, AugmentedLagrangian, Batch, ConflictFree, Method, Sample, Soft
 from cnn_core.methods.balance import GradientNorms
-from cnn_core.networks import Modulated
+from cnn_core.networks import Fourier, Modulated, Network
 from cnn_core.optimizers import Adam
 from cnn_core.problems import PointSet, Problem
 from cnn_core.reductions import Huber, Lp
 from cnn_core.training import Training
-from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, make_step, relative, start
+from tests.cnn_core.cases import OwnNetwork, grid_points, make_model, make_problem, make_step, relative, start, theta_of
 from tests.cnn_core.channel import channel_model, channel_points
 from tests.cnn_core.networks.test_every_network import model_of
 
@@ -129,6 +129,29 @@ def test_what_varies_between_trials_compiles_nothing_anew(varied: str) -> None:
     points, make = grid_points(problem, 6), VARIED[varied]
     direction(model, points, make(0.5))
     assert compilations(lambda: [direction(model, points, make(value)) for value in (2, 0.7, 4.0)]) == 0
+
+
+WAVES = {activation: Fourier((5, 4), activation, features=2, scale=0.3) for activation in ("sine", "tanh")}
+
+
+@pytest.mark.parametrize(
+    "passes",
+    [
+        [(Modulated((5, 4)), reads) for reads in ("laplacian", "value", "hessian")],
+        [(Modulated((5, 4)), reads) for reads in ("hessian", "laplacian", "gradient")],
+        [(WAVES["sine"], "gradient"), (WAVES["tanh"], "gradient")],
+    ],
+    ids=["laplacian", "hessian", "sine"],
+)
+def test_what_was_compiled_first_serves_its_own_kind_alone(passes: list[tuple[Network, str]]) -> None:
+    """Passes of the same shapes that carry other derivatives, or have other activations."""
+    for network, reads in passes:
+        model = make_model(model_of("modulated", reads).problem, network)
+        points, theta = grid_points(model.problem, 4), theta_of(model)
+        expected, found = (replace(model, compile=flag).evaluate(theta, points.x, points.p) for flag in (False, True))
+        assert found.layers is not None and expected.layers is not None
+        assert found.layers.streams.shape == expected.layers.streams.shape
+        assert relative(found.residuals, expected.residuals) < 1e-12
 
 
 FACTOR = 1.0

@@ -81,7 +81,7 @@ SOFT = "contestants:soft"
         ),
         (
             {"tune.first": [{CONTESTANT: "scratch", SEED: seed} for seed in (0, 1, 2)]},
-            "contestants.scratch: tune.first has 3 points, but there are 2 such trials",
+            "contestants.scratch: tune.first has 3 points, too many for 2 such trials",
         ),
         (
             {"objectives": {"projected/validation/data_mse": "min"}},

@@ -48,11 +48,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "too many": (
         {"tune.first": [{}] * 5},
-        "tune.first has 5 points, but there are 4 such trials; write more tune.trials, or fewer points",
+        "tune.first has 5 points, too many for 4 such trials; write more tune.trials, or fewer points",
     ),
     "too many of a balanced value": (
         {"tune.first": [{METHOD: "soft"}] * 3, "tune.balance": METHOD},
-        f"tune.first has 3 points with {METHOD}: soft, but there are 2 such trials; write more tune.trials, or",
+        f"tune.first has 3 points with {METHOD}: soft, too many for 2 such trials; write more tune.trials, or",
     ),
     "no block": ({"tune.first": [1.0]}, "tune.first[0] is 1.0; write a block of `key: value` lines"),
     "unknown bound": (

@@ -39,6 +39,7 @@ def study_file(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "own_beside.py").write_text(MODULE, encoding="utf-8")
     content = dump(small_study(epochs=2)) | {"problem": {"name": "own_beside:problem", "leave": False}}
+    content["search"] = {"training.optimizer.learning_rate": {"log_uniform": [1.0e-3, 1.0e-2]}}
     content["tune"] = {"trials": 1, "sampler": "random", "max_concurrent": 1}
     (folder / "small.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     return folder / "small.yaml"
@@ -75,5 +76,5 @@ def test_code_that_exits_fails_its_trial(tmp_path: Path, study_file: Path) -> No
         (tmp_path / name).write_text("raise SystemExit('not ours')\n", encoding="utf-8")
     answer = command(tmp_path, "run", str(study_file), "--set", "problem.leave=true")
     assert answer.returncode == 1
-    assert "error: all 1 trials failed; trial 0000: SystemExit: 0" in answer.stderr
+    assert "error: the only trial failed; trial 0000: SystemExit: 0" in answer.stderr
     assert "lost" not in answer.stderr

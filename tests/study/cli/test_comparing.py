@@ -80,11 +80,12 @@ def confirmed_errors() -> list[float]:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow")
 def test_from_the_question_to_the_page(command: Command) -> None:
     write_file({"study": "other"}, "other.yaml")
-    stopped = command("compare", "small.yaml", "other.yaml", *SMALL, "--hours", "0.000001")
+    tracked = ("--tracking-uri", f"sqlite:///{Path('team.db').resolve()}")
+    stopped = command("compare", "small.yaml", "other.yaml", *SMALL, *tracked, "--hours", "0.000001")
     assert stopped.code == 0 and "verdict  none yet" in stopped.out
     assert "go on with: cnn-study compare --name mine" in stopped.out
     assert "mine asks for 4 searches of 2 contestants at most, each with 2 trials at most and " in stopped.err
-    done = command("compare", "--name", "mine")
+    done = command("compare", "--name", "mine", *tracked)
     assert done.code == 0, done.err
     said = done.out.splitlines()
     assert said[0].startswith("On small no entry learned the solution: the smallest median relative error is ")
@@ -100,7 +101,9 @@ def test_from_the_question_to_the_page(command: Command) -> None:
     assert again.code == 0 and again.out == done.out
     errors = confirmed_errors()
     shutil.rmtree("runs/mine-small-1-confirm")
-    assert command("compare", "--name", "mine").code == 0
+    longer = command("compare", "--name", "mine")
+    assert longer.code == 0 and f"\nMLflow   cnn-study ui {' '.join(tracked)}\n" in longer.out
+    assert not Path("runs/mlflow.db").exists()
     assert confirmed_errors() == pytest.approx(errors, rel=1e-6)
     assert_refused(command("resume", "mine"), "is a comparison; go on with it by cnn-study compare --name mine")
     assert_refused(command("compare", "small.yaml", *SMALL), "asks something else")

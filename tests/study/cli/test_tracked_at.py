@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from study.cli.tracked_at import tracked_at
+from study.cli.tracked_at import compared_at, tracked_at
 from study.journal import study_folder
 from study.journal.study_folder import Place, Whereabouts
 from study.tracking.bookmark import Bookmark
@@ -66,3 +66,10 @@ def test_a_database_beside_the_study_is_the_one_beside_it_now(directory: Path) -
     shutil.copytree(directory.parent, there)
     assert tracked_at(directory) == f"sqlite:///{directory.parent}/team.db"
     assert tracked_at(there / directory.name) == f"sqlite:///{there}/team.db"
+
+
+def test_a_comparison_has_the_mlflow_of_its_last_study(directory: Path, tmp_path: Path) -> None:
+    begin(directory, "http://127.0.0.1:5000")
+    begin(last := study_folder.claim(tmp_path / "runs", "mine-2"), "http://127.0.0.1:5001")
+    assert compared_at([directory, last]) == "http://127.0.0.1:5001"
+    assert compared_at([]) is None

@@ -37,9 +37,14 @@ def test_a_search_that_is_used_up_has_nothing_left(sampler: str, tmp_path: Path)
     assert "2/2" in text_of(studies_table([used_up]))
 
 
+def test_one_setting_is_used_up_by_one_trial(tmp_path: Path) -> None:
+    used_up = ended(tmp_path, planned(2, 0.1), TrialStatus.COMPLETED)
+    assert _what_is_left(used_up) == "left     nothing new to try: the only setting was trained"
+
+
 def test_what_was_stopped_is_left(tmp_path: Path) -> None:
     stopped = ended(tmp_path, planned(20, 0.1, 0.2), TrialStatus.COMPLETED, TrialStatus.STOPPED)
-    assert _what_is_left(stopped).startswith("left     1 trials; go on with: ")
+    assert _what_is_left(stopped).startswith("left     1 trial; go on with: ")
 
 
 def test_all_trials_that_were_asked_for_leave_nothing_to_say(tmp_path: Path) -> None:

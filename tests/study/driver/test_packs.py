@@ -66,7 +66,7 @@ def test_as_many_are_tried_as_have_no_room(asked: Study, slots: int, trials: int
 
 
 def test_where_all_have_room_nothing_is_tried(tried: list[int]) -> None:
-    assert decide(study(), slots=16, trials=16) == Packing(1, "no packs: 16 trials run at once, which are enough")
+    assert decide(study(), slots=16, trials=16) == Packing(1, "no packs: 16 trials at once will do")
     compiled = study()
     compiled = replace(compiled, training=replace(compiled.training, compile=True))
     assert "training.compile" in str(decide(compiled).reason)

@@ -126,7 +126,7 @@ def test_a_failed_trial_leaves_its_traceback(recorder: Recorder) -> None:
     assert (record.status, record.error) == (TrialStatus.FAILED, "ValueError: no")
     assert (recorder.directory / "trials" / "0000" / "traceback.txt").read_text() == "Traceback …"
     assert recorder.failure() == (
-        f"all 1 trials failed; trial 0000: ValueError: no (traceback.txt is in {recorder.directory / 'trials'}/)"
+        f"the only trial failed; trial 0000: ValueError: no (traceback.txt is in {recorder.directory / 'trials'}/)"
     )
 
 
@@ -241,7 +241,7 @@ def test_the_search_is_not_told_of_a_trial_that_may_go_on(tmp_path: Path) -> Non
 
 def test_a_traceback_goes_with_an_end_that_was_none(recorder: Recorder) -> None:
     recorder.on_trial_error(0, [], lost(4, "The actor died because its node has died."))
-    assert "none of 1 trials has a result, 1 are lost; trial 0000: its process was lost" in str(recorder.failure())
+    assert "the only trial is lost; trial 0000: its process was lost" in str(recorder.failure())
     again = recording(recorder.directory)
     complete(again, DONE)
     assert again.failure() is None

@@ -137,7 +137,7 @@ def test_the_study_file_and_the_journal_tell_what_was_run(ran: Ran) -> None:
 def test_a_study_whose_trials_all_fail_says_so(tmp_path: Path) -> None:
     done = subprocess.run(command("failing", tmp_path / "study"), cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["error"] == (
-        "all 1 trials failed; trial 0000: small: training.optimizer: learning_rate must not be negative, got -1.0 "
+        "the only trial failed; trial 0000: small: training.optimizer: learning_rate must not be negative, got -1.0 "
         f"(traceback.txt is in {tmp_path}/study/trials/)"
     )
     assert [event for _, event in Journal(tmp_path / "study").events()][-1]["status"] == "FAILED"
@@ -292,7 +292,7 @@ def test_a_longer_study_has_more_trials_and_is_otherwise_the_same(tmp_path: Path
 
 def test_a_grid_has_an_end(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(dump_yaml(small_study(1e-2, 1e-3)), encoding="utf-8")
-    message = "1 trials more are too many for a search that has 2 settings, of which 2 are planned already; run a study"
+    message = "1 trial more would be too many for a search that has 2 settings, with 2 planned already; run a study"
     with pytest.raises(StudyFileError, match=message):
         runner.lengthened(tmp_path, 1)
 
@@ -302,8 +302,15 @@ def test_a_search_among_few_settings_has_an_end(tmp_path: Path) -> None:
     study = replace(study, tune=replace(study.tune, trials=1, sampler="tpe"))
     (tmp_path / "study.yaml").write_text(dump_yaml(study), encoding="utf-8")
     assert runner.lengthened(tmp_path, 2).tune.trials == 3
-    with pytest.raises(StudyFileError, match="3 trials more are too many for a search that has 3 settings, of which 1"):
+    message = "3 trials more would be too many for a search that has 3 settings, with 1 planned already"
+    with pytest.raises(StudyFileError, match=message):
         runner.lengthened(tmp_path, 3)
+
+
+def test_a_study_that_searches_nothing_has_one_setting(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(dump_yaml(small_study()), encoding="utf-8")
+    with pytest.raises(StudyFileError, match="a search that has 1 setting, with 1 planned already; run a study"):
+        runner.lengthened(tmp_path, 1)
 
 
 def test_there_is_nothing_to_resume_without_a_study(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from study.tracking.bookmark import Bookmark
 from study.tracking.compared import ComparedRuns
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow")
@@ -34,3 +35,14 @@ def test_the_page_is_kept_in_one_run(uploaded: Path, uploaded_to: str, tmp_path:
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.run_name == "mine" and run.info.status == "FINISHED"
     assert [one.path for one in client.list_artifacts(run.info.run_id, "report")] == ["report/comparison.html"]
+
+
+def test_an_mlflow_that_does_not_answer_lacks_the_page(tmp_path: Path) -> None:
+    nobody = "http://127.0.0.1:9"
+    (study := tmp_path / "runs" / "mine-1").mkdir(parents=True)
+    Bookmark(offset=1, experiment="1", study_run="2").write(study, nobody)
+    runs = ComparedRuns(nobody, study.parent)
+    assert runs(study.name, "0000") is None
+    lacking = str(runs.keep("mine", tmp_path / "report" / "comparison.html", 1.0e9))
+    assert lacking.startswith(f"MLflow at {nobody} lacks the page of mine (")
+    assert lacking.endswith("); upload it with: cnn-study report mine")

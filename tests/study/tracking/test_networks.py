@@ -71,7 +71,7 @@ def test_the_best_network_is_a_model_that_mlflow_loads(
     sync(tmp_path / "small", uri)
     run = runs_by_name(uri)["0000 unconstrained"].info.run_id
     monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    mlflow.set_tracking_uri(uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     x, p = np.linspace(-1, 1, 9, dtype=np.float32)[:, None], np.ones((9, 3), np.float32)
     expected = load_trial(folder).predict(x, p)
     model = load_model(f"runs:/{run}/network")
