@@ -96,9 +96,9 @@ class Recording:
 
     def record(self) -> None:
         """From now on steps are played. Raises RuntimeError where torch cannot record."""
-        graph = torch.cuda.CUDAGraph()
-        try:
-            with _capturable(self.groups), torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        graph, here = torch.cuda.CUDAGraph(), torch.cuda.stream(torch.cuda.current_stream())
+        try:  # torch leaves the thread on the stream of a recording that breaks off, so `here` leads back
+            with here, _capturable(self.groups), torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 answer = self.move(self.given)  # which only records
         except RuntimeError:
             _renew_generator()

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from cnn_core.optimizers import Adam, Lbfgs, Optimizer, Sgd, Soap
 from cnn_core.schedules import Cosine, Geometric, Linear
 from cnn_core.training import Training, TrainingStatus
 from tests.cnn_core.cases import relative
-from tests.cnn_core.graphs import pretend
+from tests.cnn_core.graphs import Streams, pretend
 from tests.cnn_core.test_training import setting
 
 CHANGING: dict[str, tuple[Method, Optimizer]] = {
@@ -124,6 +125,22 @@ def test_what_cannot_be_recorded_is_told_and_taken_as_it_is(monkeypatch: pytest.
     with pytest.warns(UserWarning, match="one by one: operation not permitted when stream is capturing$"):
         run(training)
     assert relative(training.theta, run(training_with(Soft(), Adam(1e-4), record=False)).theta) < 1e-12
+
+
+@pytest.mark.parametrize("breaks_off", [True, False])
+def test_a_recording_leads_back_to_the_stream_of_its_thread(monkeypatch: pytest.MonkeyPatch, breaks_off: bool) -> None:
+    streams, seen = Streams(monkeypatch), []
+
+    def move(given: capture.Given) -> None:
+        seen.append(streams.current)
+        if breaks_off:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    recording = capture.Recording({}, move)
+    with pytest.raises(RuntimeError, match="previous error") if breaks_off else nullcontext():
+        recording.record()
+    assert (seen, streams.current) == (["that of recordings"], "the thread's own")
+    assert (recording.graph is None) == breaks_off
 
 
 @pytest.mark.parametrize("name", sorted(CHANGING.keys() - NOT_PLAYED))
