@@ -120,8 +120,8 @@ class Recorder:
         self._method, self._optimizer, self._theta, self._move, self._groups = method, optimizer, theta, move, groups
         self._recordings = Recordings()
         for one in (method, optimizer):
-            if getattr(one, "decomposes", False):  # which a recording does not bear: it breaks off and leaves harm
-                self._recordings.give_up(f"those of {one.name} decompose matrices")
+            if (reason := getattr(one, "unrecorded", None)) is not None:  # a recording would break off and leave harm
+                self._recordings.give_up(f"those of {one.name} {reason}")
         self._rates = {
             "method": {name: rate for name, rate in rates_of(method).items() if not isinstance(rate, int | float)},
             "optimizer": rates_of(optimizer),

@@ -108,8 +108,8 @@ def why_alone(training: Training) -> str | None:
         return "its passes are no pure functions: another network's, or with partners of points, or unknowns"
     if getattr(method, "refresh_interval", 1) > 1 and method.name in WITH_JACOBIANS:
         return "multipliers that are held for several steps are not stacked"
-    if getattr(method, "growth_limit", None) is not None:
-        return "growth_limit decides by numbers"
+    if (reason := getattr(method, "unrecorded", None)) is not None:
+        return f"steps of {method.name} {reason}"
     if not isinstance(getattr(method, "balance", Unbalanced()), Unbalanced):
         return "balanced weights are not stacked"
     weighted = any(points.weight is not None for points in training.regions.values())

@@ -171,12 +171,19 @@ def test_a_state_that_is_loaded_is_recorded_anew(monkeypatch: pytest.MonkeyPatch
     assert relative(run(training).theta, end) < 1e-12
 
 
-@pytest.mark.parametrize(("method", "optimizer"), [("soft", Soap()), ("conflict-free", Adam(1e-4))])
-def test_steps_that_decompose_matrices_are_not_recorded(method: str, optimizer: Optimizer) -> None:
-    training = training_with(METHODS[method](), optimizer, record=True)
-    with pytest.warns(UserWarning, match="not recorded but taken one by one: those of .* decompose matrices"):
+@pytest.mark.parametrize(
+    ("method", "optimizer", "reason"),
+    [
+        (Soft(), Soap(), "soap decompose matrices"),
+        (METHODS["conflict-free"](), Adam(1e-4), "conflict-free decompose matrices"),
+        (NullSpace(growth_limit=1.5), Adam(1e-4), "null-space decide by numbers, with growth_limit"),
+    ],
+)
+def test_steps_that_no_recording_bears_are_not_recorded(method: Method, optimizer: Optimizer, reason: str) -> None:
+    training = training_with(method, optimizer, record=True)
+    with pytest.warns(UserWarning, match=f"not recorded but taken one by one: those of {reason}$"):
         run(training)
-    plain = run(training_with(METHODS[method](), optimizer, record=False))
+    plain = run(training_with(method, optimizer, record=False))
     assert not training.recorded and torch.equal(training.theta, plain.theta)
 
 

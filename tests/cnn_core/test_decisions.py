@@ -66,6 +66,7 @@ def waits_of_steps(training: Training, epochs: int = 3) -> dict[str, float]:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_step_waits_for_nothing(method: str) -> None:
     assert waits_of_steps(make_training(METHODS[method](), Adam(1e-4))) == WAITS[method]
+    assert unrecorded(METHODS[method]()) == bool(WAITS[method])
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -85,6 +86,11 @@ def test_settings_wait_for_nothing_either(name: str) -> None:
 )
 def test_what_has_to_look_does(method: Method, optimizer: Optimizer) -> None:
     assert waits_of_steps(make_training(method, optimizer))["read"] >= 1
+    assert optimizer.searches or unrecorded(method) or unrecorded(optimizer)
+
+
+def unrecorded(one: Method | Optimizer) -> bool:
+    return getattr(one, "unrecorded", None) is not None
 
 
 @pytest.mark.parametrize("method", [*METHODS, *SETTINGS])
