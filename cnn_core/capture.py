@@ -41,19 +41,18 @@ Move = Callable[[Step, Method, State], Direction]
 
 
 class Recordings:
-    """Steps of several kinds. `reason` says why none is recorded any more, if so."""
+    """Steps of several kinds; there is `room` for so many. `reason` says why others are not recorded, if so."""
 
     def __init__(self) -> None:
         self._by_kind: dict[Any, Recording] = {}
+        self.room = MOST_KINDS
         self.reason: str | None = None
 
     def take(self, kind: Any, given: Given, recording: "Callable[[], Recording]") -> Any | None:
         """The answer to a step of this kind, of which the first `recording` is made; None where nothing was done."""
-        if self.reason is not None:
-            return None
         if kind not in self._by_kind:
-            if len(self._by_kind) == MOST_KINDS:
-                return self.give_up(f"there are more than {MOST_KINDS} kinds of them")
+            if len(self._by_kind) == self.room:
+                return self._refuse(f"there are more than {self.room} kinds of them, of which the first are recorded")
             self._by_kind[kind] = recording()
         held = self._by_kind[kind]
         answer = held.take(given)
@@ -66,9 +65,15 @@ class Recordings:
 
     def give_up(self, reason: str) -> None:
         """From now on none is recorded."""
-        self.reason = reason
+        self.room = 0
         self._by_kind.clear()
-        warnings.warn(f"steps are not recorded but taken one by one: {reason}", stacklevel=2)
+        self._refuse(reason)
+
+    def _refuse(self, reason: str) -> None:
+        """The first reason is told."""
+        if self.reason is None:
+            self.reason = reason
+            warnings.warn(f"steps are not recorded but taken one by one: {reason}", stacklevel=3)
 
 
 class Recording:
@@ -114,7 +119,7 @@ def _renew_generator() -> None:
 
 
 class Recorder:
-    """The recorded steps of one training. `reason` says why there are none any more, if so."""
+    """The recorded steps of one training. `reason` says why some are not recorded, if so."""
 
     def __init__(self, method: Method, optimizer: Optimizer, theta: Tensor, move: Move, groups: list[Group]) -> None:
         self._method, self._optimizer, self._theta, self._move, self._groups = method, optimizer, theta, move, groups
@@ -142,7 +147,7 @@ class Recorder:
 
     def take(self, parts: Sequence[Part], epoch: float, state: State) -> Direction | None:
         """A step on these parts; None, with nothing done, where steps of this kind are not recorded."""
-        if self.reason is not None:
+        if not self._recordings.room:
             return None
         for whose, rates in self._rates.items():
             for name, rate in rates.items():

@@ -104,13 +104,22 @@ def test_a_step_that_is_not_finite_ends_a_recorded_training_too() -> None:
     assert relative(recorded.theta, plain.theta) < 1e-12
 
 
-def test_too_many_kinds_of_steps_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capture, "MOST_KINDS", 4)
-    training = training_with(Broyden(), Sgd(1e-4), record=True)
-    with pytest.warns(UserWarning, match="not recorded but taken one by one: there are more than 4 kinds"):
+@pytest.mark.parametrize("method", [Broyden(), Batch(refresh_interval=3)], ids=lambda one: one.name)
+def test_too_many_kinds_of_steps_are_told_and_the_first_ones_stay(
+    method: Method, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that count their steps have one for each; others come again."""
+    monkeypatch.setattr(capture, "MOST_KINDS", 3)
+    training, plain = (training_with(method, Sgd(1e-4), record=record, epochs=20) for record in (True, False))
+    graphs = pretend(monkeypatch, [training])
+    with pytest.warns(UserWarning, match="not recorded but taken one by one: there are more than 3 kinds") as told:
         run(training)
+    assert len(told) == 1
     assert training.recorder is not None
     assert training.recorder.reason is not None
+    assert len(training.recorder._recordings._by_kind) == 3
+    assert any(graph.played for graph in graphs) == (method.name == "batch")
+    assert relative(training.theta, run(plain).theta) < 1e-12
 
 
 def test_what_cannot_be_recorded_is_told_and_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
