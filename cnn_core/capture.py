@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakMethod
 
 import torch
 from torch import Tensor
@@ -119,10 +120,14 @@ def _renew_generator() -> None:
 
 
 class Recorder:
-    """The recorded steps of one training. `reason` says why some are not recorded, if so."""
+    """The recorded steps of one training, whose method `move` takes one. `reason` says why some are not, if so.
+
+    It holds no training, and what it has recorded no recorder: a training that is over leaves a GPU's memory at once.
+    """
 
     def __init__(self, method: Method, optimizer: Optimizer, theta: Tensor, move: Move, groups: list[Group]) -> None:
-        self._method, self._optimizer, self._theta, self._move, self._groups = method, optimizer, theta, move, groups
+        self._method, self._optimizer, self._theta, self._groups = method, optimizer, theta, groups
+        self._move = WeakMethod(move)
         self._recordings = Recordings()
         for one in (method, optimizer):
             if (reason := getattr(one, "unrecorded", None)) is not None:  # a recording would break off and leave harm
@@ -162,11 +167,14 @@ class Recorder:
         """Takes a step of one kind, at rates that are tensors."""
         method = with_rates(self._method, self._numbers["method"])
         optimizer = with_rates(self._optimizer, self._numbers["optimizer"])
+        theta, move_of_training = self._theta, self._move
 
         def move(given: Given) -> Direction:
             parts = [Part(task, MiniBatch(**own)) for task, own in zip(tasks, given["batches"], strict=True)]
+            take = move_of_training()
+            assert take is not None  # the training asks for this very step
             with away_from_host():
-                return self._move(Step(parts, self._theta, epoch, optimizer, Clock()), method, given["state"])
+                return take(Step(parts, theta, epoch, optimizer, Clock()), method, given["state"])
 
         return move
 

@@ -1,7 +1,9 @@
 """Recorded steps without a GPU: what would be recorded is taken again each time, with the same buffers."""
 
 import copy
+import gc
 import math
+import weakref
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -194,6 +196,20 @@ def test_steps_that_no_recording_bears_are_not_recorded(method: Method, optimize
         run(training)
     plain = run(training_with(method, optimizer, record=False))
     assert not training.recorded and torch.equal(training.theta, plain.theta)
+
+
+@pytest.mark.parametrize("method", [Soft(), Batch()], ids=lambda one: one.name)
+def test_a_training_that_is_no_more_leaves_its_recordings_at_once(method: Method) -> None:
+    """They hold a GPU's memory; no collection of garbage has to come first."""
+    training = run(training_with(method, Adam(1e-4), record=True))
+    assert training.recorder is not None
+    left = [weakref.ref(one) for one in (training, training.recorder, *training.recorder._recordings._by_kind.values())]
+    gc.disable()
+    try:
+        del training
+        assert [one() for one in left] == [None] * len(left)
+    finally:
+        gc.enable()
 
 
 def test_line_searches_are_not_recorded() -> None:
