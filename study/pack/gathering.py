@@ -78,9 +78,7 @@ class Refusals:
             return compute()
         except torch.AcceleratorError:
             raise  # this process can no longer use its GPU
-        except (
-            Exception
-        ) as error:  # no memory for all at once; or the user's own code, which then raises by itself, too
+        except Exception as error:  # no memory for all; or the user's own code, which then raises by itself, too
             reason = f"{what} {one_line(error)}"
             if isinstance(error, torch.OutOfMemoryError):
                 self.kept[kind] = reason
