@@ -1,6 +1,6 @@
 """What a GPU makes of all this: milliseconds of steps, trials per hour, projections, memory, agreement with the CPU.
 
-    python -m benchmarks.gpu [--quick] [--device D] [--seconds S] [--json]
+    python -m benchmarks.gpu [--quick] [--only WHAT,…] [--device D] [--seconds S] [--json]
 
 Needs torch (2.11 or newer) and this repository, nothing else. Modulated network of five layers, swish, Helmholtz,
 random waves of the main grid. A step is everything from the batch to the updated parameters, Adam included. Ways of
@@ -9,57 +9,44 @@ these. A trial counts as 3000 steps. `pack` takes the steps of so many trainings
 has as many processes with a training each, all on the one GPU. Projections go `one by one` or `stacked`. `n` counts
 trainings, or waves.
 
-Rows are printed as they come, the most telling first. One that fails says so, and those that the time (`--seconds`) is
-up for are left out. Without a GPU everything runs on the CPU on small sizes: nothing is learned, but that it runs.
+Rows are printed as they come, the most telling first and what compiles last (`benchmarks.gpu_cases`). One that fails
+says so, and those that the time (`--seconds`) is too short for are left out; `--only step,pack` measures these alone.
+Without a GPU everything runs on the CPU on small sizes: nothing is learned, but that it runs.
 """
 
 import argparse
+import gc
 import json
+import select
 import statistics
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import torch
 
+from benchmarks.gpu_cases import METHODS, WAYS, Case, cases
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.decisions import away_from_host
-from cnn_core.methods import Batch, Method, NullSpace, Soft
+from cnn_core.methods import Soft
 from cnn_core.networks import Modulated
 from cnn_core.optimizers import Adam
-from cnn_core.pack import Pack
+from cnn_core.pack import Pack, StackRecordings
 from cnn_core.problems import PointSet, collocation_points, helmholtz
 from cnn_core.projection import project
 from cnn_core.solvers import LevenbergMarquardt
 from cnn_core.training import Training, TrainingStatus, train
 
-METHODS: dict[str, Method] = {"soft": Soft(), "batch": Batch(damping=1e-6), "null-space": NullSpace(damping=1e-6)}
-WAYS = {
-    "eager": (False, False), "compiled": (True, False), "recorded": (False, True), "compiled, recorded": (True, True),
-}  # fmt: skip
-"""(compile, record)."""
-
 PROBLEM = helmholtz()
 STEPS_OF_A_TRIAL = 3000
-SHORT, QUICK = 330.0, 80.0
-"""Seconds after which no further row is begun."""
+SHORT, QUICK = 350.0, 88.0
+"""Seconds that all rows take together."""
 
-
-@dataclass(frozen=True)
-class Case:
-    """What a row measures. `aim` is what is hoped for on an H100."""
-
-    what: str
-    method: str = "soft"
-    batch: int = 1000
-    width: int = 50
-    dtype: str = "float32"
-    way: str = "eager"
-    count: int = 1
-    aim: str = ""
+PATIENCE = 120.0
+"""Seconds that a process is waited for."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +99,15 @@ def step_of(training: Training) -> Callable[[], object]:
     parts = next(iter(training.batches))
     for _ in range(5):
         training.take_step(parts, 0.0)
-    if training.recorder is not None and training.recorder.reason is not None:
-        raise RuntimeError(f"not recorded: {training.recorder.reason}")
+    require_recorded([training])
     return lambda: training.take_step(parts, 0.0)
+
+
+def require_recorded(trainings: Sequence[Training], stacks: StackRecordings | None = None) -> None:
+    """Raises RuntimeError where steps, by themselves or stacked, should have been recorded and are not."""
+    held = [stacks, *(training.recorder for training in trainings)]
+    if reason := next((one.reason for one in held if one is not None and one.reason is not None), None):
+        raise RuntimeError(f"not recorded: {reason}")
 
 
 def milliseconds(call: Callable[[], object], device: str, *, seconds: float = 0.4) -> float:
@@ -137,7 +130,7 @@ def measure_step(case: Case, device: str) -> tuple[float, str]:
 
 
 def measure_launches(case: Case, device: str) -> tuple[float, str]:
-    """What the host launches in a step; without a GPU its operations."""
+    """What the host launches in a step, copies included; without a GPU its operations."""
     from torch.profiler import ProfilerActivity, profile
 
     step, on_gpu = step_of(training_of(case, device)), device == "cuda"
@@ -147,8 +140,13 @@ def measure_launches(case: Case, device: str) -> tuple[float, str]:
             step()
         _wait(device)
     names = [event.name for event in found.events() or []]
-    launched = [name for name in names if ("Launch" in name if on_gpu else name.startswith("aten::"))]
+    launched = list(filter(launches if on_gpu else lambda name: name.startswith("aten::"), names))
     return len(launched) / 3, "launches" if on_gpu else "operations"
+
+
+def launches(name: str) -> bool:
+    """Whether an event of a profile is a call of CUDA's that puts something into a stream."""
+    return name.startswith("cu") and any(word in name for word in ("Launch", "MemcpyAsync", "MemsetAsync"))
 
 
 def measure_pack(case: Case, device: str) -> tuple[float, str]:
@@ -161,8 +159,7 @@ def measure_pack(case: Case, device: str) -> tuple[float, str]:
     if case.count > 1 and pack.alone:
         raise RuntimeError(f"not stacked: {next(iter(pack.alone.values()))}")
     seconds = milliseconds(pack.run_epoch, device) / 1000
-    if pack.recordings.reason is not None:
-        raise RuntimeError(f"not recorded: {pack.recordings.reason}")
+    require_recorded(trainings, pack.recordings)
     return case.count * 3600 / (STEPS_OF_A_TRIAL * seconds / steps), "trials per hour"
 
 
@@ -173,21 +170,29 @@ def measure_processes(case: Case, device: str) -> tuple[float, str]:
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(case.count)
     ]
     try:
-        pipes = [(worker.stdin, worker.stdout) for worker in workers]
-        for _, output in pipes:
-            assert output is not None
-            if output.readline().strip() != "ready":
-                raise RuntimeError("a process did not start; its error stands above")
-        for begin, _ in pipes:
-            assert begin is not None
-            begin.write("go\n")
-            begin.flush()
-        rates = [float(output.readline()) for _, output in pipes if output is not None]
+        if any(answer != "ready" for answer in _answers(workers)):
+            raise RuntimeError("a process did not start; its error stands above")
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        rates = [float(answer) for answer in _answers(workers)]
     finally:
         for worker in workers:
             worker.kill()
             worker.communicate()
     return sum(rates) * 3600 / STEPS_OF_A_TRIAL, "trials per hour"
+
+
+def _answers(workers: Sequence["subprocess.Popen[str]"]) -> list[str]:
+    """A line from each; raises TimeoutError where one says nothing."""
+    answers, until = [], time.monotonic() + PATIENCE
+    for worker in workers:
+        assert worker.stdout is not None
+        if not select.select([worker.stdout], [], [], max(0.0, until - time.monotonic()))[0]:
+            raise TimeoutError(f"a process said nothing for {PATIENCE:.0f} s")
+        answers.append(worker.stdout.readline().strip())
+    return answers
 
 
 def work(case: Case, device: str, seconds: float) -> None:
@@ -209,6 +214,7 @@ def measure_projection(case: Case, device: str) -> tuple[float, str]:
     theta = train(model, points, Soft(), optimizer=Adam(1e-3), batch_size=case.batch, epochs=100)
     solver, waves = LevenbergMarquardt(max_steps=30), points.p[: case.count].double()
     together = {"stacked": [waves], "one by one": waves.split(1)}[case.way]
+    project(model, theta, together[0], replace(solver, max_steps=2))  # what is loaded once
     seconds = timed(lambda: [project(model, theta, some, solver) for some in together], device)
     return 3600 * case.count / seconds, "waves per hour"
 
@@ -225,6 +231,7 @@ def measure_agreement(case: Case, device: str) -> tuple[float, str]:
                     training.run_epoch()
             else:
                 training.run_epoch()
+        require_recorded([training])
         ends.append(training.theta.detach().cpu() - begin)
     return float((ends[1] - ends[0]).norm() / ends[0].norm()), "of the way"
 
@@ -239,54 +246,12 @@ MEASURES: dict[str, Callable[[Case, str], tuple[float, str]]] = {
 }
 
 
-def cases(*, quick: bool, small: bool) -> Iterator[Case]:
-    """All that is measured, the most telling first; `small` is what a CPU can do."""
-    batch, many = (100, (1, 4)) if small else (1000, (1, 64) if quick else (1, 4, 16, 64))
-    yield Case("step", batch=batch)
-    yield Case("step", batch=batch, way="recorded", aim="0.3 ms, and a tenth of eager, at batch 1000")
-    for method in ("batch", "null-space"):
-        yield Case("step", method, batch)
-        yield Case("step", method, batch, way="recorded", aim="batch: 3 times soft, at batch 1000")
-    for method in METHODS:
-        yield Case("agreement", method, 100, dtype="float64", way="recorded", aim="1e-9")
-    for way in ("eager", "recorded"):
-        yield Case("launches", batch=batch, way=way)
-    for count in many:
-        yield Case("pack", batch=batch, way="recorded", count=count, aim="64: 30 times one" if count == 64 else "")
-    yield Case("step", batch=batch, way="compiled, recorded", aim="0.3 ms, at batch 1000")
-    yield Case("projection", batch=batch, way="one by one", count=2)
-    for count in (2,) if small else (64,) if quick else (4, 16, 64):
-        yield Case("projection", batch=batch, way="stacked", count=count)
-    if not quick:
-        for count in (1, 2) if small else (1, 4, 16):
-            yield Case("processes", batch=batch, way="recorded", count=count)
-        for count in many:
-            yield Case("pack", batch=batch, count=count)
-        yield from _further(batch, small=small)
-
-
-def _further(batch: int, *, small: bool) -> Iterator[Case]:
-    for count in () if small else (1, 4, 16, 64):
-        yield Case("pack", batch=100, way="recorded", count=count)
-        yield Case("pack", "null-space", 100, way="recorded", count=count)
-    for dtype in ("float32", "float64"):
-        for width in (50,) if small else (50, 256):
-            for size in (10,) if small else (100, 1000, 4000):
-                for method, way in ((method, way) for method in METHODS for way in ("eager", "recorded")):
-                    case = Case("step", method, size, width, dtype, way)
-                    if (size, width, dtype) != (batch, 50, "float32"):  # those came first
-                        yield case
-    yield Case("step", batch=batch, way="compiled")
-    for method in ("batch", "null-space"):
-        yield Case("launches", method, batch)
-        yield Case("step", method, batch, way="compiled, recorded")
-
-
 def guarded(case: Case, device: str) -> Row:
     """A row, whatever happens."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            gc.collect()  # what earlier rows left
             if device == "cuda":
                 torch.cuda.empty_cache()
                 torch.cuda.reset_peak_memory_stats()
@@ -295,6 +260,25 @@ def guarded(case: Case, device: str) -> Row:
         return Row(case, value, unit, None if case.what == "processes" else memory)
     except Exception as error:  # a row is never lost because another one fails
         return Row(case, None, error=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+
+
+def rows_of(listed: Iterable[Case], device: str, seconds: float) -> Iterator[Row]:
+    """The rows of these cases, as far as they fit into so many seconds."""
+    started = time.perf_counter()
+    for case in listed:
+        left = seconds - (time.perf_counter() - started)
+        late = left < (case.expected if device == "cuda" else 0.0)
+        yield Row(case, None, error="left out: no time for it") if late else guarded(case, device)
+
+
+def some_of(text: str) -> list[str]:
+    """What is to be measured, of names with commas between them. Raises for what is not known."""
+    names = text.split(",")
+    if unknown := set(names) - MEASURES.keys():
+        raise argparse.ArgumentTypeError(
+            f"there is no {', '.join(sorted(unknown))}; write some of {','.join(MEASURES)}"
+        )
+    return names
 
 
 def ratios(rows: Sequence[Row]) -> list[str]:
@@ -323,8 +307,9 @@ def main() -> None:
     """Measure and print, row by row."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="the most telling rows, in a minute and a half")
+    parser.add_argument("--only", type=some_of, default=list(MEASURES), help="these alone, e.g. step,pack")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--seconds", type=float, help="begin no row after so many")
+    parser.add_argument("--seconds", type=float, help="what all rows may take")
     parser.add_argument("--json", action="store_true", help="end with a JSON list of rows, on one line")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -337,10 +322,10 @@ def main() -> None:
     name = "the CPU, small sizes" if small else torch.cuda.get_device_name()
     print(f"torch {torch.__version__} on {name}\n{HEADER}", flush=True)
     rows: list[Row] = []
-    for case in cases(quick=options.quick, small=small):
-        late = time.perf_counter() - started > limit
-        rows.append(Row(case, None, error="left out: time is up") if late else guarded(case, options.device))
-        print(rows[-1], flush=True)
+    listed = (case for case in cases(quick=options.quick, small=small) if case.what in options.only)
+    for row in rows_of(listed, options.device, limit):
+        rows.append(row)
+        print(row, flush=True)
     print("\n".join([*ratios(rows), f"{time.perf_counter() - started:.0f} s in all"]), flush=True)
     if options.json:
         print(json.dumps([asdict(row) for row in rows]))

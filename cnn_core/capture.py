@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakMethod
 
 import torch
 from torch import Tensor
@@ -41,19 +42,18 @@ Move = Callable[[Step, Method, State], Direction]
 
 
 class Recordings:
-    """Steps of several kinds. `reason` says why none is recorded any more, if so."""
+    """Steps of several kinds; there is `room` for so many. `reason` says why others are not recorded, if so."""
 
     def __init__(self) -> None:
         self._by_kind: dict[Any, Recording] = {}
+        self.room = MOST_KINDS
         self.reason: str | None = None
 
     def take(self, kind: Any, given: Given, recording: "Callable[[], Recording]") -> Any | None:
         """The answer to a step of this kind, of which the first `recording` is made; None where nothing was done."""
-        if self.reason is not None:
-            return None
         if kind not in self._by_kind:
-            if len(self._by_kind) == MOST_KINDS:
-                return self.give_up(f"there are more than {MOST_KINDS} kinds of them")
+            if len(self._by_kind) == self.room:
+                return self._refuse(f"there are more than {self.room} kinds of them, of which the first are recorded")
             self._by_kind[kind] = recording()
         held = self._by_kind[kind]
         answer = held.take(given)
@@ -66,9 +66,15 @@ class Recordings:
 
     def give_up(self, reason: str) -> None:
         """From now on none is recorded."""
-        self.reason = reason
+        self.room = 0
         self._by_kind.clear()
-        warnings.warn(f"steps are not recorded but taken one by one: {reason}", stacklevel=2)
+        self._refuse(reason)
+
+    def _refuse(self, reason: str) -> None:
+        """The first reason is told."""
+        if self.reason is None:
+            self.reason = reason
+            warnings.warn(f"steps are not recorded but taken one by one: {reason}", stacklevel=3)
 
 
 class Recording:
@@ -96,9 +102,9 @@ class Recording:
 
     def record(self) -> None:
         """From now on steps are played. Raises RuntimeError where torch cannot record."""
-        graph = torch.cuda.CUDAGraph()
-        try:
-            with _capturable(self.groups), torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        graph, here = torch.cuda.CUDAGraph(), torch.cuda.stream(torch.cuda.current_stream())
+        try:  # torch leaves the thread on the stream of a recording that breaks off, so `here` leads back
+            with here, _capturable(self.groups), torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 answer = self.move(self.given)  # which only records
         except RuntimeError:
             _renew_generator()
@@ -114,14 +120,18 @@ def _renew_generator() -> None:
 
 
 class Recorder:
-    """The recorded steps of one training. `reason` says why there are none any more, if so."""
+    """The recorded steps of one training, whose method `move` takes one. `reason` says why some are not, if so.
+
+    It holds no training, and what it has recorded no recorder: a training that is over leaves a GPU's memory at once.
+    """
 
     def __init__(self, method: Method, optimizer: Optimizer, theta: Tensor, move: Move, groups: list[Group]) -> None:
-        self._method, self._optimizer, self._theta, self._move, self._groups = method, optimizer, theta, move, groups
+        self._method, self._optimizer, self._theta, self._groups = method, optimizer, theta, groups
+        self._move = WeakMethod(move)
         self._recordings = Recordings()
         for one in (method, optimizer):
-            if getattr(one, "decomposes", False):  # which a recording does not bear: it breaks off and leaves harm
-                self._recordings.give_up(f"those of {one.name} decompose matrices")
+            if (reason := getattr(one, "unrecorded", None)) is not None:  # a recording would break off and leave harm
+                self._recordings.give_up(f"those of {one.name} {reason}")
         self._rates = {
             "method": {name: rate for name, rate in rates_of(method).items() if not isinstance(rate, int | float)},
             "optimizer": rates_of(optimizer),
@@ -142,7 +152,7 @@ class Recorder:
 
     def take(self, parts: Sequence[Part], epoch: float, state: State) -> Direction | None:
         """A step on these parts; None, with nothing done, where steps of this kind are not recorded."""
-        if self.reason is not None:
+        if not self._recordings.room:
             return None
         for whose, rates in self._rates.items():
             for name, rate in rates.items():
@@ -157,11 +167,14 @@ class Recorder:
         """Takes a step of one kind, at rates that are tensors."""
         method = with_rates(self._method, self._numbers["method"])
         optimizer = with_rates(self._optimizer, self._numbers["optimizer"])
+        theta, move_of_training = self._theta, self._move
 
         def move(given: Given) -> Direction:
             parts = [Part(task, MiniBatch(**own)) for task, own in zip(tasks, given["batches"], strict=True)]
+            take = move_of_training()
+            assert take is not None  # the training asks for this very step
             with away_from_host():
-                return self._move(Step(parts, self._theta, epoch, optimizer, Clock()), method, given["state"])
+                return take(Step(parts, theta, epoch, optimizer, Clock()), method, given["state"])
 
         return move
 

@@ -84,7 +84,7 @@ def _require_outputs(module: nn.Module, name: str, shape: Shape) -> None:
     if found.dtype != dtype:
         raise ValueError(
             f"the forward of {name} returned {found.dtype} where its parameters are {dtype}; return what it was given, "
-            "e.g. make tensors by x.new_tensor(…)"
+            "e.g. make tensors by x.new_full(…), or register them as buffers"
         )
     if not torch.allclose(found[:1], alone, rtol=ALIKE, atol=ALIKE**2, equal_nan=True):
         raise ValueError(

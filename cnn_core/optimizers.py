@@ -33,8 +33,8 @@ class Optimizer(Protocol):
     """A description of an optimizer; `learning_rate` may be a schedule in epochs.
 
     `searches` says whether a step looks along a line for lower values, for which it asks for value and gradient anew;
-    those of an optimizer with a `switch` do so from that time on. One that decomposes matrices says
-    `decomposes = True`.
+    those of an optimizer with a `switch` do so from that time on. One whose steps cannot be recorded has `unrecorded`,
+    a text that says what these do.
     """
 
     searches: ClassVar[bool]
@@ -115,7 +115,7 @@ class Soap:
     refresh_interval: int = 10
     name: Literal["soap"] = "soap"
     searches: ClassVar[bool] = False
-    decomposes: ClassVar[bool] = True
+    unrecorded: ClassVar[str] = "decompose matrices"
 
     def __post_init__(self) -> None:
         _require_moments(self.learning_rate, self.betas, self.epsilon)

@@ -48,7 +48,7 @@ class StackRecordings:
 
     def of(self, group: Sequence[Training]) -> Recordings:
         """Those of trainings like these."""
-        kind = _taken_alike(group[0]), len(group)
+        kind = taken_alike(group[0]), len(group)
         found = self._by_kind.pop(kind, None) or Recordings()
         self._by_kind[kind] = found
         if len(self._by_kind) > MOST_STACKS:
@@ -108,8 +108,8 @@ def why_alone(training: Training) -> str | None:
         return "its passes are no pure functions: another network's, or with partners of points, or unknowns"
     if getattr(method, "refresh_interval", 1) > 1 and method.name in WITH_JACOBIANS:
         return "multipliers that are held for several steps are not stacked"
-    if getattr(method, "growth_limit", None) is not None:
-        return "growth_limit decides by numbers"
+    if (reason := getattr(method, "unrecorded", None)) is not None:
+        return f"steps of {method.name} {reason}"
     if not isinstance(getattr(method, "balance", Unbalanced()), Unbalanced):
         return "balanced weights are not stacked"
     weighted = any(points.weight is not None for points in training.regions.values())
@@ -124,10 +124,10 @@ def _plain(task: Any) -> bool:
 
 def _kind(training: Training) -> Any:
     """What trainings that are stacked have in common."""
-    return _taken_alike(training), _warming_up(training), _shape_of(training.method_state)
+    return taken_alike(training), _warming_up(training), _shape_of(training.method_state)
 
 
-def _taken_alike(training: Training) -> Any:
+def taken_alike(training: Training) -> Any:
     """What trainings have in common that can be stacked at some epoch."""
     model, method, optimizer = training.model, training.method, training.optimizer
     network = cast(LayeredNetwork, model.network)

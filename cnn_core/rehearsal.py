@@ -48,7 +48,11 @@ REMEDIES: Sequence[tuple[str, str, str]] = (
     ("dynamic shape", "it picks entries by their values", "write torch.where(condition, a, b) instead of x[condition]"),
     ("random operation", "it draws random numbers", "make it a function of its arguments alone"),
     ("does not require grad", "nothing in it is trained", "let it read u, and without .detach()"),
-    ("dtype|scalar type", "it mixes float32 and float64", "make tensors by x.new_tensor(…), or take theirs by .to(x)"),
+    (
+        "dtype|scalar type",
+        "it mixes float32 and float64",
+        "write plain numbers in place of tensors of your own, or make these by x.new_full(…) and torch.stack",
+    ),
     (
         "can't allocate|out of memory|[Oo]verflow|MemoryError|storage size",
         "it needs more memory than there is",

@@ -163,6 +163,7 @@ class Stack:
             with torch.no_grad():
                 training.theta.copy_(held["theta"][place])
             training.gradient, training.recorded = held["gradient"][place].clone(), self.recorded
+            training.watch = dict  # what a step by itself found is not so any more
             training.method_state = tree.tree_map(partial(_row, place=place), held["state"])
             unstacked_moments(held["moments"], place, training.stepper, training.theta)
 

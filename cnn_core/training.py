@@ -80,7 +80,7 @@ class Training:
         self.reason: str | None = None
         self.recorder: Recorder | None = None
         self.recorded = False
-        self._watch: Watch = dict
+        self.watch: Watch = dict
         self.gradient = torch.zeros_like(self.theta, requires_grad=False)
         self._going = torch.ones((), dtype=torch.bool, device=x.device)
         self._taken = torch.zeros((), dtype=torch.long, device=x.device)
@@ -153,7 +153,7 @@ class Training:
             step = Step(parts, self.theta, epoch, self.optimizer, self.clock)
             direction = self._move(step, self.method, self.method_state)
         self.gradient, self.method_state = direction.gradient, direction.state
-        self._watch = direction.watch or self._watch
+        self.watch = direction.watch or self.watch
         return bool(self._going) if host_decides(self.theta) else True
 
     def _recorded_step(self, parts: Sequence[Part], epoch: float) -> Direction | None:
@@ -210,7 +210,7 @@ class Training:
     @property
     def watched(self) -> dict[str, float]:
         """What the method last found worth watching."""
-        return dict(self._watch())
+        return dict(self.watch())
 
     def compile(self) -> float:
         """Take steps of every kind on every size of batch and forget them: the seconds that compiling took.
@@ -276,7 +276,7 @@ class Training:
         for region, points in state.get("points", {}).items():
             self.regions[region] = PointSet(**points)
             self.renewed.add(region)
-        self._watch = partial(dict, state["figures"])
+        self.watch = partial(dict, state["figures"])
         self.clock.seconds.update(state["seconds"])
 
 

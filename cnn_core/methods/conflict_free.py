@@ -47,7 +47,7 @@ class ConflictFree:
     name: Literal["conflict-free"] = "conflict-free"
     needs: ClassVar[Need] = None
     has_value: ClassVar[bool] = False
-    decomposes: ClassVar[bool] = True
+    unrecorded: ClassVar[str] = "decompose matrices"
 
     def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State:
         return {"moments": {}} if self.project == "update" else {}

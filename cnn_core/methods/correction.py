@@ -11,7 +11,6 @@ differential equation approach to nonlinear programming").
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -115,9 +114,9 @@ class SolveReport:
     shift: float | Tensor
     usable: bool | Tensor = True
 
-    @cached_property
+    @property
     def watched(self) -> Mapping[str, float]:
-        """The values by name. When first asked for, they cost about what the factorisation did."""
+        """The values by name, as its tensors are now; they cost about what the factorisation did."""
         return {
             "multipliers_max": float(self.multipliers.abs().max()),
             "condition": float(self.condition),

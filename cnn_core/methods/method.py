@@ -270,7 +270,8 @@ class Method(Protocol):
     """A training method. `start` makes the state; `direction` is pure: same step and state, same answer.
 
     `needs` says without which role there is nothing for it to do, `has_value` whether its directions have a value: an
-    objective function that a line search can look at. Those that decompose matrices say `decomposes = True`.
+    objective function that a line search can look at. Those whose steps cannot be recorded have `unrecorded`, a text
+    that says what these do.
     """
 
     needs: ClassVar[Need]

@@ -67,6 +67,11 @@ class NullSpace:
         if self.growth_limit is not None and self.growth_limit < 1:
             raise ValueError(f"growth_limit must be at least 1 or null, got {self.growth_limit}")
 
+    @property
+    def unrecorded(self) -> str | None:
+        """What its steps do that no recording bears."""
+        return None if self.growth_limit is None else "decide by numbers, with growth_limit"
+
     def start(self, tasks: Sequence[Task], points: Mapping[str, PointSet]) -> State:
         return none_yet() | {"moments": {}}
 

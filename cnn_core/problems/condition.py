@@ -8,8 +8,9 @@ of a string that is fixed at x = 0, insulated at x = 1, and periodic in y are
 
     Condition("x=0", lambda u, x, p: {"u": u.value[0]})
     Condition("x=1", lambda u, x, p: {"flux": u.gradient[0] @ u.normal})
-    Condition("y=0", lambda u, x, p: {"jump": u.value[0] - u.partner.value[0]}, partner=lambda x: x + up)
+    Condition("y=0", lambda u, x, p: {"jump": u.value[0] - u.partner.value[0]}, partner=opposite)
 
+for `opposite = lambda x: torch.stack([x[0], x[1] + 1.0])`,
 and u(0) = 0, u'(0) = 1 are
 
     Condition(

@@ -58,7 +58,7 @@ def kdv(dispersion: float = 0.022) -> Problem:
                 "x=-1",
                 jumps,
                 scale=lambda p: {"u": 1.0, "slope": math.pi, "bend": math.pi**2},
-                partner=lambda x: x + x.new_tensor([PERIOD, 0.0]),
+                partner=lambda x: torch.stack([x[0] + PERIOD, x[1]]),
             ),
         },
     )

@@ -7,8 +7,9 @@ What a residual may read of a point beside x and p is *attached* to it: its norm
 asks for there. These stand behind p, as p (K + E,).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from torch import Tensor
@@ -110,7 +111,7 @@ class RegionRows:
         for key, condition in self.conditions.items():
             for index, (name, quantity) in enumerate(condition.quantity(field, x, p).items()):
                 if key in self._values:
-                    quantity = quantity - (attached if self.at_points else self._values[key][0].to(p))[index]
+                    quantity = quantity - (attached if self.at_points else self._numbers[key])[index]
                 rows[self._row(key, name)] = quantity
         return rows
 
@@ -136,6 +137,11 @@ class RegionRows:
     @property
     def _values(self) -> Mapping[str, Tensor]:
         return {key: one.values for key, one in self.conditions.items() if one.values is not None}
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, Sequence[float]]:
+        """The same of conditions on a region: no tensors, which a pass on a GPU would have to copy there each time."""
+        return {key: values[0].tolist() for key, values in self._values.items()}
 
     @property
     def _partners(self) -> set[Partner]:

@@ -7,14 +7,16 @@ measures or saves meanwhile, has left, or was lost, catches the next one.
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 
 from cnn_core.metrics import Measurement
-from cnn_core.pack import NO_OTHER, StackRecordings, groups, run_stacked, why_alone
+from cnn_core.pack import NO_OTHER, StackRecordings, groups, run_stacked, taken_alike, why_alone
 from cnn_core.problems import PointSet
 from cnn_core.stacked_metrics import measure_stacked
 from cnn_core.training import Training
@@ -26,6 +28,7 @@ PATIENCE, LEAST, MOST = 0.5, 0.1, 2.0
 
 BY_ITSELF = 1
 
+T = TypeVar("T")
 
 Points = Sequence[Mapping[str, PointSet]]
 """What a member measures after an epoch: points by region, in several groups."""
@@ -61,6 +64,28 @@ class Seat:
 
 
 @dataclass
+class Refusals:
+    """Why groups compute nothing at once. For those that had no memory for it, by kind and size, that stays so."""
+
+    kept: dict[Any, str] = field(default_factory=dict)
+
+    def at_once(self, what: str, group: Sequence[Seat], compute: Callable[[], T]) -> T | Alone:
+        """What is computed for a group at once, or why it is not."""
+        kind = what, taken_alike(group[0].training), len(group)
+        if kind in self.kept:
+            return Alone(self.kept[kind])
+        try:
+            return compute()
+        except torch.AcceleratorError:
+            raise  # this process can no longer use its GPU
+        except Exception as error:  # no memory for all; or the user's own code, which then raises by itself, too
+            reason = f"{what} {one_line(error)}"
+            if isinstance(error, torch.OutOfMemoryError):
+                self.kept[kind] = reason
+            return Alone(reason)
+
+
+@dataclass
 class Gathering:
     """Those who train here. `bench` is held by whoever computes: one at a time, so that seconds are theirs alone."""
 
@@ -71,6 +96,7 @@ class Gathering:
     patience: float = LEAST
     led: bool = False
     recordings: StackRecordings = field(default_factory=StackRecordings)
+    refusals: Refusals = field(default_factory=Refusals)
 
     def __post_init__(self) -> None:
         self.changed = threading.Condition()
@@ -141,12 +167,12 @@ class Gathering:
             with self.changed:
                 seats, self.waiting = self.waiting, []
             began = time.monotonic()
-            for seat, given in zip(seats, _taken_on(seats, self.recordings), strict=True):
+            for seat, given in zip(seats, _taken_on(seats, self.recordings, self.refusals), strict=True):
                 seat.given = given
             self.patience = min(MOST, max(LEAST, PATIENCE * (time.monotonic() - began)))
 
 
-def _taken_on(seats: Sequence[Seat], recordings: StackRecordings) -> list[Share | Alone]:
+def _taken_on(seats: Sequence[Seat], recordings: StackRecordings, refusals: Refusals) -> list[Share | Alone]:
     """An epoch of these, as far as they can be stacked with each other; what each is given."""
     seat_of = {id(seat.training): seat for seat in seats}
     try:
@@ -156,29 +182,27 @@ def _taken_on(seats: Sequence[Seat], recordings: StackRecordings) -> list[Share 
     found: dict[int, Share | Alone] = {}
     for group in together:
         own = [seat_of[id(training)] for training in group]
-        found |= zip(map(id, group), _run(own, recordings), strict=True)
+        found |= zip(map(id, group), _run(own, recordings, refusals), strict=True)
     return [found[id(seat.training)] for seat in seats]
 
 
-def _run(group: Sequence[Seat], recordings: StackRecordings) -> Sequence[Share | Alone]:
+def _run(group: Sequence[Seat], recordings: StackRecordings, refusals: Refusals) -> Sequence[Share | Alone]:
     """An epoch of trainings that can be stacked with each other; what each is given."""
     if len(group) == BY_ITSELF:
         return [Alone(NO_OTHER)]
     spent = Seconds()
-    try:
+
+    def take() -> None:
         with spent.counting():
             run_stacked([seat.training for seat in group], recordings)
-    except torch.AcceleratorError:
-        raise  # this process can no longer use its GPU
-    except Exception as error:  # no memory for all at once; or the user's own code, which then raises by itself, too
-        return [Alone(f"stacked steps raise {one_line(error)}")] * len(group)
+
+    if isinstance(refused := refusals.at_once("stacked steps raise", group, take), Alone):
+        return [refused] * len(group)
     each = Seconds(spent.clock / len(group), spent.cpu / len(group))
-    try:
-        return [Share(each, len(group), measured) for measured in _measured(group)]
-    except torch.AcceleratorError:
-        raise
-    except Exception as error:  # each measures by itself
-        return [Share(each, len(group), refused=f"measuring at once raises {one_line(error)}")] * len(group)
+    measured = refusals.at_once("measuring at once raises", group, partial(_measured, group))
+    if isinstance(measured, Alone):  # each measures by itself
+        return [Share(each, len(group), refused=measured.reason)] * len(group)
+    return [Share(each, len(group), own) for own in measured]
 
 
 def _measured(group: Sequence[Seat]) -> Sequence[Sequence[Mapping[str, Measurement]]]:

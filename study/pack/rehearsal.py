@@ -1,6 +1,5 @@
 """Whether a pack pays: some steps of a trial by itself, and stacked with others like it."""
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -73,11 +72,11 @@ def _measured(training: Training, members: int) -> Rehearsed:
         return Rehearsed(reason=reason)
     single, *others = [_short(training, seed) for seed in range(members + 1)]
     steps = len(single.batches)
-    alone = _seconds(single.run_epoch, training.theta, steps) / steps
+    alone = _seconds(single.run_epoch, training.theta) / steps
     if alone * STEPS > LONG:
         return Rehearsed(reason=f"a step takes {alone:.2g} s by itself")
     together = partial(run_stacked, others, StackRecordings())
-    stacked = _seconds(together, training.theta, steps) / steps / members
+    stacked = _seconds(together, training.theta) / steps / members
     return Rehearsed(alone, stacked, len(training.batches) * training.epochs)
 
 
@@ -92,9 +91,9 @@ def _short(training: Training, seed: int) -> Training:
     return short
 
 
-def _seconds(epoch: Callable[[], object], theta: Tensor, steps: int) -> float:
-    """What an epoch takes, once some like it were taken: of the CPU, or by the clock where a GPU computes."""
-    for _ in range(math.ceil((TAKEN_FIRST + 1) / steps) if theta.is_cuda else 1):
+def _seconds(epoch: Callable[[], object], theta: Tensor) -> float:
+    """What an epoch takes, of the CPU, or by the clock where a GPU computes, whose steps of each kind are recorded."""
+    for _ in range(TAKEN_FIRST + 1 if theta.is_cuda else 1):
         epoch()
     clock = time.process_time
     if theta.is_cuda:

@@ -13,7 +13,7 @@ measured, or at most 15 MiB off; no GPU has confirmed them.
 
 import resource
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -23,7 +23,9 @@ from pathlib import Path
 import torch
 
 from cnn_core.capture import TAKEN_FIRST
+from cnn_core.methods.method import Part
 from cnn_core.metrics import measure_regions
+from cnn_core.training import Training
 from search_spaces import modules as own_modules
 from search_spaces.load import dump_yaml, load_text
 from search_spaces.schema import Study
@@ -121,20 +123,30 @@ def footprint(study: Study) -> Footprint:
 
 
 def _seconds_of_a_step(trial: Trial) -> float:
-    """The mean, as at the end of training, when no method warms up any more, without the first steps, on a GPU some."""
+    """The mean, as at the end of training, when no method warms up any more, once steps of each kind were taken; on a
+    GPU so often that they are recorded.
+    """
     training, on_gpu = trial.training, trial.device.type == "cuda"
-    batches = cycle([*islice(training.batches, STEPS)])
-    for _ in range(TAKEN_FIRST + 1 if on_gpu else 1):
-        training.take_step(next(batches), training.epochs)
+    first = [*islice(training.batches, STEPS)]
+    batches = cycle(first)
+    _taken(training, batches, len(first) * (TAKEN_FIRST + 1) if on_gpu else 1)
     if on_gpu:
         torch.cuda.synchronize()
-    began, taken = time.perf_counter(), 0
-    while taken < STEPS and time.perf_counter() - began < SECONDS:
-        training.take_step(next(batches), training.epochs)
-        taken += 1
+    began = time.perf_counter()
+    taken = _taken(training, batches, STEPS)
     if on_gpu:
         torch.cuda.synchronize()
     return (time.perf_counter() - began) / taken
+
+
+def _taken(training: Training, batches: Iterator[list[Part]], most: int) -> int:
+    """How many steps were taken, in as many seconds as there are for them."""
+    began = time.perf_counter()
+    for taken in range(most):
+        if taken and time.perf_counter() - began >= SECONDS:
+            return taken
+        training.take_step(next(batches), training.epochs)
+    return most
 
 
 def _rows(trial: Trial) -> int:

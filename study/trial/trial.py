@@ -280,12 +280,13 @@ class Trial:
         settings, split, problem = self.study.training, self.study.data.train, self.model.problem
         if not (settings.resample or settings.refine):
             return None
-        source = source_of(self.study, problem, "train")
+        source, training = source_of(self.study, problem, "train"), self.splits["train"]
+        dtype, device = self.dtype, self.device
 
-        def draw(region: str, times: int, seed: int) -> PointSet:
-            data = self.splits["train"][region].observed
+        def draw(region: str, times: int, seed: int) -> PointSet:  # holds no trial, which holds it
+            data = training[region].observed
             points = redrawn(problem, split.drawn, region, times=times, seed=seed, data=data, waves=source.waves)
-            return self._held({region: points})[region]
+            return points.to(dtype=dtype, device=device)
 
         return Renewal(draw, settings.resample, settings.refine, seed=source.seed)
 

@@ -1,5 +1,6 @@
 """The GPU's benchmark, as far as a CPU can run it: small sizes."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,6 +9,7 @@ import pytest
 
 from benchmarks import gpu
 from benchmarks.gpu import MEASURES, Case, Row, cases, guarded, ratios
+from cnn_core import capture
 
 SMALL = Case("step", batch=5, width=4, dtype="float64")
 
@@ -65,6 +67,56 @@ def test_every_case_can_be_measured_and_none_comes_twice() -> None:
             assert len(set(listed)) == len(listed)
             late = {"processes"} if quick else set()  # they take half a minute to begin
             assert {case.what for case in listed} == set(MEASURES) - late
+
+
+def test_what_compiles_comes_last() -> None:
+    for quick in (True, False):
+        compiles = ["compiled" in case.way for case in cases(quick=quick, small=False)]
+        assert compiles == sorted(compiles) and any(compiles)
+
+
+def test_rows_for_which_there_is_no_time_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU a row begins if it is expected to end in time; those that take less may follow."""
+    monkeypatch.setattr(gpu, "guarded", lambda case, device: Row(case, 1.0))
+    long, short = Case("processes"), Case("step")
+    rows = list(gpu.rows_of([long, short], "cuda", long.expected - 1.0))
+    assert [row.error for row in rows] == ["left out: no time for it", ""]
+    assert [row.error for row in gpu.rows_of([long, short], "cuda", 0.0)] == ["left out: no time for it"] * 2
+
+
+def test_some_rows_can_be_chosen() -> None:
+    command = [sys.executable, "-m", "benchmarks.gpu", "--device", "cpu", "--json", "--only"]
+    found = subprocess.run([*command, "launches"], check=True, capture_output=True, text=True).stdout
+    assert {row["case"]["what"] for row in json.loads(found.splitlines()[-1])} == {"launches"}
+    wrong = subprocess.run([*command, "step,lunches"], capture_output=True, text=True)
+    assert "there is no lunches; write some of step,launches,pack," in wrong.stderr
+
+
+@pytest.mark.parametrize("what", ["step", "pack", "agreement"])
+def test_what_is_not_recorded_is_no_row_of_recorded_steps(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(recording: object) -> None:
+        raise RuntimeError("operation not permitted")
+
+    monkeypatch.setattr(capture.Recording, "due", property(lambda held: held.taken == capture.TAKEN_FIRST))
+    monkeypatch.setattr(capture.Recording, "record", refuse)
+    row = guarded(replace(SMALL, what=what, way="recorded"), "cpu")
+    assert (row.value, row.error) == (None, "RuntimeError: not recorded: operation not permitted")
+
+
+def test_launches_are_the_calls_that_put_something_into_a_stream() -> None:
+    calls = ["cudaLaunchKernel", "cuLaunchKernelEx", "cudaGraphLaunch", "cudaMemcpyAsync", "cudaMemsetAsync"]
+    others = ["cudaStreamSynchronize", "Memcpy DtoD (Device -> Device)", "aten::copy_", "void cub::Launch<1>()"]
+    assert list(filter(gpu.launches, calls + others)) == calls
+
+
+def test_a_process_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "PATIENCE", 0.2)
+    silent = subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1, stdout=-1, text=True)
+    try:
+        with pytest.raises(TimeoutError, match="a process said nothing"):
+            gpu._answers([silent])
+    finally:
+        silent.communicate()
 
 
 def test_ratios_are_those_of_the_first_rows() -> None:

@@ -1,6 +1,7 @@
 """A stand-in for CUDA graphs: operations are written down with their very tensors, and played again in place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -72,3 +73,33 @@ def pretend(monkeypatch: pytest.MonkeyPatch, trainings: Sequence[Training] = ())
     monkeypatch.setattr(capture.Recording, "due", property(lambda held: held.taken == capture.TAKEN_FIRST))
     monkeypatch.setattr(capture.Recording, "record", record)
     return graphs
+
+
+class Streams:
+    """Torch's streams, of which one is `current`, without a GPU. Its recordings break off like a GPU's."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.current = "the thread's own"
+        monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda: self.current)
+        monkeypatch.setattr(torch.cuda, "stream", self._on)
+        monkeypatch.setattr(torch.cuda, "graph", self._graph)
+        monkeypatch.setattr(capture, "_renew_generator", lambda: None)
+
+    @contextmanager
+    def _on(self, stream: str) -> Iterator[None]:
+        before, self.current = self.current, stream
+        try:
+            yield
+        finally:
+            self.current = before
+
+    @contextmanager
+    def _graph(self, graph: object, **settings: str) -> Iterator[None]:
+        """Torch ends a recording before it leaves its stream, and that raises if the recording has broken off."""
+        before, self.current = self.current, "that of recordings"
+        try:
+            yield
+        except RuntimeError:
+            raise RuntimeError("operation failed due to a previous error during capture") from None
+        self.current = before

@@ -1,7 +1,10 @@
 """Recorded steps without a GPU: what would be recorded is taken again each time, with the same buffers."""
 
 import copy
+import gc
 import math
+import weakref
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -14,7 +17,7 @@ from cnn_core.optimizers import Adam, Lbfgs, Optimizer, Sgd, Soap
 from cnn_core.schedules import Cosine, Geometric, Linear
 from cnn_core.training import Training, TrainingStatus
 from tests.cnn_core.cases import relative
-from tests.cnn_core.graphs import pretend
+from tests.cnn_core.graphs import Streams, pretend
 from tests.cnn_core.test_training import setting
 
 CHANGING: dict[str, tuple[Method, Optimizer]] = {
@@ -29,16 +32,25 @@ CHANGING: dict[str, tuple[Method, Optimizer]] = {
     "penalty": (AugmentedLagrangian(Geometric(1, 10, 3), cap=1.0), Adam(1e-4)),
 }  # fmt: skip
 
+NOT_PLAYED = {"broyden", "conflict-free", "reduction"}
+"""Whose steps are not recorded, or change the shapes of tensors in place, which `tests.cnn_core.graphs` cannot play."""
 
-def training_with(method: Method, optimizer: Optimizer, *, record: bool) -> Training:
+
+def training_with(method: Method, optimizer: Optimizer, *, record: bool, epochs: int = 4) -> Training:
     model, points = setting()
-    return Training(model, points, method, optimizer, batch_size=5, epochs=4, seed=3, record=record)
+    return Training(model, points, method, optimizer, batch_size=5, epochs=epochs, seed=3, record=record)
 
 
 def run(training: Training) -> Training:
     while training.status is TrainingStatus.RUNNING:
         training.run_epoch()
     return training
+
+
+def assert_same_watched(recorded: Training, plain: Training) -> None:
+    assert recorded.watched.keys() == plain.watched.keys()
+    for name, value in plain.watched.items():
+        assert recorded.watched[name] == pytest.approx(value, rel=1e-6), name
 
 
 @pytest.mark.filterwarnings("ignore:steps are not recorded")
@@ -48,7 +60,7 @@ def test_a_recorded_training_is_the_same(name: str) -> None:
     method, optimizer = CHANGING[name]
     recorded, plain = (run(training_with(method, optimizer, record=record)) for record in (True, False))
     assert relative(recorded.theta, plain.theta) < 1e-12
-    assert recorded.watched.keys() == plain.watched.keys()
+    assert_same_watched(recorded, plain)
 
 
 def places(recordings: capture.Recordings) -> dict[object, int]:
@@ -94,13 +106,22 @@ def test_a_step_that_is_not_finite_ends_a_recorded_training_too() -> None:
     assert relative(recorded.theta, plain.theta) < 1e-12
 
 
-def test_too_many_kinds_of_steps_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capture, "MOST_KINDS", 4)
-    training = training_with(Broyden(), Sgd(1e-4), record=True)
-    with pytest.warns(UserWarning, match="not recorded but taken one by one: there are more than 4 kinds"):
+@pytest.mark.parametrize("method", [Broyden(), Batch(refresh_interval=3)], ids=lambda one: one.name)
+def test_too_many_kinds_of_steps_are_told_and_the_first_ones_stay(
+    method: Method, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that count their steps have one for each; others come again."""
+    monkeypatch.setattr(capture, "MOST_KINDS", 3)
+    training, plain = (training_with(method, Sgd(1e-4), record=record, epochs=20) for record in (True, False))
+    graphs = pretend(monkeypatch, [training])
+    with pytest.warns(UserWarning, match="not recorded but taken one by one: there are more than 3 kinds") as told:
         run(training)
+    assert len(told) == 1
     assert training.recorder is not None
     assert training.recorder.reason is not None
+    assert len(training.recorder._recordings._by_kind) == 3
+    assert any(graph.played for graph in graphs) == (method.name == "batch")
+    assert relative(training.theta, run(plain).theta) < 1e-12
 
 
 def test_what_cannot_be_recorded_is_told_and_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,15 +138,36 @@ def test_what_cannot_be_recorded_is_told_and_taken_as_it_is(monkeypatch: pytest.
     assert relative(training.theta, run(training_with(Soft(), Adam(1e-4), record=False)).theta) < 1e-12
 
 
-@pytest.mark.parametrize("name", ["soft", "soft, schedules", "held multipliers", "null-space", "penalty"])
+@pytest.mark.parametrize("breaks_off", [True, False])
+def test_a_recording_leads_back_to_the_stream_of_its_thread(monkeypatch: pytest.MonkeyPatch, breaks_off: bool) -> None:
+    streams, seen = Streams(monkeypatch), []
+
+    def move(given: capture.Given) -> None:
+        seen.append(streams.current)
+        if breaks_off:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    recording = capture.Recording({}, move)
+    with pytest.raises(RuntimeError, match="previous error") if breaks_off else nullcontext():
+        recording.record()
+    assert (seen, streams.current) == (["that of recordings"], "the thread's own")
+    assert (recording.graph is None) == breaks_off
+
+
+@pytest.mark.parametrize("name", sorted(CHANGING.keys() - NOT_PLAYED))
 def test_played_steps_are_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if there was a GPU: a state that lies in a recording's tensors is read before they are written again."""
+    """As if there was a GPU: a state that lies in a recording's tensors is read before they are written again, and what
+    is worth watching is that of the last step.
+    """
     method, optimizer = CHANGING[name]
-    training = training_with(method, optimizer, record=True)
+    training, plain = (training_with(method, optimizer, record=record, epochs=8) for record in (True, False))
     graphs = pretend(monkeypatch, [training])
-    run(training)
+    while plain.status is TrainingStatus.RUNNING:
+        plain.run_epoch()
+        training.run_epoch()
+        assert_same_watched(training, plain)
     assert any(graph.played for graph in graphs)
-    assert relative(training.theta, run(training_with(method, optimizer, record=False)).theta) < 1e-12
+    assert relative(training.theta, plain.theta) < 1e-12
 
 
 def test_a_state_that_is_loaded_is_recorded_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,13 +182,34 @@ def test_a_state_that_is_loaded_is_recorded_anew(monkeypatch: pytest.MonkeyPatch
     assert relative(run(training).theta, end) < 1e-12
 
 
-@pytest.mark.parametrize(("method", "optimizer"), [("soft", Soap()), ("conflict-free", Adam(1e-4))])
-def test_steps_that_decompose_matrices_are_not_recorded(method: str, optimizer: Optimizer) -> None:
-    training = training_with(METHODS[method](), optimizer, record=True)
-    with pytest.warns(UserWarning, match="not recorded but taken one by one: those of .* decompose matrices"):
+@pytest.mark.parametrize(
+    ("method", "optimizer", "reason"),
+    [
+        (Soft(), Soap(), "soap decompose matrices"),
+        (METHODS["conflict-free"](), Adam(1e-4), "conflict-free decompose matrices"),
+        (NullSpace(growth_limit=1.5), Adam(1e-4), "null-space decide by numbers, with growth_limit"),
+    ],
+)
+def test_steps_that_no_recording_bears_are_not_recorded(method: Method, optimizer: Optimizer, reason: str) -> None:
+    training = training_with(method, optimizer, record=True)
+    with pytest.warns(UserWarning, match=f"not recorded but taken one by one: those of {reason}$"):
         run(training)
-    plain = run(training_with(METHODS[method](), optimizer, record=False))
+    plain = run(training_with(method, optimizer, record=False))
     assert not training.recorded and torch.equal(training.theta, plain.theta)
+
+
+@pytest.mark.parametrize("method", [Soft(), Batch()], ids=lambda one: one.name)
+def test_a_training_that_is_no_more_leaves_its_recordings_at_once(method: Method) -> None:
+    """They hold a GPU's memory; no collection of garbage has to come first."""
+    training = run(training_with(method, Adam(1e-4), record=True))
+    assert training.recorder is not None
+    left = [weakref.ref(one) for one in (training, training.recorder, *training.recorder._recordings._by_kind.values())]
+    gc.disable()
+    try:
+        del training
+        assert [one() for one in left] == [None] * len(left)
+    finally:
+        gc.enable()
 
 
 def test_line_searches_are_not_recorded() -> None:

@@ -1,4 +1,7 @@
-"""Steps in which the host looks at no number: as many as there can be, with the numbers of those in which it does."""
+"""Steps in which the host looks at no number: as many as there can be, with the numbers of those in which it does.
+
+Nor does the host bring anything to the device of such a step.
+"""
 
 import math
 from dataclasses import replace
@@ -6,14 +9,20 @@ from dataclasses import replace
 import pytest
 import torch
 
+from cnn_core.clock import Clock
+from cnn_core.constrained import ConstrainedNetwork
+from cnn_core.construction import fresh
 from cnn_core.decisions import away_from_host, chosen, host_decides, surely
-from cnn_core.methods import METHODS, NullSpace, Soft
+from cnn_core.methods import METHODS, Batch, NullSpace, Soft
 from cnn_core.methods.balance import GradientNorms, LearningRateAnnealing
-from cnn_core.methods.method import Method
+from cnn_core.methods.method import Method, Step
+from cnn_core.networks import Dense, Fourier, Network, Siren
 from cnn_core.optimizers import Adam, AdamLbfgs, Lbfgs, Optimizer, Sgd, Soap
+from cnn_core.problems import PROBLEMS, Condition, Problem, Split, Unknown, heat, helmholtz, kovasznay, sample_regions
+from cnn_core.problems.problem import unknown
 from cnn_core.training import Training, TrainingStatus
-from tests.cnn_core.cases import relative
-from tests.cnn_core.synchronisation import Waits
+from tests.cnn_core.cases import relative, third_order
+from tests.cnn_core.synchronisation import FromHost, Waits
 from tests.cnn_core.test_training import make_training, setting
 
 WAITS: dict[str, dict[str, int]] = {
@@ -57,6 +66,7 @@ def waits_of_steps(training: Training, epochs: int = 3) -> dict[str, float]:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_step_waits_for_nothing(method: str) -> None:
     assert waits_of_steps(make_training(METHODS[method](), Adam(1e-4))) == WAITS[method]
+    assert unrecorded(METHODS[method]()) == bool(WAITS[method])
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -76,6 +86,11 @@ def test_settings_wait_for_nothing_either(name: str) -> None:
 )
 def test_what_has_to_look_does(method: Method, optimizer: Optimizer) -> None:
     assert waits_of_steps(make_training(method, optimizer))["read"] >= 1
+    assert optimizer.searches or unrecorded(method) or unrecorded(optimizer)
+
+
+def unrecorded(one: Method | Optimizer) -> bool:
+    return getattr(one, "unrecorded", None) is not None
 
 
 @pytest.mark.parametrize("method", [*METHODS, *SETTINGS])
@@ -128,3 +143,67 @@ def test_what_the_host_may_not_see_does_not_hold_surely() -> None:
         assert surely(True)
         assert torch.equal(chosen(yes, one, two), one)
         assert torch.equal(chosen(~yes, one, two), two)
+
+
+DENSE = Dense(widths=(6, 5))
+
+
+def with_values(problem: Problem) -> Problem:
+    """It has a wall of another temperature, and two points where it is known."""
+    wall = Condition("x=1", lambda u, x, p: {"wall": u.value[0]}, values=torch.tensor([[0.5]], dtype=torch.float64))
+    at = torch.tensor([[0.2, 0.1], [0.3, 0.2]], dtype=torch.float64)
+    known = Condition(at, lambda u, x, p: {"known": u.value[0]}, values=at[:, :1])
+    return replace(problem, conditions={**problem.conditions, "wall": wall, "known": known})
+
+
+NETWORKS: dict[str, tuple[Problem, Network]] = {
+    "values": (with_values(heat()), DENSE),
+    "unknown": (replace(heat(), unknowns={"diffusivity": Unknown(0.5, truth=0.7)}), DENSE),
+    "general": (third_order(), DENSE),
+    "siren": (heat(), Siren(widths=(6, 5))),
+    "fourier": (kovasznay(), Fourier(widths=(6, 5), features=3, periodic=("y",))),
+    "hard": (heat(), Dense(widths=(6, 5), hard={"x": (0.0, 0.0)})),
+}
+
+
+def brought(problem: Problem, network: Network, method: Method) -> list[str]:
+    """What a step on `meta`, whose tensors have no numbers, brings from the CPU, after one that makes what stays."""
+    problem = replace(problem, solution=unknown) if problem.name == "kdv" else problem  # which takes seconds
+    regions = {region for region in problem.region_of.values() if region in problem.domain.regions} | {"interior"}
+    points = sample_regions(problem, Split(dict.fromkeys(problem.given, (0.7,)), dict.fromkeys(sorted(regions), 6)))
+    model = ConstrainedNetwork(problem, fresh(network, problem, seed=0).to(device="meta"))
+    held = {region: part.to(dtype=torch.float32, device="meta") for region, part in points.items()}
+    training = Training(model, held, method, batch_size=6, epochs=2)
+    step = Step(next(iter(training.batches)), training.theta, 0.5, training.optimizer, Clock())
+    state = method.direction(step, training.method_state).state
+    with FromHost() as host:
+        method.direction(step, state)
+    return host.listed
+
+
+@pytest.mark.parametrize("method", [Soft(), Batch()], ids=lambda one: one.name)
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_passes_of_problems_bring_nothing(problem: str, method: Method) -> None:
+    assert brought(PROBLEMS[problem](), DENSE, method) == []
+
+
+@pytest.mark.parametrize("method", [Soft(), Batch()], ids=lambda one: one.name)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_passes_of_networks_and_conditions_bring_nothing(name: str, method: Method) -> None:
+    assert brought(*NETWORKS[name], method) == []
+
+
+@pytest.mark.parametrize("method", [*sorted(METHODS.keys() - {"conflict-free"}), *SETTINGS])  # which looks
+def test_steps_of_methods_bring_nothing(method: str) -> None:
+    assert brought(helmholtz(), DENSE, SETTINGS[method][0] if method in SETTINGS else METHODS[method]()) == []
+
+
+def test_what_is_brought_is_seen() -> None:
+    x, table = torch.zeros(3, 2, device="meta"), torch.ones(3)
+    with FromHost() as host:
+        _ = x * 2.0, x + x.new_full((2,), 1.0), torch.where(x > 0, x, 1.0)
+        assert host.listed == []
+        _ = table.to(x), table[0].to(x), x[:, 0].copy_(table), x[torch.tensor([0, 1])]
+    assert host.listed == ["aten::_to_copy", "aten::_to_copy", "aten::copy_", "aten::index"]
+    with pytest.raises(RuntimeError, match="device"):
+        torch.vmap(lambda one: one + one.new_tensor([1.0, 0.0]))(x)

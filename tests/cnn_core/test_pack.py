@@ -250,7 +250,7 @@ def test_trainings_of_other_shapes_are_not_stacked_with_each_other() -> None:
         (Soft(), Lbfgs(), "steps of lbfgs are not stacked"),
         (Soft(balance=GradientNorms()), Adam(), "balanced weights are not stacked"),
         (Batch(refresh_interval=2), Adam(), "held for several steps"),
-        (NullSpace(growth_limit=2.0), Adam(), "growth_limit decides by numbers"),
+        (NullSpace(growth_limit=2.0), Adam(), "steps of null-space decide by numbers, with growth_limit"),
     ],
 )
 def test_why_a_training_is_alone(method: Method, optimizer: Optimizer, reason: str) -> None:

@@ -111,7 +111,7 @@ def test_a_residual_in_another_precision() -> None:
     weights = torch.ones(1, 1, dtype=torch.float64)
     own = problem(lambda u, x, p: {"r": (weights @ u.value)[0]})
     rehearse(own, SPLIT, CAST, seed=0)
-    with pytest.raises(ProblemError, match=r"it mixes float32 and float64, in .*; make tensors by x.new_tensor"):
+    with pytest.raises(ProblemError, match=r"it mixes float32 and float64, in .*; write plain numbers in place of"):
         rehearse(own, SPLIT, Cast(Modulated((5,)), dtype="float32"), seed=0)
 
 

@@ -15,7 +15,7 @@ from cnn_core.pack import NO_OTHER, StackRecordings
 from cnn_core.problems import helmholtz
 from cnn_core.training import Training, TrainingStatus
 from study.pack import gathering as module
-from study.pack.gathering import Alone, Gathering, Seat, Share
+from study.pack.gathering import Alone, Gathering, Refusals, Seat, Share
 from tests.cnn_core.cases import grid_points, make_model, relative
 
 WAVES = helmholtz()
@@ -76,7 +76,7 @@ def seats(count: int = 2) -> list[Seat]:
 
 def test_what_is_measured_after_an_epoch_is_measured_at_once() -> None:
     taken = seats()
-    for seat, given in zip(taken, module._taken_on(taken, StackRecordings()), strict=True):
+    for seat, given in zip(taken, module._taken_on(taken, StackRecordings(), Refusals()), strict=True):
         assert isinstance(given, Share) and len(given.measured) == 2
         alone = measure_regions(seat.training.model, seat.training.theta, seat.points[0])["interior"]
         for measured in given.measured:
@@ -88,7 +88,7 @@ def test_where_measuring_at_once_raises_each_measures_by_itself(monkeypatch: pyt
         raise torch.OutOfMemoryError("no room for all")
 
     monkeypatch.setattr(module, "measure_stacked", no_room)
-    given = module._taken_on(seats(), StackRecordings())
+    given = module._taken_on(seats(), StackRecordings(), Refusals())
     assert [(one.measured, one.refused) for one in given if isinstance(one, Share)] == [
         ((), "measuring at once raises OutOfMemoryError: no room for all")
     ] * 2
@@ -140,12 +140,33 @@ def test_where_stacked_steps_raise_each_goes_by_itself(monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "run_stacked", no_room)
     together, first, second = Gathering(), training(0), training(1)
     assert (
-        module._taken_on([Seat(first), Seat(second)], StackRecordings())
+        module._taken_on([Seat(first), Seat(second)], StackRecordings(), Refusals())
         == [Alone("stacked steps raise OutOfMemoryError: no room for all")] * 2
     )
     member = Member("one", first)
     member.train(together)
     assert member.training.status is TrainingStatus.COMPLETED
+
+
+@pytest.mark.parametrize("what", ["run_stacked", "measure_stacked"])
+@pytest.mark.parametrize(("error", "tries"), [(torch.OutOfMemoryError, 1), (ValueError, 3)])
+def test_what_had_no_memory_is_not_tried_again(
+    what: str, error: type[Exception], tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many of the same kind; other errors may be those of one trial."""
+    tried = []
+
+    def fail(*arguments: object) -> None:
+        tried.append(arguments)
+        raise error("no room for all")
+
+    refusals, taken = Refusals(), seats(2)
+    monkeypatch.setattr(module, what, fail)
+    given = [module._taken_on(taken, StackRecordings(), refusals) for _ in range(3)]
+    assert len(tried) == tries
+    assert len({one.reason if isinstance(one, Alone) else one.refused for both in given for one in both}) == 1
+    module._taken_on(seats(3), StackRecordings(), refusals)
+    assert len(tried) == tries + 1
 
 
 def test_a_gpu_that_cannot_be_used_any_more_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +175,7 @@ def test_a_gpu_that_cannot_be_used_any_more_is_raised(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(module, "run_stacked", broken)
     with pytest.raises(torch.AcceleratorError):
-        module._taken_on([Seat(training(0)), Seat(training(1))], StackRecordings())
+        module._taken_on([Seat(training(0)), Seat(training(1))], StackRecordings(), Refusals())
 
 
 def test_what_cannot_be_compared_goes_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,4 +184,4 @@ def test_what_cannot_be_compared_goes_by_itself(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(module, "groups", confused)
     told = "it cannot be compared with others (TypeError: unhashable type: 'dict')"
-    assert module._taken_on([Seat(training(0)), Seat(training(1))], StackRecordings()) == [Alone(told)] * 2
+    assert module._taken_on([Seat(training(0)), Seat(training(1))], StackRecordings(), Refusals()) == [Alone(told)] * 2

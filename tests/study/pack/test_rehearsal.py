@@ -1,14 +1,20 @@
 """Whether a pack pays is measured by some steps."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
-from cnn_core.methods import METHODS, Batch, Reduction
+from cnn_core.methods import METHODS, Batch, Reduction, Soft
+from cnn_core.optimizers import Adam
 from search_spaces.load import dump_yaml
 from search_spaces.schema import ProblemChoice, Study
 from study.pack import rehearsal
 from study.pack.rehearsal import Rehearsed, rehearsed, told_of
+from tests.cnn_core.graphs import pretend
+from tests.cnn_core.test_capture import training_with
 from tests.study.small_study import small_study
 
 
@@ -43,6 +49,16 @@ def test_a_trial_that_cannot_begin_says_why() -> None:
 def test_long_steps_are_not_stacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rehearsal, "LONG", 0.0)
     assert str(one(small_study()).reason).endswith(" s by itself")
+
+
+def test_on_a_gpu_all_kinds_of_steps_are_recorded_before_they_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last batch of an epoch is smaller."""
+    training = training_with(Soft(), Adam(1e-4), record=True, epochs=8)
+    on_gpu: Any = SimpleNamespace(is_cuda=True)
+    graphs, timed = pretend(monkeypatch, [training]), []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: timed.append(len(graphs)))
+    rehearsal._seconds(training.run_epoch, on_gpu)
+    assert timed == [2, 2]
 
 
 def test_what_was_measured_in_words() -> None:

@@ -1,13 +1,19 @@
 """What a trial takes: its sizes are exact; what it is measured to take is of the right kind."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
-from cnn_core.methods import Batch, Reduction, Unconstrained
+from cnn_core.methods import Batch, Reduction, Soft, Unconstrained
 from cnn_core.methods.method import Method
+from cnn_core.optimizers import Adam
 from search_spaces.schema import Study
-from study.trial.footprint import footprint, footprints
+from study.trial.footprint import _seconds_of_a_step, footprint, footprints
+from tests.cnn_core.graphs import pretend
+from tests.cnn_core.test_capture import training_with
 from tests.study.small_study import small_study
 
 
@@ -26,6 +32,16 @@ def test_a_trial_has_the_rows_that_its_method_factorises() -> None:
         assert 0 < one.estimated_mib < 0.1
         assert one.mib == one.process_mib + max(one.estimated_mib, one.measured_mib)
     assert found["batch"].estimated_mib > found["reduction"].estimated_mib > found["unconstrained"].estimated_mib
+
+
+def test_on_a_gpu_all_kinds_of_steps_are_recorded_before_they_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last batch of an epoch is smaller."""
+    training = training_with(Soft(), Adam(1e-4), record=True)
+    on_gpu: Any = SimpleNamespace(training=training, device=torch.device("cuda"))
+    graphs, timed = pretend(monkeypatch, [training]), []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: timed.append(len(graphs)))
+    assert _seconds_of_a_step(on_gpu) > 0
+    assert timed == [2, 2]
 
 
 @pytest.mark.slow

@@ -1,7 +1,9 @@
 """One trial in this process: what it measures, what it writes, and that it goes on where it was saved."""
 
 import csv
+import gc
 import math
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,23 @@ def test_every_epoch_measures_training_and_validation():
     assert {f"{split}/{figure}" for split in ("train", "validation") for figure in METRICS} <= set(metrics)
     assert not [name for name in metrics if name.startswith("test/")]
     assert all(math.isfinite(float(value)) for value in metrics.values())
+
+
+@pytest.mark.parametrize("settings", [{}, {"training__resample": 1}, {"training__refine": {"interior": {"every": 1}}}])
+def test_a_trial_that_is_no_more_leaves_its_memory_at_once(settings):
+    """No collection of garbage has to come first: on a GPU the next trial's peak would have it, too."""
+    trial = Trial(small_trial(training__method={"name": "soft"}, **settings))
+    trial.training.record = True
+    while not trial.done:
+        trial.step()
+    trial.finish()
+    left = weakref.ref(trial), weakref.ref(trial.training)
+    gc.disable()
+    try:
+        del trial
+        assert [one() for one in left] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_the_end_measures_the_test_split_and_the_projections():
