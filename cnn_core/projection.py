@@ -171,10 +171,10 @@ def _solutions(
 
 def _observed(data: PointSet | None, p: Tensor) -> PointSet:
     """What was observed of the wave p (K,). Raises ValueError where that is nothing."""
-    of_wave = None if data is None else (data.p.to(p) == p).all(dim=1).nonzero()[:, 0].to(data.x.device)
-    if data is None or of_wave is None or not len(of_wave):
+    found = None if data is None else data.of(p)
+    if not found:
         raise ValueError(f"nearest: data needs observations of every wave, and there are none of {p.tolist()}")
-    return data.at(of_wave)
+    return found
 
 
 def _together(

@@ -34,8 +34,7 @@ def drawn_anew(found: Observations, wave: Tensor, bootstrap: Bootstrap, *, seed:
         return found.at(_with_replacement(wave, generator))
     if found.deviation is None or (found.deviation.isnan() & ~found.u.isnan()).any():
         raise StudyFileError(
-            "bootstrap is errors, and not every value has a standard deviation; add columns like u_error, or write "
-            "bootstrap: rows"
+            "bootstrap is errors, and not every value has a standard deviation; add columns like u_error, or take rows"
         )
     noise = torch.randn(found.u.shape, generator=generator, dtype=found.u.dtype)
     # with its own error and this one

@@ -15,7 +15,7 @@ from cnn_core.optimizers import WITHOUT_METRIC
 from cnn_core.problems import DATA, INTERIOR, PointSet, Problem, by_region
 from cnn_core.rehearsal import Cast, parameter_count, rehearse, require_residual
 from cnn_core.renewal import Refinement
-from cnn_core.solvers import LeastSquaresSolver
+from cnn_core.solvers import LeastSquaresSolver, seeks_data
 from cnn_core.tasks import require_read, role_of
 from search_spaces.blocks import write
 from search_spaces.counts import some
@@ -198,7 +198,7 @@ def _told_apart_by_waves(study: Study, *names: str) -> bool:
     """
     parts = [study.data.splits[name] for name in names]
     one_wave = all(len(values) == 1 for part in parts for values in part.parameters.values())
-    solved = one_wave and role_of(DATA, study.training.roles) == "measured"
+    solved = one_wave and (role_of(DATA, study.training.roles) == "measured" or seeks_data(study.projection))
     return not solved and all(part.file is None for part in parts)
 
 

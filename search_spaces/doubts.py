@@ -4,14 +4,16 @@ import math
 
 import torch
 
+from cnn_core.construction import fresh
 from cnn_core.methods import Batch
 from cnn_core.misfit import misfits
-from cnn_core.problems import DATA, PointSet, Problem
+from cnn_core.problems import DATA, PointSet, Problem, by_region
 from cnn_core.solvers import seeks_data
 from cnn_core.tasks import role_of
 from search_spaces.contestants import plain_studies, searched
 from search_spaces.drawn import Drawn
 from search_spaces.measured import PROJECTED, is_observed, projected
+from search_spaces.networks import build_network
 from search_spaces.schema import Choice, Integer, NetworkChoice, Study, Uniform
 
 FAR, NOTHING = 100.0, 1e-12
@@ -34,6 +36,7 @@ def doubts(study: Study) -> list[str]:
         *_warm_up_alone(drawn),
         *_short_warm_up(drawn),
         *_undamped(study),
+        *_few_rows(drawn),
     ]
 
 
@@ -72,7 +75,7 @@ def never_found(study: Study) -> list[str]:
     found = {
         name: unknown.start
         for plain in plain_studies(study).values()
-        if not plain.trains and not seeks_data(plain.projection)
+        if not plain.trains and not _always_seeks(plain)
         for name, unknown in plain.problem.unknown.items()
         if f"problem.unknown.{name}.start" not in plain.search
     }
@@ -82,6 +85,34 @@ def never_found(study: Study) -> list[str]:
         f"problem.unknown.{name}.start"
         for name, start in found.items()
     ]
+
+
+def _always_seeks(plain: Study) -> bool:
+    """Whether all projections bring networks near data, whichever are searched."""
+    searched = [
+        plain.search[path].distribution for path in ("projection.solver", "projection.nearest") if path in plain.search
+    ]
+    others = [
+        one for found in searched if isinstance(found, Choice) for one in found.values if one not in ("lm", "data")
+    ]
+    return seeks_data(plain.projection) and not others
+
+
+def _few_rows(drawn: Drawn) -> list[str]:
+    """Of each network with more parameters than there are rows to enforce, where nothing keeps it near a smooth one."""
+    found: list[str] = []
+    for name, plain in drawn.plain.items():
+        if not seeks_data(plain.projection):
+            continue
+        problem, counts = drawn.problem, by_region(plain.projection.points)
+        rows = sum(count * len(problem.on(region).constraints) for region, count in counts.items())
+        size = sum(one.numel() for one in fresh(build_network(plain.network), problem, seed=0).parameters())
+        if rows < size:
+            found.append(
+                f"{'' if name is None else f'{name}: '}projection.points make {rows} rows, and the network has {size} "
+                "parameters: it may obey the PDE at these points alone; write more points, or smaller network.widths"
+            )
+    return found
 
 
 def _of_random_parameters(study: Study) -> list[str]:

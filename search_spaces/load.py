@@ -18,7 +18,7 @@ from search_spaces.contestants import CONTESTANT, of_trial, set_twice, settings_
 from search_spaces.editions import BEFORE_EDITIONS, read_study
 from search_spaces.errors import StudyFileError
 from search_spaces.json_schema import json_schema
-from search_spaces.measured import with_objectives
+from search_spaces.measured import with_objectives, with_usual
 from search_spaces.modules import look_in
 from search_spaces.networks import build_network
 from search_spaces.overrides import applied, blocks_set, parse_setting, together
@@ -67,7 +67,7 @@ def load_study(
     if not overrides:
         return study
     with _naming(f"{path.name} with the settings given"):
-        changed = applied(study, overrides)
+        changed = applied(with_usual(study), overrides)
         for line in set_twice(changed, overrides):
             raise StudyFileError(line)
         return _checked(release(changed, blocks_set(overrides)), rehearsed, entered)
@@ -82,7 +82,8 @@ def load_trial(space: str | Path, overrides: Mapping[str, Any] = NOTHING, *, edi
     study = load_study(space, _edition_in(overrides), edition=edition)
     with _naming(f"{find(space).name} with the settings given"):
         plain = of_trial(study, overrides) if CONTESTANT in overrides else study
-        trial = applied(_without_search(plain), settings_in(overrides) if study.contestants else overrides)
+        bare = with_usual(_without_search(plain))
+        trial = applied(bare, settings_in(overrides) if study.contestants else overrides)
         check_sizes(trial)
         check_deed(trial)
         check_network(trial)

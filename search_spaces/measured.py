@@ -5,11 +5,13 @@ observations). Metrics of the test split are never selected by.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal, TypeVar
 
 from cnn_core.metrics import METRICS, metric_names
 from cnn_core.problems import DATA, INTERIOR, Problem
+from cnn_core.solvers import seeks_data
 from search_spaces.errors import StudyFileError, nearest
 from search_spaces.problems import build_problem
 from search_spaces.schema import USUAL, DataSplit, Study
@@ -17,6 +19,9 @@ from search_spaces.schema import USUAL, DataSplit, Study
 T = TypeVar("T")
 
 PROJECTED, VALIDATION = "projected/", "validation/"
+
+FIT = f"{PROJECTED}train/data_mse"
+"""How near a projection came to the data that it sought."""
 
 EVERY_EPOCH = tuple(f"{split}/{metric}" for split in ("train", "validation") for metric in METRICS)
 AFTER_PROJECTION = tuple(f"{PROJECTED}validation/{metric}" for metric in METRICS)
@@ -40,7 +45,8 @@ def with_objectives(study: Study) -> Study:
     """The study with those of the usual objectives that are measured, if it has no others: as trained, or as projected
     where nothing is trained.
 
-    Raises StudyFileError where none is.
+    Of what is solved to come near data, it is how near that is, where validation has none. Raises StudyFileError where
+    there is none.
     """
     if dict(study.objectives) != dict.fromkeys(USUAL, "min"):
         return study
@@ -51,7 +57,19 @@ def with_objectives(study: Study) -> Study:
             "data.validation has neither points of a region where something holds nor observations, so that there is "
             "nothing to select by; write points, or a file"
         )
-    return replace(study, objectives=usual if study.trains else of_projections(usual))
+    if study.trains:
+        return replace(study, objectives=usual)
+    fit: dict[str, Literal["min", "max"]] = {FIT: "min"} if seeks_data(study.projection) else {}
+    return replace(study, objectives=(fit if USUAL[0] not in usual else {}) | of_projections(usual))
+
+
+def with_usual(study: Study) -> Study:
+    """The study whose objectives are the usual ones again, if they are those of them that are measured: what is laid
+    over it may measure others."""
+    usual = replace(study, objectives=dict.fromkeys(USUAL, "min"))
+    with suppress(StudyFileError):
+        return usual if with_objectives(usual) == study else study
+    return study
 
 
 def check_metrics(study: Study) -> None:
@@ -82,7 +100,8 @@ def every_epoch(study: Study, problem: Problem) -> tuple[str, ...]:
 
 def after_projection(study: Study, problem: Problem) -> tuple[str, ...]:
     """What is measured once, after a projection."""
-    return tuple(f"{PROJECTED}{name}" for name in _names(problem, study.data.validation, "validation"))
+    fit = [FIT] if seeks_data(study.projection) else []
+    return (*(f"{PROJECTED}{name}" for name in _names(problem, study.data.validation, "validation")), *fit)
 
 
 def _names(problem: Problem, split: DataSplit, name: str) -> tuple[str, ...]:

@@ -220,6 +220,12 @@ class Contestant:
     set: Mapping[str, Any] = field(default_factory=dict)
     search: Mapping[str, SearchedParameter] = field(default_factory=dict)
 
+    def trains(self, file: bool) -> bool:
+        """Whether it has epochs, or may have; the `file` says what it sets no epochs of."""
+        block = self.set.get("training")
+        epochs = self.set.get("training.epochs", block.get("epochs") if isinstance(block, Mapping) else None)
+        return "training.epochs" in self.search or (file if epochs is None else epochs != 0)
+
 
 @dataclass(frozen=True)
 class Scheduler:
@@ -304,8 +310,10 @@ class Study:
 
         Among contestants some may have none.
         """
-        searched = "training.epochs" in self.search or bool(self.contestants)
-        return self.training.epochs > 0 or searched or self.projection is None
+        may = self.training.epochs > 0 or "training.epochs" in self.search
+        if self.contestants:
+            return any(one.trains(may) for one in self.contestants.values())
+        return may or self.projection is None
 
     @property
     def method(self) -> str:

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import accumulate, islice
 from typing import Any, TypeVar
 
+from cnn_core.solvers import seeks_data
 from search_spaces.blocks import TAGS, write
 from search_spaces.checks import Rehearsed, check_data, check_network, check_settings
 from search_spaces.convert import is_possible
@@ -231,10 +232,10 @@ def _branching(study: Study, path: str) -> tuple[Any, ...]:
 def _rehearsed(study: Study) -> str:
     """What the check of the data depends on; many trials share it."""
     training, projection = study.training, study.projection
-    projected = projection and (projection.points, getattr(projection, "solutions", "all"))
+    projected = projection and (projection.points, getattr(projection, "solutions", "all"), seeks_data(projection))
     blocks = (getattr(training.method, "weights", {}), training.batch_size, training.resample, training.refine)
     named = [sorted(block) for block in blocks if isinstance(block, Mapping)]
-    return repr((Rehearsed.key(study), training.roles, training.method.name, named, projected))
+    return repr((Rehearsed.key(study), training.roles, training.method.name, named, projected, study.trains))
 
 
 def _built(study: Study) -> str:

@@ -3,7 +3,8 @@ the method needs.
 """
 
 from collections.abc import Mapping
-from itertools import accumulate, chain
+from itertools import accumulate
+from typing import Literal
 
 from cnn_core.problems import DATA, PointSet, Problem
 from cnn_core.rehearsal import Cast
@@ -87,23 +88,27 @@ def check_projection(study: Study, problem: Problem, splits: Mapping[str, Points
         raise StudyFileError(
             "projection.nearest is data, and data.train has none; give it a file, or write nearest: function"
         )
-    projected = [*splits["validation"].values(), *splits["test"].values()]
-    known, waves = _waves(seen), sorted({*chain(*map(_waves, projected))})
+    waves = [wave for name in ("validation", "test") for wave in _waves(splits[name], study.projection.waves)]
     for wave in waves:
-        if wave not in known:
+        if not len(seen.of(seen.p.new_tensor(wave))):
             named = ", ".join(f"{name} {value:g}" for name, value in zip(problem.given, wave, strict=True))
             raise StudyFileError(
                 f"projection.nearest is data, and data.train has none of the wave {named}, which is to be projected; "
                 "validate and test on waves that have some, or write nearest: function"
             )
-    if problem.unknowns and len(waves) > 1:
+    if problem.unknowns and len({*waves}) > 1:
         raise StudyFileError(
-            f"projection.nearest is data, which solves each of {len(waves)} waves by itself, and "
+            f"projection.nearest is data, which solves each of {len({*waves})} waves by itself, and "
             f"{', '.join(problem.unknowns)} is the same for all; write one wave, or nearest: function"
         )
 
 
-def _waves(points: PointSet) -> set[tuple[float, ...]]:
-    """The parameters of all waves that have points among these."""
-    first = accumulate(points.wave_sizes, initial=0)
-    return {tuple(points.p[at].tolist()) for at, size in zip(first, points.wave_sizes, strict=False) if size}
+def _waves(points: Points, most: int | Literal["all"]) -> list[tuple[float, ...]]:
+    """The parameters of the waves of a split, by region, that are projected, as far as they have points."""
+    found = dict[int, tuple[float, ...]]()
+    for part in points.values():
+        first = accumulate(part.wave_sizes, initial=0)
+        for index, (at, size) in enumerate(zip(first, part.wave_sizes, strict=False)):
+            if size and (most == "all" or index < most):
+                found[index] = tuple(part.p[at].tolist())
+    return [found[index] for index in sorted(found)]

@@ -73,6 +73,10 @@ class Split:
         return torch.tensor(combinations, dtype=torch.float64).reshape(len(combinations), len(problem.given))
 
 
+SAME = 1e-6
+"""How far, relatively, two values of a parameter may differ that are one: single precision has seven digits."""
+
+
 @dataclass(frozen=True)
 class PointSet:
     """Points with their data: x (N, D), p (N, K), u (N, O). The points of one wave stand together.
@@ -123,6 +127,10 @@ class PointSet:
         index = torch.cat([torch.arange(ends[wave], ends[wave + 1], device=self.x.device) for wave in picked])
         own = tuple(sizes[wave] for wave in picked) if self.sizes and len(picked) > 1 else None
         return replace(self._each(lambda tensor: tensor[index]), waves=len(picked), sizes=own)
+
+    def of(self, p: Tensor) -> "PointSet":
+        """The points whose parameters are p (K,), up to rounding, as if they were one wave."""
+        return self.at(torch.isclose(self.p, p.to(self.p), rtol=SAME, atol=1e-12).all(dim=1).nonzero()[:, 0])
 
     def at(self, index: Tensor | slice) -> "PointSet":
         """Some of the points, as if they were one wave."""

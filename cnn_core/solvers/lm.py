@@ -130,7 +130,7 @@ class LevenbergMarquardt:
 
     def _solved(self, way: Continuation, theta: Tensor, seen: Sequence[Block] = ()) -> Solution:
         possible = self.solutions == "all" or has_shape(way)
-        if possible and (math.inf > way.course.errors[0] > way.tolerance or seen):
+        if possible and math.isfinite(error := way.course.errors[0]) and (error > way.tolerance or seen):
             self._travel(way, seen)
         arrival = _arrival(way, theta)
         unmet = arrival is not None and not (possible and arrival.met)

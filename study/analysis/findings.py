@@ -11,6 +11,7 @@ from pathlib import Path
 from cnn_core.methods import METHODS
 from search_spaces.contestants import CONTESTANT, plain_studies
 from search_spaces.load import load_recorded
+from search_spaces.measured import FIT
 from search_spaces.schema import Study
 from study.analysis.leaderboard import LeaderboardRow, leaderboard, loss
 from study.analysis.measured import has_trade_off, metrics_of
@@ -104,7 +105,7 @@ def selection(study: Study, measured: Collection[str] = ()) -> tuple[str, str]:
     """
     for objective, mode in study.objectives.items():
         name = objective.removeprefix(PROJECTED)
-        if name.startswith("validation/"):
+        if name.startswith("validation/") or objective == FIT:
             return name, mode
     return CONSTRAINT if CONSTRAINT in measured and DATA not in measured else DATA, "min"
 

@@ -24,7 +24,8 @@ class LeaderboardRow:
     """A method, with or without projection. Validation and test errors spread over its completed, diverged trials.
 
     `unknowns` are the values that completed trials found, by name: no value is the worst, so that diverged ones have
-    none. An error or an unknown that no trial measures has no spread.
+    none, and projected networks only where these were `sought`. An error or an unknown that no trial measures has no
+    spread.
     """
 
     method: str
@@ -38,6 +39,7 @@ class LeaderboardRow:
     seconds: float | None
     cost: float | None
     unknowns: Mapping[str, Spread] = field(default_factory=dict)
+    sought: bool = False
 
 
 def leaderboard(
@@ -78,7 +80,7 @@ def _row(
     ranked = [
         (value, variant) for variant in group if variant.eligible and (value := variant.value(metric)) is not None
     ]
-    best = min(ranked, key=lambda pair: loss(pair[0], mode))[1] if ranked else None
+    best = min(ranked, key=lambda pair: (pair[1].sought and pair[1].missed, loss(pair[0], mode)))[1] if ranked else None
     seconds = _seconds(group)
     data, constraint, test_data, test_constraint = (
         spread(_values(group, name)) if name in measured else None
@@ -96,6 +98,7 @@ def _row(
         seconds=seconds,
         cost=seconds / baseline if seconds is not None and baseline else None,
         unknowns=_unknowns(group),
+        sought=any(variant.sought for variant in group),
     )
 
 
@@ -108,8 +111,12 @@ def _values(group: Sequence[Variant], name: str) -> list[float]:
 
 
 def _unknowns(group: Sequence[Variant]) -> dict[str, Spread]:
-    """The values of unknowns that these trials found."""
+    """The values of unknowns that these trials found, but those of networks that break the PDE."""
     done = list(distinct(variant for variant in group if variant.status is TrialStatus.COMPLETED))
+    if any(variant.sought for variant in done):
+        done = [variant for variant in done if variant.sought and not variant.missed]
+    elif group[0].projected:
+        return {}
     names = unknowns_in(dict.fromkeys(name for variant in done for name in variant.metrics))
     found = {
         name: spread(value for one in done if (value := one.value(f"{UNKNOWN}{name}")) is not None) for name in names

@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from cnn_core.metrics import METRICS
+from search_spaces.bootstrap import Bootstrap
 from study.analysis.variants import CONSTRAINT, DATA, ERRORS, PROJECTED
 from study.journal.record import TrialRecord
 
@@ -18,6 +19,9 @@ UNKNOWN, OFF, MEAN_SQUARE = "unknown/", "_error", "_mse"
 
 NOISE, FAR, UNFITTED = "noise/", 4.0, 2.0
 """A data error is far from what the errors of measurement leave, and hardly theirs: 15 values are so 1 time in 80."""
+
+UNFIT = "the network does not fit its data, the PDE does not hold, or errors are larger than the file says"
+"""What a data error far from that says, which does not tell these apart."""
 
 FEWEST_EPOCHS, MOVING = 10, 0.01
 """An unknown that changes by more in the last tenth of so many epochs has not been found yet."""
@@ -48,7 +52,7 @@ def unknowns_in(names: Collection[str]) -> tuple[str, ...]:
 
 
 def moved_unknowns(names: Collection[str]) -> bool:
-    """Whether projections have moved unknowns, so that those of a projected network are its own."""
+    """Whether a projection has moved unknowns, so that those of the projected network are its own."""
     return any(name.startswith(f"{PROJECTED}{UNKNOWN}") for name in names)
 
 
@@ -71,12 +75,18 @@ def still_moving(history: Sequence[Mapping[str, float | str]]) -> dict[str, floa
     return {name: change for name, change in changes.items() if change > MOVING}
 
 
-def unfitted(metrics: Mapping[str, float | str], split: str = "train") -> float | None:
-    """How many times what the errors of measurement leave the data error of a split is, where it is hardly theirs."""
+def unfitted(
+    metrics: Mapping[str, float | str], split: str = "train", bootstrap: Bootstrap | None = None
+) -> float | None:
+    """How many times what the errors of measurement leave the data error of a split is, where it is hardly theirs.
+
+    Where a `bootstrap` has added errors, it is that of the data before: half of the noise is its own, and of the error.
+    """
     error, noise = metrics.get(f"{split}/data_mse"), metrics.get(f"{NOISE}{split}")
     if error is None or not noise:
         return None
     times = float(error) / float(noise)
+    times = 2 * times - 1 if bootstrap == "errors" else times
     return times if times > UNFITTED else None
 
 

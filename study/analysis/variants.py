@@ -11,6 +11,7 @@ from typing import Any
 
 from cnn_core.metrics import WORST
 from cnn_core.solvers import ProjectionStatus
+from search_spaces.measured import FIT
 from search_spaces.schema import Study
 from study.journal.events import TrialStatus
 from study.journal.record import TrialRecord
@@ -29,6 +30,11 @@ SEARCHED_PROJECTION = "projection."
 MISSED = (ProjectionStatus.TOLERANCE_NOT_MET, ProjectionStatus.DIVERGED)
 """How a projection ends whose residual may be far from zero, though nothing keeps it from being there."""
 
+OFF_RATIO, OFF_LEAST = 1e3, 1e-4
+"""A mean square of the residuals between a projection's points that is so much larger than at them, and so large, says
+that the network obeys the PDE at its points alone.
+"""
+
 LEFT_AS_THEY_ARE = ("projection/", "unknown/", "noise/")
 """How metrics begin that a projected network has in common with its trial, unless it has its own."""
 
@@ -40,7 +46,8 @@ NO_BETTER_THAN_ZERO = 0.9
 class Variant:
     """A trial's network as trained, or after projection. `seconds` includes the projection's where there was one.
 
-    `missed`: the projection of one of its waves, at least, did not meet its tolerance, and is kept all the same.
+    `missed`: the projection of one of its waves, at least, did not meet its tolerance, or the PDE holds at its points
+    alone, and it is kept all the same. `sought`: it was brought near the data, and unknowns with it.
     `late`: it was projected beyond the seconds of its search, and is not chosen. `training` are the values of a network
     as trained, where others may differ from it in their projections alone.
     """
@@ -54,6 +61,7 @@ class Variant:
     feasible: bool = True
     missed: bool = False
     late: bool = False
+    sought: bool = False
     training: str | None = None
 
     def value(self, name: str) -> float | None:
@@ -89,19 +97,31 @@ def variants_of(record: TrialRecord, *, trains: bool = True) -> list[Variant]:
     metrics = {name: float(value) for name, value in record.latest.items() if isinstance(value, int | float)}
     projected = {name.removeprefix(PROJECTED): value for name, value in metrics.items() if name.startswith(PROJECTED)}
     how = {name: value for name, value in metrics.items() if name.startswith(LEFT_AS_THEY_ARE)}
-    if not trains:
-        solved = how | projected
-        return [Variant(record.trial, record.method, False, record.status, solved, metrics.get("time/projection_s"))]
+    sought = FIT in metrics
+    missed = how.get("projection/accepted") != 0 and record.latest.get("projection/status") in MISSED
+    alone = how.get("projection/accepted") != 0 and at_points_alone(metrics)
+    if not trains:  # a solve's tolerance is where it would stop, and seldom met; not so where data are sought
+        solved, seconds = how | projected, metrics.get("time/projection_s")
+        missed = alone or (missed and sought)
+        return [
+            Variant(record.trial, record.method, False, record.status, solved, seconds, missed=missed, sought=sought)
+        ]
     seconds = metrics.get("time/train_s")
     training = _training(record.values)
     variants = [Variant(record.trial, record.method, False, record.status, metrics, seconds, training=training)]
     if projected:
         total = None if seconds is None else seconds + metrics.get("time/projection_s", 0.0)
-        missed = record.latest.get("projection/status") in MISSED and how.get("projection/accepted") != 0
+        own, missed = how | projected, missed or alone
         variants.append(
-            Variant(record.trial, record.method, True, record.status, how | projected, total, missed=missed)
+            Variant(record.trial, record.method, True, record.status, own, total, missed=missed, sought=sought)
         )
     return variants
+
+
+def at_points_alone(metrics: Mapping[str, float | str]) -> bool:
+    """Whether a projection's network obeys the PDE at its points, and not between them."""
+    on, off = (float(metrics.get(f"projection/residual_{where}", 0.0)) for where in ("on", "off"))
+    return off > max(OFF_RATIO * on, OFF_LEAST)
 
 
 def _training(values: Mapping[str, Any]) -> str | None:

@@ -7,10 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from cnn_core.metrics import METRICS
+from search_spaces.measured import FIT
 from study.analysis.measured import (
     MEAN_SQUARE,
     NOISE,
     OFF,
+    UNFIT,
     UNKNOWN,
     as_projected,
     conditions_in,
@@ -18,16 +20,11 @@ from study.analysis.measured import (
     unfitted,
     unknowns_in,
 )
-from study.analysis.variants import MISSED, PROJECTED
+from study.analysis.variants import MISSED, PROJECTED, at_points_alone
 from study.report.tables import MISSED_MARK
 from study.terminal.fitting import Fitting
 
 SPLITS = ("train", "validation", "test", "projected/train", "projected/validation", "projected/test")
-
-OFF_RATIO, OFF_LEAST = 1e3, 1e-4
-"""A mean square of the residuals between a projection's points that is so much larger than at them, and so large, says
-that the network obeys the PDE at its points alone.
-"""
 
 FOUND = f"{PROJECTED}{UNKNOWN}"
 """How the metrics of unknowns begin that a projection has moved."""
@@ -98,16 +95,17 @@ def _unknowns(metrics: Metrics, names: Sequence[str]) -> Group:
 
 def _fit(metrics: Metrics) -> list[Text]:
     """What the errors of measurement say of a network that does not fit the data that it learned from."""
-    metrics = as_projected(metrics) if moved_unknowns(metrics) else metrics
-    if (times := unfitted(metrics)) is None:
+    sought = FIT in metrics
+    if (times := unfitted(as_projected(metrics) if sought else metrics)) is None:
         return []
     noise = _shown(metrics[f"{NOISE}train"])
-    found = ", and unknowns that it found are not to be trusted" if unknowns_in(metrics) else ""
+    found = unknowns_in(dict.fromkeys(name.removeprefix(PROJECTED) for name in metrics))
+    doubt = ", and unknowns that it found are not to be trusted" if found else ""
     return [
         Text(""),
         Text(
-            f"train/data_mse is {times:.3g} times what errors of measurement leave ({noise}): the network does not fit "
-            f"its data yet, or these are larger than the file says{found}",
+            f"{FIT if sought else 'train/data_mse'} is {times:.3g} times what errors of measurement leave ({noise}): "
+            f"{UNFIT}{doubt}",
             style="bold",
         ),
     ]
@@ -121,7 +119,7 @@ def _notes(metrics: Metrics) -> list[Text]:
     notes = []
     if metrics.get("projection/status") in MISSED:
         notes.append(f"{MISSED_MARK} with a projection that did not meet its tolerance on every wave")
-    if off > max(OFF_RATIO * on, OFF_LEAST):
+    if at_points_alone(metrics):
         notes.append(f"{MISSED_MARK} residual between the projection's points {off:.1e}, at them {on:.1e}: take more")
     return [Text(note) for note in notes]
 

@@ -37,10 +37,14 @@ def predict_and_say(where: Trained, *, at: Path, output: Path, project: bool) ->
         )
     project = project or not network.trained  # of random parameters nobody wants to know
     points = read_points(at, names_of(network))
-    _warn(record, network, points, at)
-    _say_network(record, network)
+    sought = project and seeks_data(network.settings.projection)
+    _warn(record, network, points, at, sought=sought)
+    click.echo(f"trial      {record.trial} ({record.method})")
     with mendable():
         predicted = project_at(network, points, each=_shown) if project else predict_at(network, points)
+    how = {(True, False): "as trained", (True, True): "as projected", (False, True): "as solved"}
+    for name, value in predicted.unknowns.items():
+        click.echo(f"unknown    {name} = {value:.6g}, {how.get((network.trained, sought), 'as it began')}")
     write_columns(output, predicted.columns)
     _say_predicted(predicted, network, output)
 
@@ -53,9 +57,9 @@ def _shown(waves: list[np.ndarray]) -> Iterable[np.ndarray]:
     )
 
 
-def _warn(record: TrialRecord, network: TrainedNetwork, points: Table, at: Path) -> None:
+def _warn(record: TrialRecord, network: TrainedNetwork, points: Table, at: Path, *, sought: bool) -> None:
     lines = [*network.doubts]
-    if (times := unfitted(record.latest if network.trained else as_projected(record.latest))) is not None:
+    if (times := unfitted(as_projected(record.latest) if sought else record.latest)) is not None:
         lines.append(
             f"trial {record.trial} has {times:.3g} times the data error that errors of measurement leave: what it "
             "predicts, and found of unknowns, is not to be trusted"
@@ -72,18 +76,6 @@ def _warn(record: TrialRecord, network: TrainedNetwork, points: Table, at: Path)
         )
     for line in lines:
         click.echo(f"warning: {line}", err=True)
-
-
-def _say_network(record: TrialRecord, network: TrainedNetwork) -> None:
-    click.echo(f"trial      {record.trial} ({record.method})")
-    for name, value in network.unknowns.items():
-        click.echo(f"unknown    {name} = {value:.6g}, {_how_found(network)}")
-
-
-def _how_found(network: TrainedNetwork) -> str:
-    if network.projection is not None and seeks_data(network.settings.projection):
-        return "as solved"
-    return "as trained" if network.trained else "as it began"
 
 
 def _say_predicted(predicted: Predicted, network: TrainedNetwork, output: Path) -> None:

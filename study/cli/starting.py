@@ -70,10 +70,14 @@ def run(
     run_and_conclude(study, RUNS, name, exact=exact, tracking_uri=tracking_uri, **where)
 
 
+SEEDS = (6, 20)
+"""Trials of every method: for intervals of medians, and for standard deviations, which 20 values have to a sixth."""
+
+
 @click.command()
 @name_argument
 @click.option(
-    "--seeds", default=6, show_default=True, type=click.IntRange(min=1), metavar="K", help="Trials of every method."
+    "--seeds", type=click.IntRange(min=1), metavar="K", help="Trials of every method: 6, or 20 with --bootstrap."
 )
 @click.option(
     "--bootstrap",
@@ -84,13 +88,13 @@ def run(
 @storage_option
 @tracking_option
 def confirm(
-    name: str, seeds: int, bootstrap: Literal["rows", "errors"] | None, tracking_uri: str | None, **where: Any
+    name: str, seeds: int | None, bootstrap: Literal["rows", "errors"] | None, tracking_uri: str | None, **where: Any
 ) -> None:
     """Train the best of every method again, with new seeds.
 
     These are the best trials of the study NAME; trained again, they are the study NAME-confirm. Its medians and
     intervals are honest: no seed of it chose anything. Six seeds are the fewest that have intervals. With --bootstrap
-    they are the study NAME-bootstrap, and its unknowns spread by errors of measurement as well.
+    they are the study NAME-bootstrap-rows or NAME-bootstrap-errors: its unknowns spread by errors of measurement, too.
     """
     directory = existing(name)
     with loading():
@@ -99,10 +103,10 @@ def confirm(
         from study.search.confirmation import confirming, in_packs, read_earlier, unconfirmed
 
     earlier = {name: read_earlier(directory)}
-    study = in_packs(confirming(earlier, seeds=seeds, bootstrap=bootstrap))
+    study = in_packs(confirming(earlier, seeds=seeds or SEEDS[bootstrap is not None], bootstrap=bootstrap))
     for line in unconfirmed(earlier):
         click.echo(line, err=True)
-    ending = "-confirm" if bootstrap is None else "-bootstrap"
+    ending = "-confirm" if bootstrap is None else f"-bootstrap-{bootstrap}"
     name = f"{name[: LONGEST_NAME - len(ending)]}{ending}"
     run_and_conclude(study, RUNS, name, exact=False, tracking_uri=tracking_uri, **where)
 

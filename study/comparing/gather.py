@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cnn_core.problems import DATA as REGION
-from cnn_core.solvers import seeks_data
 from search_spaces.contestants import plain_studies, settings_in
 from search_spaces.load import load_recorded
 from search_spaces.schema import Study
@@ -104,7 +103,12 @@ def _problem(question: Question, name: str, searches: "Sequence[Searched]") -> P
             projected,
             tuple(one.result(contestant, projected) for one in searches),
             free=_is_free(plain[contestant]),
-            seeks=seeks_data(plain[contestant].projection) and (projected or not plain[contestant].trains),
+            seeks=any(
+                variant.sought
+                for one in searches
+                for variant in one.confirmed
+                if (variant.method, variant.projected) == (contestant, projected)
+            ),
         )
         for contestant, projected in entries_of(study)
     )

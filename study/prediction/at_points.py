@@ -14,10 +14,14 @@ Waves = Callable[[list[np.ndarray]], Iterable[np.ndarray]]
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """Coordinates, given parameters and outputs (N,) by name; how often a projection ended how, if there were any."""
+    """Coordinates, given parameters and outputs (N,) by name; how often a projection ended how, if there were any.
+
+    `unknowns` are those of the last network that predicted.
+    """
 
     columns: Mapping[str, np.ndarray]
     projections: Mapping[str, int]
+    unknowns: Mapping[str, float]
 
 
 def names_of(network: TrainedNetwork) -> tuple[str, ...]:
@@ -35,7 +39,7 @@ def outside(network: TrainedNetwork, points: Table) -> np.ndarray:
 
 def predict_at(network: TrainedNetwork, points: Table) -> Predicted:
     """The outputs as trained."""
-    return Predicted(_columns(network, points, network.predict(*_split(network, points))), {})
+    return Predicted(_columns(network, points, network.predict(*_split(network, points))), {}, network.unknowns)
 
 
 def project_at(network: TrainedNetwork, points: Table, *, each: Waves = iter) -> Predicted:
@@ -43,13 +47,14 @@ def project_at(network: TrainedNetwork, points: Table, *, each: Waves = iter) ->
     x, p = _split(network, points)
     waves, wave_of = np.unique(p, axis=0, return_inverse=True) if p.shape[1] else (p[:1], np.zeros(len(p), dtype=int))
     found = np.empty((len(x), len(network.problem.outputs)), dtype=network.settings.training.dtype)
-    ended = dict[str, int]()
+    ended, unknowns = dict[str, int](), network.unknowns
     for index, wave in enumerate(each(list(waves))):
         projected, rows = network.projected(wave), wave_of.reshape(-1) == index
         found[rows] = projected.predict(x[rows], wave)
         assert projected.projection is not None
+        unknowns = projected.unknowns
         ended[status] = ended.get(status := str(projected.projection.status), 0) + 1
-    return Predicted(_columns(network, points, found), ended)
+    return Predicted(_columns(network, points, found), ended, unknowns)
 
 
 def _split(network: TrainedNetwork, points: Table) -> tuple[np.ndarray, np.ndarray]:

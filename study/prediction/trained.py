@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from cnn_core.constrained import ConstrainedNetwork
 from cnn_core.derivatives import Field
 from cnn_core.metrics import POINTS_AT_ONCE
-from cnn_core.problems import INTERIOR, Problem
+from cnn_core.problems import INTERIOR, PointSet, Problem
 from cnn_core.projection import ProjectionResult, project
 from cnn_core.solvers import Solver, seeks_data
 from cnn_core.training import TrainingStatus
+from search_spaces.errors import StudyFileError
 from search_spaces.schema import Study
 from search_spaces.splits import observations_in, points_of
 
@@ -64,8 +65,10 @@ class TrainedNetwork:
 
     @property
     def unknowns(self) -> dict[str, float]:
-        """The values that training has found, by name."""
-        return dict(zip(self.problem.unknowns, self.model.unknowns(self.theta).tolist(), strict=True))
+        """The values that were found, by name: by training, or, without one, by what solved the one wave."""
+        untouched = self.projection is None and not self.trained and len(self.solved) == 1
+        theta = next(iter(self.solved.values())).theta if untouched else self.theta
+        return dict(zip(self.problem.unknowns, self.model.unknowns(theta).tolist(), strict=True))
 
     @property
     def module(self) -> nn.Module:
@@ -127,9 +130,19 @@ class TrainedNetwork:
         solver = solver or self.settings.projection
         if solver is None:
             raise ValueError(f"this trial has no projection; write {SOLVER} into its study file, or give a solver here")
-        data = observations_in(points_of(self.settings, self.problem, "train")) if seeks_data(solver) else None
+        data = self._observations() if seeks_data(solver) else None
         (result,) = project(self.model, self.theta, wave, solver, data=data, seed=self.settings.training.seed)
         return replace(self, theta=result.theta, projection=result)
+
+    def _observations(self) -> PointSet | None:
+        """Those of the training, for a solver that seeks data."""
+        try:
+            return observations_in(points_of(self.settings, self.problem, "train"))
+        except StudyFileError as error:
+            raise ValueError(
+                f"nearest: data needs the training's observations ({error}); do it where the study file is, or give "
+                "another solver"
+            ) from None
 
     def _points(self, x: ArrayLike, p: ArrayLike | None) -> tuple[Tensor, Tensor]:
         if not self.trained and self.projection is None:

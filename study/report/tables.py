@@ -15,7 +15,7 @@ from study.analysis.variants import CONSTRAINT, DATA, Variant
 from study.journal.budget import Budget
 from study.journal.events import TrialStatus
 from study.report.text_table import METHOD, Column, TextTable, format_error, one_digit
-from study.report.unknowns_table import unknowns_table
+from study.report.unknowns_table import misfit_notes, unknowns_table
 
 FLAT_MARK = "*"
 MISSED_MARK = "†"
@@ -74,6 +74,7 @@ def leaderboard_table(analysis: Analysis) -> TextTable:
     ]
     notes = ["Chosen on the validation split among completed trials; test metrics were used for no choice."]
     notes += _notes(analysis, [row.best for row in analysis.leaderboard if row.best])
+    notes += [] if unknowns_in(analysis.measured) else misfit_notes(analysis)
     title = f"Best trial of every method by {analysis.metric}"
     return TextTable(title, columns, rows, notes, "No trial has ended yet.")
 
@@ -190,7 +191,8 @@ def importance_table(analysis: Analysis) -> TextTable:
 def all_tables(analysis: Analysis) -> tuple[TextTable, ...]:
     """The tables of a study in the order in which they are read; none about what it does not measure."""
     confirms = all(SEED in plain.search for plain in plain_studies(analysis.study).values())
-    unknowns = [unknowns_table(analysis, seeds=confirms)] if unknowns_in(analysis.measured) else []
+    alone = all({*plain.search} == {SEED} for plain in plain_studies(analysis.study).values())
+    unknowns = [unknowns_table(analysis, seeds=alone)] if unknowns_in(analysis.measured) else []
     front = [pareto_table(analysis)] if analysis.may_trade_off else []
     seeds = [seeds_table(analysis)] if confirms else []
     return (
@@ -213,7 +215,7 @@ def counts_text(analysis: Analysis) -> str:
 
 
 def _name(row: LeaderboardRow, *, missed: bool) -> str:
-    return _marked("  + projection", missed) if row.projected else row.method
+    return _marked("  + projection" if row.projected else row.method, missed)
 
 
 def _marked(text: str, missed: bool) -> str:
@@ -256,10 +258,12 @@ def _missed_notes(analysis: Analysis, *, missed: bool) -> list[str]:
     """What the mark says, if it stands in a table."""
     if not missed:
         return []
-    projected = [v for v in analysis.variants if v.projected and v.status is TrialStatus.COMPLETED]
+    done = [one for one in analysis.variants if one.status is TrialStatus.COMPLETED]
+    projected = [one for one in done if one.projected or not analysis.study.trains]
     count = sum(variant.missed for variant in projected)
     return [
-        f"{MISSED_MARK} with projections that did not meet their tolerance: so in {count} of {len(projected)} trials."
+        f"{MISSED_MARK} with projections that did not meet their tolerance, or obey the PDE at their points alone: so "
+        f"in {count} of {len(projected)} trials."
     ]
 
 

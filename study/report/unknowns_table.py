@@ -1,12 +1,12 @@
-"""The unknowns that training found, as a table: their values, how far off they are, how they spread over seeds."""
+"""The unknowns that were found, as a table: their values, how far off they are, how they spread over seeds."""
 
 from collections.abc import Sequence
 
-from search_spaces.bootstrap import Bootstrap
 from study.analysis.findings import Analysis
 from study.analysis.leaderboard import LeaderboardRow
-from study.analysis.measured import OFF, UNKNOWN, moved_unknowns, unfitted, unknowns_in
+from study.analysis.measured import OFF, UNFIT, UNKNOWN, unfitted, unknowns_in
 from study.analysis.spread import Spread
+from study.journal.events import TrialStatus
 from study.report.text_table import Column, TextTable, format_error, format_value
 
 VALUE = (
@@ -19,13 +19,17 @@ ERROR = Column("rel.\nerror", "how far that is from the true value, relative to 
 OVER_SEEDS = (
     Column("n", "completed trials"),
     Column("median", "median of the values that they found"),
-    Column("95 %\ninterval", "distribution-free interval of that median"),
+    Column("median's\n95 %", "distribution-free interval of that median, no error bar"),
     Column("std.\ndev.", "half of what lies between their 16 % and 84 % quantiles"),
 )
 ERROR_BAR = {
-    "rows": "Each training had rows of its own, drawn with replacement from those of the training data",
-    "errors": "Each training had values of its own, with errors of measurement added once more",
+    "rows": "Each trial had rows of its own, drawn with replacement from those of the training data.",
+    "errors": "Each trial had values of its own, with errors of measurement added once more.",
 }
+TO_QUOTE = (
+    "The standard deviation is an error bar, of data and training together. It belongs to the value that the study "
+    "found which this one repeats: values of here have errors of measurement twice."
+)
 
 
 def unknowns_table(analysis: Analysis, *, seeds: bool) -> TextTable:
@@ -33,36 +37,58 @@ def unknowns_table(analysis: Analysis, *, seeds: bool) -> TextTable:
 
     Projected networks have rows of their own where projections have moved the unknowns.
     """
-    moved = moved_unknowns(analysis.measured)
+    bootstrap, found = analysis.study.data.train.bootstrap, [row for row in analysis.leaderboard if _finds(row)]
     names = unknowns_in(analysis.measured)
     errors = [name for name in names if f"{UNKNOWN}{name}{OFF}" in analysis.measured]
     columns = (*VALUE, *((ERROR,) if errors else ()), *(OVER_SEEDS if seeds else ()))
-    rows = [
-        _cells(row, name, errors=bool(errors), seeds=seeds)
-        for row in analysis.leaderboard
-        if moved or not row.projected
-        for name in names
-    ]
+    rows = [_cells(row, name, errors=bool(errors), seeds=seeds) for row in found for name in names]
     notes = [f"Of the best trial by {analysis.metric}; the true values chose nothing."] if errors else []
-    rows_of = [row for row in analysis.leaderboard if row.best and (moved or not row.projected)]
-    far = {_label(row): unfitted(row.best.metrics) for row in rows_of if row.best}
-    notes += [
-        f"The best trial of {method} has {times:.3g} times the data error that errors of measurement leave: it does "
-        "not fit its data yet, or these are larger than the file says, and its values are not to be trusted."
+    notes += misfit_notes(analysis) + _left_out(analysis)
+    if seeds:
+        notes.append("Medians over completed trials; fewer than 6 have no 95 % interval and no standard deviation.")
+        notes += [] if bootstrap is None else [ERROR_BAR[bootstrap], TO_QUOTE]
+        if bootstrap is None and analysis.study.data.train.file is not None:
+            notes.append("Errors of measurement are in none of these: confirm … --bootstrap says what they do.")
+    moved = any(row.sought for row in found)
+    title = "Unknowns that were found" if moved or analysis.study.trains else "Unknowns as they began"
+    return TextTable(title, columns, rows, notes, "No trial has ended an epoch yet.")
+
+
+def misfit_notes(analysis: Analysis) -> list[str]:
+    """Of each method whose best network is farther from its data than errors of measurement are."""
+    bootstrap = analysis.study.data.train.bootstrap
+    rows = [row for row in analysis.leaderboard if row.best and _finds(row)]
+    far = {_label(row): unfitted(row.best.metrics, bootstrap=bootstrap) for row in rows if row.best}
+    doubt = ", and its unknowns are not to be trusted" if unknowns_in(analysis.measured) else ""
+    return [
+        f"The best trial of {method} has {times:.3g} times the data error that errors of measurement leave: {UNFIT}"
+        f"{doubt}."
         for method, times in far.items()
         if times is not None
     ]
-    if seeds:
-        notes.append("Medians over completed trials; fewer than 6 have no 95 % interval and no standard deviation.")
-        notes += _error_bar(analysis.study.data.train.bootstrap)
-    found = "Unknowns that were found" if moved else "Unknowns that training found"
-    title = found if moved or analysis.study.trains else "Unknowns as they began"
-    return TextTable(title, columns, rows, notes, "No trial has ended an epoch yet.")
+
+
+def _left_out(analysis: Analysis) -> list[str]:
+    """How many networks found unknowns with which they break the PDE."""
+    done = [one for one in analysis.variants if one.sought and one.status is TrialStatus.COMPLETED]
+    missed = sum(one.missed for one in done)
+    if not missed:
+        return []
+    return [
+        f"{missed} of {len(done)} networks are in no median: they did not meet the projection's tolerance, or obey the "
+        "PDE at its points alone; take more points, or a smaller network."
+    ]
+
+
+def _finds(row: LeaderboardRow) -> bool:
+    """Whether its unknowns are its own, and not those that stood before a projection."""
+    return row.sought or not row.projected
 
 
 def _cells(row: LeaderboardRow, name: str, *, errors: bool, seeds: bool) -> Sequence[str]:
     best, key = row.best, f"{UNKNOWN}{name}"
-    value, error = (None, None) if best is None else (best.value(key), best.value(f"{key}{OFF}"))
+    known = best is not None and (best.sought or not row.sought)
+    value, error = (best.value(key), best.value(f"{key}{OFF}")) if best is not None and known else (None, None)
     return (
         _label(row),
         name,
@@ -75,13 +101,6 @@ def _cells(row: LeaderboardRow, name: str, *, errors: bool, seeds: bool) -> Sequ
 
 def _label(row: LeaderboardRow) -> str:
     return f"{row.method} + projection" if row.projected else row.method
-
-
-def _error_bar(bootstrap: Bootstrap | None) -> list[str]:
-    """What the standard deviation is: an error bar where the data were drawn anew."""
-    if bootstrap is None:
-        return ["Over seeds of the training alone: errors of measurement are not in it (confirm … --bootstrap)."]
-    return [f"{ERROR_BAR[bootstrap]}: the standard deviation is an error bar, of data and training together."]
 
 
 def _spread(values: Spread | None) -> tuple[str, str, str, str]:

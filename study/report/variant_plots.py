@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from search_spaces.contestants import searched
 from search_spaces.schema import Choice, Distribution, Integer, Uniform
 from study.analysis.findings import Analysis
 from study.analysis.leaderboard import LeaderboardRow
-from study.analysis.measured import TRADE_OFF, UNKNOWN, errors_in, moved_unknowns, unknowns_in
+from study.analysis.measured import TRADE_OFF, UNKNOWN, errors_in, unknowns_in
 from study.analysis.spread import Spread
 from study.analysis.variants import CONSTRAINT, DATA, Variant
 from study.journal.events import TrialStatus
@@ -203,8 +204,7 @@ def unknowns_plot(analysis: Analysis, truths: Mapping[str, float] | None = None)
     """What every completed trial found of each unknown, a line per method; medians with one standard deviation, and the
     true values, where they are known. Values that are far off stand at the border.
     """
-    moved = moved_unknowns(analysis.measured)
-    rows = [row for row in analysis.leaderboard if row.unknowns and (moved or not row.projected)]
+    rows = [row for row in analysis.leaderboard if row.unknowns]
     if not rows:
         return message_plot("no trial has completed yet")
     names = unknowns_in(analysis.measured)
@@ -213,7 +213,14 @@ def unknowns_plot(analysis: Analysis, truths: Mapping[str, float] | None = None)
         _draw_unknown(axes, analysis, rows, name, (truths or {}).get(name))
         axes.set(xlabel=name)
     _name_rows(panels[0], rows)
-    middle = legend_handle("median, and one standard deviation", color=EXACT, marker="|", markersize=12)
+    wide = any(one.deviation for row in rows for one in row.unknowns.values())
+    middle = legend_handle(
+        "median, and one standard deviation" if wide else "median",
+        color=EXACT,
+        marker="|",
+        markersize=12,
+        linestyle="-" if wide else "none",
+    )
     known = [legend_handle("true", color=EXACT, linestyle=(0, (5, 1.5)))] if truths else []
     figure.legend(handles=[middle, *known], loc="outside lower center", ncols=2)
     return figure
@@ -227,8 +234,9 @@ def _draw_unknown(
     found = [one.metrics[key] for group in groups for one in group if one.status is TrialStatus.COMPLETED]
     limits = _limits([one for one in spreads if one is not None], found, truth)
     axes.set_xlim(*limits)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     for position, (group, middle) in enumerate(zip(groups, spreads, strict=True)):
-        done = [one for one in group if one.status is TrialStatus.COMPLETED]
+        done = [one for one in group if one.status is TrialStatus.COMPLETED and not (one.sought and one.missed)]
         values = clip([one.metrics[key] for one in done], limits)
         heights = position + (np.linspace(-0.18, 0.18, len(done)) if len(done) > 1 else np.zeros(len(done)))
         _draw_markers(axes, done, values, heights.tolist(), looks_of(analysis.study), size=5)

@@ -88,6 +88,8 @@ def _kind(settings: Mapping[str, Any]) -> dict[str, Any]:
     names = {f"training.{block}.name": training[block]["name"] for block in ("method", "optimizer")}
     data = {f"data.{name}": settings["data"][name] for name in ("train", "validation")}
     files = {FILES: settings[FILES]} if FILES in settings else {}
+    if settings["data"]["train"].get("bootstrap") is not None:
+        files |= {"training.seed": training["seed"]}  # another one draws other data
     return {name: settings[name] for name in ("problem", "network")} | data | names | files
 
 

@@ -99,8 +99,8 @@ def _at_points(model: ConstrainedNetwork, theta: Tensor, wave: PointSet) -> dict
 
 def observations_of(points: PointSet, p: Tensor) -> dict[str, Tensor]:
     """The training's observations of the wave p (K,)."""
-    own = (points.p == p).all(dim=1)
-    return {"training_x": _thinned(points.x[own]), "training_u": _thinned(points.known[own])}
+    own = points.of(p)
+    return {"training_x": _thinned(own.x), "training_u": _thinned(own.known)}
 
 
 def _planes(problem: Problem) -> list[tuple[int, ...]]:

@@ -131,13 +131,10 @@ def _found(model: ConstrainedNetwork, kept: Mapping[Wave, Tensor], data: PointSe
 
     Where there are unknowns there is one wave.
     """
-    found = [_errors(model, theta, {DATA: _of_wave(data, wave)})["data_mse"] for wave, theta in kept.items()]
+    parts = [(theta, data.of(data.p.new_tensor(wave))) for wave, theta in kept.items()]
+    found = [_errors(model, theta, {DATA: part})["data_mse"] for theta, part in parts]
     unknowns = unknowns_of(model, next(iter(kept.values())))
     return {f"projected/{name}": value for name, value in {"train/data_mse": fmean(found), **unknowns}.items()}
-
-
-def _of_wave(data: PointSet, wave: Wave) -> PointSet:
-    return data.at((data.p == data.p.new_tensor(wave)).all(dim=1).nonzero()[:, 0])
 
 
 def _rounded(wave: Wave) -> Wave:
