@@ -109,7 +109,7 @@ GAINS = (
 
 UNKNOWNS = (
     "Medians over searches and seeds; the smallest and the largest value tell how runs differ, which is no interval "
-    "for the truth: what all of them get wrong alike, by errors of measurement or a PDE that does not hold, is not in them."
+    "for the truth: what all of them get wrong alike, by errors of measurement or a wrong PDE, is not in them."
 )
 
 TARGETS = (

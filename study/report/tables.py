@@ -101,13 +101,13 @@ def _spread_table(
     for short, long, _ in shown:
         columns.append(Column(f"median\n{short}", f"median of the {split} {long} error"))
         columns.append(Column("95 %\ninterval", "distribution-free interval of that median"))
-    missed = {variant.method for variant in analysis.variants if variant.missed}
+    missed = {(variant.method, variant.projected) for variant in analysis.variants if variant.missed}
     rows: list[tuple[str, ...]] = []
     for index, row in enumerate(analysis.leaderboard):
         values = [spreads[index] for _, _, spreads in shown]
         count = max((one.count for one in values if one), default=0)
         cells = [cell for one in values for cell in _spread(one)]
-        rows.append((_name(row, missed=row.method in missed), str(count), *cells))
+        rows.append((_name(row, missed=(row.method, row.projected) in missed), str(count), *cells))
     notes = ["Over the networks of completed and diverged trials; a diverged one counts as worst."]
     if any(one and one.interval is None for _, _, spreads in shown for one in spreads):
         notes.append("Fewer than 6 trials have no 95 % interval.")

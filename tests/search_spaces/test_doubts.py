@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from cnn_core.networks import Dense
 from cnn_core.problems import PROBLEMS, Problem, helmholtz
 from cnn_core.solvers import LeastSquaresSolver, LevenbergMarquardt
 from search_spaces.doubts import doubts, lacking
 from search_spaces.load import load_study, shipped_spaces
-from search_spaces.schema import SearchedParameter, Uniform
+from search_spaces.schema import Choice, SearchedParameter, Uniform
 from tests.search_spaces.files import load, shipped
 
 
@@ -66,7 +67,20 @@ def test_an_unknown_that_nothing_finds_is_told() -> None:
         f"with its start, 0.2; write projection: {{solver: lm, nearest: data, …}}, train some epochs, or search {START}"
     )
     assert doubts(replace(study, search={START: SearchedParameter(Uniform(0.05, 0.5))})) == []
-    assert doubts(replace(study, projection=LevenbergMarquardt(nearest="data"))) == []
+    solved = replace(study, projection=LevenbergMarquardt(nearest="data", points=2000))
+    assert doubts(solved) == []
+    searched = {"projection.nearest": SearchedParameter(Choice(("data", "function")))}
+    assert doubts(replace(solved, search=searched)) == [line]
+
+
+def test_a_network_with_more_parameters_than_rows_of_the_pde_is_told() -> None:
+    few = LevenbergMarquardt(nearest="data", points={"interior": 300, "boundary": 50, "initial": 0})
+    study = replace(shipped("heat-inverse"), search={}, projection=few)
+    (line,) = doubts(study)
+    assert line.startswith(
+        "projection.points make 350 rows, and the network has 1051 parameters: it may obey the PDE at"
+    )
+    assert doubts(replace(study, network=Dense(widths=(16, 16)))) == []
 
 
 def test_figures_of_random_parameters_are_told() -> None:

@@ -125,3 +125,11 @@ def test_without_observations_there_is_nothing_to_come_near() -> None:
 def test_general_solutions_belong_to_the_nearest_function() -> None:
     with pytest.raises(ValueError, match="solutions: general belongs to nearest: function, got data"):
         LevenbergMarquardt(nearest="data", solutions="general")
+
+
+def test_a_start_that_is_not_finite_is_left_alone() -> None:
+    model = model_of(decay(unknowns={"rate": Unknown(0.3)}))
+    theta = model.begin
+    theta[-1] = torch.inf
+    (result,) = project(model, theta, torch.zeros(1, 0), SOLVER, data=observed(noisy()))
+    assert result.status is ProjectionStatus.DIVERGED and result.steps == 0

@@ -7,10 +7,12 @@ from typing import Literal
 import pytest
 from rich.console import Console
 
-from cnn_core.solvers import AdamProjection
-from study.analysis.findings import read_analysis
+from cnn_core.solvers import AdamProjection, LevenbergMarquardt
+from search_spaces.measured import FIT
+from study.analysis.findings import analyse, read_analysis
 from study.journal.events import TrialStatus
 from study.journal.journal import Journal
+from study.journal.record import TrialRecord
 from study.report.files import write_report
 from study.report.summary import print_summary
 from study.report.tables import all_tables
@@ -105,9 +107,23 @@ def test_projections_that_miss_their_tolerance_are_marked_and_counted(tmp_path: 
     assert [row[0] for row in best.rows] == ["soft", "  + projection†", "batch", "  + projection"]
     assert [row[2] for row in pareto.rows] == ["yes"]
     assert [row[0] for row in spread.rows] == ["soft", "  + projection†", "batch", "  + projection†"]
-    said = "† with projections that did not meet their tolerance: so in 2 of 4 trials."
+    why = "that did not meet their tolerance, or obey the PDE at their points alone"
+    said = f"† with projections {why}: so in 2 of 4 trials."
     assert said in best.notes and said in spread.notes and said not in pareto.notes
-    assert summary(tmp_path).count(said) == 2
+    assert " ".join(summary(tmp_path).split()).count(said) == 2
+
+
+def test_solves_that_obey_the_pde_at_their_points_alone_are_marked(tmp_path: Path) -> None:
+    study = replace(synthetic_journal.study(), training=replace(synthetic_journal.study().training, epochs=0))
+    study = replace(study, projection=LevenbergMarquardt(nearest="data"), search={})
+    records = {}
+    for index, off in enumerate([1e-9, 10.0]):
+        metrics = {"projection/status": "converged", "projection/residual_on": 1e-9, "projection/residual_off": off}
+        metrics |= {FIT: 0.5, "projected/validation/data_mse": 0.2 - 0.1 * index}
+        records[f"{index}"] = TrialRecord(f"{index}", {}, "lm", TrialStatus.COMPLETED, metrics=metrics)
+    best, *_, spread, _, _ = all_tables(analyse(study, records))
+    assert best.rows[0][:2] == ("lm", "0")  # the other one has the smaller data error, and breaks the PDE
+    assert spread.rows[0][0] == "lm†"
 
 
 def test_a_refused_projection_leaves_no_mark(tmp_path: Path) -> None:
