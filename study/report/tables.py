@@ -201,7 +201,7 @@ def all_tables(analysis: Analysis) -> tuple[TextTable, ...]:
         *front,
         spread_table(analysis),
         *seeds,
-        importance_table(analysis),
+        *([] if alone else [importance_table(analysis)]),
         trials_table(analysis),
     )
 

@@ -4,8 +4,8 @@ The best of many trials looks better than it is, by luck. Trained again with new
 first parameters and other batches, its errors are honest: their medians and intervals are what to compare methods by.
 
 Each of these settings is a contestant, and all have the same seeds. With a bootstrap each seed draws its own data, too:
-then values spread by the errors of the data as well. Several searches for the same thing, which differ
-by their luck alone, are confirmed together: how their best ones differ says how far a search is to be trusted.
+then values spread by the errors of the data as well. Several searches for the same thing, which differ by their luck
+alone, are confirmed together: how their best ones differ says how far a search is to be trusted.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,10 +41,10 @@ def confirming(
     """The study of the best trials in the `earlier` ones, by name; each with the same `seeds` seeds, new to all.
 
     These are the first from `first_seed` on that no trial had. A `bootstrap` draws the observations of the training
-    anew with each. A contestant is the best trial of a method or contestant
-    as trained, called like it: `soft`, or of several studies `soft.1`, `soft.2`, …. Of contestants that project,
-    `soft.projected` is the best as projected, where that is another trial. Raises StudyFileError if no method has a
-    completed trial, for studies of different problems or data, or where there are no observations to draw anew.
+    anew with each. A contestant is the best trial of a method or contestant as trained, called like it: `soft`, or of
+    several studies `soft.1`, `soft.2`, …. Of contestants that project, `soft.projected` is the best as projected, where
+    that is another trial. Raises StudyFileError if no method has a completed trial, for studies of different problems
+    or data, or where there are no observations to draw anew.
     """
     first, *others = earlier.values()
     for name, analysis in earlier.items():
