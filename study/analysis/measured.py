@@ -78,7 +78,15 @@ def still_moving(history: Sequence[Mapping[str, float | str]]) -> dict[str, floa
 def unfitted(
     metrics: Mapping[str, float | str], split: str = "train", bootstrap: Bootstrap | None = None
 ) -> float | None:
-    """How many times what the errors of measurement leave the data error of a split is, where it is hardly theirs.
+    """The `misfit` of a split's data, where it is hardly due to errors of measurement."""
+    times = misfit(metrics, split, bootstrap)
+    return times if times is not None and times > UNFITTED else None
+
+
+def misfit(
+    metrics: Mapping[str, float | str], split: str = "train", bootstrap: Bootstrap | None = None
+) -> float | None:
+    """How many times what the errors of measurement leave the data error of a split is, where they are known.
 
     Where a `bootstrap` has added errors, it is that of the data before: half of the noise is its own, and of the error.
     """
@@ -86,8 +94,7 @@ def unfitted(
     if error is None or not noise:
         return None
     times = float(error) / float(noise)
-    times = 2 * times - 1 if bootstrap == "errors" else times
-    return times if times > UNFITTED else None
+    return 2 * times - 1 if bootstrap == "errors" else times
 
 
 def conditions_in(names: Collection[str], split: str) -> tuple[str, ...]:

@@ -1,10 +1,11 @@
 """The unknowns that were found, as a table: their values, how far off they are, how they spread over seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from search_spaces.bootstrap import Bootstrap
 from study.analysis.findings import Analysis
 from study.analysis.leaderboard import LeaderboardRow
-from study.analysis.measured import OFF, UNFIT, UNKNOWN, unfitted, unknowns_in
+from study.analysis.measured import OFF, UNFIT, UNFITTED, UNKNOWN, misfit, unknowns_in
 from study.analysis.spread import Spread
 from study.journal.events import TrialStatus
 from study.report.text_table import Column, TextTable, format_error, format_value
@@ -16,6 +17,7 @@ VALUE = (
     Column("value", "what the best trial found"),
 )
 ERROR = Column("rel.\nerror", "how far that is from the true value, relative to it")
+MISFIT = Column("misfit", "data error of the best trial over what errors of measurement leave; about 1 where it fits")
 OVER_SEEDS = (
     Column("n", "completed trials"),
     Column("median", "median of the values that they found"),
@@ -40,8 +42,11 @@ def unknowns_table(analysis: Analysis, *, seeds: bool) -> TextTable:
     bootstrap, found = analysis.study.data.train.bootstrap, [row for row in analysis.leaderboard if _finds(row)]
     names = unknowns_in(analysis.measured)
     errors = [name for name in names if f"{UNKNOWN}{name}{OFF}" in analysis.measured]
-    columns = (*VALUE, *((ERROR,) if errors else ()), *(OVER_SEEDS if seeds else ()))
-    rows = [_cells(row, name, errors=bool(errors), seeds=seeds) for row in found for name in names]
+    fits = {_label(row): _misfit(row, bootstrap) for row in found}
+    fits = fits if any(times is not None for times in fits.values()) else {}
+    beside = (*((ERROR,) if errors else ()), *((MISFIT,) if fits else ()), *(OVER_SEEDS if seeds else ()))
+    rows = [_cells(row, name, errors=bool(errors), fits=fits, seeds=seeds) for row in found for name in names]
+    columns = (*VALUE, *beside)
     notes = [f"Of the best trial by {analysis.metric}; the true values chose nothing."] if errors else []
     notes += misfit_notes(analysis) + _left_out(analysis)
     if seeds:
@@ -57,14 +62,13 @@ def unknowns_table(analysis: Analysis, *, seeds: bool) -> TextTable:
 def misfit_notes(analysis: Analysis) -> list[str]:
     """Of each method whose best network is farther from its data than errors of measurement are."""
     bootstrap = analysis.study.data.train.bootstrap
-    rows = [row for row in analysis.leaderboard if row.best and _finds(row)]
-    far = {_label(row): unfitted(row.best.metrics, bootstrap=bootstrap) for row in rows if row.best}
+    fits = {_label(row): _misfit(row, bootstrap) for row in analysis.leaderboard if _finds(row)}
     doubt = ", and its unknowns are not to be trusted" if unknowns_in(analysis.measured) else ""
     return [
         f"The best trial of {method} has {times:.3g} times the data error that errors of measurement leave: {UNFIT}"
         f"{doubt}."
-        for method, times in far.items()
-        if times is not None
+        for method, times in fits.items()
+        if times is not None and times > UNFITTED
     ]
 
 
@@ -85,7 +89,13 @@ def _finds(row: LeaderboardRow) -> bool:
     return row.sought or not row.projected
 
 
-def _cells(row: LeaderboardRow, name: str, *, errors: bool, seeds: bool) -> Sequence[str]:
+def _misfit(row: LeaderboardRow, bootstrap: Bootstrap | None) -> float | None:
+    return misfit(row.best.metrics, bootstrap=bootstrap) if row.best and _finds(row) else None
+
+
+def _cells(
+    row: LeaderboardRow, name: str, *, errors: bool, fits: Mapping[str, float | None], seeds: bool
+) -> Sequence[str]:
     best, key = row.best, f"{UNKNOWN}{name}"
     known = best is not None and (best.sought or not row.sought)
     value, error = (best.value(key), best.value(f"{key}{OFF}")) if best is not None and known else (None, None)
@@ -95,6 +105,7 @@ def _cells(row: LeaderboardRow, name: str, *, errors: bool, seeds: bool) -> Sequ
         best.trial if best else "–",
         format_value(value),
         *((format_error(error),) if errors else ()),
+        *((format_value(fits[_label(row)]),) if fits else ()),
         *(_spread(row.unknowns.get(name)) if seeds else ()),
     )
 

@@ -63,3 +63,26 @@ def test_the_standard_deviation_is_called_an_error_bar_where_the_data_were_drawn
     found = replace(found, study=replace(found.study, data=replace(found.study.data, train=train)))
     notes = " ".join(unknowns_table(found, seeds=True).notes)
     assert said in notes and ("error bar" in notes) == (bootstrap is not None)
+
+
+@pytest.mark.parametrize(("bootstrap", "shown", "told"), [(None, "1.8", False), ("errors", "2.6", True)])
+def test_the_misfit_is_that_of_the_data_before_errors_were_added(
+    bootstrap: Literal["rows", "errors"] | None, shown: str, told: bool, tmp_path: Path
+) -> None:
+    metrics = conditioned.WITH_UNKNOWN | {"train/data_mse": 0.0018, "noise/train": 0.001}
+    study = synthetic_journal.study()
+    train = replace(study.data.train, bootstrap=bootstrap)
+    records = conditioned.fill(tmp_path, metrics, trials=1).trials()
+    table = unknowns_table(analyse(replace(study, data=replace(study.data, train=train)), records), seeds=False)
+    assert "misfit" in [column.heading for column in table.columns] and shown in table.rows[0]
+    assert any("the PDE does not hold" in note for note in table.notes) == told
+
+
+def test_networks_that_break_the_pde_are_counted_and_left_out(tmp_path: Path) -> None:
+    own = {"projected/unknown/rate": 0.5, "projected/train/data_mse": 0.01, "projected/validation/data_mse": 0.01}
+    records = conditioned.fill(tmp_path, conditioned.WITH_UNKNOWN | own, trials=8).trials()
+    for name, record in records.items():
+        record.metrics["projection/residual_off"] = 1e-9 if int(name) < 6 else 3.0
+    table = unknowns_table(analyse(synthetic_journal.study(), records), seeds=True)
+    assert table.rows[1][:2] == ("soft + projection", "rate") and "6" in table.rows[1]
+    assert any(note.startswith("2 of 8 networks are in no median") for note in table.notes)
