@@ -78,23 +78,18 @@ def still_moving(history: Sequence[Mapping[str, float | str]]) -> dict[str, floa
 def unfitted(
     metrics: Mapping[str, float | str], split: str = "train", bootstrap: Bootstrap | None = None
 ) -> float | None:
-    """The `misfit` of a split's data, where it is hardly due to errors of measurement."""
-    times = misfit(metrics, split, bootstrap)
-    return times if times is not None and times > UNFITTED else None
+    """The `misfit` of a split's data, where it is hardly due to errors of measurement.
 
-
-def misfit(
-    metrics: Mapping[str, float | str], split: str = "train", bootstrap: Bootstrap | None = None
-) -> float | None:
-    """How many times what the errors of measurement leave the data error of a split is, where they are known.
-
-    Where a `bootstrap` has added errors, it is that of the data before: half of the noise is its own, and of the error.
+    Where a `bootstrap` has added errors, half of what they leave is theirs, and they are as large as they should be.
     """
+    times, most = misfit(metrics, split), (UNFITTED + 1) / 2 if bootstrap == "errors" else UNFITTED
+    return times if times is not None and times > most else None
+
+
+def misfit(metrics: Mapping[str, float | str], split: str = "train") -> float | None:
+    """How many times what the errors of measurement leave the data error of a split is, where they are known."""
     error, noise = metrics.get(f"{split}/data_mse"), metrics.get(f"{NOISE}{split}")
-    if error is None or not noise:
-        return None
-    times = float(error) / float(noise)
-    return 2 * times - 1 if bootstrap == "errors" else times
+    return None if error is None or not noise else float(error) / float(noise)
 
 
 def conditions_in(names: Collection[str], split: str) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
 """The unknowns that were found, as a table: their values, how far off they are, how they spread over seeds."""
 
+import math
 from collections.abc import Mapping, Sequence
 
-from search_spaces.bootstrap import Bootstrap
 from study.analysis.findings import Analysis
 from study.analysis.leaderboard import LeaderboardRow
-from study.analysis.measured import OFF, UNFIT, UNFITTED, UNKNOWN, misfit, unknowns_in
+from study.analysis.measured import OFF, UNFIT, UNKNOWN, misfit, unfitted, unknowns_in
 from study.analysis.spread import Spread
 from study.journal.events import TrialStatus
 from study.report.text_table import Column, TextTable, format_error, format_value
@@ -42,17 +42,19 @@ def unknowns_table(analysis: Analysis, *, seeds: bool) -> TextTable:
     bootstrap, found = analysis.study.data.train.bootstrap, [row for row in analysis.leaderboard if _finds(row)]
     names = unknowns_in(analysis.measured)
     errors = [name for name in names if f"{UNKNOWN}{name}{OFF}" in analysis.measured]
-    fits = {_label(row): _misfit(row, bootstrap) for row in found}
+    fits = {_label(row): misfit(row.best.metrics) if row.best else None for row in found}
     fits = fits if any(times is not None for times in fits.values()) else {}
     beside = (*((ERROR,) if errors else ()), *((MISFIT,) if fits else ()), *(OVER_SEEDS if seeds else ()))
     rows = [_cells(row, name, errors=bool(errors), fits=fits, seeds=seeds) for row in found for name in names]
     columns = (*VALUE, *beside)
     notes = [f"Of the best trial by {analysis.metric}; the true values chose nothing."] if errors else []
-    notes += misfit_notes(analysis) + _left_out(analysis)
+    measured = analysis.study.data.train.file is not None
+    notes += misfit_notes(analysis) if fits or not measured else _unexplained(found)
+    notes += _left_out(analysis)
     if seeds:
         notes.append("Medians over completed trials; fewer than 6 have no 95 % interval and no standard deviation.")
         notes += [] if bootstrap is None else [ERROR_BAR[bootstrap], TO_QUOTE]
-        if bootstrap is None and analysis.study.data.train.file is not None:
+        if bootstrap is None and measured:
             notes.append("Errors of measurement are in none of these: confirm … --bootstrap says what they do.")
     moved = any(row.sought for row in found)
     title = "Unknowns that were found" if moved or analysis.study.trains else "Unknowns as they began"
@@ -62,13 +64,25 @@ def unknowns_table(analysis: Analysis, *, seeds: bool) -> TextTable:
 def misfit_notes(analysis: Analysis) -> list[str]:
     """Of each method whose best network is farther from its data than errors of measurement are."""
     bootstrap = analysis.study.data.train.bootstrap
-    fits = {_label(row): _misfit(row, bootstrap) for row in analysis.leaderboard if _finds(row)}
+    rows = [row for row in analysis.leaderboard if row.best and _finds(row)]
+    far = {_label(row): unfitted(row.best.metrics, bootstrap=bootstrap) for row in rows if row.best}
     doubt = ", and its unknowns are not to be trusted" if unknowns_in(analysis.measured) else ""
     return [
         f"The best trial of {method} has {times:.3g} times the data error that errors of measurement leave: {UNFIT}"
         f"{doubt}."
-        for method, times in fits.items()
-        if times is not None and times > UNFITTED
+        for method, times in far.items()
+        if times is not None
+    ]
+
+
+def _unexplained(rows: Sequence[LeaderboardRow]) -> list[str]:
+    """What the best networks leave of their data, where errors of measurement are not known."""
+    errors = {_label(row): row.best.value("train/data_mse") for row in rows if row.best}
+    return [
+        f"Errors of measurement are not known; those that {method} takes for them have the root mean square "
+        f"{math.sqrt(error):.2g}."
+        for method, error in errors.items()
+        if error is not None
     ]
 
 
@@ -87,10 +101,6 @@ def _left_out(analysis: Analysis) -> list[str]:
 def _finds(row: LeaderboardRow) -> bool:
     """Whether its unknowns are its own, and not those that stood before a projection."""
     return row.sought or not row.projected
-
-
-def _misfit(row: LeaderboardRow, bootstrap: Bootstrap | None) -> float | None:
-    return misfit(row.best.metrics, bootstrap=bootstrap) if row.best and _finds(row) else None
 
 
 def _cells(

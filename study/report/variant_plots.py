@@ -230,13 +230,15 @@ def _draw_unknown(
     axes: Axes, analysis: Analysis, rows: Sequence[LeaderboardRow], name: str, truth: float | None
 ) -> None:
     key, spreads = f"{UNKNOWN}{name}", [row.unknowns.get(name) for row in rows]
-    groups = [_group(analysis.variants, row.method, row.projected, key) for row in rows]
-    found = [one.metrics[key] for group in groups for one in group if one.status is TrialStatus.COMPLETED]
+    groups = [
+        [one for one in group if one.status is TrialStatus.COMPLETED and not (one.sought and one.missed)]
+        for group in (_group(analysis.variants, row.method, row.projected, key) for row in rows)
+    ]
+    found = [one.metrics[key] for group in groups for one in group]
     limits = _limits([one for one in spreads if one is not None], found, truth)
     axes.set_xlim(*limits)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    for position, (group, middle) in enumerate(zip(groups, spreads, strict=True)):
-        done = [one for one in group if one.status is TrialStatus.COMPLETED and not (one.sought and one.missed)]
+    for position, (done, middle) in enumerate(zip(groups, spreads, strict=True)):
         values = clip([one.metrics[key] for one in done], limits)
         heights = position + (np.linspace(-0.18, 0.18, len(done)) if len(done) > 1 else np.zeros(len(done)))
         _draw_markers(axes, done, values, heights.tolist(), looks_of(analysis.study), size=5)
