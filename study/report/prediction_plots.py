@@ -48,7 +48,7 @@ def prediction_plot(path: Path) -> Figure:
         return message_plot("nothing is known to compare the predictions with")
     if "path_distances" in arrays:
         draw_course(panels["errors"], arrays, "path_errors", "solver's error")
-        begin = "u₀" if was_trained(arrays) else "u at the start"
+        begin = "u₀" if was_trained(arrays) else "\nu at the start"
         draw_course(panels["distances"], arrays, "path_distances", f"rms of u − {begin}")
     if any(axes.get_legend_handles_labels()[1] for axes in figure.axes):
         add_legend(figure)
