@@ -84,6 +84,7 @@ def test_rows_for_which_there_is_no_time_are_left_out(monkeypatch: pytest.Monkey
     assert [row.error for row in gpu.rows_of([long, short], "cuda", 0.0)] == ["left out: no time for it"] * 2
 
 
+@pytest.mark.slow
 def test_some_rows_can_be_chosen() -> None:
     command = [sys.executable, "-m", "benchmarks.gpu", "--device", "cpu", "--json", "--only"]
     found = subprocess.run([*command, "launches"], check=True, capture_output=True, text=True).stdout
