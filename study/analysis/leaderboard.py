@@ -80,7 +80,7 @@ def _row(
     ranked = [
         (value, variant) for variant in group if variant.eligible and (value := variant.value(metric)) is not None
     ]
-    best = min(ranked, key=lambda pair: (pair[1].sought and pair[1].missed, loss(pair[0], mode)))[1] if ranked else None
+    best = min(ranked, key=lambda pair: (pair[1].astray, loss(pair[0], mode)))[1] if ranked else None
     seconds = _seconds(group)
     data, constraint, test_data, test_constraint = (
         spread(_values(group, name)) if name in measured else None
@@ -110,13 +110,17 @@ def _values(group: Sequence[Variant], name: str) -> list[float]:
     return diverged + [metrics[name] for metrics in completed if name in metrics]
 
 
-def _unknowns(group: Sequence[Variant]) -> dict[str, Spread]:
-    """The values of unknowns that these trials found, but those of networks that break the PDE."""
+def finders(group: Iterable[Variant]) -> list[Variant]:
+    """Those of a method's completed networks whose unknowns are their own, and that did not go astray for them."""
     done = list(distinct(variant for variant in group if variant.status is TrialStatus.COMPLETED))
     if any(variant.sought for variant in done):
-        done = [variant for variant in done if variant.sought and not variant.missed]
-    elif group[0].projected:
-        return {}
+        return [variant for variant in done if variant.sought and not variant.astray]
+    return [variant for variant in done if not variant.projected]
+
+
+def _unknowns(group: Sequence[Variant]) -> dict[str, Spread]:
+    """The values of unknowns that these trials found."""
+    done = finders(group)
     names = unknowns_in(dict.fromkeys(name for variant in done for name in variant.metrics))
     found = {
         name: spread(value for one in done if (value := one.value(f"{UNKNOWN}{name}")) is not None) for name in names

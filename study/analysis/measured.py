@@ -75,20 +75,18 @@ def still_moving(history: Sequence[Mapping[str, float | str]]) -> dict[str, floa
     return {name: change for name, change in changes.items() if change > MOVING}
 
 
-def unfitted(
-    metrics: Mapping[str, float | str], split: str = "train", bootstrap: Bootstrap | None = None
-) -> float | None:
-    """The `misfit` of a split's data, where it is hardly due to errors of measurement.
+def unfitted(metrics: Mapping[str, float | str], bootstrap: Bootstrap | None = None) -> float | None:
+    """The `misfit` of the training's data, where it is hardly due to errors of measurement.
 
     Where a `bootstrap` has added errors, half of what they leave is theirs, and they are as large as they should be.
     """
-    times, most = misfit(metrics, split), (UNFITTED + 1) / 2 if bootstrap == "errors" else UNFITTED
+    times, most = misfit(metrics), (UNFITTED + 1) / 2 if bootstrap == "errors" else UNFITTED
     return times if times is not None and times > most else None
 
 
-def misfit(metrics: Mapping[str, float | str], split: str = "train") -> float | None:
-    """How many times what the errors of measurement leave the data error of a split is, where they are known."""
-    error, noise = metrics.get(f"{split}/data_mse"), metrics.get(f"{NOISE}{split}")
+def misfit(metrics: Mapping[str, float | str]) -> float | None:
+    """How many times what errors of measurement leave the training's data error is, where they are known."""
+    error, noise = metrics.get("train/data_mse"), metrics.get(f"{NOISE}train")
     return None if error is None or not noise else float(error) / float(noise)
 
 

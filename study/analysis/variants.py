@@ -75,6 +75,11 @@ class Variant:
         return self.status is TrialStatus.COMPLETED and self.feasible and not self.late
 
     @property
+    def astray(self) -> bool:
+        """Whether it was brought near the data without obeying the PDE, so that what it found is not to be used."""
+        return self.sought and self.missed
+
+    @property
     def moved(self) -> bool:
         """Whether this is another network than the trained one: not if its projection took no step or was refused."""
         return not self.projected or (
@@ -98,8 +103,8 @@ def variants_of(record: TrialRecord, *, trains: bool = True) -> list[Variant]:
     projected = {name.removeprefix(PROJECTED): value for name, value in metrics.items() if name.startswith(PROJECTED)}
     how = {name: value for name, value in metrics.items() if name.startswith(LEFT_AS_THEY_ARE)}
     sought = FIT in metrics
-    missed = how.get("projection/accepted") != 0 and record.latest.get("projection/status") in MISSED
-    alone = how.get("projection/accepted") != 0 and at_points_alone(metrics)
+    kept = how.get("projection/accepted") != 0
+    missed, alone = kept and record.latest.get("projection/status") in MISSED, kept and at_points_alone(metrics)
     if not trains:  # a solve's tolerance is where it would stop, and seldom met; not so where data are sought
         solved, seconds = how | projected, metrics.get("time/projection_s")
         missed = alone or (missed and sought)

@@ -43,7 +43,7 @@ def metrics_table(metrics: Metrics, *, trains: bool = True) -> Group:
     metrics = metrics if trains else _of_solution(metrics)
     splits = [split for split in SPLITS if any(name.rpartition("/")[0] == split for name in metrics)]
     notes = _notes(metrics)
-    unknowns = unknowns_in(dict.fromkeys(name.removeprefix(PROJECTED) for name in metrics))
+    unknowns = unknowns_in(as_projected(metrics))
     others = Table(box=None, show_header=False, pad_edge=False)
     for name in sorted(metrics):
         shown_above = name.rpartition("/")[0] in splits or (unknowns and name.startswith((UNKNOWN, FOUND)))
@@ -96,11 +96,11 @@ def _unknowns(metrics: Metrics, names: Sequence[str]) -> Group:
 def _fit(metrics: Metrics) -> list[Text]:
     """What the errors of measurement say of a network that does not fit the data that it learned from."""
     sought = FIT in metrics
-    if (times := unfitted(as_projected(metrics) if sought else metrics)) is None:
+    metrics = as_projected(metrics) if sought else metrics
+    if (times := unfitted(metrics)) is None:
         return []
     noise = _shown(metrics[f"{NOISE}train"])
-    found = unknowns_in(dict.fromkeys(name.removeprefix(PROJECTED) for name in metrics))
-    doubt = ", and unknowns that it found are not to be trusted" if found else ""
+    doubt = ", and unknowns that it found are not to be trusted" if unknowns_in(metrics) else ""
     return [
         Text(""),
         Text(

@@ -122,8 +122,9 @@ def all_plots(analysis: Analysis, trials: Path) -> Iterator[Plot]:
             {method: path / PREDICTIONS for method, path in best.items()},
         ),
     )
-    known = _truths([path / PREDICTIONS for path in best.values()])
+    known: Mapping[str, float] = {}
     if unknowns_in(analysis.measured):
+        known = _truths([path / PREDICTIONS for path in best.values()])
         caption = "What every completed trial found; bars mark the medians."
         yield Plot("unknowns", "Unknowns", caption, unknowns_plot(analysis, truths=known))
     if analysis.study.trains:

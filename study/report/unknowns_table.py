@@ -89,11 +89,11 @@ def _unexplained(rows: Sequence[LeaderboardRow]) -> list[str]:
 def _left_out(analysis: Analysis) -> list[str]:
     """How many networks found unknowns with which they break the PDE."""
     done = [one for one in analysis.variants if one.sought and one.status is TrialStatus.COMPLETED]
-    missed = sum(one.missed for one in done)
-    if not missed:
+    astray = sum(one.astray for one in done)
+    if not astray:
         return []
     return [
-        f"{missed} of {len(done)} networks are in no median: they did not meet the projection's tolerance, or obey the "
+        f"{astray} of {len(done)} networks are in no median: they did not meet the projection's tolerance, or obey the "
         "PDE at its points alone; take more points, or a smaller network."
     ]
 
@@ -107,8 +107,8 @@ def _cells(
     row: LeaderboardRow, name: str, *, errors: bool, fits: Mapping[str, float | None], seeds: bool
 ) -> Sequence[str]:
     best, key = row.best, f"{UNKNOWN}{name}"
-    known = best is not None and (best.sought or not row.sought)
-    value, error = (best.value(key), best.value(f"{key}{OFF}")) if best is not None and known else (None, None)
+    own = best if best is not None and (best.sought or not row.sought) else None
+    value, error = (None, None) if own is None else (own.value(key), own.value(f"{key}{OFF}"))
     return (
         _label(row),
         name,

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from search_spaces.contestants import searched
 from search_spaces.schema import Choice, Distribution, Integer, Uniform
 from study.analysis.findings import Analysis
-from study.analysis.leaderboard import LeaderboardRow
+from study.analysis.leaderboard import LeaderboardRow, finders
 from study.analysis.measured import TRADE_OFF, UNKNOWN, errors_in, unknowns_in
 from study.analysis.spread import Spread
 from study.analysis.variants import CONSTRAINT, DATA, Variant
@@ -230,10 +230,7 @@ def _draw_unknown(
     axes: Axes, analysis: Analysis, rows: Sequence[LeaderboardRow], name: str, truth: float | None
 ) -> None:
     key, spreads = f"{UNKNOWN}{name}", [row.unknowns.get(name) for row in rows]
-    groups = [
-        [one for one in group if one.status is TrialStatus.COMPLETED and not (one.sought and one.missed)]
-        for group in (_group(analysis.variants, row.method, row.projected, key) for row in rows)
-    ]
+    groups = [finders(_group(analysis.variants, row.method, row.projected, key)) for row in rows]
     found = [one.metrics[key] for group in groups for one in group]
     limits = _limits([one for one in spreads if one is not None], found, truth)
     axes.set_xlim(*limits)

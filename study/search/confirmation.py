@@ -52,14 +52,13 @@ def confirming(
             raise StudyFileError(
                 f"{name} has another problem, or other data, than {next(iter(earlier))}; confirm it alone"
             )
-    base = first.study if bootstrap is None else _drawn_anew(first.study, bootstrap)
+    base = _drawn_anew(first.study, bootstrap)
     best: dict[str, dict[str, Any]] = {}
     for place, analysis in enumerate(earlier.values(), start=1):
         for name, record in _best(analysis, f".{place}" if others else ""):
             if name in best:
                 raise StudyFileError(f"two contestants of the new study would be called {name}; name them otherwise")
-            own = resolve(analysis.study, record.values)
-            best[name] = _set(base, own if bootstrap is None else _drawn_anew(own, bootstrap))
+            best[name] = _set(base, _drawn_anew(resolve(analysis.study, record.values), bootstrap))
     if not best:
         name = next(iter(earlier))
         raise StudyFileError(
@@ -107,8 +106,10 @@ def _best(analysis: Analysis, ending: str) -> Iterator[tuple[str, TrialRecord]]:
             yield f"{method}{ending}.projected", projected[method]
 
 
-def _drawn_anew(study: Study, bootstrap: Bootstrap) -> Study:
-    """The same with a bootstrap of its training data. Raises StudyFileError where it has no observations for one."""
+def _drawn_anew(study: Study, bootstrap: Bootstrap | None) -> Study:
+    """The same with a bootstrap, if any, of its training data. Raises StudyFileError where it has none for it."""
+    if bootstrap is None:
+        return study
     drawn = replace(study, data=replace(study.data, train=replace(study.data.train, bootstrap=bootstrap)))
     with naming("data.train: "):
         if drawn.data.train.file is None:

@@ -88,9 +88,9 @@ def _kind(settings: Mapping[str, Any]) -> dict[str, Any]:
     names = {f"training.{block}.name": training[block]["name"] for block in ("method", "optimizer")}
     data = {f"data.{name}": settings["data"][name] for name in ("train", "validation")}
     files = {FILES: settings[FILES]} if FILES in settings else {}
-    if settings["data"]["train"].get("bootstrap") is not None:
-        files |= {"training.seed": training["seed"]}  # another one draws other data
-    return {name: settings[name] for name in ("problem", "network")} | data | names | files
+    bootstrap = settings["data"]["train"].get("bootstrap") is not None
+    seed = {"training.seed": training["seed"]} if bootstrap else {}  # another one draws other data
+    return {name: settings[name] for name in ("problem", "network")} | data | names | files | seed
 
 
 def _unlike(saved: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:

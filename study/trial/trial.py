@@ -78,8 +78,8 @@ class Trial:
             self._renewal(),
             record=self.device.type == "cuda",
         )
-        learns = bool(settings.epochs) and any(task.learns for task in self.training.tasks)
-        learns = learns or seeks_data(study.projection)
+        trained = bool(settings.epochs) and any(task.learns for task in self.training.tasks)
+        learns = trained or seeks_data(study.projection)
         self.noise = noise_of(study.data, problem, seed=settings.seed, learns=learns)  # now: files may be gone later
         self.compiling = self.training.compile() if settings.compile else 0.0
         self.measured_train = some_of(self.splits["train"])
